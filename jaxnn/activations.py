@@ -1,0 +1,154 @@
+"""Activation functions: the bends of a network, elementwise, and softmax and argmax over the last axis.
+
+Each takes one array, batch first, and returns one of the same shape (`argmax` drops the last axis). The numerics are
+`jax.nn`'s; the decorator keeps them batch last between two layers (see `_batch_last.py`).
+"""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, Num
+
+from jaxnn._batch_last import batch_last
+
+
+@batch_last
+def relu(x: Num[Array, "..."], /) -> Num[Array, "..."]:
+    """max(0, x), with derivative 0 at 0.
+
+    Example:
+        >>> relu(jnp.array([-2.0, 0.0, 3.0]))
+        Array([0., 0., 3.], dtype=float32)
+        >>> jax.vmap(jax.grad(relu))(jnp.array([-2.0, 0.0, 3.0]))
+        Array([0., 0., 1.], dtype=float32)
+
+    References:
+        Nair and Hinton (2010), Rectified linear units improve restricted Boltzmann machines.
+    """
+    return jax.nn.relu(x)
+
+
+@batch_last
+def leaky_relu(x: Float[Array, "..."], /, *, slope: float = 0.01) -> Float[Array, "..."]:
+    """x where x >= 0, slope · x below.
+
+    Example:
+        >>> leaky_relu(jnp.array([-2.0, 3.0]), slope=0.5)
+        Array([-1.,  3.], dtype=float32)
+
+    References:
+        Maas, Hannun and Ng (2013), Rectifier nonlinearities improve neural network acoustic models.
+    """
+    return jax.nn.leaky_relu(x, slope)
+
+
+@batch_last
+def elu(x: Float[Array, "..."], /, *, alpha: float = 1.0) -> Float[Array, "..."]:
+    """x where x > 0, alpha · (e^x - 1) below.
+
+    Example:
+        >>> elu(jnp.array([0.0, 3.0]))
+        Array([0., 3.], dtype=float32)
+
+    References:
+        Clevert, Unterthiner and Hochreiter (2016), Fast and accurate deep network learning by exponential linear units.
+    """
+    return jax.nn.elu(x, alpha)
+
+
+@batch_last
+def gelu(x: Float[Array, "..."], /, *, approximate: bool = True) -> Float[Array, "..."]:
+    """x · Φ(x), Φ the normal distribution function; `approximate` uses the tanh formula, as Flax does.
+
+    Example:
+        >>> gelu(jnp.array([0.0, 10.0]))
+        Array([ 0., 10.], dtype=float32)
+
+    References:
+        Hendrycks and Gimpel (2016), Gaussian error linear units.
+    """
+    return jax.nn.gelu(x, approximate=approximate)
+
+
+@batch_last
+def silu(x: Float[Array, "..."], /) -> Float[Array, "..."]:
+    """x · sigmoid(x), also called swish.
+
+    Example:
+        >>> silu(jnp.array([0.0, 20.0]))
+        Array([ 0., 20.], dtype=float32)
+
+    References:
+        Elfwing, Uchibe and Doya (2018), Sigmoid-weighted linear units.
+    """
+    return jax.nn.silu(x)
+
+
+@batch_last
+def softplus(x: Float[Array, "..."], /) -> Float[Array, "..."]:
+    """log(1 + e^x), a smooth relu.
+
+    Example:
+        >>> softplus(jnp.array([0.0, 2.14])).round(2)
+        Array([0.69, 2.25], dtype=float32)
+
+    References:
+        Dugas et al. (2001), Incorporating second-order functional knowledge for better option pricing.
+    """
+    return jax.nn.softplus(x)
+
+
+@batch_last
+def sigmoid(x: Float[Array, "..."], /) -> Float[Array, "..."]:
+    """1 / (1 + e^-x), between 0 and 1.
+
+    Example:
+        >>> sigmoid(jnp.array([0.0]))
+        Array([0.5], dtype=float32)
+    """
+    return jax.nn.sigmoid(x)
+
+
+@batch_last
+def tanh(x: Float[Array, "..."], /) -> Float[Array, "..."]:
+    """(e^x - e^-x) / (e^x + e^-x), between -1 and 1.
+
+    Example:
+        >>> tanh(jnp.array([0.0]))
+        Array([0.], dtype=float32)
+    """
+    return jnp.tanh(x)
+
+
+@batch_last
+def softmax(logits: Float[Array, "..."], /) -> Float[Array, "..."]:
+    """e^z_i / Σ_j e^z_j over the last axis: positive numbers that sum to 1.
+
+    Example:
+        >>> softmax(jnp.array([[1.43, -0.4, 0.23]])).round(2)
+        Array([[0.69, 0.11, 0.21]], dtype=float32)
+
+    References:
+        Bridle (1990), Probabilistic interpretation of feedforward classification network outputs.
+    """
+    return jax.nn.softmax(logits, axis=0)
+
+
+@batch_last
+def log_softmax(logits: Float[Array, "..."], /) -> Float[Array, "..."]:
+    """z_i - log Σ_j e^z_j over the last axis: the logarithm of softmax, without its underflow.
+
+    Example:
+        >>> log_softmax(jnp.array([[0.0, -1000.0]]))
+        Array([[    0., -1000.]], dtype=float32)
+    """
+    return jax.nn.log_softmax(logits, axis=0)
+
+
+def argmax(logits: Num[Array, "*batch classes"], /) -> Int[Array, "*batch"]:
+    """The number of the largest entry over the last axis, the first of equals; its derivative is 0 or undefined.
+
+    Example:
+        >>> argmax(jnp.array([[1.43, -0.4, 0.23], [0.0, 2.0, 2.0]]))
+        Array([0, 1], dtype=int32)
+    """
+    return jnp.argmax(logits, axis=-1)

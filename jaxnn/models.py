@@ -1,0 +1,167 @@
+"""Models: a pair of pure functions, and the two that everyone starts with."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, Float
+
+from jaxnn import layers
+from jaxnn._checks import check_each_whole, check_rate, is_traced
+from jaxnn._windows import Windows
+from jaxnn.activations import relu
+from jaxnn.layers import conv, dense, flatten, init_conv, init_dense, max_pool
+
+
+class Model(NamedTuple):
+    """A network as two pure functions; write your own as freely as these.
+
+    Attributes:
+        init: `init(key) -> params`, any pytree of arrays.
+        apply: `apply(params, x, *, key=None) -> outputs`, batch first. No key, no dropout.
+
+    Example:
+        >>> from jaxnn import Model, init_dense, dense
+        >>> line = Model(lambda key: init_dense(key, 1, 1), lambda params, x, *, key=None: dense(params, x))
+        >>> line.apply(line.init(jax.random.key(0)), jax.numpy.zeros((5, 1))).shape
+        (5, 1)
+    """
+
+    init: Callable[[Array], Any]
+    apply: Callable[..., Any]
+
+
+def mlp(
+    sizes: Sequence[int], *, activation: Callable[[Array], Array] = relu, dropout: ArrayLike = 0.0
+) -> Model:
+    """A multilayer perceptron: dense layers with an activation between them, none after the last.
+
+    Args:
+        sizes: inputs, hidden nodes of each layer, outputs: `[4, 16, 3]` is 4 inputs, one hidden layer of 16, 3 outputs.
+        activation: between the layers.
+        dropout: the probability of dropping a hidden node in training, in [0, 1).
+
+    Returns:
+        A model with params `{"hidden_1": Affine, …, "output": Affine}`, x of shape (batch, sizes[0]), outputs of shape
+        (batch, sizes[-1]).
+
+    Raises:
+        ValueError: fewer than two sizes, a size below 1, or a rate outside [0, 1).
+
+    Example:
+        >>> model = mlp([4, 16, 3])
+        >>> params = model.init(jax.random.key(0))
+        >>> sorted(params), params["hidden_1"].weight.shape
+        (['hidden_1', 'output'], (4, 16))
+        >>> model.apply(params, jax.numpy.zeros((150, 4))).shape
+        (150, 3)
+    """
+    sizes = check_each_whole("mlp", "sizes", sizes, least=1)
+    if len(sizes) < 2:
+        raise ValueError(f"mlp: sizes must hold at least the inputs and the outputs, not {list(sizes)}")
+    check_rate("mlp", dropout)
+    names = [*_names("hidden", len(sizes) - 2), "output"]
+
+    def init(key: Array) -> dict[str, Any]:
+        shapes = zip(sizes[:-1], sizes[1:], strict=True)
+        keys = jax.random.split(key, len(names))
+        return {name: init_dense(k, *shape) for name, k, shape in zip(names, keys, shapes, strict=True)}
+
+    def apply(
+        params: dict[str, Any], x: Float[ArrayLike, "batch inputs"], *, key: Array | None = None
+    ) -> Array:
+        keys = [None] * len(names) if key is None else jax.random.split(key, len(names))
+        for name, layer_key in zip(names[:-1], keys[:-1], strict=True):
+            x = _drop(layer_key, activation(dense(params[name], x)), dropout)
+        return dense(params["output"], x)
+
+    return Model(init, apply)
+
+
+def cnn(
+    image: Sequence[int],
+    channels: Sequence[int],
+    classes: int,
+    *,
+    hidden: Sequence[int] = (),
+    window: int = 3,
+    pool: int = 2,
+    padding: str | int = "same",
+    activation: Callable[[Array], Array] = relu,
+    dropout: ArrayLike = 0.0,
+) -> Model:
+    """A convolutional network: (conv, activation, max-pool) for each of `channels`, then an MLP on the flattened maps.
+
+    Args:
+        image: (height, width, channels) of the input; (length, channels) and (depth, height, width, channels) do too.
+        channels: the number of filters of each convolution: `(8, 16)` is two of them.
+        classes: the number of outputs.
+        hidden: hidden nodes of each dense layer before the output.
+        window: the size of a filter, along every axis.
+        pool: the size of a pooling window, along every axis; 1 leaves pooling out.
+        padding: as in `conv`.
+        activation: after each layer but the last.
+        dropout: the probability of dropping a node in front of each dense layer in training, in [0, 1).
+
+    Returns:
+        A model with params `{"conv_1": Affine, …, "hidden_1": Affine, …, "output": Affine}`, x of shape (batch, *image)
+        and outputs of shape (batch, classes).
+
+    Raises:
+        ValueError: a size below 1, a rate outside [0, 1), or an image that is smaller than the windows.
+
+    Example:
+        >>> model = cnn((8, 8, 1), (8, 16), 10)
+        >>> params = model.init(jax.random.key(0))
+        >>> params["conv_2"].weight.shape, params["output"].weight.shape
+        ((3, 3, 8, 16), (64, 10))
+    """
+    image = check_each_whole("cnn", "image", image, least=1)
+    channels = check_each_whole("cnn", "channels", channels, least=1)
+    check_rate("cnn", dropout)
+    if not 2 <= len(image) <= 4:
+        raise ValueError(
+            f"cnn: image must be (height, width, channels), or with one or three axes of space, not {image}"
+        )
+    *space, inputs = image
+    filters = dict(
+        zip(_names("conv", len(channels)), zip((inputs, *channels[:-1]), channels, strict=True), strict=True)
+    )
+    for _ in filters:
+        space = Windows.of("cnn", space, window, stride=1, padding=padding).places
+        space = Windows.of("cnn", space, pool, stride=pool).places
+    nodes = math.prod(space) * (inputs, *channels)[-1]
+    head = mlp([nodes, *hidden, classes], activation=activation, dropout=dropout)
+
+    def init(key: Array) -> dict[str, Any]:
+        *keys, head_key = jax.random.split(key, len(filters) + 1)
+        sizes = (window,) * len(space)
+        convs = {
+            name: init_conv(k, *shape, sizes) for k, (name, shape) in zip(keys, filters.items(), strict=True)
+        }
+        return convs | head.init(head_key)
+
+    def apply(
+        params: dict[str, Any], x: Float[ArrayLike, "batch *image"], *, key: Array | None = None
+    ) -> Array:
+        if jnp.shape(x)[1:] != image:
+            raise ValueError(
+                f"cnn: x must have shape (batch, {', '.join(map(str, image))}), not {jnp.shape(x)}"
+            )
+        for name in filters:
+            x = max_pool(activation(conv(params[name], x, padding=padding)), pool)
+        map_key, head_key = (None, None) if key is None else jax.random.split(key)
+        return head.apply(params, _drop(map_key, flatten(x), dropout), key=head_key)
+
+    return Model(init, apply)
+
+
+def _names(kind: str, count: int) -> list[str]:
+    return [f"{kind}_{i + 1}" for i in range(count)]
+
+
+def _drop(key: Array | None, x: Array, rate: ArrayLike) -> Array:
+    never = key is None or (not is_traced(rate) and rate == 0)
+    return x if never else layers.dropout(key, x, rate)

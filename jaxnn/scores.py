@@ -1,0 +1,91 @@
+"""Scores: one number to judge a model by, higher is better; and the confusion matrix.
+
+`where`, a mask of shape `(batch,)`, leaves examples out: a fold of uneven length is filled with rows that do not count.
+"""
+
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, Bool, Float, Int, Integer
+
+from jaxnn._checks import check_labels, check_same_shape
+from jaxnn.activations import argmax
+
+
+def accuracy(
+    outputs: Float[ArrayLike, "batch classes"],
+    labels: Integer[ArrayLike, "batch"],
+    *,
+    where: Bool[ArrayLike, "batch"] | None = None,
+) -> Float[Array, ""]:
+    """The share of examples whose largest output is that of their class, from 0 to 1.
+
+    Args:
+        outputs: logits or probabilities, shape (batch, classes).
+        labels: class numbers, shape (batch,).
+        where: which examples count, shape (batch,); all by default.
+
+    Raises:
+        ValueError: shapes that do not fit, or a label out of range.
+
+    Example:
+        >>> accuracy(jnp.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]]), jnp.array([0, 1, 1])).round(2)
+        Array(0.67, dtype=float32)
+    """
+    check_labels("accuracy", "outputs", outputs, labels)
+    return jnp.mean(argmax(jnp.asarray(outputs)) == jnp.asarray(labels), where=where)
+
+
+def r_squared(
+    outputs: Float[ArrayLike, "batch outputs"],
+    targets: ArrayLike,
+    *,
+    where: Bool[ArrayLike, "batch"] | None = None,
+) -> Float[Array, ""]:
+    """1 - SSR(outputs) / SSR(mean of the targets), averaged over the output columns; 1 is a perfect fit, 0 is the mean's.
+
+    Args:
+        outputs: predictions, shape (batch, outputs).
+        targets: observations, the same shape; no column may be constant (the result would be -inf or NaN).
+        where: which examples count, shape (batch,); all by default.
+
+    Raises:
+        ValueError: the two shapes differ.
+
+    Example:
+        >>> r_squared(jnp.array([[1.0], [2.0], [3.0]]), jnp.array([[1.0], [2.0], [4.0]])).round(2)
+        Array(0.79, dtype=float32)
+    """
+    check_same_shape("r_squared", outputs, targets)
+    outputs, targets = jnp.asarray(outputs), jnp.asarray(targets)
+    mask = None if where is None else jnp.asarray(where)[:, None]
+    mean = jnp.mean(targets, axis=0, keepdims=True, where=mask)
+    unexplained = jnp.sum(jnp.square(targets - outputs), axis=0, where=mask)
+    total = jnp.sum(jnp.square(targets - mean), axis=0, where=mask)
+    return jnp.mean(1 - unexplained / total)
+
+
+def confusion_matrix(
+    outputs: Float[ArrayLike, "batch classes"],
+    labels: Integer[ArrayLike, "batch"],
+    *,
+    where: Bool[ArrayLike, "batch"] | None = None,
+) -> Int[Array, "classes classes"]:
+    """How many examples of each class (rows) were taken for each class (columns).
+
+    Args:
+        outputs: logits or probabilities, shape (batch, classes).
+        labels: class numbers, shape (batch,).
+        where: which examples count, shape (batch,); all by default.
+
+    Raises:
+        ValueError: shapes that do not fit, or a label out of range.
+
+    Example:
+        >>> confusion_matrix(jnp.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]]), jnp.array([0, 1, 1]))
+        Array([[1, 0],
+               [1, 1]], dtype=int32)
+    """
+    classes = check_labels("confusion_matrix", "outputs", outputs, labels)
+    counted = 1 if where is None else jnp.asarray(where).astype(int)
+    return (
+        jnp.zeros((classes, classes), int).at[jnp.asarray(labels), argmax(jnp.asarray(outputs))].add(counted)
+    )

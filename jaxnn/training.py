@@ -1,0 +1,397 @@
+"""Training as a pure function.
+
+`init_training` makes a state, `advance` carries it on by whole epochs, and `fit` is the two together. All of them
+can be jitted, mapped over and differentiated; `train` (in `loop.py`), lanes and everything else stand on the same step.
+"""
+
+import functools
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Int, PyTree
+
+from jaxnn._checks import check_data, check_finite, check_whole, count_rows, is_traced
+from jaxnn.data import minibatches
+from jaxnn.models import Model
+from jaxnn.stopping import StoppingRule
+
+Optimizer = optax.GradientTransformation | Callable[[int], optax.GradientTransformation]
+
+
+class Recipe(NamedTuple):
+    """What is trained, and how.
+
+    Attributes:
+        model: the pair of functions.
+        loss: `loss(outputs, targets) -> (batch,)`, one value per example.
+        optimizer: an optax transformation, or a function `total_steps -> transformation` for schedules whose length
+            depends on the run. It always gets `value`, `grad` and `value_fn`, so that optax's line searches work.
+        batch_size: rows in a minibatch; None trains on all rows at once.
+        reduction: makes one number of a batch's losses: `jnp.mean`, or `jnp.sum` as in the notes. It takes `where=`.
+
+    Freeze parameters with one line: `optax.selective_transform(optimizer, freeze_mask=...)`, or
+    `optax.chain(optimizer, optax.freeze(mask))`; not with `optax.masked`, which lets raw gradients through.
+    """
+
+    model: Model
+    loss: Callable[[Any, Any], Float[Array, "batch"]]
+    optimizer: Optimizer
+    batch_size: int | None = None
+    reduction: Callable[..., Float[Array, ""]] = jnp.mean
+
+
+class TrainingState(NamedTuple):
+    """All that a training carries from epoch to epoch.
+
+    Attributes:
+        params: of the model.
+        optimizer_state: of the optimizer.
+        key: from which each epoch's order and dropout are drawn, together with `epoch`.
+        epoch: epochs done.
+    """
+
+    params: Any
+    optimizer_state: Any
+    key: Array
+    epoch: Int[Array, ""]
+
+
+class Info(NamedTuple):
+    """What `advance` reports of each epoch.
+
+    Attributes:
+        losses: the reduction of all examples' losses, each as it was when its batch came by; shape (epochs,).
+        step_sizes: the largest change of any parameter over the epoch, shape (epochs,).
+    """
+
+    losses: Float[Array, "epochs"]
+    step_sizes: Float[Array, "epochs"]
+
+
+class Fit(NamedTuple):
+    """The outcome of `fit`.
+
+    Attributes:
+        params: the trained parameters.
+        losses: of each epoch, shape (epochs,), before that epoch's updates; past an early stop the last one repeats.
+        epochs: epochs run, fewer than asked for where the stopping rule said so.
+        state: to be carried on with `advance`.
+    """
+
+    params: Any
+    losses: Float[Array, "epochs"]
+    epochs: Int[Array, ""]
+    state: TrainingState
+
+
+class Evaluation(NamedTuple):
+    """Of a data set: `loss`, the recipe's reduction of it, and `score`, higher is better."""
+
+    loss: Float[Array, ""]
+    score: Float[Array, ""]
+
+
+def init_training(recipe: Recipe, key: Array, *, params: PyTree | None = None) -> TrainingState:
+    """The state before the first epoch.
+
+    Args:
+        recipe: with a plain optimizer; `fit` is who turns a function of the total steps into one.
+        key: a `jax.random.key`; initial weights, minibatch orders and dropout come from it.
+        params: initial parameters; the model's own by default.
+
+    Raises:
+        TypeError: no key, or an optimizer that is still a function.
+
+    Example:
+        >>> import jaxnn as nn
+        >>> recipe = nn.Recipe(nn.mlp([4, 16, 3]), nn.cross_entropy, optax.adam(0.01))
+        >>> init_training(recipe, jax.random.key(0)).epoch
+        Array(0, dtype=int32)
+    """
+    if not isinstance(key, jax.Array) or not jnp.issubdtype(key.dtype, jax.dtypes.prng_key) or key.shape:
+        raise TypeError(f"key must be one jax.random.key, not {key!r}")
+    init_key, run_key = jax.random.split(key)
+    params = recipe.model.init(init_key) if params is None else jax.tree.map(jnp.asarray, params)
+    return TrainingState(params, _optimizer(recipe).init(params), run_key, jnp.zeros((), jnp.int32))
+
+
+def advance(
+    recipe: Recipe, data: tuple[Any, Any], state: TrainingState, *, epochs: int
+) -> tuple[TrainingState, Info]:
+    """Carry a training on by whole epochs: the pure function under everything that trains.
+
+    Args:
+        recipe: with a plain optimizer.
+        data: `(x, targets)`, each an array or a pytree of them, the examples on the first axis.
+        state: from `init_training` or an earlier call; the outcome does not depend on how the epochs are divided.
+        epochs: how many, a Python int.
+
+    Raises:
+        TypeError, ValueError: as `fit`.
+
+    Example:
+        >>> import jaxnn as nn
+        >>> recipe = nn.Recipe(nn.mlp([1, 1]), nn.squared_residuals, optax.sgd(0.1))
+        >>> data = jnp.ones((8, 1)), jnp.ones((8, 1))
+        >>> state, info = advance(recipe, data, init_training(recipe, jax.random.key(0)), epochs=3)
+        >>> state.epoch, info.losses.shape
+        (Array(3, dtype=int32), (3,))
+    """
+    epochs = check_whole("advance", "epochs", epochs, least=1)
+    check_training("advance", recipe, data, state.params)
+    return _advance(recipe, jax.tree.map(jnp.asarray, data), state, epochs)
+
+
+def fit(
+    recipe: Recipe,
+    data: tuple[Any, Any],
+    *,
+    key: Array,
+    epochs: int,
+    params: PyTree | None = None,
+    stop: StoppingRule | None = None,
+) -> Fit:
+    """Train: one pure function of the recipe's numbers, the data, the key and the initial parameters.
+
+    It is not jitted inside, so that it can be jitted, mapped over and differentiated from outside. Called as it is, it
+    compiles anew each time; in a Python loop over settings, jit one function of the setting and call that:
+
+        run = jax.jit(lambda learning_rate, key: nn.fit(make_recipe(learning_rate), data, key=key, epochs=500))
+        for learning_rate in learning_rates: run(learning_rate, key)      # compiles once
+
+    and with `jax.jit(jax.vmap(...))` all of them run side by side.
+
+    Gradients through it (of a validation loss with respect to a learning rate, say) are exact, with two costs. Reverse
+    mode keeps the parameters, optimizer state and activations of every step: memory grows with the number of steps;
+    `jax.jvp` or `jax.jacfwd` needs no memory for a few hyperparameters. And plain Adam gives NaN where some gradient is
+    exactly 0, as for a pixel that is always black: the derivative of √v at v = 0 is infinite. Use
+    `optax.adam(learning_rate, eps_root=1e-8)`.
+
+    Args:
+        recipe: what is trained, and how.
+        data: `(x, targets)`, each an array or a pytree of them, the examples on the first axis.
+        key: a `jax.random.key`; initial weights, minibatch orders and dropout come from it.
+        epochs: the epoch limit, a Python int.
+        params: initial parameters; the model's own by default.
+        stop: a stopping rule. A stopped training is frozen while the compiled loop runs on, which keeps it
+            differentiable and mappable, and saves no time; `train` does save it.
+
+    Returns:
+        `Fit(params, losses, epochs, state)`.
+
+    Raises:
+        TypeError: data that is no pair, labels that are not whole numbers, a key that is none.
+        ValueError: no rows, lengths that differ, NaN or infinity in x, labels out of range, a batch larger than the
+            data, features or channels that do not fit, or a loss that is not one value per example. All of it before
+            anything compiles, wherever the values are known; of traced data only shapes and dtypes can be checked.
+
+    Example:
+        >>> import jaxnn as nn
+        >>> x = jnp.linspace(0, 1, 20)[:, None]
+        >>> recipe = nn.Recipe(nn.mlp([1, 1]), nn.squared_residuals, optax.sgd(0.5))
+        >>> fitted = fit(recipe, (x, 3 * x + 1), key=jax.random.key(0), epochs=200)
+        >>> fitted.params["output"].weight.round(2), fitted.params["output"].bias.round(2)
+        (Array([[3.]], dtype=float32), Array([1.], dtype=float32))
+    """
+    epochs = check_whole("fit", "epochs", epochs, least=1)
+    recipe = for_length(recipe, epochs * steps_per_epoch(recipe, check_data("fit", data)))
+    state = init_training(recipe, key, params=params)
+    check_training("fit", recipe, data, state.params)
+    data = jax.tree.map(jnp.asarray, data)
+    if stop is None:
+        state, info = _advance(recipe, data, state, epochs)
+        return Fit(state.params, info.losses, jnp.asarray(epochs, jnp.int32), state)
+    return _fit_until(stop, recipe, data, state, epochs)
+
+
+def predict(model: Model, params: PyTree, x: Any, *, key: Array | None = None) -> Any:
+    """The model's outputs for x, shape (batch, outputs); compiled once for each model and shape.
+
+    Args:
+        model: the pair of functions.
+        params: its parameters.
+        x: the examples on the first axis.
+        key: turns dropout on.
+
+    Raises:
+        ValueError: NaN or infinity in x, no rows, or a shape that the model does not take.
+
+    Example:
+        >>> import jaxnn as nn
+        >>> model = nn.mlp([4, 16, 3])
+        >>> predict(model, model.init(jax.random.key(0)), jnp.zeros((5, 4))).shape
+        (5, 3)
+    """
+    count_rows("predict", {"x": x})
+    check_finite("predict", "x", x)
+    # Inside somebody's trace the model may close over tracers, which must not stay behind in a cache of ours.
+    apply = model.apply if is_traced((params, x, key)) else _jitted(model.apply)
+    return apply(params, x, key=key)
+
+
+def evaluate(
+    recipe: Recipe, params: PyTree, data: tuple[Any, Any], *, score: Callable[[Any, Any], Array] | None = None
+) -> Evaluation:
+    """Loss and score on a data set, without dropout.
+
+    Args:
+        recipe: its model, loss and reduction.
+        params: the parameters to judge.
+        data: `(x, targets)`.
+        score: `score(outputs, targets) -> number`, higher is better; by default minus the mean loss.
+
+    Raises:
+        TypeError, ValueError: as `fit`.
+
+    Example:
+        >>> import jaxnn as nn
+        >>> recipe = nn.Recipe(nn.mlp([4, 3]), nn.cross_entropy, optax.sgd(0.1))
+        >>> params = {"output": nn.Affine(jnp.zeros((4, 3)), jnp.zeros(3))}
+        >>> evaluate(recipe, params, (jnp.ones((2, 4)), jnp.array([0, 1])), score=nn.accuracy)
+        Evaluation(loss=Array(1.0986123, dtype=float32), score=Array(0.5, dtype=float32))
+    """
+    check_training("evaluate", recipe._replace(batch_size=None), data, params)
+    x, targets = jax.tree.map(jnp.asarray, data)
+    outputs = predict(recipe.model, params, x)
+    losses = recipe.loss(outputs, targets)
+    return Evaluation(
+        recipe.reduction(losses), -jnp.mean(losses) if score is None else jnp.asarray(score(outputs, targets))
+    )
+
+
+def steps_per_epoch(recipe: Recipe, count: int) -> int:
+    """How many updates an epoch of `count` examples makes; the batch size is checked against it."""
+    if recipe.batch_size is None:
+        return 1
+    batch_size = check_whole("Recipe", "batch_size", recipe.batch_size, least=1)
+    if batch_size > count:
+        raise ValueError(
+            f"Recipe: batch_size must be at most the number of examples, {count}, not {batch_size}"
+        )
+    return math.ceil(count / batch_size)
+
+
+def for_length(recipe: Recipe, total_steps: int) -> Recipe:
+    """The recipe with a plain optimizer, made for this number of steps where it is a function of it."""
+    if isinstance(recipe.optimizer, optax.GradientTransformation):
+        return recipe
+    return recipe._replace(optimizer=recipe.optimizer(total_steps))
+
+
+def check_training(where: str, recipe: Recipe, data: tuple[Any, Any], params: PyTree) -> None:
+    """Refuse data that does not fit the recipe, before anything compiles.
+
+    The network and the loss run once on shapes alone, with the targets' values at hand: every layer and loss makes
+    its own checks there, on the whole data set.
+    """
+    count = check_data(where, data)
+    steps_per_epoch(recipe, count)
+    x, targets = data
+    losses = jax.eval_shape(lambda params, x: recipe.loss(recipe.model.apply(params, x), targets), params, x)
+    if jnp.shape(losses) != (count,):
+        raise ValueError(
+            f"{where}: the loss must give one value per example, shape ({count},), not {jnp.shape(losses)}; "
+            "an elementwise loss needs a sum over the last axis"
+        )
+
+
+def _optimizer(recipe: Recipe) -> optax.GradientTransformationExtraArgs:
+    if not isinstance(recipe.optimizer, optax.GradientTransformation):
+        raise TypeError(
+            f"the optimizer must be an optax transformation here, not {recipe.optimizer!r}; "
+            "give a function of the total steps its number: recipe._replace(optimizer=recipe.optimizer(total_steps))"
+        )
+    return optax.with_extra_args_support(recipe.optimizer)
+
+
+def _advance(
+    recipe: Recipe, data: tuple[Any, Any], state: TrainingState, epochs: int
+) -> tuple[TrainingState, Info]:
+    def one(state: TrainingState, _) -> tuple[TrainingState, Info]:
+        return one_epoch(recipe, data, state)
+
+    return jax.lax.scan(one, state, length=epochs, unroll=_unroll(recipe, epochs))
+
+
+def one_epoch(recipe: Recipe, data: tuple[Any, Any], state: TrainingState) -> tuple[TrainingState, Info]:
+    """Every example once, unchecked: the new state, with the loss and the step size of this one epoch."""
+    order_key, drop_key = jax.random.split(jax.random.fold_in(state.key, state.epoch))
+    step = functools.partial(_step, recipe)
+    learned = state.params, state.optimizer_state
+    if recipe.batch_size is None:
+        learned, losses = step(learned, (data, None, drop_key))
+        loss = recipe.reduction(losses)
+    else:
+        rows, counts = minibatches(order_key, len(jax.tree.leaves(data)[0]), recipe.batch_size)
+
+        def minibatch(learned, chosen):
+            rows, counts, key = chosen
+            return step(learned, (jax.tree.map(lambda leaf: leaf[rows], data), counts, key))
+
+        learned, losses = jax.lax.scan(
+            minibatch, learned, (rows, counts, jax.random.split(drop_key, len(rows)))
+        )
+        loss = _reduce(recipe, losses.ravel(), None if counts is None else counts.ravel())
+    return TrainingState(*learned, state.key, state.epoch + 1), Info(
+        loss, _largest_change(state.params, learned[0])
+    )
+
+
+def _step(
+    recipe: Recipe, learned: tuple[Any, Any], batch: tuple[Any, Any, Array]
+) -> tuple[tuple[Any, Any], Array]:
+    """One update: new parameters and optimizer state, and the losses of the batch's examples before it."""
+    params, optimizer_state = learned
+    (x, targets), counts, key = batch
+
+    def objective(params: Any) -> tuple[Array, Array]:
+        losses = recipe.loss(recipe.model.apply(params, x, key=key), targets)
+        return _reduce(recipe, losses, counts), losses
+
+    (value, losses), grad = jax.value_and_grad(objective, has_aux=True)(params)
+    updates, optimizer_state = _optimizer(recipe).update(
+        grad, optimizer_state, params, value=value, grad=grad, value_fn=lambda params: objective(params)[0]
+    )
+    return (optax.apply_updates(params, updates), optimizer_state), losses
+
+
+def _fit_until(
+    stop: StoppingRule, recipe: Recipe, data: tuple[Any, Any], state: TrainingState, epochs: int
+) -> Fit:
+    def one(carry, _):
+        before, memory, stopped, last = carry
+        after, info = one_epoch(recipe, data, before)
+        remembered, now = stop.update(memory, -info.losses, info.step_sizes)
+        (state, memory), loss = jax.tree.map(
+            functools.partial(jnp.where, stopped),
+            ((before, memory), last),
+            ((after, remembered), info.losses),
+        )
+        return (state, memory, stopped | now, loss), loss
+
+    start = (state, stop.init(), jnp.array(False), jnp.zeros(()))
+    (state, *_), losses = jax.lax.scan(one, start, length=epochs)
+    return Fit(state.params, losses, state.epoch, state)
+
+
+def _reduce(recipe: Recipe, losses: Array, counts: Array | None) -> Array:
+    return recipe.reduction(losses) if counts is None else recipe.reduction(losses, where=counts)
+
+
+def _largest_change(before: Any, after: Any) -> Array:
+    changes = jax.tree.leaves(jax.tree.map(lambda a, b: jnp.abs(b - a).max(), before, after))
+    return functools.reduce(jnp.maximum, changes)
+
+
+def _unroll(recipe: Recipe, epochs: int) -> int:
+    """Full-batch epochs are so short that the loop itself counts: four in a row are up to twice as fast."""
+    return min(4, epochs) if recipe.batch_size is None else 1
+
+
+@functools.lru_cache(maxsize=32)
+def _jitted(apply: Callable[..., Any]) -> Callable[..., Any]:
+    return jax.jit(apply)
