@@ -17,6 +17,7 @@ from jaxnn.activations import (
     softplus,
     tanh,
 )
+from jaxnn.convolution import conv, init_conv, max_pool, mean_pool
 from jaxnn.data import (
     Folds,
     Scaling,
@@ -28,36 +29,92 @@ from jaxnn.data import (
     standard_scaling,
     train_test_split,
 )
+from jaxnn.evaluation import Evaluation, evaluate, predict
 from jaxnn.initializers import glorot_uniform, he_normal, lecun_normal, standard_normal, zeros
 from jaxnn.layers import (
     Affine,
     Norm,
-    conv,
     dense,
     dropout,
     flatten,
-    init_conv,
     init_dense,
     init_layer_norm,
     layer_norm,
-    max_pool,
-    mean_pool,
 )
 from jaxnn.losses import absolute_residuals, cross_entropy, squared_residuals
 from jaxnn.models import Model, cnn, mlp
+from jaxnn.recipe import Recipe
 from jaxnn.scores import accuracy, confusion_matrix, r_squared
 from jaxnn.stopping import StoppingRule, no_improvement, small_step
 from jaxnn.training import (
-    Evaluation,
     Fit,
     Info,
-    Recipe,
     TrainingState,
     advance,
-    evaluate,
     fit,
     init_training,
-    predict,
 )
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Affine",
+    "Evaluation",
+    "Fit",
+    "Folds",
+    "Info",
+    "Model",
+    "Norm",
+    "Recipe",
+    "Scaling",
+    "Split",
+    "StoppingRule",
+    "TrainingState",
+    "absolute_residuals",
+    "accuracy",
+    "advance",
+    "argmax",
+    "cnn",
+    "confusion_matrix",
+    "conv",
+    "cross_entropy",
+    "dense",
+    "dropout",
+    "elu",
+    "evaluate",
+    "fit",
+    "flatten",
+    "gelu",
+    "glorot_uniform",
+    "he_normal",
+    "init_conv",
+    "init_dense",
+    "init_layer_norm",
+    "init_training",
+    "k_folds",
+    "layer_norm",
+    "leaky_relu",
+    "lecun_normal",
+    "log_softmax",
+    "max_pool",
+    "mean_pool",
+    "min_max_scaling",
+    "minibatches",
+    "mlp",
+    "no_improvement",
+    "predict",
+    "r_squared",
+    "relu",
+    "scale",
+    "sigmoid",
+    "silu",
+    "small_step",
+    "softmax",
+    "softplus",
+    "squared_residuals",
+    "standard_normal",
+    "standard_scaling",
+    "tanh",
+    "train_test_split",
+    "zeros",
+]

@@ -14,13 +14,13 @@ batch-first function between two layers is still right; it only keeps its two tu
 
 import functools
 from collections.abc import Callable
-from typing import Concatenate, ParamSpec
+from typing import TypeVar, cast
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-Options = ParamSpec("Options")
+Function = TypeVar("Function", bound=Callable[..., Array])
 
 
 def turn(x: jax.typing.ArrayLike) -> Array:
@@ -29,9 +29,7 @@ def turn(x: jax.typing.ArrayLike) -> Array:
     return x if x.ndim < 2 else jnp.swapaxes(x, 0, -1)
 
 
-def batch_last(
-    function: Callable[Concatenate[Array, Options], Array],
-) -> Callable[Concatenate[Array, Options], Array]:
+def batch_last(function: Function) -> Function:
     """Let batch-first arrays into a function that is written batch last.
 
     Positional arguments are the arrays with a batch axis: they are turned, and so is the result. Keyword arguments
@@ -42,4 +40,4 @@ def batch_last(
     def batch_first(*arrays, **options):
         return turn(function(*map(turn, arrays), **options))
 
-    return batch_first
+    return cast(Function, batch_first)

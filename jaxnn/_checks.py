@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax
+import jax.core
 import jax.numpy as jnp
 import numpy as np
 
@@ -74,9 +75,7 @@ def check_same_shape(where: str, outputs: Any, targets: Any) -> None:
     check_shape(where, "outputs", outputs, "batch outputs")
     if jnp.shape(outputs) != jnp.shape(targets):
         shapes = f"{jnp.shape(outputs)} and {jnp.shape(targets)}"
-        raise ValueError(
-            f"{where}: outputs and targets must have the same shape (batch, outputs), not {shapes}"
-        )
+        raise ValueError(f"{where}: outputs and targets must have the same shape (batch, outputs), not {shapes}")
 
 
 def check_labels(where: str, name: str, logits: Any, labels: Any) -> int:
@@ -87,17 +86,13 @@ def check_labels(where: str, name: str, logits: Any, labels: Any) -> int:
             f"{where}: labels must have shape ({batch},), one for each row of {name}, not {jnp.shape(labels)}"
         )
     if not jnp.issubdtype(jnp.result_type(labels), jnp.integer):
-        raise TypeError(
-            f"{where}: labels must be class numbers of an integer dtype, {_first_odd_label(labels)}"
-        )
+        raise TypeError(f"{where}: labels must be class numbers of an integer dtype, {_first_odd_label(labels)}")
     if not is_traced(labels):
         values = np.asarray(labels)
         wrong = np.flatnonzero((values < 0) | (values >= classes))
         if wrong.size:
             found = f"row {int(wrong[0])} holds {values[wrong[0]]}"
-            raise ValueError(
-                f"{where}: labels must lie in 0 … {classes - 1} for {classes} classes, but {found}"
-            )
+            raise ValueError(f"{where}: labels must lie in 0 … {classes - 1} for {classes} classes, but {found}")
     return classes
 
 
@@ -121,9 +116,7 @@ def count_rows(where: str, tree: Any) -> int:
     for path, leaf in leaves:
         name = leaf_name(path)
         if not jnp.shape(leaf):
-            raise ValueError(
-                f"{where}: {name} must have a first axis, the examples, but is the scalar {leaf!r}"
-            )
+            raise ValueError(f"{where}: {name} must have a first axis, the examples, but is the scalar {leaf!r}")
         counts[name] = jnp.shape(leaf)[0]
     if len(set(counts.values())) > 1:
         lengths = ", ".join(f"{name} has {count}" for name, count in counts.items())

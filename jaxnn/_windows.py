@@ -97,9 +97,7 @@ def _each(where: str, name: str, value: int | Sequence[int], axes: int, *, least
         return (check_whole(where, name, value, least=least),) * axes
     values = check_each_whole(where, name, value, least=least)
     if len(values) != axes:
-        raise ValueError(
-            f"{where}: {name} must be one number or one for each of the {axes} axes, not {values}"
-        )
+        raise ValueError(f"{where}: {name} must be one number or one for each of the {axes} axes, not {values}")
     return values
 
 
@@ -113,9 +111,7 @@ def _padding(
     if padding == "valid":
         return ((0, 0),) * len(space)
     if padding == "same":
-        missing = [
-            max((math.ceil(n / s) - 1) * s + r - n, 0) for n, r, s in zip(space, reach, stride, strict=True)
-        ]
+        missing = [max((math.ceil(n / s) - 1) * s + r - n, 0) for n, r, s in zip(space, reach, stride, strict=True)]
         return tuple((total // 2, total - total // 2) for total in missing)
     if isinstance(padding, str):
         raise ValueError(f'{where}: padding must be "valid", "same" or a whole number, not {padding!r}')

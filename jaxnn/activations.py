@@ -6,13 +6,13 @@ Each takes one array, batch first, and returns one of the same shape (`argmax` d
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, Num
+from jaxtyping import Array, ArrayLike, Float, Int, Num
 
 from jaxnn._batch_last import batch_last
 
 
 @batch_last
-def relu(x: Num[Array, "..."], /) -> Num[Array, "..."]:
+def relu(x: Num[ArrayLike, "..."], /) -> Num[Array, "..."]:
     """max(0, x), with derivative 0 at 0.
 
     Example:
@@ -28,7 +28,7 @@ def relu(x: Num[Array, "..."], /) -> Num[Array, "..."]:
 
 
 @batch_last
-def leaky_relu(x: Float[Array, "..."], /, *, slope: float = 0.01) -> Float[Array, "..."]:
+def leaky_relu(x: Float[ArrayLike, "..."], /, *, slope: float = 0.01) -> Float[Array, "..."]:
     """x where x >= 0, slope · x below.
 
     Example:
@@ -42,7 +42,7 @@ def leaky_relu(x: Float[Array, "..."], /, *, slope: float = 0.01) -> Float[Array
 
 
 @batch_last
-def elu(x: Float[Array, "..."], /, *, alpha: float = 1.0) -> Float[Array, "..."]:
+def elu(x: Float[ArrayLike, "..."], /, *, alpha: float = 1.0) -> Float[Array, "..."]:
     """x where x > 0, alpha · (e^x - 1) below.
 
     Example:
@@ -56,7 +56,7 @@ def elu(x: Float[Array, "..."], /, *, alpha: float = 1.0) -> Float[Array, "..."]
 
 
 @batch_last
-def gelu(x: Float[Array, "..."], /, *, approximate: bool = True) -> Float[Array, "..."]:
+def gelu(x: Float[ArrayLike, "..."], /, *, approximate: bool = True) -> Float[Array, "..."]:
     """x · Φ(x), Φ the normal distribution function; `approximate` uses the tanh formula, as Flax does.
 
     Example:
@@ -70,7 +70,7 @@ def gelu(x: Float[Array, "..."], /, *, approximate: bool = True) -> Float[Array,
 
 
 @batch_last
-def silu(x: Float[Array, "..."], /) -> Float[Array, "..."]:
+def silu(x: Float[ArrayLike, "..."], /) -> Float[Array, "..."]:
     """x · sigmoid(x), also called swish.
 
     Example:
@@ -84,7 +84,7 @@ def silu(x: Float[Array, "..."], /) -> Float[Array, "..."]:
 
 
 @batch_last
-def softplus(x: Float[Array, "..."], /) -> Float[Array, "..."]:
+def softplus(x: Float[ArrayLike, "..."], /) -> Float[Array, "..."]:
     """log(1 + e^x), a smooth relu.
 
     Example:
@@ -98,7 +98,7 @@ def softplus(x: Float[Array, "..."], /) -> Float[Array, "..."]:
 
 
 @batch_last
-def sigmoid(x: Float[Array, "..."], /) -> Float[Array, "..."]:
+def sigmoid(x: Float[ArrayLike, "..."], /) -> Float[Array, "..."]:
     """1 / (1 + e^-x), between 0 and 1.
 
     Example:
@@ -109,7 +109,7 @@ def sigmoid(x: Float[Array, "..."], /) -> Float[Array, "..."]:
 
 
 @batch_last
-def tanh(x: Float[Array, "..."], /) -> Float[Array, "..."]:
+def tanh(x: Float[ArrayLike, "..."], /) -> Float[Array, "..."]:
     """(e^x - e^-x) / (e^x + e^-x), between -1 and 1.
 
     Example:
@@ -120,7 +120,7 @@ def tanh(x: Float[Array, "..."], /) -> Float[Array, "..."]:
 
 
 @batch_last
-def softmax(logits: Float[Array, "..."], /) -> Float[Array, "..."]:
+def softmax(logits: Float[ArrayLike, "..."], /) -> Float[Array, "..."]:
     """e^z_i / Σ_j e^z_j over the last axis: positive numbers that sum to 1.
 
     Example:
@@ -134,7 +134,7 @@ def softmax(logits: Float[Array, "..."], /) -> Float[Array, "..."]:
 
 
 @batch_last
-def log_softmax(logits: Float[Array, "..."], /) -> Float[Array, "..."]:
+def log_softmax(logits: Float[ArrayLike, "..."], /) -> Float[Array, "..."]:
     """z_i - log Σ_j e^z_j over the last axis: the logarithm of softmax, without its underflow.
 
     Example:
@@ -144,7 +144,7 @@ def log_softmax(logits: Float[Array, "..."], /) -> Float[Array, "..."]:
     return jax.nn.log_softmax(logits, axis=0)
 
 
-def argmax(logits: Num[Array, "*batch classes"], /) -> Int[Array, "*batch"]:
+def argmax(logits: Num[ArrayLike, "*batch classes"], /) -> Int[Array, "*batch"]:
     """The number of the largest entry over the last axis, the first of equals; its derivative is 0 or undefined.
 
     Example:

@@ -121,7 +121,7 @@ def standard_scaling(x: Float[ArrayLike, "batch features"]) -> Scaling:
 
 
 def min_max_scaling(x: Float[ArrayLike, "batch features"]) -> Scaling:
-    """Offset: the minimum; factor: the range (1 for a constant feature), so that x lies in [0, 1]. For the training part only.
+    """Offset: the minimum; factor: the range (1 for a constant feature): x lies in [0, 1]. For the training part only.
 
     Example:
         >>> scale(min_max_scaling(jnp.array([[1.0], [3.0]])), jnp.array([[2.0]]))
@@ -163,9 +163,7 @@ def minibatches(
     if steps * batch_size == count:
         return order.reshape(steps, batch_size), None
     filled = jnp.concatenate([order, order[: steps * batch_size - count]])
-    return filled.reshape(steps, batch_size), jnp.arange(steps * batch_size).reshape(
-        steps, batch_size
-    ) < count
+    return filled.reshape(steps, batch_size), jnp.arange(steps * batch_size).reshape(steps, batch_size) < count
 
 
 def _shuffled_rows(where: str, key: Array, count: int, stratify: ArrayLike | None) -> np.ndarray:
@@ -174,9 +172,7 @@ def _shuffled_rows(where: str, key: Array, count: int, stratify: ArrayLike | Non
     if stratify is None:
         return order
     if np.shape(stratify) != (count,):
-        raise ValueError(
-            f"{where}: stratify must have shape ({count},), one label a row, not {np.shape(stratify)}"
-        )
+        raise ValueError(f"{where}: stratify must have shape ({count},), one label a row, not {np.shape(stratify)}")
     return order[np.argsort(np.asarray(stratify)[order], kind="stable")]
 
 

@@ -1,4 +1,4 @@
-"""Initial weights: `initializer(key, shape, dtype) -> weights`, for shapes `(inputs, outputs)` and `(*window, inputs, outputs)`.
+"""Initial weights: `initializer(key, shape, dtype) -> weights`, for shapes `(*window, inputs, outputs)`.
 
 Those of `jax.nn.initializers` have the same call and fit as they are; the ones here draw a flat vector and reshape
 it, the same numbers, because XLA compiles that about ten times faster on a CPU. The fan-in of a weight is the
@@ -13,9 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-Initializer = Callable[
-    ..., Array
-]  # (key, shape, dtype=float) -> weights; a keyword default has no simpler type
+Initializer = Callable[..., Array]  # (key, shape, dtype=float) -> weights; a keyword default has no simpler type
 
 
 def standard_normal(key: Array, shape: Sequence[int], dtype: Any = float) -> Float[Array, "..."]:
@@ -83,8 +81,6 @@ def zeros(key: Array, shape: Sequence[int], dtype: Any = float) -> Float[Array, 
 
 def _fans(shape: Sequence[int]) -> tuple[int, int]:
     if len(shape) < 2:
-        raise ValueError(
-            f"an initializer with a fan needs a shape (*window, inputs, outputs), not {tuple(shape)}"
-        )
+        raise ValueError(f"an initializer with a fan needs a shape (*window, inputs, outputs), not {tuple(shape)}")
     *window, inputs, outputs = shape
     return math.prod(window) * inputs, math.prod(window) * outputs

@@ -1,7 +1,7 @@
 """Losses: one value per example, shape `(batch,)`.
 
-`Recipe.reduction` makes one number of them: the mean by default; the learning notes add them up (`jnp.sum`). Per-example
-losses of optax fit as they are; its elementwise ones (`l2_loss`, `huber_loss`) need a sum over the last axis.
+`Recipe.reduction` makes one number of them: the mean by default; the learning notes add them up (`jnp.sum`). The
+per-example losses of optax fit as they are; its elementwise ones (`l2_loss`, `huber_loss`) need a sum over the last axis.
 """
 
 import jax
@@ -12,9 +12,7 @@ from jaxnn._batch_last import batch_last
 from jaxnn._checks import check_labels, check_same_shape
 
 
-def squared_residuals(
-    outputs: Float[ArrayLike, "batch outputs"], targets: ArrayLike
-) -> Float[Array, "batch"]:
+def squared_residuals(outputs: Float[ArrayLike, "batch outputs"], targets: ArrayLike) -> Float[Array, "batch"]:
     """Σ_j (target_j - output_j)² of each example; summed over the examples it is the SSR of the notes.
 
     Args:
@@ -40,9 +38,7 @@ def _sum_of_squares(outputs, targets):
     return jnp.square(targets - outputs).sum(axis=0)
 
 
-def absolute_residuals(
-    outputs: Float[ArrayLike, "batch outputs"], targets: ArrayLike
-) -> Float[Array, "batch"]:
+def absolute_residuals(outputs: Float[ArrayLike, "batch outputs"], targets: ArrayLike) -> Float[Array, "batch"]:
     """Σ_j |target_j - output_j| of each example, less moved by outliers than the squares.
 
     Args:

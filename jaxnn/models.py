@@ -1,5 +1,6 @@
 """Models: a pair of pure functions, and the two that everyone starts with."""
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -12,7 +13,8 @@ from jaxnn import layers
 from jaxnn._checks import check_each_whole, check_rate, is_traced
 from jaxnn._windows import Windows
 from jaxnn.activations import relu
-from jaxnn.layers import conv, dense, flatten, init_conv, init_dense, max_pool
+from jaxnn.convolution import conv, init_conv, max_pool
+from jaxnn.layers import dense, flatten, init_dense
 
 
 class Model(NamedTuple):
@@ -33,9 +35,7 @@ class Model(NamedTuple):
     apply: Callable[..., Any]
 
 
-def mlp(
-    sizes: Sequence[int], *, activation: Callable[[Array], Array] = relu, dropout: ArrayLike = 0.0
-) -> Model:
+def mlp(sizes: Sequence[int], *, activation: Callable[[Array], Array] = relu, dropout: ArrayLike = 0.0) -> Model:
     """A multilayer perceptron: dense layers with an activation between them, none after the last.
 
     Args:
@@ -65,13 +65,11 @@ def mlp(
     names = [*_names("hidden", len(sizes) - 2), "output"]
 
     def init(key: Array) -> dict[str, Any]:
-        shapes = zip(sizes[:-1], sizes[1:], strict=True)
+        shapes = itertools.pairwise(sizes)
         keys = jax.random.split(key, len(names))
         return {name: init_dense(k, *shape) for name, k, shape in zip(names, keys, shapes, strict=True)}
 
-    def apply(
-        params: dict[str, Any], x: Float[ArrayLike, "batch inputs"], *, key: Array | None = None
-    ) -> Array:
+    def apply(params: dict[str, Any], x: Float[ArrayLike, "batch inputs"], *, key: Array | None = None) -> Array:
         keys = [None] * len(names) if key is None else jax.random.split(key, len(names))
         for name, layer_key in zip(names[:-1], keys[:-1], strict=True):
             x = _drop(layer_key, activation(dense(params[name], x)), dropout)
@@ -138,18 +136,12 @@ def cnn(
     def init(key: Array) -> dict[str, Any]:
         *keys, head_key = jax.random.split(key, len(filters) + 1)
         sizes = (window,) * len(space)
-        convs = {
-            name: init_conv(k, *shape, sizes) for k, (name, shape) in zip(keys, filters.items(), strict=True)
-        }
+        convs = {name: init_conv(k, *shape, sizes) for k, (name, shape) in zip(keys, filters.items(), strict=True)}
         return convs | head.init(head_key)
 
-    def apply(
-        params: dict[str, Any], x: Float[ArrayLike, "batch *image"], *, key: Array | None = None
-    ) -> Array:
+    def apply(params: dict[str, Any], x: Float[ArrayLike, "batch *image"], *, key: Array | None = None) -> Array:
         if jnp.shape(x)[1:] != image:
-            raise ValueError(
-                f"cnn: x must have shape (batch, {', '.join(map(str, image))}), not {jnp.shape(x)}"
-            )
+            raise ValueError(f"cnn: x must have shape (batch, {', '.join(map(str, image))}), not {jnp.shape(x)}")
         for name in filters:
             x = max_pool(activation(conv(params[name], x, padding=padding)), pool)
         map_key, head_key = (None, None) if key is None else jax.random.split(key)
@@ -163,5 +155,6 @@ def _names(kind: str, count: int) -> list[str]:
 
 
 def _drop(key: Array | None, x: Array, rate: ArrayLike) -> Array:
-    never = key is None or (not is_traced(rate) and rate == 0)
-    return x if never else layers.dropout(key, x, rate)
+    if key is None or (not is_traced(rate) and rate == 0):
+        return x
+    return layers.dropout(key, x, rate)

@@ -40,7 +40,7 @@ def r_squared(
     *,
     where: Bool[ArrayLike, "batch"] | None = None,
 ) -> Float[Array, ""]:
-    """1 - SSR(outputs) / SSR(mean of the targets), averaged over the output columns; 1 is a perfect fit, 0 is the mean's.
+    """1 - SSR(outputs) / SSR(mean of the targets), averaged over the columns; 1 is a perfect fit, 0 is the mean's.
 
     Args:
         outputs: predictions, shape (batch, outputs).
@@ -86,6 +86,4 @@ def confusion_matrix(
     """
     classes = check_labels("confusion_matrix", "outputs", outputs, labels)
     counted = 1 if where is None else jnp.asarray(where).astype(int)
-    return (
-        jnp.zeros((classes, classes), int).at[jnp.asarray(labels), argmax(jnp.asarray(outputs))].add(counted)
-    )
+    return jnp.zeros((classes, classes), int).at[jnp.asarray(labels), argmax(jnp.asarray(outputs))].add(counted)

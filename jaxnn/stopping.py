@@ -48,9 +48,7 @@ class NoImprovement(NamedTuple):
     def init(self) -> tuple[Array, Array]:
         return jnp.array(-jnp.inf), jnp.array(0)
 
-    def update(
-        self, memory: tuple[Array, Array], score: Array, step_size: Array
-    ) -> tuple[tuple[Array, Array], Array]:
+    def update(self, memory: tuple[Array, Array], score: Array, step_size: Array) -> tuple[tuple[Array, Array], Array]:
         del step_size
         best, waited = memory
         improved = score > best + self.tolerance

@@ -5,43 +5,17 @@ can be jitted, mapped over and differentiated; `train` (in `loop.py`), lanes and
 """
 
 import functools
-import math
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, Int, PyTree
+from jaxtyping import Array, Float, Int
 
-from jaxnn._checks import check_data, check_finite, check_whole, count_rows, is_traced
+from jaxnn._checks import check_data, check_whole
 from jaxnn.data import minibatches
-from jaxnn.models import Model
+from jaxnn.recipe import Recipe, check_training, for_length, optimizer_of, reduce, steps_per_epoch
 from jaxnn.stopping import StoppingRule
-
-Optimizer = optax.GradientTransformation | Callable[[int], optax.GradientTransformation]
-
-
-class Recipe(NamedTuple):
-    """What is trained, and how.
-
-    Attributes:
-        model: the pair of functions.
-        loss: `loss(outputs, targets) -> (batch,)`, one value per example.
-        optimizer: an optax transformation, or a function `total_steps -> transformation` for schedules whose length
-            depends on the run. It always gets `value`, `grad` and `value_fn`, so that optax's line searches work.
-        batch_size: rows in a minibatch; None trains on all rows at once.
-        reduction: makes one number of a batch's losses: `jnp.mean`, or `jnp.sum` as in the notes. It takes `where=`.
-
-    Freeze parameters with one line: `optax.selective_transform(optimizer, freeze_mask=...)`, or
-    `optax.chain(optimizer, optax.freeze(mask))`; not with `optax.masked`, which lets raw gradients through.
-    """
-
-    model: Model
-    loss: Callable[[Any, Any], Float[Array, "batch"]]
-    optimizer: Optimizer
-    batch_size: int | None = None
-    reduction: Callable[..., Float[Array, ""]] = jnp.mean
 
 
 class TrainingState(NamedTuple):
@@ -88,14 +62,7 @@ class Fit(NamedTuple):
     state: TrainingState
 
 
-class Evaluation(NamedTuple):
-    """Of a data set: `loss`, the recipe's reduction of it, and `score`, higher is better."""
-
-    loss: Float[Array, ""]
-    score: Float[Array, ""]
-
-
-def init_training(recipe: Recipe, key: Array, *, params: PyTree | None = None) -> TrainingState:
+def init_training(recipe: Recipe, key: Array, *, params: Any = None) -> TrainingState:
     """The state before the first epoch.
 
     Args:
@@ -116,12 +83,10 @@ def init_training(recipe: Recipe, key: Array, *, params: PyTree | None = None) -
         raise TypeError(f"key must be one jax.random.key, not {key!r}")
     init_key, run_key = jax.random.split(key)
     params = recipe.model.init(init_key) if params is None else jax.tree.map(jnp.asarray, params)
-    return TrainingState(params, _optimizer(recipe).init(params), run_key, jnp.zeros((), jnp.int32))
+    return TrainingState(params, optimizer_of(recipe).init(params), run_key, jnp.zeros((), jnp.int32))
 
 
-def advance(
-    recipe: Recipe, data: tuple[Any, Any], state: TrainingState, *, epochs: int
-) -> tuple[TrainingState, Info]:
+def advance(recipe: Recipe, data: tuple[Any, Any], state: TrainingState, *, epochs: int) -> tuple[TrainingState, Info]:
     """Carry a training on by whole epochs: the pure function under everything that trains.
 
     Args:
@@ -152,7 +117,7 @@ def fit(
     *,
     key: Array,
     epochs: int,
-    params: PyTree | None = None,
+    params: Any = None,
     stop: StoppingRule | None = None,
 ) -> Fit:
     """Train: one pure function of the recipe's numbers, the data, the key and the initial parameters.
@@ -208,109 +173,7 @@ def fit(
     return _fit_until(stop, recipe, data, state, epochs)
 
 
-def predict(model: Model, params: PyTree, x: Any, *, key: Array | None = None) -> Any:
-    """The model's outputs for x, shape (batch, outputs); compiled once for each model and shape.
-
-    Args:
-        model: the pair of functions.
-        params: its parameters.
-        x: the examples on the first axis.
-        key: turns dropout on.
-
-    Raises:
-        ValueError: NaN or infinity in x, no rows, or a shape that the model does not take.
-
-    Example:
-        >>> import jaxnn as nn
-        >>> model = nn.mlp([4, 16, 3])
-        >>> predict(model, model.init(jax.random.key(0)), jnp.zeros((5, 4))).shape
-        (5, 3)
-    """
-    count_rows("predict", {"x": x})
-    check_finite("predict", "x", x)
-    # Inside somebody's trace the model may close over tracers, which must not stay behind in a cache of ours.
-    apply = model.apply if is_traced((params, x, key)) else _jitted(model.apply)
-    return apply(params, x, key=key)
-
-
-def evaluate(
-    recipe: Recipe, params: PyTree, data: tuple[Any, Any], *, score: Callable[[Any, Any], Array] | None = None
-) -> Evaluation:
-    """Loss and score on a data set, without dropout.
-
-    Args:
-        recipe: its model, loss and reduction.
-        params: the parameters to judge.
-        data: `(x, targets)`.
-        score: `score(outputs, targets) -> number`, higher is better; by default minus the mean loss.
-
-    Raises:
-        TypeError, ValueError: as `fit`.
-
-    Example:
-        >>> import jaxnn as nn
-        >>> recipe = nn.Recipe(nn.mlp([4, 3]), nn.cross_entropy, optax.sgd(0.1))
-        >>> params = {"output": nn.Affine(jnp.zeros((4, 3)), jnp.zeros(3))}
-        >>> evaluate(recipe, params, (jnp.ones((2, 4)), jnp.array([0, 1])), score=nn.accuracy)
-        Evaluation(loss=Array(1.0986123, dtype=float32), score=Array(0.5, dtype=float32))
-    """
-    check_training("evaluate", recipe._replace(batch_size=None), data, params)
-    x, targets = jax.tree.map(jnp.asarray, data)
-    outputs = predict(recipe.model, params, x)
-    losses = recipe.loss(outputs, targets)
-    return Evaluation(
-        recipe.reduction(losses), -jnp.mean(losses) if score is None else jnp.asarray(score(outputs, targets))
-    )
-
-
-def steps_per_epoch(recipe: Recipe, count: int) -> int:
-    """How many updates an epoch of `count` examples makes; the batch size is checked against it."""
-    if recipe.batch_size is None:
-        return 1
-    batch_size = check_whole("Recipe", "batch_size", recipe.batch_size, least=1)
-    if batch_size > count:
-        raise ValueError(
-            f"Recipe: batch_size must be at most the number of examples, {count}, not {batch_size}"
-        )
-    return math.ceil(count / batch_size)
-
-
-def for_length(recipe: Recipe, total_steps: int) -> Recipe:
-    """The recipe with a plain optimizer, made for this number of steps where it is a function of it."""
-    if isinstance(recipe.optimizer, optax.GradientTransformation):
-        return recipe
-    return recipe._replace(optimizer=recipe.optimizer(total_steps))
-
-
-def check_training(where: str, recipe: Recipe, data: tuple[Any, Any], params: PyTree) -> None:
-    """Refuse data that does not fit the recipe, before anything compiles.
-
-    The network and the loss run once on shapes alone, with the targets' values at hand: every layer and loss makes
-    its own checks there, on the whole data set.
-    """
-    count = check_data(where, data)
-    steps_per_epoch(recipe, count)
-    x, targets = data
-    losses = jax.eval_shape(lambda params, x: recipe.loss(recipe.model.apply(params, x), targets), params, x)
-    if jnp.shape(losses) != (count,):
-        raise ValueError(
-            f"{where}: the loss must give one value per example, shape ({count},), not {jnp.shape(losses)}; "
-            "an elementwise loss needs a sum over the last axis"
-        )
-
-
-def _optimizer(recipe: Recipe) -> optax.GradientTransformationExtraArgs:
-    if not isinstance(recipe.optimizer, optax.GradientTransformation):
-        raise TypeError(
-            f"the optimizer must be an optax transformation here, not {recipe.optimizer!r}; "
-            "give a function of the total steps its number: recipe._replace(optimizer=recipe.optimizer(total_steps))"
-        )
-    return optax.with_extra_args_support(recipe.optimizer)
-
-
-def _advance(
-    recipe: Recipe, data: tuple[Any, Any], state: TrainingState, epochs: int
-) -> tuple[TrainingState, Info]:
+def _advance(recipe: Recipe, data: tuple[Any, Any], state: TrainingState, epochs: int) -> tuple[TrainingState, Info]:
     def one(state: TrainingState, _) -> tuple[TrainingState, Info]:
         return one_epoch(recipe, data, state)
 
@@ -332,36 +195,28 @@ def one_epoch(recipe: Recipe, data: tuple[Any, Any], state: TrainingState) -> tu
             rows, counts, key = chosen
             return step(learned, (jax.tree.map(lambda leaf: leaf[rows], data), counts, key))
 
-        learned, losses = jax.lax.scan(
-            minibatch, learned, (rows, counts, jax.random.split(drop_key, len(rows)))
-        )
-        loss = _reduce(recipe, losses.ravel(), None if counts is None else counts.ravel())
-    return TrainingState(*learned, state.key, state.epoch + 1), Info(
-        loss, _largest_change(state.params, learned[0])
-    )
+        learned, losses = jax.lax.scan(minibatch, learned, (rows, counts, jax.random.split(drop_key, len(rows))))
+        loss = reduce(recipe, losses.ravel(), None if counts is None else counts.ravel())
+    return TrainingState(*learned, state.key, state.epoch + 1), Info(loss, _largest_change(state.params, learned[0]))
 
 
-def _step(
-    recipe: Recipe, learned: tuple[Any, Any], batch: tuple[Any, Any, Array]
-) -> tuple[tuple[Any, Any], Array]:
+def _step(recipe: Recipe, learned: tuple[Any, Any], batch: tuple[Any, Any, Array]) -> tuple[tuple[Any, Any], Array]:
     """One update: new parameters and optimizer state, and the losses of the batch's examples before it."""
     params, optimizer_state = learned
     (x, targets), counts, key = batch
 
     def objective(params: Any) -> tuple[Array, Array]:
         losses = recipe.loss(recipe.model.apply(params, x, key=key), targets)
-        return _reduce(recipe, losses, counts), losses
+        return reduce(recipe, losses, counts), losses
 
     (value, losses), grad = jax.value_and_grad(objective, has_aux=True)(params)
-    updates, optimizer_state = _optimizer(recipe).update(
+    updates, optimizer_state = optimizer_of(recipe).update(
         grad, optimizer_state, params, value=value, grad=grad, value_fn=lambda params: objective(params)[0]
     )
     return (optax.apply_updates(params, updates), optimizer_state), losses
 
 
-def _fit_until(
-    stop: StoppingRule, recipe: Recipe, data: tuple[Any, Any], state: TrainingState, epochs: int
-) -> Fit:
+def _fit_until(stop: StoppingRule, recipe: Recipe, data: tuple[Any, Any], state: TrainingState, epochs: int) -> Fit:
     def one(carry, _):
         before, memory, stopped, last = carry
         after, info = one_epoch(recipe, data, before)
@@ -378,10 +233,6 @@ def _fit_until(
     return Fit(state.params, losses, state.epoch, state)
 
 
-def _reduce(recipe: Recipe, losses: Array, counts: Array | None) -> Array:
-    return recipe.reduction(losses) if counts is None else recipe.reduction(losses, where=counts)
-
-
 def _largest_change(before: Any, after: Any) -> Array:
     changes = jax.tree.leaves(jax.tree.map(lambda a, b: jnp.abs(b - a).max(), before, after))
     return functools.reduce(jnp.maximum, changes)
@@ -390,8 +241,3 @@ def _largest_change(before: Any, after: Any) -> Array:
 def _unroll(recipe: Recipe, epochs: int) -> int:
     """Full-batch epochs are so short that the loop itself counts: four in a row are up to twice as fast."""
     return min(4, epochs) if recipe.batch_size is None else 1
-
-
-@functools.lru_cache(maxsize=32)
-def _jitted(apply: Callable[..., Any]) -> Callable[..., Any]:
-    return jax.jit(apply)

@@ -1,0 +1,80 @@
+"""What a trained model says, and how good that is."""
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PyTree
+
+from jaxnn._checks import check_finite, count_rows, is_traced
+from jaxnn.models import Model
+from jaxnn.recipe import Recipe, check_training
+
+
+class Evaluation(NamedTuple):
+    """Of a data set: `loss`, the recipe's reduction of it, and `score`, higher is better."""
+
+    loss: Float[Array, ""]
+    score: Float[Array, ""]
+
+
+def predict(model: Model, params: PyTree, x: Any, *, key: Array | None = None) -> Any:
+    """The model's outputs for x, shape (batch, outputs); compiled once for each model and shape.
+
+    Args:
+        model: the pair of functions.
+        params: its parameters.
+        x: the examples on the first axis.
+        key: turns dropout on.
+
+    Raises:
+        ValueError: NaN or infinity in x, no rows, or a shape that the model does not take.
+
+    Example:
+        >>> import jaxnn as nn
+        >>> model = nn.mlp([4, 16, 3])
+        >>> predict(model, model.init(jax.random.key(0)), jnp.zeros((5, 4))).shape
+        (5, 3)
+    """
+    count_rows("predict", {"x": x})
+    check_finite("predict", "x", x)
+    # Inside somebody's trace the model may close over tracers, which must not stay behind in a cache of ours.
+    apply = model.apply if is_traced((params, x, key)) else _jitted(model.apply)
+    return apply(params, x, key=key)
+
+
+def evaluate(
+    recipe: Recipe, params: PyTree, data: tuple[Any, Any], *, score: Callable[[Any, Any], Array] | None = None
+) -> Evaluation:
+    """Loss and score on a data set, without dropout.
+
+    Args:
+        recipe: its model, loss and reduction.
+        params: the parameters to judge.
+        data: `(x, targets)`.
+        score: `score(outputs, targets) -> number`, higher is better; by default minus the mean loss.
+
+    Raises:
+        TypeError, ValueError: as `fit`.
+
+    Example:
+        >>> import jaxnn as nn
+        >>> recipe = nn.Recipe(nn.mlp([4, 3]), nn.cross_entropy, optax.sgd(0.1))
+        >>> params = {"output": nn.Affine(jnp.zeros((4, 3)), jnp.zeros(3))}
+        >>> evaluate(recipe, params, (jnp.ones((2, 4)), jnp.array([0, 1])), score=nn.accuracy)
+        Evaluation(loss=Array(1.0986123, dtype=float32), score=Array(0.5, dtype=float32))
+    """
+    check_training("evaluate", recipe._replace(batch_size=None), data, params)
+    x, targets = jax.tree.map(jnp.asarray, data)
+    outputs = predict(recipe.model, params, x)
+    losses = recipe.loss(outputs, targets)
+    return Evaluation(
+        recipe.reduction(losses), -jnp.mean(losses) if score is None else jnp.asarray(score(outputs, targets))
+    )
+
+
+@functools.lru_cache(maxsize=32)
+def _jitted(apply: Callable[..., Any]) -> Callable[..., Any]:
+    return jax.jit(apply)
