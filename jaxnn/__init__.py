@@ -41,6 +41,7 @@ from jaxnn.layers import (
     init_layer_norm,
     layer_norm,
 )
+from jaxnn.loop import Training, train
 from jaxnn.losses import absolute_residuals, cross_entropy, squared_residuals
 from jaxnn.models import Model, cnn, mlp
 from jaxnn.recipe import Recipe
@@ -69,6 +70,7 @@ __all__ = [
     "Scaling",
     "Split",
     "StoppingRule",
+    "Training",
     "TrainingState",
     "absolute_residuals",
     "accuracy",
@@ -115,6 +117,7 @@ __all__ = [
     "standard_normal",
     "standard_scaling",
     "tanh",
+    "train",
     "train_test_split",
     "zeros",
 ]

@@ -68,8 +68,8 @@ def conv(
         params: weight (*window, inputs, outputs), bias (outputs,); the number of axes of `window` is that of the space.
         x: shape (batch, length, inputs), (batch, height, width, inputs) or (batch, depth, height, width, inputs).
         stride: how far the window moves; one number, or one for each axis.
-        padding: zeros around x: "valid" none, "same" so that `ceil(size / stride)` places remain, or a number of them on
-            both sides.
+        padding: zeros around x: "valid" none, "same" so that `ceil(size / stride)` places remain, or a number of
+            them on both sides.
         dilation: how far apart the cells of a window lie.
 
     Returns:

@@ -1,7 +1,8 @@
 """Losses: one value per example, shape `(batch,)`.
 
 `Recipe.reduction` makes one number of them: the mean by default; the learning notes add them up (`jnp.sum`). The
-per-example losses of optax fit as they are; its elementwise ones (`l2_loss`, `huber_loss`) need a sum over the last axis.
+per-example losses of optax fit as they are; its elementwise ones (`l2_loss`, `huber_loss`) need a sum over the
+last axis.
 """
 
 import jax

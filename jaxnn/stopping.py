@@ -46,14 +46,14 @@ class NoImprovement(NamedTuple):
     tolerance: float
 
     def init(self) -> tuple[Array, Array]:
-        return jnp.array(-jnp.inf), jnp.array(0)
+        return jnp.array(-jnp.inf, float), jnp.array(0, jnp.int32)
 
     def update(self, memory: tuple[Array, Array], score: Array, step_size: Array) -> tuple[tuple[Array, Array], Array]:
         del step_size
         best, waited = memory
         improved = score > best + self.tolerance
         waited = jnp.where(improved, 0, waited + 1)
-        return (jnp.where(improved, score, best).astype(best.dtype), waited), waited >= self.patience
+        return (jnp.where(improved, score.astype(best.dtype), best), waited), waited >= self.patience
 
 
 def small_step(tolerance: float = 1e-3) -> SmallStep:

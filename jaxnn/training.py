@@ -220,15 +220,16 @@ def _fit_until(stop: StoppingRule, recipe: Recipe, data: tuple[Any, Any], state:
     def one(carry, _):
         before, memory, stopped, last = carry
         after, info = one_epoch(recipe, data, before)
-        remembered, now = stop.update(memory, -info.losses, info.step_sizes)
+        latest = info.losses.astype(last.dtype)
+        remembered, now = stop.update(memory, -latest, info.step_sizes)
         (state, memory), loss = jax.tree.map(
             functools.partial(jnp.where, stopped),
             ((before, memory), last),
-            ((after, remembered), info.losses),
+            ((after, remembered), latest),
         )
         return (state, memory, stopped | now, loss), loss
 
-    start = (state, stop.init(), jnp.array(False), jnp.zeros(()))
+    start = (state, stop.init(), jnp.array(False), jnp.zeros((), float))
     (state, *_), losses = jax.lax.scan(one, start, length=epochs)
     return Fit(state.params, losses, state.epoch, state)
 
