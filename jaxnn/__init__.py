@@ -4,6 +4,7 @@ A layer is a function of its parameters. A model is a pair of functions. Trainin
 hyperparameter sweep is a `jax.vmap` of it. See README.md for the twenty lines that show it.
 """
 
+from jaxnn import datasets, plots
 from jaxnn.activations import (
     argmax,
     elu,
@@ -80,6 +81,7 @@ __all__ = [
     "confusion_matrix",
     "conv",
     "cross_entropy",
+    "datasets",
     "dense",
     "dropout",
     "elu",
@@ -104,6 +106,7 @@ __all__ = [
     "minibatches",
     "mlp",
     "no_improvement",
+    "plots",
     "predict",
     "r_squared",
     "relu",

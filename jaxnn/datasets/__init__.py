@@ -1,0 +1,133 @@
+"""Small real data sets, ready for `fit`: iris, digits, the images and the dosages of the notes, and MNIST-style files."""
+
+import csv
+import importlib.resources
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Integer
+
+from jaxnn.datasets.idx import read_idx
+
+__all__ = ["Dataset", "digits", "dosage", "iris", "mnist", "read_idx", "tic_tac_toe"]
+
+
+class Dataset(NamedTuple):
+    """Examples and what is to be learned of them, as NumPy arrays.
+
+    Attributes:
+        x: the examples on the first axis: (batch, features), or images (batch, height, width, channels).
+        targets: class numbers of shape (batch,), or observations of shape (batch, outputs).
+        features: the names of the features, with units; of the one channel for images.
+        classes: the names of the classes, by number; empty where the targets are no classes.
+    """
+
+    x: Float[np.ndarray, "batch *features"]
+    targets: Integer[np.ndarray, "batch"] | Float[np.ndarray, "batch outputs"]
+    features: tuple[str, ...]
+    classes: tuple[str, ...]
+
+    @property
+    def data(self) -> tuple[np.ndarray, np.ndarray]:
+        """`(x, targets)`, as `fit` takes it."""
+        return self.x, self.targets
+
+
+def iris() -> Dataset:
+    """Sepals and petals of 150 irises, in cm, 50 of each of three species: x (150, 4), labels (150,).
+
+    Example:
+        >>> flowers = iris()
+        >>> flowers.features[0], flowers.x[0].tolist(), flowers.classes[flowers.targets[0]]
+        ('sepal length (cm)', [5.1, 3.5, 1.4, 0.2], 'setosa')
+
+    References:
+        Fisher (1936), The use of multiple measurements in taxonomic problems; the data are Anderson's (1935).
+    """
+    with importlib.resources.files(__package__).joinpath("iris.csv").open(encoding="utf-8") as file:
+        header, *rows = csv.reader(file)
+    classes = tuple(dict.fromkeys(row[-1] for row in rows))
+    features = tuple(name.removesuffix("_cm").replace("_", " ") + " (cm)" for name in header[:-1])
+    x = np.array([row[:-1] for row in rows], np.float64)
+    return Dataset(x, np.array([classes.index(row[-1]) for row in rows], np.int32), features, classes)
+
+
+def digits() -> Dataset:
+    """1,797 handwritten digits, 8×8 grey values from 0 to 1: x (1797, 8, 8, 1), labels (1797,). Extra: `datasets`.
+
+    Raises:
+        ImportError: without scikit-learn, which ships the data.
+
+    Example:
+        >>> digits().x.shape
+        (1797, 8, 8, 1)
+
+    References:
+        Kaynak (1995), Methods of combining multiple classifiers and their applications to handwritten digit recognition.
+    """
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError as error:
+        raise ImportError("digits come with scikit-learn: pip install 'jaxnn[datasets]'") from error
+    x, labels = load_digits(return_X_y=True)
+    images = (x / 16).astype(np.float32).reshape(-1, 8, 8, 1)
+    return Dataset(images, labels.astype(np.int32), ("ink (0 to 1)",), tuple("0123456789"))
+
+
+def tic_tac_toe() -> Dataset:
+    """The letters O and X as 6×6 images of 0 and 1, from part 8 of the notes: x (2, 6, 6, 1), labels (2,).
+
+    Example:
+        >>> letters = tic_tac_toe()
+        >>> letters.x[1, :, :, 0].astype(int)[:2]
+        array([[1, 0, 0, 0, 0, 1],
+               [0, 1, 0, 0, 1, 0]])
+    """
+    cross = np.eye(6, dtype=np.float32) + np.eye(6, dtype=np.float32)[::-1]
+    # Swapping its halves turns an X into an O: the diagonals then meet at the edges.
+    ring = np.roll(cross, 3, axis=0)
+    return Dataset(np.stack([ring, cross])[..., None], np.array([0, 1], np.int32), ("ink (0 or 1)",), ("O", "X"))
+
+
+def dosage() -> Dataset:
+    """Three dosages of a drug and how well they work, from parts 1 to 3 of the notes: x (3, 1), targets (3, 1).
+
+    Example:
+        >>> dosage().x.ravel().tolist(), dosage().targets.ravel().tolist()
+        ([0.0, 0.5, 1.0], [0.0, 1.0, 0.0])
+    """
+    x = np.array([[0.0], [0.5], [1.0]], np.float32)
+    return Dataset(x, np.array([[0.0], [1.0], [0.0]], np.float32), ("dosage (0 to 1)",), ())
+
+
+def mnist(directory: str | Path, part: str = "train") -> Dataset:
+    """Images and labels from MNIST-style IDX files that lie in a local directory; grey values from 0 to 1.
+
+    Args:
+        directory: holds `train-images-idx3-ubyte`, `train-labels-idx1-ubyte` and `t10k-…`, each raw or `.gz`.
+        part: "train" or "t10k", the start of the file names.
+
+    Returns:
+        x (count, height, width, 1), labels (count,).
+
+    Raises:
+        FileNotFoundError: a file that is not there, with the names that were looked for.
+        ValueError: a damaged file, or images and labels of different number or shape.
+    """
+    images = read_idx(_find(Path(directory), f"{part}-images-idx3-ubyte"))
+    labels = read_idx(_find(Path(directory), f"{part}-labels-idx1-ubyte"))
+    if images.ndim != 3 or labels.ndim != 1 or len(images) != len(labels):
+        raise ValueError(
+            f"mnist: images must be (count, height, width) and labels (count,), not {images.shape} and {labels.shape}"
+        )
+    classes = tuple(map(str, range(int(labels.max()) + 1)))
+    return Dataset((images / np.float32(255))[..., None], labels.astype(np.int32), ("ink (0 to 1)",), classes)
+
+
+def _find(directory: Path, name: str) -> Path:
+    candidates = [directory / name, directory / f"{name}.gz"]
+    for path in candidates:
+        if path.is_file():
+            return path
+    raise FileNotFoundError(f"mnist: neither {candidates[0]} nor {candidates[1].name} is there")
