@@ -1,4 +1,4 @@
-"""Small real data sets, ready for `fit`: iris, digits, the images and the dosages of the notes, and MNIST-style files."""
+"""Small real data sets, ready for `fit`: iris, digits, the letters and dosages of the notes, and MNIST-style files."""
 
 import csv
 import importlib.resources
@@ -45,7 +45,7 @@ def iris() -> Dataset:
     References:
         Fisher (1936), The use of multiple measurements in taxonomic problems; the data are Anderson's (1935).
     """
-    with importlib.resources.files(__package__).joinpath("iris.csv").open(encoding="utf-8") as file:
+    with importlib.resources.files("jaxnn.datasets").joinpath("iris.csv").open(encoding="utf-8") as file:
         header, *rows = csv.reader(file)
     classes = tuple(dict.fromkeys(row[-1] for row in rows))
     features = tuple(name.removesuffix("_cm").replace("_", " ") + " (cm)" for name in header[:-1])
@@ -64,7 +64,7 @@ def digits() -> Dataset:
         (1797, 8, 8, 1)
 
     References:
-        Kaynak (1995), Methods of combining multiple classifiers and their applications to handwritten digit recognition.
+        Alpaydin and Kaynak (1998), Cascading classifiers; the optical digits of the UCI repository.
     """
     try:
         from sklearn.datasets import load_digits

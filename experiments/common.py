@@ -1,0 +1,30 @@
+"""What every experiment does: read its settings from the command line, and say where its pictures are."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from jaxnn import plots
+
+Config = TypeVar("Config")
+
+RUNS = Path("runs")
+
+
+def command(config: type[Config], main: Callable[[Config], Any]) -> None:
+    """Run `main` with the settings of a frozen dataclass, taken from the command line."""
+    try:
+        import tyro
+    except ImportError as error:
+        raise SystemExit("the experiments read their settings with tyro: pip install 'jaxnn[experiments]'") from error
+    main(tyro.cli(config))
+
+
+def save(drawing: Any, experiment: str, name: str) -> Path:
+    """Write a figure to `runs/<experiment>/<name>.png`."""
+    return plots.save(drawing, RUNS / experiment / f"{name}.png")
+
+
+def say_where(paths: list[Path]) -> None:
+    """The last lines of an experiment: its pictures."""
+    print("pictures:", *(f"  {path}" for path in paths), sep="\n")

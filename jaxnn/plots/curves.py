@@ -1,0 +1,43 @@
+"""Numbers over epochs, and numbers over runs."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import ArrayLike, Float
+
+from jaxnn.plots.figures import COLOURS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def learning_curves(
+    axes: "Axes", curves: Mapping[str, Float[ArrayLike, "*runs epochs"]], *, quantity: str, logarithmic: bool = False
+) -> None:
+    """A quantity against epochs: one line a name; of several runs the median, with the range of all behind it.
+
+    Args:
+        axes: to draw on.
+        curves: a name and its values, shape (epochs,) or (runs, epochs).
+        quantity: what they are, with a unit where there is one.
+        logarithmic: whether the quantity has a logarithmic axis.
+    """
+    for colour, (name, values) in zip(COLOURS, curves.items(), strict=False):
+        runs = np.atleast_2d(np.asarray(values))
+        epochs = np.arange(1, runs.shape[1] + 1)
+        axes.plot(epochs, np.median(runs, axis=0), color=colour, label=name)
+        if len(runs) > 1:
+            axes.fill_between(epochs, runs.min(axis=0), runs.max(axis=0), color=colour, alpha=0.2, linewidth=0)
+    axes.set(xlabel="epoch", ylabel=quantity, yscale="log" if logarithmic else "linear")
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False)
+
+
+def histogram(axes: "Axes", values: ArrayLike, *, quantity: str, bins: int = 30) -> None:
+    """How often each value came, with the median as a line."""
+    values = np.asarray(values).ravel()
+    axes.hist(values, bins=bins, color=COLOURS[0])
+    axes.axvline(float(np.median(values)), color=COLOURS[4], label=f"median {np.median(values):.3f}")
+    axes.set(xlabel=quantity, ylabel="number of runs")
+    axes.legend(frameon=False)
