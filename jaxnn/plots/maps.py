@@ -1,0 +1,45 @@
+"""Feature maps with their numbers in the cells."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import ArrayLike, Float
+
+from jaxnn.plots.images import image
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def feature_map(
+    axes: "Axes",
+    cells: Float[ArrayLike, "height width"],
+    *,
+    title: str = "",
+    signed: bool = False,
+    outline: tuple[int, int, int] | None = None,
+) -> None:
+    """An image, a filter or a feature map, every cell with its number.
+
+    Args:
+        axes: to draw on.
+        cells: shape (height, width).
+        title: over the picture.
+        signed: colours for numbers of both signs, see `image`.
+        outline: (row, column, size) of a square of cells to frame, such as the window of a filter.
+    """
+    from matplotlib.patches import Rectangle
+
+    cells = np.asarray(cells)
+    image(axes, cells, title=title, signed=signed)
+    largest = max(float(np.abs(cells).max()), 1e-12)
+    for row, column in np.ndindex(*cells.shape):
+        colour = "white" if abs(cells[row, column]) > 0.55 * largest else "black"
+        axes.text(column, row, f"{cells[row, column]:.3g}".replace("-", "−"), color=colour, ha="center", va="center")
+    axes.set_xticks(np.arange(cells.shape[1] + 1) - 0.5, labels=[], minor=True)
+    axes.set_yticks(np.arange(cells.shape[0] + 1) - 0.5, labels=[], minor=True)
+    axes.grid(which="minor", color="#999999", linewidth=0.6)
+    axes.tick_params(which="minor", length=0)
+    if outline is not None:
+        row, column, size = outline
+        axes.add_patch(Rectangle((column - 0.5, row - 0.5), size, size, fill=False, edgecolor="#D55E00", linewidth=3))
