@@ -1,5 +1,6 @@
 """What every experiment does: read its settings from the command line, and say where its pictures are."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,7 +18,8 @@ def command(config: type[Config], main: Callable[[Config], Any]) -> None:
         import tyro
     except ImportError as error:
         raise SystemExit("the experiments read their settings with tyro: pip install 'jaxnn[experiments]'") from error
-    main(tyro.cli(config))
+    spec = sys.modules["__main__"].__spec__
+    main(tyro.cli(config, prog=f"python -m {spec.name}" if spec else None))
 
 
 def save(drawing: Any, experiment: str, name: str) -> Path:

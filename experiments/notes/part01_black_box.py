@@ -119,7 +119,9 @@ def draw_larger(hidden: tuple[int, ...]) -> Picture:
     names = {"inputs": ["input 1", "input 2"], "outputs": ["output"]}
     nn.plots.network(axes[0, 0], [*params.values()], **names, activation=nn.softplus, numbers=False)
     nodes = " and ".join(map(str, hidden))
-    caption = f"A larger network before training, hidden layers of {nodes} nodes: red weights are positive, blue negative."
+    caption = (
+        f"A larger network before training, hidden layers of {nodes} nodes: red weights are positive, blue negative."
+    )
     return Picture(common.save(drawing, "notes", "part01_larger"), caption)
 
 

@@ -2,9 +2,9 @@
 
 Six of the seven numbers are known and the last bias, b3, starts at 0. The sum of squared residuals (SSR) says how badly
 the squiggle fits; as a function of b3 it is a bowl. The chain rule gives its slope, -2 times the sum of the residuals,
-and gradient descent walks down: step size = slope × learning rate, new b3 = old b3 *minus* the step size (the notes
-write plus once; a slope of -15.7 must move b3 up). The steps shrink with the slope, and the training ends by itself
-when one is close to 0.
+and gradient descent walks down: step size = slope × learning rate, new b3 = old b3 minus the step size. (The notes
+write plus in one place; with plus, the slope of -15.7 would push b3 the wrong way.) The steps shrink with the slope, and
+the training ends by itself when one is close to 0.
 """
 
 import functools
@@ -119,7 +119,9 @@ def draw_descent() -> Picture:
     for panel in axes:
         panel.legend(fontsize="small")
         panel.grid(alpha=0.3)
-    caption = "The squiggle rises with b3 (left) while the SSR slides down its bowl, with the tangent at each step (right)."
+    caption = (
+        "The squiggle rises with b3 (left) while the SSR slides down its bowl, with the tangent at each step (right)."
+    )
     return Picture(common.save(drawing, "notes", "part02_descent"), caption)
 
 

@@ -113,7 +113,9 @@ def _tell(part: Part, config: Config) -> None:
     print(part.title, f"{'quantity':48} {'notes':>24} {'computed':>32} {'difference':>10}", sep="\n\n")
     for row in rows(part):
         notes = written(row.notes) if row.shown or row.notes is None else f"({written(row.notes)})"
-        cells = [cell if "\n" not in cell and len(cell) < 60 else _shape(row) for cell in (notes, written(row.computed))]
+        cells = [
+            cell if "\n" not in cell and len(cell) < 60 else _shape(row) for cell in (notes, written(row.computed))
+        ]
         difference = "–" if row.difference is None else f"{row.difference:.1e}"
         print(f"{row.quantity:48} {cells[0]:>24} {cells[1]:>32} {difference:>10}", "*" if row.remark else "")
     print("\nIn brackets: exact values that the notes do not show. *: the notes' own rounding, see the page.\n")

@@ -22,7 +22,7 @@ def confusion(axes: "Axes", matrix: Integer[ArrayLike, "classes classes"], class
         colour = "white" if dark else "#BBBBBB" if zero else "black"
         axes.text(column, row, str(counts[row, column]), ha="center", va="center", color=colour)
     names = {"labels": classes, "ticks": range(len(classes))}
-    axes.set_xticks(**names, rotation=45 if max(map(len, classes)) > 3 else 0)
+    axes.set_xticks(**names, rotation=45 if sum(map(len, classes)) > 40 else 0)
     axes.set_yticks(**names)
     axes.set(xlabel="predicted class", ylabel="observed class")
 

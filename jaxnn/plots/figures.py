@@ -1,4 +1,7 @@
-"""Figures and axes to draw on, and the colours of all pictures: Okabe and Ito's, which colour-blind readers can tell apart."""
+"""Figures and axes to draw on, and the colours of all pictures.
+
+They are Okabe and Ito's, which colour-blind readers can tell apart, with a marker for each, for readers without colours.
+"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
