@@ -16,16 +16,11 @@ import numpy as np
 import optax
 
 import jaxnn as nn
-from experiments import common
-from experiments.notes.networks import DOSAGE, DOSAGE_NETWORK, DOSAGES, EFFICACY, FOUND, dosage_params, ssr, watch
-from experiments.notes.story import Config, Part, Picture, tell
+from experiments.notes import dosage
+from experiments.notes.story import Config, Part, Picture, finish, tell, watch
 
-PARAMS = dosage_params(**FOUND | {"b3": 0.0})
+PARAMS = dosage.params(**dosage.FOUND | {"b3": 0.0})
 LEARNING_RATE = 0.1
-
-
-def with_b3(b3: Any) -> dict[str, nn.Affine]:
-    return PARAMS | {"output": PARAMS["output"]._replace(bias=jnp.reshape(b3, 1))}
 
 
 def recipe() -> nn.Recipe:
@@ -33,43 +28,48 @@ def recipe() -> nn.Recipe:
     frozen = jax.tree.map(lambda _: True, PARAMS)
     frozen["output"] = frozen["output"]._replace(bias=False)
     optimizer = optax.selective_transform(optax.sgd(LEARNING_RATE), freeze_mask=frozen)
-    return nn.Recipe(DOSAGE_NETWORK, nn.squared_residuals, optimizer, reduction=jnp.sum)
+    return nn.Recipe(dosage.NETWORK, nn.squared_residuals, optimizer, reduction=jnp.sum)
 
 
-def find_b3(tolerance: float = 1e-3) -> nn.Fit:
+def find_b3(tolerance: float) -> nn.Fit:
     """Walk down from b3 = 0 until a step is smaller than the tolerance."""
-    data = DOSAGE, EFFICACY
-    return nn.fit(recipe(), data, key=jax.random.key(0), epochs=100, params=PARAMS, stop=nn.small_step(tolerance))
+    stop = nn.small_step(tolerance)
+    return nn.fit(recipe(), dosage.DATA, key=jax.random.key(0), epochs=100, params=PARAMS, stop=stop)
+
+
+def with_b3(b3: Any) -> dosage.Params:
+    return PARAMS | {"output": PARAMS["output"]._replace(bias=jnp.reshape(b3, 1))}
+
+
+def ssr(b3: Any) -> Any:
+    return dosage.ssr(with_b3(b3))
+
+
+def slope_by_chain_rule(b3: Any) -> Any:
+    """dSSR/db3 = Σ dSSR/dpredicted · dpredicted/db3 = Σ -2 · (observed - predicted) · 1."""
+    return jnp.sum(-2 * (dosage.EFFICACY[:, 0] - dosage.predict(with_b3(b3))))
+
+
+def slope_by_differences(b3: Any, nearby: float = 0.1) -> Any:
+    """The slope of a chord, which on a parabola is that of the tangent between its ends."""
+    return (ssr(b3 + nearby) - ssr(b3 - nearby)) / (2 * nearby)
 
 
 @functools.cache
-def path() -> tuple[np.ndarray, ...]:
-    """b3 before each of 21 steps, with the SSR and its slope there, by jax.grad."""
-    b3 = jax.jit(lambda: watch(recipe(), (DOSAGE, EFFICACY), PARAMS, steps=20)["output"].bias[:, 0])()
-    return np.asarray(b3), *map(np.asarray, ssr_and_slope(b3))
-
-
-ssr_and_slope = jax.jit(jax.vmap(jax.value_and_grad(lambda b3: ssr(with_b3(b3)))))
-
-
-def slope_by_hand(b3: Any) -> Any:
-    """dSSR/db3 = Σ dSSR/dpredicted · dpredicted/db3 = Σ -2 · (observed - predicted) · 1."""
-    return jnp.sum(-2 * (EFFICACY - DOSAGE_NETWORK.apply(with_b3(b3), DOSAGE)))
-
-
-def slope_by_differences(b3: float, nearby: float = 0.01) -> Any:
-    """(SSR(b3 + nearby) - SSR(b3 - nearby)) / (2 · nearby), exact for a parabola but for rounding."""
-    return (ssr(with_b3(b3 + nearby)) - ssr(with_b3(b3 - nearby))) / (2 * nearby)
+def path() -> np.ndarray:
+    """A row for the start and each of 20 steps: b3, the SSR, and its slope by grad, the chain rule and differences."""
+    b3 = watch(recipe(), dosage.DATA, PARAMS, steps=20)["output"].bias[:, 0]
+    slopes = (jax.grad(ssr), slope_by_chain_rule, slope_by_differences)
+    return np.stack([b3, *(np.asarray(jax.jit(jax.vmap(function))(b3)) for function in (ssr, *slopes))], axis=1)
 
 
 def figures() -> dict[str, Any]:
-    b3, _, slopes = path()
-    bowl, _ = ssr_and_slope(jnp.array([0.0, 1.0, 2.0, 3.0, 2.61, b3[-1]]))
+    b3, losses, slopes, by_chain_rule, by_differences = path().T
+    predictions = {b: dosage.predict(with_b3(b)) for b in (0.0, 3.0, b3[1], 2.61)}
     stops = {tolerance: find_b3(tolerance) for tolerance in (0.01, 0.001)}
-    predictions = {b: DOSAGE_NETWORK.apply(with_b3(b), DOSAGE)[:, 0] for b in (0.0, 3.0, b3[1], 2.61)}
     return {
         "predictions at b3=0": predictions[0.0],
-        **{f"SSR at b3={b}": bowl[b] for b in range(4)},
+        **{f"SSR at b3={b}": ssr(float(b)) for b in (0, 1, 2, 3, 2.61)},
         "predictions at b3=3": predictions[3.0],
         "slope at b3=0": slopes[0],
         "step size 1": LEARNING_RATE * slopes[0],
@@ -82,47 +82,27 @@ def figures() -> dict[str, Any]:
         "optimal b3": b3[-1],
         "b3 after 1..10 steps (lr 0.1)": b3[1:11],
         "slopes at steps 1..10": slopes[:10],
-        "SSR at exact minimum": bowl[5],
-        "SSR at b3=2.61": bowl[4],
+        "SSR at exact minimum": losses[-1],
         **{
             f"updates until a step is below {tolerance}, and b3": [stop.epochs, stop.params["output"].bias[0]]
             for tolerance, stop in stops.items()
         },
-        "slope at b3=0, by the chain rule": slope_by_hand(0.0),
-        "slope at b3=0, by differences": slope_by_differences(0.0),
+        "slopes at steps 1..10, by the chain rule's formula": by_chain_rule[:10],
+        "slopes at steps 1..10, by finite differences": by_differences[:10],
     }
 
 
 def draw(_: Config) -> list[Picture]:
-    return [draw_network(), draw_descent()]
-
-
-def draw_network() -> Picture:
-    drawing, axes = nn.plots.figure(size=(10, 2.8))
-    names = {"inputs": ["dosage\n(0 to 1)"], "outputs": ["efficacy\n(0 to 1)"]}
-    nn.plots.network(axes[0, 0], [*with_b3(jnp.nan).values()], **names, activation=nn.softplus)
-    return Picture(common.save(drawing, "notes", "part02_network"), "Six numbers are known, b3 is not.")
-
-
-def draw_descent() -> Picture:
-    b3, losses, slopes = (values[:8] for values in path())
+    network = dosage.draw_network("part02_network", with_b3(jnp.nan), "Six numbers are known, b3 is not.")
+    b3, losses, slopes, *_ = path()[:8].T
     drawing, (axes,) = nn.plots.figure(1, 2, size=(5, 4))
-    for number, value in enumerate(b3[[0, 1, 2, 7]]):
-        squiggle = DOSAGE_NETWORK.apply(with_b3(value), DOSAGES)
-        axes[0].plot(DOSAGES, squiggle, color=nn.plots.COLOURS[number], label=f"b3 = {value:.2f}", linewidth=2)
-    axes[0].plot(DOSAGE, EFFICACY, "o", color="black", label="data")
-    axes[0].set(xlabel="dosage (0 to 1)", ylabel="efficacy (0 none, 1 full)")
+    dosage.draw_squiggles(axes[0], {f"b3 = {value:.2f}": with_b3(value) for value in b3[[0, 1, 2, 7]]})
     bowl = np.linspace(-0.3, 4.3, 101, dtype=np.float32)
-    axes[1].plot(bowl, ssr_and_slope(bowl)[0], color=nn.plots.COLOURS[3], linewidth=2.5, label="SSR")
+    axes[1].plot(bowl, jax.vmap(ssr)(bowl), color=nn.plots.COLOURS[3], linewidth=2.5, label="SSR")
     nn.plots.tangents(axes[1], b3, losses, slopes, reach=0.45)
     axes[1].set(xlabel="b3", ylabel="SSR (squared units of efficacy)", ylim=(-1.5, 24))
-    for panel in axes:
-        panel.legend(fontsize="small")
-        panel.grid(alpha=0.3)
-    caption = (
-        "The squiggle rises with b3 (left) while the SSR slides down its bowl, with the tangent at each step (right)."
-    )
-    return Picture(common.save(drawing, "notes", "part02_descent"), caption)
+    caption = "The squiggle rises with b3 (left) while the SSR slides down its bowl, with the tangent at each step (right)."
+    return [network, finish(drawing, "part02_descent", caption)]
 
 
 PART = Part("part2", __doc__, figures, draw, (recipe, find_b3))

@@ -6,8 +6,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
+import jaxnn as nn
 from experiments import common
 
 FACTS: dict[str, Any] = json.loads(
@@ -72,6 +75,28 @@ class Row(NamedTuple):
     def difference(self) -> float | None:
         """The largest of the entries' differences, without their signs."""
         return None if self.notes is None else float(np.abs(self.computed - self.notes).max())
+
+
+def watch(recipe: nn.Recipe, data: tuple[Any, Any], params: Any, *, steps: int) -> Any:
+    """The parameters at the start and after each of the steps that `fit` takes: a first axis of steps + 1."""
+
+    def one(state: nn.TrainingState, _) -> tuple[nn.TrainingState, Any]:
+        after, _ = nn.advance(recipe, data, state, epochs=1)
+        return after, after.params
+
+    start = nn.init_training(recipe, jax.random.key(0), params=params)
+    _, path = jax.lax.scan(one, start, length=steps)
+    return jax.tree.map(lambda first, rest: jnp.concatenate([first[None], rest]), start.params, path)
+
+
+def finish(drawing: Any, name: str, caption: str) -> Picture:
+    """Save a picture, its plots with a grid, and with a legend where lines have names."""
+    for axes in drawing.axes:
+        if axes.axison and axes.name == "rectilinear" and len(axes.get_xticks()):
+            axes.grid(alpha=0.3)
+        if axes.get_legend_handles_labels()[1] and axes.get_legend() is None:
+            axes.legend(fontsize="small")
+    return Picture(common.save(drawing, "notes", name), caption)
 
 
 def rows(part: Part) -> list[Row]:

@@ -1,0 +1,51 @@
+"""The example of parts 6 to 9: petal and sepal width of an iris in, a raw output for each species."""
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+import jaxnn as nn
+from experiments.notes.story import Picture, finish
+
+Params = dict[str, nn.Affine]
+
+NETWORK = nn.mlp([2, 2, 3])
+WIDTHS = ("petal width (0 to 1)", "sepal width (0 to 1)")
+SPECIES = ("setosa", "versicolor", "virginica")
+# The first column of the hidden weights is the blue node, the second the orange one.
+PARAMS = {
+    "hidden_1": nn.Affine(jnp.array([[-2.5, -1.5], [0.6, 0.4]]), jnp.array([1.6, 0.7])),
+    "output": nn.Affine(jnp.array([[-0.1, 2.4, -2.2], [1.5, -5.2, 3.7]]), jnp.array([0.0, 0.0, 1.0])),
+}
+# The same network from another random start.
+OTHER_PARAMS = {
+    "hidden_1": nn.Affine(jnp.array([[-0.5, -1.7], [0.1, 0.4]]), jnp.array([0.3, 0.8])),
+    "output": nn.Affine(jnp.array([[-0.7, 11.4, -10.7], [1.5, -4.7, 3.3]]), jnp.array([0.0, 0.0, 1.0])),
+}
+
+
+def all_flowers() -> tuple[Float[Array, "150 2"], np.ndarray]:
+    """Petal and sepal widths of the real irises, each scaled from 0 to 1, and their species."""
+    flowers = nn.datasets.iris()
+    widths = jnp.asarray(flowers.x[:, [3, 1]], float)
+    return nn.scale(nn.min_max_scaling(widths), widths), flowers.targets
+
+
+def three_flowers() -> tuple[Float[Array, "3 2"], np.ndarray]:
+    """The notes' three irises, a setosa, a virginica and a versicolor, to two decimals as the notes have them."""
+    widths, species = all_flowers()
+    rows = np.array([1, 100, 58])
+    return widths[rows].round(2), species[rows]
+
+
+def with_b3(b3: Float[Array, ""]) -> Params:
+    """The notes' network with another bias for setosa."""
+    return PARAMS | {"output": PARAMS["output"]._replace(bias=PARAMS["output"].bias.at[0].set(b3))}
+
+
+def draw_network(name: str, params: Params, caption: str) -> Picture:
+    """The 2-2-3 network with its numbers."""
+    drawing, axes = nn.plots.figure(size=(10, 3.8))
+    inputs = [width.replace(" (", "\n(") for width in WIDTHS]
+    nn.plots.network(axes[0, 0], [*params.values()], inputs=inputs, outputs=SPECIES, activation=nn.relu)
+    return finish(drawing, name, caption)
