@@ -1,6 +1,6 @@
 """Digits: a small CNN reads 1,797 real handwritten digits of 8×8 pixels.
 
-`python -m experiments.digits` trains on three fifths, chooses the epoch on one, and is judged on the last.
+`python -m experiments.digits` trains on four fifths of them and is judged on the last fifth.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ import jax
 
 import jaxnn as nn
 from experiments.common import command, say_where
-from experiments.images import Parts, draw, make_recipe, report, train_and_test
+from experiments.images import draw, make_recipe, report, train_and_test
 
 
 @dataclass(frozen=True)
@@ -22,11 +22,11 @@ class Config:
     """Passes over the training part."""
     learning_rate: float = 3e-3
     """Adam's, at the start; it falls to 0 along a cosine."""
-    batch_size: int = 64
+    batch_size: int = 32
     """Pictures in a minibatch."""
-    channels: tuple[int, ...] = (16, 32)
+    channels: tuple[int, ...] = (32, 64)
     """Filters of each convolution."""
-    dropout: float = 0.3
+    dropout: float = 0.5
     """Probability of dropping a node in front of the last layer in training."""
     seed: int = 0
     """Of the split, the initial weights and the order of the pictures."""
@@ -44,19 +44,15 @@ class Result(NamedTuple):
 def main(config: Config) -> Result:
     """Train, print the accuracy on the test part, and draw the pictures."""
     digits = nn.datasets.digits()
-    test_key, validation_key, train_key = jax.random.split(jax.random.key(config.seed), 3)
-
-    # A fifth is put aside to the end, another part chooses the epoch.
-    rest, test = nn.train_test_split(test_key, digits.data, test=0.2, stratify=digits.targets)
-    train, validation = nn.train_test_split(validation_key, rest, test=0.125, stratify=rest[1])
-    parts = Parts(train, validation, test)
+    split_key, train_key = jax.random.split(jax.random.key(config.seed))
+    split = nn.train_test_split(split_key, digits.data, test=0.2, stratify=digits.targets)
 
     model = nn.cnn((8, 8, 1), config.channels, 10, dropout=config.dropout)
     recipe = make_recipe(model, config.learning_rate, config.batch_size)
-    outcome = train_and_test(recipe, parts, key=train_key, epochs=config.epochs, progress=config.progress)
+    outcome = train_and_test(recipe, split, key=train_key, epochs=config.epochs, progress=config.progress)
 
     report("digits", outcome, recipe)
-    pictures = draw("digits", outcome, parts, digits.classes)
+    pictures = draw("digits", outcome, split, digits.classes)
     say_where(pictures)
     return Result(outcome.accuracy, pictures)
 

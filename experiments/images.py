@@ -11,18 +11,11 @@ import jaxnn as nn
 from experiments.common import save
 
 
-class Parts(NamedTuple):
-    """Training data, the validation part that chooses the epoch, and the test part that nothing is chosen by."""
-
-    train: tuple[Any, Any]
-    validation: tuple[Any, Any]
-    test: tuple[Any, Any]
-
-
 class Outcome(NamedTuple):
-    """A trained network, and what it says of the test part."""
+    """A training, its last parameters, and what they say of the test part."""
 
     training: nn.Training
+    params: Any
     outputs: np.ndarray
     accuracy: float
 
@@ -36,14 +29,18 @@ def make_recipe(model: nn.Model, learning_rate: float, batch_size: int) -> nn.Re
     return nn.Recipe(model, nn.cross_entropy, optimizer, batch_size=batch_size)
 
 
-def train_and_test(recipe: nn.Recipe, parts: Parts, *, key: Any, epochs: int, progress: bool) -> Outcome:
-    """Train, keep the epoch with the best validation accuracy, and score the test part once."""
+def train_and_test(recipe: nn.Recipe, split: nn.Split, *, key: Any, epochs: int, progress: bool) -> Outcome:
+    """Train to the last epoch and score the test part.
+
+    The curves show the test part, but nothing is chosen by it: the parameters are the last ones, not the best.
+    """
     training = nn.train(
-        recipe, parts.train, key=key, epochs=epochs, validation=parts.validation, score=nn.accuracy, progress=progress
+        recipe, split.train, key=key, epochs=epochs, validation=split.test, score=nn.accuracy, progress=progress
     )
-    x, labels = parts.test
-    outputs = in_chunks(recipe.model, training.params, x)
-    return Outcome(training, outputs, float(nn.accuracy(outputs, labels)))
+    x, labels = split.test
+    params = training.state.params
+    outputs = in_chunks(recipe.model, params, x)
+    return Outcome(training, params, outputs, float(nn.accuracy(outputs, labels)))
 
 
 def in_chunks(model: nn.Model, params: Any, x: Any, size: int = 1000) -> np.ndarray:
@@ -51,12 +48,12 @@ def in_chunks(model: nn.Model, params: Any, x: Any, size: int = 1000) -> np.ndar
     return np.concatenate([nn.predict(model, params, x[start : start + size]) for start in range(0, len(x), size)])
 
 
-def draw(name: str, outcome: Outcome, parts: Parts, classes: tuple[str, ...]) -> list[Path]:
+def draw(name: str, outcome: Outcome, split: nn.Split, classes: tuple[str, ...]) -> list[Path]:
     """All pictures of one experiment."""
-    x, labels = parts.test
+    x, labels = split.test
     return [
         draw_training(name, outcome, labels, classes),
-        draw_filters(name, outcome.training.params["conv_1"], x[0]),
+        draw_filters(name, outcome.params["conv_1"], x[0]),
         draw_wrongest(name, outcome.outputs, x, labels, classes),
     ]
 
@@ -66,21 +63,19 @@ def draw_training(name: str, outcome: Outcome, labels: np.ndarray, classes: tupl
     training = outcome.training
     drawing, [[curves, table]] = nn.plots.figure(1, 2, size=(6.0, 4.8))
     assert training.validation_losses is not None  # there is a validation part
-    series = {"training": training.losses, "validation": training.validation_losses}
+    series = {"training, with dropout": training.losses, "test": training.validation_losses}
     nn.plots.learning_curves(curves, series, quantity="cross entropy (nats)", logarithmic=True)
-    curves.axvline(training.best_epoch, color="grey", linestyle=":")
-    curves.set_title(f"Learning curves (dotted: best epoch, {training.best_epoch})")
+    curves.set_title("Learning curves")
     nn.plots.confusion(table, np.asarray(nn.confusion_matrix(outcome.outputs, labels)), classes)
     table.set_title(f"Test part: {outcome.accuracy:.1%} of {len(labels)} right")
     return save(drawing, name, "training")
 
 
-def draw_filters(name: str, conv: nn.Affine, picture: np.ndarray) -> Path:
-    """Each filter of the first layer above its feature map, after relu, of one picture."""
+def draw_filters(name: str, conv: nn.Affine, picture: np.ndarray, count: int = 10) -> Path:
+    """The first filters of the first layer, each above its feature map (after relu) of one picture."""
     maps = np.asarray(nn.relu(nn.conv(conv, picture[None], padding="same")))[0]
-    weights = np.asarray(conv.weight)[:, :, 0]
-    count = weights.shape[-1]
-    drawing, axes = nn.plots.figure(2, count + 1, size=(1.2, 1.4))
+    weights = np.asarray(conv.weight)[:, :, 0, :count]
+    drawing, axes = nn.plots.figure(2, count + 1, size=(1.3, 1.5))
     nn.plots.image(axes[0, 0], picture[:, :, 0], title="picture")
     axes[1, 0].axis("off")
     for i in range(count):
@@ -107,9 +102,8 @@ def draw_wrongest(
 
 
 def report(name: str, outcome: Outcome, recipe: nn.Recipe) -> None:
-    """One line with the test accuracy, one with the size of the network."""
-    params = sum(leaf.size for leaf in jax.tree.leaves(outcome.training.params))
+    """One line with the test accuracy, one with the size of the network and of the training."""
+    params = sum(leaf.size for leaf in jax.tree.leaves(outcome.params))
     print(f"{name}: test accuracy {outcome.accuracy:.4f} on {len(outcome.outputs)} pictures the training never saw")
-    print(
-        f"{' ' * len(name)}  {params:,} parameters, best epoch {outcome.training.best_epoch}, batches of {recipe.batch_size}"
-    )
+    size = f"{params:,} parameters, {outcome.training.epochs} epochs in batches of {recipe.batch_size}"
+    print(f"{' ' * len(name)}  {size}")

@@ -1,7 +1,7 @@
 """MNIST: the CNN on the IDX files that you have: MNIST itself, Fashion-MNIST, or any other in that format.
 
-`python -m experiments.mnist --directory PATH`, where PATH holds `train-images-idx3-ubyte`, `train-labels-idx1-ubyte` and
-both `t10k-…` files, raw or `.gz`. Nothing is downloaded.
+`python -m experiments.mnist --directory PATH`, where PATH holds `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`
+and both `t10k-…` files, raw or `.gz`. Nothing is downloaded.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """Figures and axes to draw on, and the colours of all pictures.
 
-They are Okabe and Ito's, which colour-blind readers can tell apart, with a marker for each, for readers without colours.
+They are Okabe and Ito's, which colour-blind readers can tell apart, with a marker for each.
 """
 
 from pathlib import Path
