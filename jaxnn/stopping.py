@@ -6,7 +6,7 @@ is better: minus the training loss in `fit`, the validation score in `train`) an
 of any parameter over the epoch. Rules compare by value, so that an equal one compiles nothing anew.
 """
 
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax.numpy as jnp
 from jaxtyping import Array
@@ -14,6 +14,7 @@ from jaxtyping import Array
 from jaxnn._checks import check_whole
 
 
+@runtime_checkable
 class StoppingRule(Protocol):
     """What `fit` and `train` take as `stop`."""
 

@@ -5,11 +5,11 @@ terabytes.
 """
 
 import gzip
+import io
 import math
 import struct
 import zlib
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
@@ -45,12 +45,12 @@ def read_idx(path: str | Path) -> np.ndarray:
             return _read(path, file, size)
         try:
             with gzip.GzipFile(fileobj=file) as unpacked:
-                return _read(path, unpacked, size * _LARGEST_RATIO)  # type: ignore[arg-type]
+                return _read(path, unpacked, size * _LARGEST_RATIO)
         except (OSError, EOFError, zlib.error) as error:
             raise ValueError(f"{path}: damaged gzip data: {error}") from error
 
 
-def _read(path: Path, file: BinaryIO, largest: int) -> np.ndarray:
+def _read(path: Path, file: io.BufferedIOBase, largest: int) -> np.ndarray:
     start = file.read(4)
     if len(start) < 4 or start[:2] != b"\0\0" or start[2] not in _DTYPES:
         raise ValueError(f"{path}: an IDX file starts with 0, 0, a number type and the number of axes, not {start!r}")

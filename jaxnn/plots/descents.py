@@ -33,9 +33,9 @@ def tangents(
         reach: how far a tangent goes to either side, in units of x.
     """
     x, y, slopes = (np.asarray(values) for values in (x, y, slopes))
-    for place, height, slope in zip(x, y, slopes, strict=True):
-        ends = np.array([-reach, reach])
-        axes.plot(place + ends, height + slope * ends, color=COLOURS[4], linewidth=1.2, alpha=0.8)
+    ends = np.array([[-reach], [reach]])
+    axes.plot(x + ends, y + slopes * ends, color=COLOURS[4], linewidth=1.2, alpha=0.8)
+    axes.lines[-1].set_label("tangents")
     for number in range(len(x) - 1):
         look = {"arrowstyle": "->", "color": COLOURS[7], "shrinkA": 5, "shrinkB": 5, "linestyle": ":"}
         axes.annotate("", (x[number + 1], y[number + 1]), (x[number], y[number]), arrowprops=look)

@@ -22,7 +22,7 @@ def surface(
     colour: str = COLOURS[5],
     every: int = 1,
 ) -> Any:
-    """A surface over the plane, seen from above the left corner, with a dot on every `every`-th point of its grid.
+    """A surface over the plane, seen from above, with a dot on every `every`-th point of its grid.
 
     Args:
         axes: flat ones, whose place in the figure the axes in space take.
@@ -48,7 +48,11 @@ def surface(
     space.plot_surface(columns, rows, heights, color=colour, alpha=0.65, rstride=1, cstride=1, linewidth=0)
     dots = (slice(None, None, every),) * 2
     space.scatter(columns[dots], rows[dots], heights[dots], color=COLOURS[7], s=7, depthshade=False)
-    space.set(xlabel=names[0], ylabel=names[1], zlabel=names[2], title=title)
-    space.view_init(elev=24, azim=-128)
-    space.set_box_aspect(None, zoom=0.82)
+    for axis, name in zip((space.xaxis, space.yaxis, space.zaxis), names, strict=True):
+        axis.set_label_text(name, fontsize="small")
+    space.set_title(title, y=0.98)
+    space.view_init(elev=26, azim=-62)
+    space.locator_params(nbins=4)
+    space.tick_params(labelsize="small", pad=0)
+    space.set_box_aspect((1, 1, 0.85), zoom=0.86)
     return space

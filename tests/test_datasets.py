@@ -1,0 +1,117 @@
+"""Data sets: what is in them, and IDX files whole, damaged and hostile."""
+
+import gzip
+import struct
+
+import numpy as np
+import pytest
+import sklearn.datasets
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from jaxnn import datasets
+
+TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+
+
+def idx_bytes(array: np.ndarray, code: int = 0x08) -> bytes:
+    header = bytes([0, 0, code, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
+    return header + array.astype(TYPES[code]).tobytes()
+
+
+def test_iris_is_fishers():
+    flowers, reference = datasets.iris(), sklearn.datasets.load_iris()
+    np.testing.assert_array_equal(flowers.x, reference.data)
+    np.testing.assert_array_equal(flowers.targets, reference.target)
+    assert flowers.features == tuple(reference.feature_names)
+    assert flowers.classes == tuple(reference.target_names)
+
+
+def test_digits_are_the_1797_scaled_to_1():
+    found, reference = datasets.digits(), sklearn.datasets.load_digits()
+    np.testing.assert_array_equal(found.x[..., 0] * 16, reference.images)
+    np.testing.assert_array_equal(found.targets, reference.target)
+    assert found.x.dtype == np.float32
+
+
+def test_tic_tac_toe_is_an_o_and_an_x():
+    drawn = ["".join(" #"[int(cell)] for cell in row) for row in datasets.tic_tac_toe().x.reshape(12, 6)]
+    assert drawn == [
+        "  ##  ", " #  # ", "#    #", "#    #", " #  # ", "  ##  ",
+        "#    #", " #  # ", "  ##  ", "  ##  ", " #  # ", "#    #",
+    ]  # fmt: skip
+
+
+def test_dosage_is_that_of_the_notes():
+    (x, targets), expected = datasets.dosage().data, [0, 1, 0]
+    assert x.ravel().tolist() == [0, 0.5, 1]
+    assert targets.ravel().tolist() == expected
+
+
+@given(
+    code=st.sampled_from(sorted(TYPES)),
+    array=arrays.arrays(np.uint8, arrays.array_shapes(max_dims=4, max_side=5), elements=st.integers(0, 100)),
+    packed=st.booleans(),
+)
+def test_idx_files_of_every_type_and_shape_come_back(tmp_path_factory, code, array, packed):
+    path = tmp_path_factory.mktemp("idx") / "numbers"
+    content = idx_bytes(array, code)
+    path.write_bytes(gzip.compress(content) if packed else content)
+    found = datasets.read_idx(path)
+    np.testing.assert_array_equal(found, array)
+    assert found.dtype == np.dtype(TYPES[code]).newbyteorder("=")
+
+
+IMAGES = idx_bytes(np.arange(24).reshape(2, 3, 4))
+HUGE = bytes([0, 0, 0x0E, 3]) + struct.pack(">3I", 2**31, 2**31, 2**31)
+BAD = {
+    "empty": (b"", "starts with"),
+    "no header": (b"\x89PNG\r\n", "starts with"),
+    "unknown type": (bytes([0, 0, 7, 1, 0, 0, 0, 1, 5]), "number type"),
+    "header cut": (IMAGES[:10], "3 sizes announced, 1 there"),
+    "numbers cut": (IMAGES[:-1], "24 bytes"),
+    "numbers left over": (IMAGES + b"\0", "24 bytes"),
+    "announces terabytes": (HUGE + bytes(100), "more than the file can hold"),
+    "announces terabytes, packed": (gzip.compress(HUGE + bytes(100)), "more than the file can hold"),
+    "packed and cut": (gzip.compress(IMAGES)[:-9], "gzip"),
+    "packed and damaged": (gzip.compress(IMAGES)[:15] + b"\xff\xff" + gzip.compress(IMAGES)[17:], "gzip"),
+    "packed, numbers cut": (gzip.compress(IMAGES[:-1]), "24 bytes"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_damaged_idx_files_are_refused_by_name(tmp_path, name):
+    content, words = BAD[name]
+    path = tmp_path / "damaged-idx"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=words) as refusal:
+        datasets.read_idx(path)
+    assert "damaged-idx" in str(refusal.value)
+
+
+def write_part(directory, part, images, labels, ending=""):
+    write = gzip.compress if ending else bytes
+    (directory / f"{part}-images-idx3-ubyte{ending}").write_bytes(write(idx_bytes(images)))
+    (directory / f"{part}-labels-idx1-ubyte{ending}").write_bytes(write(idx_bytes(labels)))
+
+
+@pytest.mark.parametrize("ending", ["", ".gz"])
+def test_mnist_reads_images_and_labels(tmp_path, ending):
+    images, labels = np.arange(5 * 4 * 4).reshape(5, 4, 4) % 256, np.array([0, 1, 2, 1, 0])
+    write_part(tmp_path, "t10k", images, labels, ending)
+    found = datasets.mnist(tmp_path, "t10k")
+    np.testing.assert_allclose(found.x[..., 0] * 255, images, rtol=1e-6)
+    assert found.targets.tolist() == labels.tolist()
+    assert found.classes == ("0", "1", "2")
+
+
+def test_mnist_refuses_images_and_labels_of_different_number(tmp_path):
+    write_part(tmp_path, "train", np.zeros((5, 4, 4)), np.zeros(4))
+    with pytest.raises(ValueError, match=r"not \(5, 4, 4\) and \(4,\)"):
+        datasets.mnist(tmp_path)
+
+
+def test_mnist_names_the_file_that_is_not_there(tmp_path):
+    with pytest.raises(FileNotFoundError, match="train-images-idx3-ubyte"):
+        datasets.mnist(tmp_path)

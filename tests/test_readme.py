@@ -1,0 +1,42 @@
+"""The README's program runs and prints what its comments say."""
+
+import contextlib
+import io
+import re
+from pathlib import Path
+
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_program_prints_the_numbers_in_its_comments():
+    (program,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    promised = [line.removeprefix("# ") for line in program.splitlines() if line.startswith("# ")]
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(program, "README.md", "exec"), {})
+    found = printed.getvalue().splitlines()
+    assert len(found) == len(promised) == 5
+    for promise, line in zip(promised, found, strict=True):
+        *words, number = line.split()
+        *promised_words, promised_number = promise.split()
+        assert words == promised_words
+        # Another processor may round another way: one network of 200 on the other side of one flower is 1e-4.
+        assert abs(float(number) - float(promised_number)) <= 0.011
+
+
+def test_the_program_is_about_twenty_lines():
+    (program,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    code = [line for line in program.splitlines() if line.strip() and not line.startswith("#")]
+    assert len(code) <= 20
+
+
+def test_every_file_and_module_that_the_readme_names_is_there():
+    root = Path(__file__).parent.parent
+    pictures = re.findall(r"!\[.*?\]\((.*?)\)", README)
+    modules = set(re.findall(r"python -m (experiments[\w.]*)", README))
+    assert pictures
+    assert modules
+    assert all((root / picture).is_file() for picture in pictures)
+    for module in modules:
+        path = root / module.replace(".", "/")
+        assert path.with_suffix(".py").is_file() or (path / "__main__.py").is_file()
