@@ -19,7 +19,7 @@ def command(config: type[Config], main: Callable[[Config], Any]) -> None:
     except ImportError as error:
         raise SystemExit("the experiments read their settings with tyro: pip install 'jaxnn[experiments]'") from error
     spec = sys.modules["__main__"].__spec__
-    main(tyro.cli(config, prog=f"python -m {spec.name}" if spec else None))
+    main(tyro.cli(config, prog=f"python -m {spec.name.removesuffix('.__main__')}" if spec else None))
 
 
 def save(drawing: Any, experiment: str, name: str) -> Path:

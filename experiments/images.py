@@ -74,7 +74,8 @@ def draw_training(name: str, outcome: Outcome, labels: np.ndarray, classes: tupl
 def draw_filters(name: str, conv: nn.Affine, picture: np.ndarray, count: int = 10) -> Path:
     """The first filters of the first layer, each above its feature map (after relu) of one picture."""
     maps = np.asarray(nn.relu(nn.conv(conv, picture[None], padding="same")))[0]
-    weights = np.asarray(conv.weight)[:, :, 0, :count]
+    weights = np.asarray(conv.weight)[:, :, 0]
+    count = min(count, weights.shape[-1])
     drawing, axes = nn.plots.figure(2, count + 1, size=(1.3, 1.5))
     nn.plots.image(axes[0, 0], picture[:, :, 0], title="picture")
     axes[1, 0].axis("off")

@@ -1,0 +1,82 @@
+"""The experiments do their main job on real data, and draw pictures that are not empty."""
+
+import gzip
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import matplotlib.image
+import numpy as np
+import pytest
+
+import jaxnn as nn
+from experiments import digits, iris, learning_rates, mnist
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """Pictures go to `runs/` of the current directory: a fresh one for each test."""
+    monkeypatch.chdir(tmp_path)
+
+
+def assert_drawn(pictures, names):
+    assert [path.name for path in pictures] == names
+    for path in pictures:
+        pixels = matplotlib.image.imread(path)
+        assert pixels.shape[1] >= 600
+        assert len(np.unique(pixels.reshape(-1, pixels.shape[-1]), axis=0)) > 20
+
+
+def test_iris_reaches_96_percent_in_cross_validation(capsys):
+    result = iris.main(iris.Config())
+    assert result.accuracies.shape == (5,)
+    assert result.accuracies.mean() >= 0.96
+    assert result.confusion.sum() == 150
+    assert np.trace(result.confusion) / 150 == pytest.approx(result.accuracies.mean(), abs=1e-6)
+    assert result.validation_losses[:, -1].mean() < 0.15 < result.validation_losses[:, 0].mean()
+    assert_drawn(result.pictures, ["cross_validation.png", "decision_regions.png"])
+    assert f"accuracy {result.accuracies.mean():.3f}" in capsys.readouterr().out
+
+
+def test_uneven_folds_count_every_flower_once():
+    result = iris.main(iris.Config(folds=4, epochs=20, hidden=(3,), scaling="standard"))
+    assert result.confusion.sum() == 150
+
+
+def test_digits_reach_98_5_percent_on_a_held_out_fifth():
+    result = digits.main(digits.Config(progress=False))
+    assert result.accuracy >= 0.985
+    assert_drawn(result.pictures, ["training.png", "filters.png", "wrongest.png"])
+
+
+def test_mnist_trains_on_files_that_the_user_has(tmp_path):
+    (x, labels), test = nn.train_test_split(jax.random.key(0), nn.datasets.digits().data, test=0.3)
+    for part, (images, classes) in {"train": (x, labels), "t10k": test}.items():
+        large = np.kron(images[..., 0] * 255, np.ones((2, 2))).astype(np.uint8)
+        header = np.array([0x0803, *large.shape], ">u4").tobytes()
+        (tmp_path / f"{part}-images-idx3-ubyte.gz").write_bytes(gzip.compress(header + large.tobytes()))
+        header = np.array([0x0801, len(classes)], ">u4").tobytes()
+        (tmp_path / f"{part}-labels-idx1-ubyte").write_bytes(header + classes.astype(np.uint8).tobytes())
+    config = mnist.Config(directory=tmp_path, epochs=8, channels=(8, 16), hidden=(32,), dropout=0.0, progress=False)
+    result = mnist.main(config)
+    assert result.accuracy > 0.7
+    assert_drawn(result.pictures, ["training.png", "filters.png", "wrongest.png"])
+
+
+def test_learning_rates_between_too_small_and_too_large_work():
+    result = learning_rates.main(learning_rates.Config(networks=60, epochs=200))
+    low, middle, high = result.accuracies[:10], result.accuracies[25:40], result.accuracies[-5:]
+    assert middle.mean() > 0.95 > max(low.mean(), high.mean())
+    assert_drawn(result.pictures, ["accuracy.png"])
+
+
+@pytest.mark.parametrize("module", ["experiments", *(f"experiments.{name}" for name in ("iris", "digits", "mnist"))])
+def test_help_names_the_command_and_describes_every_option(module):
+    run = subprocess.run([sys.executable, "-m", module, "--help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert f"usage: python -m {module} " in run.stdout
+    assert "--seed INT" in run.stdout
+    assert run.stdout.rstrip().endswith("╯")
+    assert run.stderr == ""
