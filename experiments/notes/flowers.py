@@ -22,6 +22,8 @@ OTHER_PARAMS = {
     "hidden_1": nn.Affine(jnp.array([[-0.5, -1.7], [0.1, 0.4]]), jnp.array([0.3, 0.8])),
     "output": nn.Affine(jnp.array([[-0.7, 11.4, -10.7], [1.5, -4.7, 3.3]]), jnp.array([0.0, 0.0, 1.0])),
 }
+# Flowers 2, 101 and 59 of all_flowers, a setosa, a virginica and a versicolor, to two decimals as the notes have them.
+THREE_WIDTHS, THREE_SPECIES = THREE = jnp.array([[0.04, 0.42], [1.0, 0.54], [0.5, 0.37]]), np.array([0, 2, 1])
 
 
 def all_flowers() -> tuple[Float[Array, "150 2"], np.ndarray]:
@@ -29,13 +31,6 @@ def all_flowers() -> tuple[Float[Array, "150 2"], np.ndarray]:
     flowers = nn.datasets.iris()
     widths = jnp.asarray(flowers.x[:, [3, 1]], float)
     return nn.scale(nn.min_max_scaling(widths), widths), flowers.targets
-
-
-def three_flowers() -> tuple[Float[Array, "3 2"], np.ndarray]:
-    """The notes' three irises, a setosa, a virginica and a versicolor, to two decimals as the notes have them."""
-    widths, species = all_flowers()
-    rows = np.array([1, 100, 58])
-    return widths[rows].round(2), species[rows]
 
 
 def with_b3(b3: Float[Array, ""]) -> Params:

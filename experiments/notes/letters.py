@@ -1,0 +1,73 @@
+"""The example of part 10: images of an O and an X, and a small convolutional network that tells them apart."""
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+import jaxnn as nn
+
+LETTERS = jnp.asarray(nn.datasets.tic_tac_toe().x)
+O, X = LETTERS
+NETWORK = nn.cnn((6, 6, 1), (1,), 2, hidden=(1,), window=3, pool=2, padding="valid")
+PARAMS = {
+    "conv_1": nn.Affine(jnp.eye(3)[::-1].reshape(3, 3, 1, 1), jnp.array([-2.0])),
+    "hidden_1": nn.Affine(jnp.array([[-0.8], [-0.07], [0.2], [0.17]]), jnp.array([0.97])),
+    "output": nn.Affine(jnp.array([[-1.33, 1.33]]), jnp.array([1.45, -0.45])),
+}
+SHIFTS = np.arange(-2, 3)
+
+
+def shifted(image: jax.Array, down: Any, right: Any) -> jax.Array:
+    """The image moved by up to two pixels; what leaves it is lost, what comes in is white."""
+    padded = jnp.pad(image, ((2, 2), (2, 2), (0, 0)))
+    return jax.lax.dynamic_slice(padded, (2 - down, 2 - right, 0), image.shape)
+
+
+def inside(image: jax.Array) -> dict[str, np.ndarray]:
+    """What each place in the network makes of one image."""
+    feature_map = nn.conv(PARAMS["conv_1"], image[None])
+    bent = nn.relu(feature_map)
+    pooled = nn.max_pool(bent, 2)
+    hidden = nn.dense(PARAMS["hidden_1"], nn.flatten(pooled))
+    maps = {"feature map": feature_map, "after ReLU": bent, "max pooled": pooled, "mean pooled": nn.mean_pool(bent, 2)}
+    numbers = {"hidden": hidden[0, 0], "outputs": NETWORK.apply(PARAMS, image[None])[0]}
+    return {name: np.asarray(cells[0, :, :, 0]) for name, cells in maps.items()} | numbers
+
+
+@jax.jit
+def margins(params: Any) -> jax.Array:
+    """By how much the right output is above the other one, for each letter and shift down and right: (2, 5, 5)."""
+    rows, columns = map(jnp.ravel, jnp.meshgrid(SHIFTS, SHIFTS, indexing="ij"))
+    images = jax.vmap(lambda letter: jax.vmap(shifted, (None, 0, 0))(letter, rows, columns))(LETTERS)
+    outputs = jax.vmap(NETWORK.apply, (None, 0))(params, images)
+    above = outputs[..., 0] - outputs[..., 1]
+    return jnp.stack([above[0], -above[1]]).reshape(2, len(SHIFTS), len(SHIFTS))
+
+
+def noisy_letters(key: jax.Array, count: int, noise: float) -> tuple[jax.Array, jax.Array]:
+    """Letters shifted by up to one pixel each way, with a little noise: images (count, 6, 6, 1), and labels."""
+    letter_key, shift_key, noise_key = jax.random.split(key, 3)
+    labels = jax.random.randint(letter_key, (count,), 0, 2)
+    down, right = jax.random.randint(shift_key, (2, count), -1, 2)
+    images = jax.vmap(shifted)(LETTERS[labels], down, right)
+    return images + noise * jax.random.normal(noise_key, (images.size,)).reshape(images.shape), labels
+
+
+@functools.partial(jax.jit, static_argnames=("seeds", "epochs"))
+def train(seeds: int, epochs: int, noise: float) -> tuple[Any, Any, jax.Array]:
+    """The network from random filters, many at once: parameters before, after, and accuracies on other letters."""
+    train_key, test_key, key = jax.random.split(jax.random.key(0), 3)
+    letters, (images, labels) = noisy_letters(train_key, 256, noise), noisy_letters(test_key, 1024, noise)
+    recipe = nn.Recipe(NETWORK, nn.cross_entropy, optax.adam(0.03))
+
+    def one(key: jax.Array) -> tuple[Any, Any, jax.Array]:
+        init_key, fit_key = jax.random.split(key)
+        before = NETWORK.init(init_key)
+        after = nn.fit(recipe, letters, key=fit_key, epochs=epochs, params=before).params
+        return before, after, nn.accuracy(NETWORK.apply(after, images), labels)
+
+    return jax.vmap(one)(jax.random.split(key, seeds))
