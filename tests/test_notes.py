@@ -4,15 +4,11 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
-import jaxnn as nn
-from experiments.notes import networks
 from experiments.notes.__main__ import PARTS
-from experiments.notes.story import FACTS, Part
+from experiments.notes.story import FACTS
 
 BY_NOTES = {part.notes: part for part in PARTS}
 FIGURES = [(notes, figure) for notes, facts in FACTS.items() for figure in facts["figures"]]

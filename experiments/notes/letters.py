@@ -48,26 +48,25 @@ def margins(params: Any) -> jax.Array:
     return jnp.stack([above[0], -above[1]]).reshape(2, len(SHIFTS), len(SHIFTS))
 
 
+@functools.partial(jax.jit, static_argnames="count")
 def noisy_letters(key: jax.Array, count: int, noise: float) -> tuple[jax.Array, jax.Array]:
     """Letters shifted by up to one pixel each way, with a little noise: images (count, 6, 6, 1), and labels."""
     letter_key, shift_key, noise_key = jax.random.split(key, 3)
     labels = jax.random.randint(letter_key, (count,), 0, 2)
-    down, right = jax.random.randint(shift_key, (2, count), -1, 2)
+    down, right = jax.random.randint(shift_key, (2 * count,), -1, 2).reshape(2, count)
     images = jax.vmap(shifted)(LETTERS[labels], down, right)
     return images + noise * jax.random.normal(noise_key, (images.size,)).reshape(images.shape), labels
 
 
-@functools.partial(jax.jit, static_argnames=("seeds", "epochs"))
 def train(seeds: int, epochs: int, noise: float) -> tuple[Any, Any, jax.Array]:
     """The network from random filters, many at once: parameters before, after, and accuracies on other letters."""
-    train_key, test_key, key = jax.random.split(jax.random.key(0), 3)
-    letters, (images, labels) = noisy_letters(train_key, 256, noise), noisy_letters(test_key, 1024, noise)
-    recipe = nn.Recipe(NETWORK, nn.cross_entropy, optax.adam(0.03))
+    train_key, test_key, init_key, fit_key = jax.random.split(jax.random.key(0), 4)
+    letters, (images, labels) = noisy_letters(train_key, 512, noise), noisy_letters(test_key, 512, noise)
+    recipe = nn.Recipe(NETWORK, nn.cross_entropy, optax.adam(0.03), batch_size=64)
 
-    def one(key: jax.Array) -> tuple[Any, Any, jax.Array]:
-        init_key, fit_key = jax.random.split(key)
-        before = NETWORK.init(init_key)
-        after = nn.fit(recipe, letters, key=fit_key, epochs=epochs, params=before).params
-        return before, after, nn.accuracy(NETWORK.apply(after, images), labels)
+    def one(before: Any, key: jax.Array) -> tuple[Any, jax.Array]:
+        after = nn.fit(recipe, letters, key=key, epochs=epochs, params=before).params
+        return after, nn.accuracy(NETWORK.apply(after, images), labels)
 
-    return jax.vmap(one)(jax.random.split(key, seeds))
+    before = jax.jit(jax.vmap(NETWORK.init))(jax.random.split(init_key, seeds))
+    return before, *jax.jit(jax.vmap(one))(before, jax.random.split(fit_key, seeds))

@@ -51,11 +51,14 @@ def paths() -> tuple[dosage.Params, np.ndarray]:
     return params, np.asarray(numbers)
 
 
+@jax.jit
+@jnp.vectorize
 def slope_of_b3(w3: Any, w4: Any) -> Any:
     """dSSR/db3 at b3 = 0, for other weights."""
     return jax.grad(lambda b3: dosage.ssr(dosage.params(**dosage.FOUND | {"w3": w3, "w4": w4, "b3": b3})))(0.0)
 
 
+@jax.jit
 def curvatures() -> jax.Array:
     """The eigenvalues of the SSR's second derivatives by w3, w4 and b3; a step beyond 2 / the largest climbs."""
     flat, unravel = jax.flatten_util.ravel_pytree(PARAMS["output"])
@@ -66,7 +69,7 @@ def figures() -> dict[str, Any]:
     x = nn.dense(PARAMS["hidden_1"], dosage.DOSAGES)
     y = nn.softplus(x)
     predictions = dosage.predict(PARAMS)
-    slopes = dosage.seven(jax.grad(dosage.ssr)(PARAMS))[4:]
+    slopes = jax.jit(lambda params: dosage.seven(jax.grad(dosage.ssr)(params)))(PARAMS)[4:]
     slow = nn.fit(recipe(0.01), dosage.DATA, key=jax.random.key(0), epochs=1, params=PARAMS)
     numbers = paths()[1][0]
     return {
@@ -109,8 +112,8 @@ def draw(_: Config) -> list[Picture]:
 
 def draw_slopes(axes: Any) -> None:
     weights = np.linspace(-3, 3, 61, dtype=np.float32)
-    slopes = {"w3, with w4 = 0.63": jax.vmap(slope_of_b3, (0, None))(weights, 0.63)}
-    slopes["w4, with w3 = 0.36"] = jax.vmap(slope_of_b3, (None, 0))(0.36, weights)
+    slopes = {"w3, with w4 = 0.63": slope_of_b3(weights, 0.63)}
+    slopes["w4, with w3 = 0.36"] = slope_of_b3(0.36, weights)
     for colour, (name, values) in zip(nn.plots.COLOURS, slopes.items(), strict=False):
         axes.plot(weights, values, color=colour, linewidth=2, label=f"against {name}")
     axes.set(xlabel="w3 or w4", ylabel="dSSR/db3 at b3 = 0")

@@ -54,7 +54,7 @@ def paths() -> tuple[dosage.Params, np.ndarray]:
 
 
 def figures() -> dict[str, Any]:
-    slopes = dosage.seven(jax.grad(dosage.ssr)(PARAMS))
+    slopes = jax.jit(lambda params: dosage.seven(jax.grad(dosage.ssr)(params)))(PARAMS)
     fast, slow = paths()[1]
     ends = learned()
     traces = zip((0.1, 0.01), TRACED, (fast, slow), strict=True)
@@ -100,7 +100,7 @@ def draw_descent() -> Picture:
 
 def draw_animation() -> Picture:
     """The squiggle while it fits; the frames lie close together where it moves."""
-    moments = np.unique(np.concatenate([np.geomspace(1, 1000, 12), np.linspace(1000, 8000, 43), [STEPS]]).astype(int))
+    moments = np.unique(np.concatenate([np.geomspace(1, 1000, 8), np.linspace(1000, 8000, 36), [STEPS]]).astype(int))
     params = jax.tree.map(lambda leaf: leaf[1, moments], paths()[0])
     squiggles = np.asarray(jax.vmap(dosage.predict, (0, None))(params, dosage.GRID))
     drawing, ((axes,),) = nn.plots.figure(size=(8, 4))

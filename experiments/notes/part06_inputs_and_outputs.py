@@ -69,7 +69,7 @@ def figures() -> dict[str, Any]:
         "top scaled by -0.1 at (0,0)": shares[0],
         "bottom scaled by 1.5 at (0,0)": shares[1],
         "setosa at (0,0)": heights["setosa"][0, 0],
-        "setosa, versicolor, virginica at (0.5, 0.37)": flowers.NETWORK.apply(flowers.PARAMS, [[0.5, 0.37]])[0],
+        "setosa, versicolor, virginica at (0.5, 0.37)": flowers.NETWORK.apply(flowers.PARAMS, jnp.array([[0.5, 0.37]]))[0],
         **{f"surface {name}: rows sepal 0..1, cols petal 0..1, step 0.2": heights[name] for name in flowers.SPECIES},
         "top ReLU surface": heights["blue"],
         "bottom ReLU surface": heights["orange"],

@@ -37,6 +37,15 @@ def three_rows() -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
     return raw, p, p[jnp.arange(3), flowers.THREE_SPECIES], nn.cross_entropy(raw, flowers.THREE_SPECIES)
 
 
+@jax.jit
+def both_losses(p: jax.Array) -> dict[str, jax.Array]:
+    """-log p and (1 - p)², each with its slope by jax.grad, for many p."""
+    names = {"-log p": "slope -1/p", "(1-p)^2": "slope -2(1-p)"}
+    losses = zip(names.items(), (cross_entropy_of, squared_residual_of), strict=True)
+    pairs = {names: jax.vmap(jax.value_and_grad(loss))(p) for names, loss in losses}
+    return {name: values for names, both in pairs.items() for name, values in zip(names, both, strict=True)}
+
+
 def figures() -> dict[str, Any]:
     raw, p, observed, losses = three_rows()
     rounded = nn.cross_entropy(jnp.log(p.round(2)), flowers.THREE_SPECIES)
@@ -51,10 +60,7 @@ def figures() -> dict[str, Any]:
         "total cross entropy exact": losses.sum(),
         "residual and squared residual for p=0.57": [residual, squared_residual_of(P[4])],
         "p": P,
-        "-log p": jax.vmap(cross_entropy_of)(P),
-        "(1-p)^2": jax.vmap(squared_residual_of)(P),
-        "slope -1/p": jax.vmap(jax.grad(cross_entropy_of))(P),
-        "slope -2(1-p)": jax.vmap(jax.grad(squared_residual_of))(P),
+        **both_losses(P),
     }
 
 
@@ -66,15 +72,14 @@ def draw(_: Config) -> list[Picture]:
 def draw_losses() -> Picture:
     drawing, (axes,) = nn.plots.figure(1, 2, size=(5, 4))
     grid = np.linspace(0.005, 0.995, 199, dtype=np.float32)
-    losses = {"cross entropy: −log p": cross_entropy_of, "squared residual: (1 − p)²": squared_residual_of}
-    tangent = np.array([-0.08, 0.08])
-    for colour, (name, loss) in zip((0, 4), losses.items(), strict=True):
-        look = {"color": nn.plots.COLOURS[colour], "linewidth": 2.5, "label": name}
-        axes[0].plot(grid, jax.vmap(loss)(grid), **look)
-        axes[1].plot(grid, -jax.vmap(jax.grad(loss))(grid), **look)
-        for p in (0.1, 0.57):
-            value, slope = jax.value_and_grad(loss)(p)
-            axes[0].plot(p + tangent, float(value) + float(slope) * tangent, color="black", linewidth=1.5)
+    lines, points = both_losses(grid), np.array([0.1, 0.57], np.float32)
+    at_points = both_losses(points)
+    labels = {"-log p": "cross entropy: −log p", "(1-p)^2": "squared residual: (1 − p)²"}
+    for colour, name, slope in ((0, "-log p", "slope -1/p"), (4, "(1-p)^2", "slope -2(1-p)")):
+        look = {"color": nn.plots.COLOURS[colour], "linewidth": 2.5, "label": labels[name]}
+        axes[0].plot(grid, lines[name], **look)
+        axes[1].plot(grid, -lines[slope], **look)
+        nn.plots.tangents(axes[0], points, at_points[name], at_points[slope], reach=0.08, arrows=False)
     *_, observed, losses_of_rows = three_rows()
     axes[0].plot(observed, losses_of_rows, "o", color="black", label="the three flowers")
     axes[0].set(xlabel="p of the observed species (0 to 1)", ylabel="loss (cross entropy in nats)", ylim=(-0.1, 5))

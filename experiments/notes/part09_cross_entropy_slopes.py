@@ -43,6 +43,7 @@ def slopes_by_differences(b3: Any, nearby: float = 0.01) -> jax.Array:
 
 
 slopes = jax.jacobian(losses)
+over_b3 = jax.jit(jax.vmap(lambda b3: (losses(b3), slopes(b3))))  # each flower's cross entropy and slope
 
 
 def find_b3(epochs: int = 100) -> nn.Fit:
@@ -53,9 +54,8 @@ def find_b3(epochs: int = 100) -> nn.Fit:
 @functools.cache
 def path() -> np.ndarray:
     """A row for the start and each of 12 steps: b3, the total cross entropy, its slope."""
-    b3 = watch(RECIPE, flowers.THREE, START, steps=12)
-    total = jax.jit(jax.vmap(jax.value_and_grad(lambda b3: losses(b3).sum())))
-    return np.stack([b3, *map(np.asarray, total(b3))], axis=1)
+    b3 = jax.jit(lambda: watch(RECIPE, flowers.THREE, START, steps=12))()
+    return np.stack([b3, *(np.asarray(each).sum(axis=1) for each in over_b3(b3))], axis=1)
 
 
 def figures() -> dict[str, Any]:
@@ -63,7 +63,7 @@ def figures() -> dict[str, Any]:
     p = nn.softmax(raw)
     b3, totals, total_slopes = path().T
     lowest = find_b3().params
-    of_biases = jax.jacobian(lambda output: nn.cross_entropy(flowers.NETWORK.apply(output, WIDTHS), SPECIES))
+    of_params = jax.jit(jax.jacobian(lambda params: nn.cross_entropy(flowers.NETWORK.apply(params, WIDTHS), SPECIES)))
     return {
         **{f"raw row {row + 1} at b3=-2": raw[row] for row in range(3)},
         **{f"softmax row {row + 1}": p[row] for row in range(3)},
@@ -75,8 +75,8 @@ def figures() -> dict[str, Any]:
         "step size (lr 1)": 1.0 * total_slopes[0],
         "new b3": b3[1],
         "minimiser b3 and its total CE": [lowest, losses(lowest).sum()],
-        "total CE at b3=-2,-1,0,1": jax.vmap(losses)(jnp.array([-2.0, -1.0, 0.0, 1.0])).sum(axis=1),
-        "gradient matrix at b3=-2: rows = observations 1..3, cols = d/db3, d/db4, d/db5": of_biases(
+        "total CE at b3=-2,-1,0,1": over_b3(jnp.array([-2.0, -1.0, 0.0, 1.0]))[0].sum(axis=1),
+        "gradient matrix at b3=-2: rows = observations 1..3, cols = d/db3, d/db4, d/db5": of_params(
             flowers.with_b3(START)
         )["output"].bias,
         f"b3, total_CE, slope after {', '.join(map(str, TRACED))} steps, lr 1": path()[TRACED],
@@ -93,14 +93,14 @@ def draw(_: Config) -> list[Picture]:
 def draw_descent() -> Picture:
     drawing, (axes,) = nn.plots.figure(1, 2, size=(5, 4))
     grid = np.linspace(-2.6, 1.6, 127, dtype=np.float32)
-    total = jax.vmap(losses)(grid).sum(axis=1)
-    axes[0].plot(grid, total, color=nn.plots.COLOURS[3], linewidth=2.5, label="total cross entropy")
+    each_loss, each_slope = map(np.asarray, over_b3(grid))
+    axes[0].plot(grid, each_loss.sum(axis=1), color=nn.plots.COLOURS[3], linewidth=2.5, label="total cross entropy")
     nn.plots.tangents(axes[0], *path()[:6].T, reach=0.45)
     axes[0].set(xlabel="b3", ylabel="total cross entropy (nats)")
-    for flower, values in enumerate(np.asarray(jax.vmap(slopes)(grid)).T):
+    for flower, values in enumerate(each_slope.T):
         name = flowers.SPECIES[SPECIES[flower]]
         axes[1].plot(grid, values, color=nn.plots.COLOURS[SPECIES[flower]], linewidth=2.5, label=f"{name} observed")
-    axes[1].plot(grid, jax.vmap(slopes)(grid).sum(axis=1), color="black", linestyle="--", label="sum")
+    axes[1].plot(grid, each_slope.sum(axis=1), color="black", linestyle="--", label="sum")
     axes[1].axhline(0, color="black", linewidth=0.8)
     axes[1].set(xlabel="b3", ylabel="dCE/db3 of each flower (nats)")
     caption = "The way down from b3 = −2 with its tangents (left); each flower's share of the slope (right)."

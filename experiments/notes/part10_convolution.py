@@ -27,8 +27,8 @@ from experiments.notes.story import Config, Part, Picture, finish, tell
 class Choices(Config):
     """seeds: how many random filters are trained; epochs: for how long; noise: added to the ink, a standard deviation."""
 
-    seeds: int = 64
-    epochs: int = 500
+    seeds: int = 48
+    epochs: int = 60
     noise: float = 0.1
 
 
@@ -100,12 +100,13 @@ def draw_sliding() -> Picture:
 
 def draw_stages() -> Picture:
     images = {"O": O, "X": X, "X, one to the right": letters.shifted(X, 0, 1)}
-    drawing, axes = nn.plots.figure(len(images), 5, size=(2, 2.3))
+    drawing, axes = nn.plots.figure(len(images), 5, size=(2, 2.5))
     for row, (name, image) in zip(axes, images.items(), strict=True):
         places = letters.inside(image)
         nn.plots.feature_map(row[0], image[:, :, 0], title=name)
         for panel, kind in zip(row[1:], ("feature map", "after ReLU", "max pooled", "mean pooled"), strict=True):
-            nn.plots.feature_map(panel, places[kind], title=kind, signed=kind == "feature map")
+            scale = 2.0 if kind == "feature map" else 1.0
+            nn.plots.feature_map(panel, places[kind], title=kind, signed=kind == "feature map", scale=scale)
         o, x = places["outputs"]
         row[0].set_xlabel(f"outputs: O {o:.2f}, X {x:.2f}")
     caption = "Three images on their way through the network, with the outputs below; mean pooling beside max pooling."

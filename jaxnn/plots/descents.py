@@ -23,6 +23,7 @@ def tangents(
     slopes: Float[ArrayLike, "steps"],
     *,
     reach: float,
+    arrows: bool = True,
 ) -> None:
     """Points on a curve, the tangent through each of them, and arrows from one to the next.
 
@@ -31,12 +32,13 @@ def tangents(
         x, y: the points, in the order in which they were visited.
         slopes: of the curve at the points.
         reach: how far a tangent goes to either side, in units of x.
+        arrows: whether the points were visited one after the other.
     """
     x, y, slopes = (np.asarray(values) for values in (x, y, slopes))
     ends = np.array([[-reach], [reach]])
     axes.plot(x + ends, y + slopes * ends, color=COLOURS[4], linewidth=1.2, alpha=0.8)
     axes.lines[-1].set_label("tangents")
-    for number in range(len(x) - 1):
+    for number in range(len(x) - 1 if arrows else 0):
         look = {"arrowstyle": "->", "color": COLOURS[7], "shrinkA": 5, "shrinkB": 5, "linestyle": ":"}
         axes.annotate("", (x[number + 1], y[number + 1]), (x[number], y[number]), arrowprops=look)
     axes.scatter(x, y, color=COLOURS[7], s=30, zorder=3)
@@ -60,11 +62,13 @@ def animation(
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     canvas = FigureCanvasAgg(drawing)
+    canvas.draw()
+    drawing.set_layout_engine("none")  # one layout for all frames: nothing jumps, and it is faster
     pages = []
     for frame in frames:
         show(frame)
         canvas.draw()
-        pages.append(Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").quantize(64))
+        pages.append(Image.fromarray(np.asarray(canvas.buffer_rgba())).quantize(64, Image.Quantize.FASTOCTREE))
     times = [round(1000 * seconds / len(frames))] * (len(frames) - 1) + [2000]
     pages[0].save(path, save_all=True, append_images=pages[1:], duration=times, loop=0)
     return path

@@ -17,6 +17,7 @@ def feature_map(
     *,
     title: str = "",
     signed: bool = False,
+    scale: float | None = None,
     outline: tuple[int, int, int] | None = None,
 ) -> None:
     """An image, a filter or a feature map, every cell with its number.
@@ -26,16 +27,20 @@ def feature_map(
         cells: shape (height, width).
         title: over the picture.
         signed: colours for numbers of both signs, see `image`.
+        scale: the number with the fullest colour; by default the largest of the cells.
         outline: (row, column, size) of a square of cells to frame, such as the window of a filter.
     """
     from matplotlib.patches import Rectangle
 
     cells = np.asarray(cells)
     image(axes, cells, title=title, signed=signed)
-    largest = max(float(np.abs(cells).max()), 1e-12)
+    largest = max(float(np.abs(cells).max()), 1e-12) if scale is None else scale
+    axes.images[-1].set_clim(-largest if signed else None, largest)
     for row, column in np.ndindex(*cells.shape):
         colour = "white" if abs(cells[row, column]) > 0.55 * largest else "black"
-        axes.text(column, row, f"{cells[row, column]:.3g}".replace("-", "−"), color=colour, ha="center", va="center")
+        axes.text(
+            column, row, f"{cells[row, column] + 0.0:.3g}".replace("-", "−"), color=colour, ha="center", va="center"
+        )
     axes.set_xticks(np.arange(cells.shape[1] + 1) - 0.5, labels=[], minor=True)
     axes.set_yticks(np.arange(cells.shape[0] + 1) - 0.5, labels=[], minor=True)
     axes.grid(which="minor", color="#999999", linewidth=0.6)
