@@ -7,7 +7,6 @@ early when the stopping rule says so. The host asks for about a tenth of a secon
 
 import functools
 import time
-import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -18,6 +17,7 @@ from jaxtyping import Array, Float
 
 from jaxnn._checks import check_data, check_whole, is_traced
 from jaxnn.evaluation import evaluate
+from jaxnn.progress import progress_bar
 from jaxnn.recipe import Recipe, check_training, for_length, steps_per_epoch
 from jaxnn.stopping import StoppingRule
 from jaxnn.training import TrainingState, init_training, one_epoch
@@ -174,7 +174,7 @@ def _judge(recipe: Recipe, score: Score | None, validation: Any, state: Training
 def _run(advance: Callable[[_Loop, int], _Loop], loop: _Loop, epochs: int, progress: bool) -> _Loop:
     """Ask for epochs in portions of about a tenth of a second until they are done or the rule has stopped."""
     done, portion, warm = 0, 1, False
-    with _progress_bar(epochs, progress) as bar:
+    with progress_bar(epochs, "epoch", wanted=progress) as bar:
         while done < epochs and not bool(loop.stopped):
             started = time.perf_counter()
             loop = advance(loop, min(done + portion, epochs))
@@ -202,27 +202,3 @@ def _result(loop: _Loop, *, validated: bool) -> Training:
     if not validated:
         return Training(loop.state.params, losses, None, None, epochs, epochs, loop.state)
     return Training(loop.best.params, losses, validation_losses, scores, int(loop.best.epoch), epochs, loop.state)
-
-
-class _NoBar:
-    """Stands in for tqdm's bar where none is wanted or none is installed."""
-
-    def __enter__(self) -> "_NoBar":
-        return self
-
-    def __exit__(self, *_) -> None: ...
-
-    def update(self, _) -> None: ...
-
-    def set_postfix(self, _) -> None: ...
-
-
-def _progress_bar(epochs: int, wanted: bool) -> Any:
-    if not wanted:
-        return _NoBar()
-    try:
-        from tqdm.auto import tqdm
-    except ImportError:
-        warnings.warn("no progress bar: pip install 'jaxnn[progress]', or say progress=False", stacklevel=4)
-        return _NoBar()
-    return tqdm(total=epochs, unit="epoch")

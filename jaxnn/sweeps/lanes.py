@@ -1,0 +1,217 @@
+"""The compiled engine of a sweep: L trainings side by side, each with hypers, key, fold and end of its own.
+
+One program serves all trials that share their choices. A lane holds one training; `assign` puts new ones into lanes
+that are free, `advance` runs all lanes for a number of epochs. Lanes never look at one another: they are mapped over,
+and sharded over the devices without a collective, so that a training's bits depend on its own numbers, the data and
+the program alone. The number of epochs is an argument of the program, not a shape, for the same reason: a loop of another
+static length may be compiled another way.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jaxtyping import Array
+
+from jaxnn.data import Folds
+from jaxnn.recipe import Recipe, reduce
+from jaxnn.training import TrainingState, init_training, one_epoch
+
+# Epochs in one call at most: the length of the buffers that curves come back in.
+LONGEST = 64
+
+
+class Lanes(NamedTuple):
+    """The state of all lanes, each array with the lanes on its first axis.
+
+    Attributes:
+        state: of each training.
+        values: the traced hypers, by path.
+        fold: which fold each one trains on; 0 without folds.
+        diverged: the epoch whose losses were not finite; 0 as long as all were.
+    """
+
+    state: TrainingState
+    values: dict[str, Array]
+    fold: Array
+    diverged: Array
+
+
+class Assignment(NamedTuple):
+    """What a lane is given with a new training, the lanes on the first axis."""
+
+    key: Array
+    values: dict[str, Any]
+    fold: Any
+
+
+class Curves(NamedTuple):
+    """Of every lane and every epoch of a call, shape (lanes, LONGEST); NaN where a lane was frozen."""
+
+    losses: Array | np.ndarray
+    validation_losses: Array | np.ndarray
+    scores: Array | np.ndarray
+
+
+class Task(NamedTuple):
+    """What the lanes of one program have in common.
+
+    Attributes:
+        recipe_of: a lane's traced hypers to its recipe, with a plain optimizer.
+        data: `(x, targets)`, all of it.
+        validation: `(x, targets)` to judge by; None with folds.
+        folds: whose rows each lane trains and is judged on; None with a validation part.
+        score: `score(outputs, targets) -> number`; None is minus the mean validation loss.
+    """
+
+    recipe_of: Callable[[dict[str, Array]], Recipe]
+    data: tuple[Any, Any]
+    validation: tuple[Any, Any] | None
+    folds: Folds | None
+    score: Callable[..., Array] | None
+
+
+class Program(NamedTuple):
+    """A task, compiled for a number of lanes.
+
+    Attributes:
+        size: lanes, over all devices.
+        empty: `empty() -> Lanes`, before the first training.
+        assign: `assign(lanes, mask, assignment) -> Lanes`: a fresh training in every lane of the mask.
+        copy: `copy(lanes, parents, mask, values) -> Lanes`: what the parent has learned, in every lane of the mask.
+        advance: `advance(lanes, limits, epochs) -> (Lanes, Curves)`: so many epochs, each lane up to its own limit.
+        text: the compiled text of `advance`.
+    """
+
+    size: int
+    empty: Callable[[], Lanes]
+    assign: Callable[[Lanes, Any, Assignment], Lanes]
+    copy: Callable[[Lanes, Any, Any, dict[str, Any]], Lanes]
+    advance: Callable[[Lanes, Any, int], tuple[Lanes, Curves]]
+    text: Callable[[], str | None]
+
+
+def make_program(task: Task, names: tuple[str, ...], width: int, key: Array) -> Program:
+    """A task's program for `width` lanes on every device; `names` are its traced hypers, `key` is any key."""
+    mesh = Mesh(np.array(jax.devices()), ("lane",))
+    lane, every = PartitionSpec("lane"), PartitionSpec()
+    count = width * mesh.size
+    shard = functools.partial(jax.shard_map, mesh=mesh, out_specs=lane, check_vma=False)
+    place = functools.partial(jax.device_put, device=NamedSharding(mesh, lane))
+    shared = jax.device_put((task.data, task.validation, task.folds), NamedSharding(mesh, every))
+
+    assign = jax.jit(shard(functools.partial(_assign, task), in_specs=lane), donate_argnums=0)
+    copy = jax.jit(_copy, donate_argnums=0, out_shardings=NamedSharding(mesh, lane))
+    advance = jax.jit(shard(functools.partial(_advance, task), in_specs=(lane, lane, every, every)), donate_argnums=0)
+
+    def empty() -> Lanes:
+        keys = jax.random.split(key, count)
+        nothing = Assignment(keys, {name: np.zeros(count, np.float32) for name in names}, np.zeros(count, np.int32))
+        shapes = jax.eval_shape(jax.vmap(functools.partial(_start, task)), nothing)
+        return place(jax.tree.map(lambda leaf: keys if _is_key(leaf) else np.zeros(leaf.shape, leaf.dtype), shapes))
+
+    return Program(
+        count,
+        empty,
+        lambda lanes, mask, assignment: assign(lanes, *place((mask, assignment))),
+        lambda lanes, parents, mask, values: copy(lanes, *place((parents, mask, values))),
+        lambda lanes, limits, epochs: advance(lanes, place(limits), shared, epochs),
+        lambda: advance.lower(empty(), place(np.zeros(count, np.int32)), shared, 1).compile().as_text(),
+    )
+
+
+def _start(task: Task, given: Assignment) -> Lanes:
+    state = init_training(task.recipe_of(given.values), given.key)
+    return Lanes(state, given.values, given.fold, jnp.zeros((), jnp.int32))
+
+
+def _assign(task: Task, lanes: Lanes, mask: Array, given: Assignment) -> Lanes:
+    def one(lane: Lanes, chosen: Array, given: Assignment) -> Lanes:
+        return _choose(chosen, _start(task, given), lane)
+
+    return jax.vmap(one)(lanes, mask, given)
+
+
+def _copy(lanes: Lanes, parents: Array, mask: Array, values: dict[str, Array]) -> Lanes:
+    """Parameters and optimizer state of its parent, in the lanes of the mask; own keys and epochs, and new hypers."""
+    learned = lanes.state.params, lanes.state.optimizer_state
+    params, optimizer_state = jax.tree.map(lambda leaf: leaf[parents], learned)
+    copied = Lanes(
+        lanes.state._replace(params=params, optimizer_state=optimizer_state),
+        values,
+        lanes.fold,
+        lanes.diverged[parents],
+    )
+    return jax.vmap(_choose)(mask, copied, lanes)
+
+
+def _advance(task: Task, lanes: Lanes, limits: Array, shared: Any, epochs: Array) -> tuple[Lanes, Curves]:
+    data, validation, folds = shared
+    full_batch = task.recipe_of({name: values[0] for name, values in lanes.values.items()}).batch_size is None
+    parts = None if folds is None else jax.vmap(functools.partial(_fold_parts, data, folds, full_batch))(lanes.fold)
+
+    def one(lane: Lanes, limit: Array, part: Any) -> tuple[Lanes, Curves]:
+        recipe = task.recipe_of(lane.values)
+        train, judged = (data, (*validation, None)) if part is None else part
+        trained = recipe if part is None or full_batch else _by_rows(recipe, data)
+        state, info = one_epoch(trained, train, lane.state)
+        curves = Curves(info.losses, *_judge(task, recipe, state, *judged))
+        finite = jnp.isfinite(curves.losses) & jnp.isfinite(curves.validation_losses)
+        running = (lane.state.epoch < limit) & (lane.diverged == 0)
+        after = lane._replace(state=state, diverged=jnp.where(finite, 0, state.epoch))
+        return _choose(running, after, lane), Curves(*(jnp.where(running, value, jnp.nan) for value in curves))
+
+    def epoch(i: Array, carry: tuple[Lanes, Curves]) -> tuple[Lanes, Curves]:
+        lanes, history = carry
+        lanes, curves = jax.vmap(one)(lanes, limits, parts)
+        return lanes, jax.tree.map(lambda past, now: past.at[:, i].set(now.astype(past.dtype)), history, curves)
+
+    history = Curves(*(jnp.full((len(limits), LONGEST), jnp.nan, float) for _ in Curves._fields))
+    return jax.lax.fori_loop(0, epochs, epoch, (lanes, history))
+
+
+def _fold_parts(data: Any, folds: Folds, full_batch: bool, fold: Array) -> tuple[Any, Any]:
+    """What one lane trains on and is judged by; minibatches look rows up, so that no lane holds a copy of the data."""
+    rows = folds.train[fold]
+    train = _take(data, rows) if full_batch else (rows, rows)
+    return train, (*_take(data, folds.validation[fold]), folds.counts[fold])
+
+
+def _by_rows(recipe: Recipe, data: tuple[Any, Any]) -> Recipe:
+    """The recipe for data that are row numbers: the model and the loss look the rows up."""
+    x, targets = data
+
+    def apply(params: Any, rows: Array, *, key: Array | None = None) -> Any:
+        return recipe.model.apply(params, _take(x, rows), key=key)
+
+    def loss(outputs: Any, rows: Array) -> Array:
+        return recipe.loss(outputs, _take(targets, rows))
+
+    return recipe._replace(model=recipe.model._replace(apply=apply), loss=loss)
+
+
+def _judge(
+    task: Task, recipe: Recipe, state: TrainingState, x: Any, targets: Any, counts: Array | None
+) -> tuple[Array, Array]:
+    outputs = recipe.model.apply(state.params, x)
+    losses = recipe.loss(outputs, targets)
+    if task.score is None:
+        return reduce(recipe, losses, counts), -jnp.mean(losses, where=counts)
+    counted = {} if counts is None else {"where": counts}
+    return reduce(recipe, losses, counts), jnp.asarray(task.score(outputs, targets, **counted))
+
+
+def _take(tree: Any, rows: Array) -> Any:
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf)[rows], tree)
+
+
+def _choose(condition: Array, ours: Any, theirs: Any) -> Any:
+    return jax.tree.map(functools.partial(jnp.where, condition), ours, theirs)
+
+
+def _is_key(leaf: Any) -> bool:
+    return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)

@@ -1,0 +1,203 @@
+"""A sweep's arguments, checked, and the program of each combination of choices."""
+
+import functools
+import warnings
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from jaxnn._checks import check_data, check_whole
+from jaxnn.data import Folds, k_folds
+from jaxnn.recipe import Recipe, check_training, for_length, steps_per_epoch
+from jaxnn.sweeps.engine import Layout
+from jaxnn.sweeps.lanes import Program, Task, make_program
+from jaxnn.sweeps.space import Setting, active, check_space, hypers_of
+from jaxnn.sweeps.width import lane_width
+from jaxnn.training import init_training
+
+# Numbers that no trial has, for the keys of whatever else is drawn.
+SAMPLER_KEY, FOLDS_KEY, SCHEDULER_KEY = 2**32 - 1, 2**32 - 2, 2**32 - 3
+
+Bucket = tuple[tuple[str, int], ...]
+
+
+class Plan(NamedTuple):
+    """What a sweep trains, and on what.
+
+    Attributes:
+        make_recipe: the user's.
+        space: checked.
+        data: `(x, targets)` as JAX arrays.
+        validation: to judge by; None with folds.
+        folds: row numbers; None with a validation part.
+        score: the user's, or None.
+        key: the sweep's.
+        layout: lanes and epochs of a trial.
+        lanes: how many over all devices; None is for `lane_width` to say.
+    """
+
+    make_recipe: Callable[[dict[str, Any]], Recipe]
+    space: dict[str, Any]
+    data: tuple[Any, Any]
+    validation: tuple[Any, Any] | None
+    folds: Folds | None
+    score: Callable[..., Array] | None
+    key: Array
+    layout: Layout
+    lanes: int | None
+
+    def hypers(self, setting: Setting) -> dict[str, Any]:
+        """A setting as `make_recipe` gets it."""
+        return hypers_of(self.space, setting.bucket, setting.values)
+
+    def recipe(self, bucket: Bucket, values: dict[str, Any]) -> Recipe:
+        """The recipe of these values, numbers or tracers, with an optimizer for the length of a whole trial."""
+        recipe = self.make_recipe(_Hypers(hypers_of(self.space, bucket, values)))
+        if not isinstance(recipe, Recipe):
+            raise TypeError(f"sweep: make_recipe must return a Recipe, not {type(recipe).__name__}")
+        return for_length(recipe, self.layout.epochs * steps_per_epoch(recipe, self.rows))
+
+    @property
+    def rows(self) -> int:
+        """Examples that a trial trains on."""
+        return len(jax.tree.leaves(self.data)[0]) if self.folds is None else self.folds.train.shape[1]
+
+    def program(self, setting: Setting) -> Program:
+        """Compiled lanes for a setting's bucket, after a look at what its recipe makes of the data."""
+        names = tuple(active(self.space, setting.bucket))
+        recipe = _check_recipe(self, setting)
+        state = jax.eval_shape(functools.partial(init_training, recipe), self.key)
+        rows = np.arange(self.rows)
+        train = jax.tree.map(lambda leaf: leaf[rows], self.data)
+        devices = jax.devices()
+        width = (
+            lane_width(recipe, train, state, devices[0].platform) if self.lanes is None else self.lanes // len(devices)
+        )
+        # At least one trial must fit, with all its repeats and folds.
+        width = max(width, -(-self.layout.lanes // len(devices)))
+        task = Task(functools.partial(self.recipe, setting.bucket), self.data, self.validation, self.folds, self.score)
+        return make_program(task, names, width, self.key)
+
+
+class _Hypers(dict):
+    """A dict whose missing names are an error of the space."""
+
+    def __missing__(self, name: str) -> Any:
+        raise ValueError(f"sweep: make_recipe asks for {name!r}, but the space has {', '.join(map(repr, self))}")
+
+
+def make_plan(
+    make_recipe: Callable[[dict[str, Any]], Recipe],
+    space: dict[str, Any],
+    data: tuple[Any, Any],
+    *,
+    key: Array,
+    epochs: int,
+    validation: tuple[Any, Any] | None,
+    folds: int | None,
+    score: Callable[..., Array] | None,
+    repeats: int,
+    lanes: int | str,
+) -> Plan:
+    """Check the arguments of `sweep` that need no recipe."""
+    check_space(space)
+    count = check_data("sweep", data)
+    if (validation is None) == (folds is None):
+        raise ValueError("sweep: give exactly one of validation=(x, targets) and folds=k to judge the trials by")
+    if validation is not None:
+        check_data("sweep: validation", validation)
+    if jax.random.key_impl(key) != "threefry2x32":
+        raise ValueError(
+            f"sweep: key must be a threefry key, not {jax.random.key_impl(key)}: others depend on their lane"
+        )
+    layout = Layout(
+        check_whole("sweep", "repeats", repeats, least=1),
+        1 if folds is None else check_whole("sweep", "folds", folds, least=2),
+        check_whole("sweep", "epochs", epochs, least=1),
+    )
+    parts = None if folds is None else _folds(data, jax.random.fold_in(key, FOLDS_KEY), count, folds)
+    data, validation, parts = jax.tree.map(jnp.asarray, (data, validation, parts))
+    return Plan(make_recipe, space, data, validation, parts, score, key, layout, _check_lanes(lanes, layout))
+
+
+def _folds(data: tuple[Any, Any], key: Array, count: int, folds: int) -> Folds:
+    labels = data[1]
+    classes = hasattr(labels, "shape") and labels.shape == (count,) and np.issubdtype(labels.dtype, np.integer)
+    return k_folds(key, count, folds, stratify=labels if classes else None)
+
+
+def _check_lanes(lanes: int | str, layout: Layout) -> int | None:
+    if lanes == "auto":
+        return None
+    if isinstance(lanes, str):
+        raise ValueError(f'sweep: lanes must be "auto" or a number, not {lanes!r}')
+    devices = len(jax.devices())
+    lanes = check_whole("sweep", "lanes", lanes, least=layout.lanes)
+    if lanes % devices:
+        raise ValueError(f"sweep: lanes must be a multiple of the number of devices, {devices}, not {lanes}")
+    return lanes
+
+
+def _check_recipe(plan: Plan, setting: Setting) -> Recipe:
+    """The recipe of a bucket's first setting, which must fit the data, traced too."""
+    recipe = plan.recipe(setting.bucket, setting.values)
+    params = jax.eval_shape(recipe.model.init, plan.key)
+    check_training("sweep", recipe._replace(batch_size=None), plan.data, params)
+    if plan.validation is not None:
+        check_training("sweep: validation", recipe._replace(batch_size=None), plan.validation, params)
+    steps_per_epoch(recipe, plan.rows)
+    _check_score(plan, recipe, params)
+    _check_traced(plan, setting)
+    return recipe
+
+
+def _check_score(plan: Plan, recipe: Recipe, params: Any) -> None:
+    if plan.score is None:
+        return
+    x, targets = plan.data if plan.validation is None else plan.validation
+
+    def score(params: Any, x: Any) -> Any:
+        outputs = recipe.model.apply(params, x)
+        where = {} if plan.folds is None else {"where": jnp.ones(len(jax.tree.leaves(x)[0]), bool)}
+        return plan.score(outputs, targets, **where)  # type: ignore[misc]
+
+    found = jax.eval_shape(score, params, x)
+    if getattr(found, "shape", None) != () or not jnp.issubdtype(found.dtype, jnp.floating):
+        raise ValueError(f"sweep: score must give one floating-point number, not {found}")
+
+
+def _check_traced(plan: Plan, setting: Setting) -> None:
+    """Name the hyper that Python needs the value of, and those that nothing depends on."""
+
+    def losses(values: dict[str, Any]) -> Any:
+        recipe = plan.recipe(setting.bucket, values)
+        state = init_training(recipe, plan.key)
+        return state, recipe.loss(recipe.model.apply(state.params, plan.data[0]), plan.data[1])
+
+    for name in setting.values:
+        try:
+            jax.eval_shape(lambda value, name=name: losses({**setting.values, name: value}), np.float32(0.5))
+        except (jax.errors.ConcretizationTypeError, jax.errors.TracerArrayConversionError) as error:
+            raise ValueError(
+                f"sweep: make_recipe needs the value of {name!r} while it is traced, for a shape or a Python branch: "
+                "make it a choice(...), or for a schedule scale a fixed one by the number (optax.scale_by_schedule)"
+            ) from error
+
+
+def warn_of_unused(plan: Plan, setting: Setting) -> None:
+    """Warn of hypers that `make_recipe` never looks at."""
+    seen: set[str] = set()
+
+    class Watched(_Hypers):
+        def __getitem__(self, name: str) -> Any:
+            seen.add(name)
+            return super().__getitem__(name)
+
+    plan.make_recipe(Watched(plan.hypers(setting)))
+    unused = [name for name in plan.space if name not in seen]
+    if unused:
+        warnings.warn(f"sweep: make_recipe does not use {', '.join(map(repr, unused))}", stacklevel=4)

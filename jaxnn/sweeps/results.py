@@ -1,0 +1,157 @@
+"""What a sweep found: a table, the curves, the best parameters, and a way to see any trial again."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from jaxnn.evaluation import predict
+from jaxnn.recipe import Recipe
+from jaxnn.sweeps.engine import Outcome
+from jaxnn.sweeps.lanes import Curves
+
+
+class Replay(NamedTuple):
+    """A trial seen again: its parameters, lanes on the first axis, and its curves, each (lanes, epochs)."""
+
+    params: Any
+    curves: Curves
+
+
+class Best(NamedTuple):
+    """The trial with the highest score.
+
+    Attributes:
+        trial: its number.
+        hypers: as `make_recipe` gets them.
+        score: the mean over repeats and folds.
+        params: its parameters; with several lanes (repeats × folds) they have the lanes on the first axis.
+        recipe: what `make_recipe` makes of the hypers.
+    """
+
+    trial: int
+    hypers: dict[str, Any]
+    score: float
+    params: Any
+    recipe: Recipe
+
+
+class Sweep(NamedTuple):
+    """The outcome of `sweep`.
+
+    Attributes:
+        outcomes: of every trial, by its number.
+        kept: parameters of the best trials, by number, the lanes on the first axis.
+        occupancy: the share of lanes in use, call by call.
+        hypers_of: a trial's number to its hypers, as `make_recipe` gets them.
+        recipe_of: a trial's number to its recipe.
+        replay: a trial's number to its parameters and curves, computed again, bit for bit.
+    """
+
+    outcomes: tuple[Outcome, ...]
+    kept: dict[int, Any]
+    occupancy: Float[np.ndarray, "calls"]
+    hypers_of: Callable[[int], dict[str, Any]]
+    recipe_of: Callable[[int], Recipe]
+    replay: Callable[[int], Replay]
+
+    @property
+    def scores(self) -> Float[np.ndarray, "trials"]:
+        """Of every trial, NaN where it diverged."""
+        return np.array([outcome.score for outcome in self.outcomes])
+
+    @property
+    def best(self) -> Best:
+        """The trial with the highest score.
+
+        Raises:
+            ValueError: every trial diverged.
+        """
+        if not self.kept:
+            raise ValueError(f"sweep: all {len(self.outcomes)} trials diverged; the table says at which epochs")
+        number = max(self.kept, key=lambda trial: self.outcomes[trial].score)
+        return Best(
+            number, self.hypers_of(number), self.outcomes[number].score, self.params(number), self.recipe_of(number)
+        )
+
+    def params(self, trial: int) -> Any:
+        """The parameters of one of the best trials; those of the others are not kept, `replay` computes them again.
+
+        Raises:
+            KeyError: a trial that is not among the best.
+        """
+        if trial not in self.kept:
+            raise KeyError(f"sweep: parameters are kept of trials {sorted(self.kept)}, not of {trial}; replay it")
+        params = self.kept[trial]
+        return _only(params) if _lanes(params) == 1 else params
+
+    def predict(self, x: Any, *, best: int = 1) -> Array:
+        """The mean of the outputs of the best trials, over all their repeats and folds: an ensemble.
+
+        Args:
+            x: the examples on the first axis.
+            best: how many trials take part, at most as many as were kept.
+        """
+        ranked = sorted(self.kept, key=lambda trial: -self.outcomes[trial].score)
+        if not 1 <= best <= len(ranked):
+            raise ValueError(
+                f"sweep: best must lie in 1 … {len(ranked)}, the trials whose parameters were kept, not {best}"
+            )
+        return jnp.mean(jnp.stack([self._outputs(trial, x) for trial in ranked[:best]]), axis=0)
+
+    def table(self) -> list[dict[str, Any]]:
+        """One dict for each trial: its number, hypers, status, epochs, score, spread and seconds."""
+        fields = ("status", "epochs", "score", "spread", "seconds")
+        return [
+            {"trial": outcome.trial, **flat(self.hypers_of(outcome.trial))}
+            | {name: getattr(outcome, name) for name in fields}
+            for outcome in self.outcomes
+        ]
+
+    def to_pandas(self) -> Any:
+        """The table as a pandas DataFrame.
+
+        Raises:
+            ImportError: without pandas.
+        """
+        try:
+            import pandas
+        except ImportError as error:
+            raise ImportError("to_pandas needs pandas: pip install 'jaxnn[pandas]'") from error
+        return pandas.DataFrame(self.table()).set_index("trial")
+
+    def curves(self, quantity: str = "scores") -> Float[np.ndarray, "trials epochs"]:
+        """A curve for each trial, the mean over its lanes; NaN past its end.
+
+        Args:
+            quantity: "losses", "validation_losses" or "scores".
+        """
+        longest = max(outcome.epochs for outcome in self.outcomes)
+        found = np.full((len(self.outcomes), longest), np.nan)
+        for row, outcome in zip(found, self.outcomes, strict=True):
+            row[: outcome.epochs] = getattr(outcome.curves, quantity).mean(axis=0)
+        return found
+
+    def _outputs(self, trial: int, x: Any) -> Array:
+        model, params = self.recipe_of(trial).model, self.kept[trial]
+        each = [predict(model, jax.tree.map(lambda leaf, i=i: leaf[i], params), x) for i in range(_lanes(params))]
+        return jnp.mean(jnp.stack(each), axis=0)
+
+
+def flat(hypers: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested hypers with dotted names."""
+    found: dict[str, Any] = {}
+    for name, value in hypers.items():
+        found |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
+    return found
+
+
+def _lanes(params: Any) -> int:
+    return len(jax.tree.leaves(params)[0])
+
+
+def _only(params: Any) -> Any:
+    return jax.tree.map(lambda leaf: leaf[0], params)

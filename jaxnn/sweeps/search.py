@@ -1,0 +1,160 @@
+"""Search: settings from a sampler, through the lanes of one program for each combination of choices."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import Array
+
+from jaxnn._checks import check_whole
+from jaxnn.progress import progress_bar
+from jaxnn.recipe import Recipe
+from jaxnn.sweeps.engine import Outcome, run_trials
+from jaxnn.sweeps.lanes import Program
+from jaxnn.sweeps.plan import SAMPLER_KEY, SCHEDULER_KEY, Plan, make_plan, warn_of_unused
+from jaxnn.sweeps.replay import replay
+from jaxnn.sweeps.results import Sweep
+from jaxnn.sweeps.samplers import make_sampler
+from jaxnn.sweeps.space import Setting
+
+# Settings that a searcher is asked for before it is told how the last ones did.
+_AT_ONCE = 32
+
+
+def sweep(
+    make_recipe: Callable[[dict[str, Any]], Recipe],
+    space: dict[str, Any],
+    data: tuple[Any, Any],
+    *,
+    key: Array,
+    trials: int,
+    epochs: int,
+    validation: tuple[Any, Any] | None = None,
+    folds: int | None = None,
+    score: Callable[..., Array] | None = None,
+    repeats: int = 1,
+    sampler: Any = "random",
+    scheduler: Any = None,
+    lanes: int | str = "auto",
+    keep: int = 1,
+    progress: bool = True,
+) -> Sweep:
+    """Search hyperparameters: every trial is a training, and all trainings share compiled programs.
+
+    Args:
+        make_recipe: `make_recipe(hypers) -> Recipe`, traced with the trial's own numbers.
+        space: names and what they may be: `uniform(...)`, `log_uniform(...)`, … are traced and share one program; each
+            combination of `choice(...)` values has a program of its own, and they run one after the other.
+        data: `(x, targets)`.
+        key: a `jax.random.key`. A trial's own is `fold_in(fold_in(key, trial), repeat)`.
+        trials: how many settings to try.
+        epochs: of every trial, unless the scheduler stops it.
+        validation: `(x, targets)` to judge by.
+        folds: or the number of folds of a cross-validation. Exactly one of the two.
+        score: `score(outputs, targets) -> number`, higher is better, with `where=` for folds; by default minus the mean
+            validation loss.
+        repeats: trainings of every setting, with keys of their own; a trial's score is their mean.
+        sampler: "random", "grid", "sobol", or an object with `ask(count)` and `tell(results)`.
+        scheduler: `asha(...)`, `hyperband(...)`, `median_stopping(...)`, `population_based(...)`, or None.
+        lanes: how many trainings run side by side, over all devices; "auto" fits them to the processor's cache.
+        keep: parameters are kept of so many best trials.
+        progress: show a bar.
+
+    Returns:
+        A `Sweep`.
+
+    Raises:
+        TypeError, ValueError: as `fit`; both or neither of validation and folds; an empty space; a hyper that
+            `make_recipe` asks for and the space lacks; a traced hyper that decides a shape or a Python branch.
+    """
+    plan = make_plan(
+        make_recipe, space, data, key=key, epochs=epochs, validation=validation, folds=folds, score=score,
+        repeats=repeats, lanes=lanes,
+    )  # fmt: skip
+    trials, keep = check_whole("sweep", "trials", trials, least=1), check_whole("sweep", "keep", keep, least=1)
+    asked = make_sampler(sampler, space, jax.random.fold_in(key, SAMPLER_KEY), trials)
+    judge = None if scheduler is None else scheduler.begin(epochs, space, jax.random.fold_in(key, SCHEDULER_KEY))
+    found = _Found(keep)
+    programs: dict[Any, Program] = {}
+    with progress_bar(trials, "trial", wanted=progress) as bar:
+        for batch in _batches(asked, trials, adaptive=not isinstance(sampler, str)):
+            for bucket, members in _by_bucket(batch):
+                if bucket not in programs:
+                    warn_of_unused(plan, members[0][1])
+                    programs[bucket] = plan.program(members[0][1])
+                run = run_trials(
+                    programs[bucket], members, key=key, layout=plan.layout, scheduler=judge, report=found.add
+                )
+                for share in run:
+                    found.occupancy.append(share)
+                    bar.update(len(found.outcomes) - bar.n)
+                    bar.set_postfix(found.summary())
+            asked.tell([(setting, found.outcomes[number].score) for number, setting in batch])
+    return _result(plan, programs, found)
+
+
+class _Found:
+    """What has come in so far: all outcomes, and the parameters of the best."""
+
+    def __init__(self, keep: int) -> None:
+        self.keep = keep
+        self.outcomes: dict[int, Outcome] = {}
+        self.kept: dict[int, Any] = {}
+        self.occupancy: list[float] = []
+
+    def add(self, outcome: Outcome, params: Callable[[], Any]) -> None:
+        self.outcomes[outcome.trial] = outcome
+        if outcome.status == "diverged" or np.isnan(outcome.score):
+            return
+        worst = min(self.kept, key=self._score, default=None)
+        if len(self.kept) < self.keep or worst is None or outcome.score > self._score(worst):
+            self.kept[outcome.trial] = params()
+        if len(self.kept) > self.keep:
+            del self.kept[min(self.kept, key=self._score)]
+
+    def summary(self) -> dict[str, str]:
+        """For the progress bar."""
+        states = [outcome.status for outcome in self.outcomes.values()]
+        shown = {name: str(states.count(name)) for name in ("stopped", "diverged") if name in states}
+        if self.kept:
+            shown["best"] = f"{max(map(self._score, self.kept)):.4f}"
+        return shown
+
+    def _score(self, trial: int) -> float:
+        return self.outcomes[trial].score
+
+
+def _batches(sampler: Any, trials: int, *, adaptive: bool) -> Iterator[list[tuple[int, Setting]]]:
+    """Numbered settings: all at once, or for a searcher that learns from results a few at a time."""
+    done = 0
+    while done < trials:
+        settings = sampler.ask(min(trials - done, _AT_ONCE) if adaptive else trials)
+        if not settings:
+            return
+        yield list(enumerate(settings, done))
+        done += len(settings)
+
+
+def _by_bucket(batch: list[tuple[int, Setting]]) -> Iterator[tuple[Any, list[tuple[int, Setting]]]]:
+    """The trials of each bucket, in the order in which buckets first appear.
+
+    Buckets run one after the other: their programs have other shapes and cannot share lanes, and to take turns would
+    only make them push one another out of the cache.
+    """
+    groups: dict[Any, list[tuple[int, Setting]]] = {}
+    for number, setting in batch:
+        groups.setdefault(setting.bucket, []).append((number, setting))
+    yield from groups.items()
+
+
+def _result(plan: Plan, programs: dict[Any, Program], found: _Found) -> Sweep:
+    outcomes = tuple(found.outcomes[number] for number in sorted(found.outcomes))
+    return Sweep(
+        outcomes,
+        found.kept,
+        np.array(found.occupancy),
+        lambda trial: plan.hypers(outcomes[trial].setting),
+        lambda trial: plan.recipe(outcomes[trial].setting.bucket, outcomes[trial].setting.values),
+        lambda trial: replay(plan, programs[outcomes[trial].setting.bucket], outcomes, trial),
+    )
