@@ -4,7 +4,7 @@ A layer is a function of its parameters. A model is a pair of functions. Trainin
 hyperparameter sweep is a `jax.vmap` of it. See README.md for the twenty lines that show it.
 """
 
-from jaxnn import datasets, plots
+from jaxnn import datasets, plots, sweeps
 from jaxnn.activations import (
     argmax,
     elu,
@@ -48,6 +48,21 @@ from jaxnn.models import Model, cnn, mlp
 from jaxnn.recipe import Recipe
 from jaxnn.scores import accuracy, confusion_matrix, r_squared
 from jaxnn.stopping import StoppingRule, no_improvement, small_step
+from jaxnn.sweeps import (
+    Sweep,
+    asha,
+    choice,
+    hyperband,
+    integers,
+    log_normal,
+    log_uniform,
+    median_stopping,
+    normal,
+    population_based,
+    quantized,
+    sweep,
+    uniform,
+)
 from jaxnn.training import (
     Fit,
     Info,
@@ -71,12 +86,15 @@ __all__ = [
     "Scaling",
     "Split",
     "StoppingRule",
+    "Sweep",
     "Training",
     "TrainingState",
     "absolute_residuals",
     "accuracy",
     "advance",
     "argmax",
+    "asha",
+    "choice",
     "cnn",
     "confusion_matrix",
     "conv",
@@ -91,23 +109,31 @@ __all__ = [
     "gelu",
     "glorot_uniform",
     "he_normal",
+    "hyperband",
     "init_conv",
     "init_dense",
     "init_layer_norm",
     "init_training",
+    "integers",
     "k_folds",
     "layer_norm",
     "leaky_relu",
     "lecun_normal",
+    "log_normal",
     "log_softmax",
+    "log_uniform",
     "max_pool",
     "mean_pool",
+    "median_stopping",
     "min_max_scaling",
     "minibatches",
     "mlp",
     "no_improvement",
+    "normal",
     "plots",
+    "population_based",
     "predict",
+    "quantized",
     "r_squared",
     "relu",
     "scale",
@@ -119,8 +145,11 @@ __all__ = [
     "squared_residuals",
     "standard_normal",
     "standard_scaling",
+    "sweep",
+    "sweeps",
     "tanh",
     "train",
     "train_test_split",
+    "uniform",
     "zeros",
 ]

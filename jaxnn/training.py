@@ -192,10 +192,11 @@ def one_epoch(recipe: Recipe, data: tuple[Any, Any], state: TrainingState) -> tu
         rows, counts = minibatches(order_key, len(jax.tree.leaves(data)[0]), recipe.batch_size)
 
         def minibatch(learned, chosen):
-            rows, counts, key = chosen
+            rows, counts, i = chosen
+            key = jax.random.fold_in(drop_key, i)
             return step(learned, (jax.tree.map(lambda leaf: leaf[rows], data), counts, key))
 
-        learned, losses = jax.lax.scan(minibatch, learned, (rows, counts, jax.random.split(drop_key, len(rows))))
+        learned, losses = jax.lax.scan(minibatch, learned, (rows, counts, jnp.arange(len(rows))))
         loss = reduce(recipe, losses.ravel(), None if counts is None else counts.ravel())
     return TrainingState(*learned, state.key, state.epoch + 1), Info(loss, _largest_change(state.params, learned[0]))
 

@@ -72,7 +72,7 @@ def digits() -> Dataset:
         raise ImportError("digits come with scikit-learn: pip install 'jaxnn[datasets]'") from error
     x, labels = load_digits(return_X_y=True)
     images = (x / 16).astype(np.float32).reshape(-1, 8, 8, 1)
-    return Dataset(images, labels.astype(np.int32), ("ink (0 to 1)",), tuple("0123456789"))
+    return Dataset(images, np.asarray(labels, np.int32), ("ink (0 to 1)",), tuple("0123456789"))
 
 
 def tic_tac_toe() -> Dataset:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from jaxtyping import ArrayLike, Float
@@ -38,7 +38,7 @@ def network(
         last: the bend of the output nodes, where there is one.
         numbers: write every weight on its connection and every bias under its node.
     """
-    weights = [np.asarray(weight, float) for weight, _ in layers]
+    weights: list[Any] = [np.asarray(weight, float) for weight, _ in layers]
     sizes = [len(weights[0]), *(weight.shape[1] for weight in weights)]
     places = [_column(number, size, max(sizes)) for number, size in enumerate(sizes)]
     largest = max(float(np.nanmax(np.abs(weight), initial=1e-12)) for weight in weights)
@@ -78,20 +78,21 @@ def _node(axes: "Axes", place: np.ndarray, bend: Callable[[np.ndarray], Any] | N
     from matplotlib.transforms import ScaledTranslation
 
     axes.scatter(*place, s=(144 * _RADIUS) ** 2, facecolor="white", edgecolor="black", linewidth=1.3, zorder=3)
-    axes.annotate(bias, place, (0, -144 * _RADIUS), textcoords="offset points", ha="center", va="center", zorder=4)
+    below: dict[str, Any] = {"xytext": (0, -144 * _RADIUS), "textcoords": "offset points"}
+    axes.annotate(bias, tuple(place), **below, ha="center", va="center", zorder=4)
     if bend is not None:
         x = np.linspace(-4, 4, 81, dtype=np.float32)
         y = np.asarray(bend(x))
         inches = _RADIUS * 0.62 * np.stack([x / 4, 2 * (y - y.min()) / np.ptp(y) - 1])
-        assert axes.figure is not None
-        anchored = axes.get_figure(root=True).dpi_scale_trans + ScaledTranslation(*place, axes.transData)
+        drawing: Any = axes.get_figure(root=True)
+        anchored = drawing.dpi_scale_trans + ScaledTranslation(place[0], place[1], cast(Any, axes.transData))
         axes.add_artist(Line2D(*inches, transform=anchored, color=COLOURS[2], linewidth=2, zorder=4))
 
 
 def _name(axes: "Axes", column: np.ndarray, names: Sequence[str], side: int) -> None:
     for place, name in zip(column, names, strict=True):
-        look = {"ha": "left" if side > 0 else "right", "va": "center", "fontweight": "bold"}
-        axes.annotate(name, place, (side * 100 * _RADIUS, 0), textcoords="offset points", **look)
+        look: dict[str, Any] = {"ha": "left" if side > 0 else "right", "va": "center", "fontweight": "bold"}
+        axes.annotate(name, tuple(place), (side * 100 * _RADIUS, 0), textcoords="offset points", **look)
 
 
 def _plain(value: float) -> str:

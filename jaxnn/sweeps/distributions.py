@@ -87,7 +87,7 @@ class Quantized(NamedTuple):
     def clip(self, value: float) -> float:
         return float(self._value(np.rint((value - self.low) / self.step)))
 
-    def _value(self, place: np.ndarray) -> np.ndarray:
+    def _value(self, place: Any) -> Any:
         return np.minimum(self.low + self.step * np.clip(place, 0, self.points - 1), self.high)
 
 

@@ -3,8 +3,8 @@
 One program serves all trials that share their choices. A lane holds one training; `assign` puts new ones into lanes
 that are free, `advance` runs all lanes for a number of epochs. Lanes never look at one another: they are mapped over,
 and sharded over the devices without a collective, so that a training's bits depend on its own numbers, the data and
-the program alone. The number of epochs is an argument of the program, not a shape, for the same reason: a loop of another
-static length may be compiled another way.
+the program alone. The number of epochs is an argument of the program, not a shape, for the same reason: a loop of
+another static length may be compiled another way.
 """
 
 import functools
@@ -162,8 +162,11 @@ def _advance(task: Task, lanes: Lanes, limits: Array, shared: Any, epochs: Array
         curves = Curves(info.losses, *_judge(task, recipe, state, *judged))
         finite = jnp.isfinite(curves.losses) & jnp.isfinite(curves.validation_losses)
         running = (lane.state.epoch < limit) & (lane.diverged == 0)
-        after = lane._replace(state=state, diverged=jnp.where(finite, 0, state.epoch))
-        return _choose(running, after, lane), Curves(*(jnp.where(running, value, jnp.nan) for value in curves))
+        learned = state.params, state.optimizer_state, state.epoch, jnp.where(finite, 0, state.epoch)
+        before = *lane.state[:2], lane.state.epoch, lane.diverged
+        params, optimizer_state, epoch, diverged = _choose(running, learned, before)
+        kept = TrainingState(params, optimizer_state, lane.state.key, epoch)
+        return lane._replace(state=kept, diverged=diverged), Curves(*(jnp.where(running, value, jnp.nan) for value in curves))
 
     def epoch(i: Array, carry: tuple[Lanes, Curves]) -> tuple[Lanes, Curves]:
         lanes, history = carry
