@@ -1,1 +1,1 @@
-"""The worked examples of the learning notes, one file a part: run one with `python -m`, or the package for all of them."""
+"""The worked examples of the learning notes, one file a part; `python -m experiments.notes` runs all."""

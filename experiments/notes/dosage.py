@@ -53,7 +53,7 @@ def ssr(params: Params) -> Float[Array, ""]:
 
 def draw_network(name: str, params: Params, caption: str, **bends: Callable[[Any], Any]) -> Picture:
     """The 1-2-1 network with its numbers, those that are NaN as question marks."""
-    drawing, axes = nn.plots.figure(size=(10, 2.8))
+    drawing, axes = nn.plots.figure(size=(10.0, 2.8))
     look: dict[str, Any] = {"activation": nn.softplus} | bends
     names = {"inputs": ["dosage\n(0 to 1)"], "outputs": ["efficacy\n(0 to 1)"]}
     nn.plots.network(axes[0, 0], [*params.values()], **names, **look)

@@ -1,11 +1,17 @@
 """The example of parts 6 to 9: petal and sepal width of an iris in, a raw output for each species."""
 
+from typing import TYPE_CHECKING
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
 import jaxnn as nn
 from experiments.notes.story import Picture, finish
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 Params = dict[str, nn.Affine]
 
@@ -40,7 +46,16 @@ def with_b3(b3: Float[Array, ""]) -> Params:
 
 def draw_network(name: str, params: Params, caption: str) -> Picture:
     """The 2-2-3 network with its numbers."""
-    drawing, axes = nn.plots.figure(size=(10, 3.8))
+    drawing, axes = nn.plots.figure(size=(10.0, 3.8))
     inputs = [width.replace(" (", "\n(") for width in WIDTHS]
     nn.plots.network(axes[0, 0], [*params.values()], inputs=inputs, outputs=SPECIES, activation=nn.relu)
     return finish(drawing, name, caption)
+
+
+def draw_predictions(axes: "Axes", params: Params) -> float:
+    """Which species is predicted where, all irises on top; returns the share of them that is right."""
+    widths, species = all_flowers()
+    classify = jax.jit(lambda x: nn.argmax(NETWORK.apply(params, jnp.asarray(x, float))))
+    nn.plots.decision_regions(axes, classify, np.asarray(widths), species, features=WIDTHS, classes=SPECIES)
+    axes.legend(loc="upper right", fontsize="x-small")
+    return float(nn.accuracy(NETWORK.apply(params, widths), species))

@@ -11,7 +11,7 @@ import optax
 import jaxnn as nn
 
 LETTERS = jnp.asarray(nn.datasets.tic_tac_toe().x)
-O, X = LETTERS
+LETTER_O, LETTER_X = LETTERS
 NETWORK = nn.cnn((6, 6, 1), (1,), 2, hidden=(1,), window=3, pool=2, padding="valid")
 PARAMS = {
     "conv_1": nn.Affine(jnp.eye(3)[::-1].reshape(3, 3, 1, 1), jnp.array([-2.0])),
@@ -27,7 +27,8 @@ def shifted(image: jax.Array, down: Any, right: Any) -> jax.Array:
     return jax.lax.dynamic_slice(padded, (2 - down, 2 - right, 0), image.shape)
 
 
-def inside(image: jax.Array) -> dict[str, np.ndarray]:
+@jax.jit
+def inside(image: jax.Array) -> dict[str, jax.Array]:
     """What each place in the network makes of one image."""
     feature_map = nn.conv(PARAMS["conv_1"], image[None])
     bent = nn.relu(feature_map)
@@ -35,7 +36,24 @@ def inside(image: jax.Array) -> dict[str, np.ndarray]:
     hidden = nn.dense(PARAMS["hidden_1"], nn.flatten(pooled))
     maps = {"feature map": feature_map, "after ReLU": bent, "max pooled": pooled, "mean pooled": nn.mean_pool(bent, 2)}
     numbers = {"hidden": hidden[0, 0], "outputs": NETWORK.apply(PARAMS, image[None])[0]}
-    return {name: np.asarray(cells[0, :, :, 0]) for name, cells in maps.items()} | numbers
+    return {name: cells[0, :, :, 0] for name, cells in maps.items()} | numbers
+
+
+def dot_products(image: jax.Array) -> jax.Array:
+    """Of the filter with the pixels beneath it, at each place: the feature map without its bias."""
+    return nn.conv(PARAMS["conv_1"]._replace(bias=jnp.zeros(1)), image[None])[0, :, :, 0]
+
+
+def weights_of_hidden_node(height: int, width: int) -> int:
+    """How many weights a hidden node takes that looks at every pixel."""
+    return jax.eval_shape(nn.mlp([height * width, 1]).init, jax.random.key(0))["output"].weight.size
+
+
+def looked_at(row: int, column: int) -> jax.Array:
+    """How many windows beneath one pooled number hold each pixel: the slope of the sum of all of them."""
+    every_pixel = nn.Affine(jnp.ones((3, 3, 1, 1)), jnp.zeros(1))
+    pooled = jax.grad(lambda image: 4 * nn.mean_pool(nn.conv(every_pixel, image[None]), 2)[0, row, column, 0])
+    return pooled(LETTER_O)[:, :, 0]
 
 
 @jax.jit
@@ -61,8 +79,8 @@ def noisy_letters(key: jax.Array, count: int, noise: float) -> tuple[jax.Array, 
 def train(seeds: int, epochs: int, noise: float) -> tuple[Any, Any, jax.Array]:
     """The network from random filters, many at once: parameters before, after, and accuracies on other letters."""
     train_key, test_key, init_key, fit_key = jax.random.split(jax.random.key(0), 4)
-    letters, (images, labels) = noisy_letters(train_key, 512, noise), noisy_letters(test_key, 512, noise)
-    recipe = nn.Recipe(NETWORK, nn.cross_entropy, optax.adam(0.03), batch_size=64)
+    letters, (images, labels) = noisy_letters(train_key, 256, noise), noisy_letters(test_key, 256, noise)
+    recipe = nn.Recipe(NETWORK, nn.cross_entropy, optax.adam(0.03))
 
     def one(before: Any, key: jax.Array) -> tuple[Any, jax.Array]:
         after = nn.fit(recipe, letters, key=key, epochs=epochs, params=before).params

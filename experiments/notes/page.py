@@ -62,7 +62,8 @@ def _figure(picture: Picture) -> str:
     data = base64.b64encode(picture.path.read_bytes()).decode()
     kind = picture.path.suffix.removeprefix(".")
     caption = html.escape(picture.caption)
-    return f'<figure><img src="data:image/{kind};base64,{data}" alt="{caption}"><figcaption>{caption}</figcaption></figure>'
+    shown = f'<img src="data:image/{kind};base64,{data}" alt="{caption}">'
+    return f"<figure>{shown}<figcaption>{caption}</figcaption></figure>"
 
 
 def _table(table: Sequence[Row]) -> str:

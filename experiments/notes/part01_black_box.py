@@ -75,7 +75,7 @@ def draw(choices: Choices) -> list[Picture]:
 
 def draw_curves() -> Picture:
     places = inside(dosage.GRID)
-    drawing, axes = nn.plots.figure(2, 2, size=(5, 3.5))
+    drawing, axes = nn.plots.figure(2, 2, size=(5.0, 3.5))
     for node, name in enumerate(("blue", "orange")):
         look = {"color": nn.plots.COLOURS[node], "linewidth": 2.5}
         weight = float(PARAMS["output"].weight[node, 0])
@@ -98,14 +98,14 @@ def draw_activations() -> Picture:
     for number, bend in enumerate((nn.softplus, nn.relu, nn.sigmoid)):
         axes[0, number].plot(x, bend(x), color=nn.plots.COLOURS[number], linewidth=2.5)
         axes[0, number].set(title=bend.__name__, xlabel="x", ylabel=f"{bend.__name__}(x)")
-    caption = "Three activation functions: softplus bends the lines here, ReLU in parts 5 to 10; sigmoid would do as well."
+    caption = "Three activation functions: softplus bends the lines here, ReLU in parts 5 to 10; sigmoid would do too."
     return finish(drawing, "part01_activations", caption)
 
 
 def draw_larger(hidden: tuple[int, ...]) -> Picture:
     params = nn.mlp([2, *hidden, 1], activation=nn.softplus).init(jax.random.key(1))
-    drawing, axes = nn.plots.figure(size=(10, 4.2))
-    names = {"inputs": ["input 1", "input 2"], "outputs": ["output"]}
+    drawing, axes = nn.plots.figure(size=(10.0, 4.2))
+    names: dict[str, Any] = {"inputs": ["input 1", "input 2"], "outputs": ["output"]}
     nn.plots.network(axes[0, 0], [*params.values()], **names, activation=nn.softplus, numbers=False)
     sizes = ", then ".join(f"{size} nodes" for size in hidden)
     caption = f"A larger network before training: {sizes}; positive weights are red, negative blue, large ones thick."

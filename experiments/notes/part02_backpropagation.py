@@ -3,8 +3,8 @@
 Six of the seven numbers are known and the last bias, b3, starts at 0. The sum of squared residuals (SSR) says how badly
 the squiggle fits; as a function of b3 it is a bowl. The chain rule gives its slope, -2 times the sum of the residuals,
 and gradient descent walks down: step size = slope × learning rate, new b3 = old b3 minus the step size. (The notes
-write plus in one place; with plus, the slope of -15.7 would push b3 the wrong way.) The steps shrink with the slope, and
-the training ends by itself when one is close to 0.
+write plus in one place; with plus, the slope of -15.7 would push b3 the wrong way.) The steps shrink with the slope,
+and the training ends by itself when one is close to 0.
 """
 
 import functools
@@ -25,8 +25,7 @@ LEARNING_RATE = 0.1
 
 def recipe() -> nn.Recipe:
     """Gradient descent on the SSR that leaves everything but b3 as it is."""
-    frozen = jax.tree.map(lambda _: True, PARAMS)
-    frozen["output"] = frozen["output"]._replace(bias=False)
+    frozen = {"hidden_1": True, "output": PARAMS["output"]._replace(weight=True, bias=False)}
     optimizer = optax.selective_transform(optax.sgd(LEARNING_RATE), freeze_mask=frozen)
     return nn.Recipe(dosage.NETWORK, nn.squared_residuals, optimizer, reduction=jnp.sum)
 
@@ -94,14 +93,14 @@ def figures() -> dict[str, Any]:
 
 def draw(_: Config) -> list[Picture]:
     network = dosage.draw_network("part02_network", with_b3(jnp.nan), "Six numbers are known, b3 is not.")
-    b3, losses, slopes, *_ = path()[:8].T
-    drawing, (axes,) = nn.plots.figure(1, 2, size=(5, 4))
+    b3, losses, slopes = path()[:8, :3].T
+    drawing, (axes,) = nn.plots.figure(1, 2, size=(5.0, 4.0))
     dosage.draw_squiggles(axes[0], {f"b3 = {value:.2f}": with_b3(value) for value in b3[[0, 1, 2, 7]]})
     bowl = np.linspace(-0.3, 4.3, 101, dtype=np.float32)
     axes[1].plot(bowl, jax.vmap(ssr)(bowl), color=nn.plots.COLOURS[3], linewidth=2.5, label="SSR")
     nn.plots.tangents(axes[1], b3, losses, slopes, reach=0.45)
     axes[1].set(xlabel="b3", ylabel="SSR (squared units of efficacy)", ylim=(-1.5, 24))
-    caption = "The squiggle rises with b3 (left) while the SSR slides down its bowl, with the tangent at each step (right)."
+    caption = "The squiggle rises with b3 (left) while the SSR goes down its bowl, a tangent at each step (right)."
     return [network, finish(drawing, "part02_descent", caption)]
 
 

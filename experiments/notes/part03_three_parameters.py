@@ -27,8 +27,7 @@ TRACED = np.array([1, 2, 3, 10, 50, 100, 200, 300, 400, 500, 1000])
 
 def recipe(learning_rate: Any = 0.1) -> nn.Recipe:
     """Gradient descent on the SSR that leaves the hidden layer as it is."""
-    frozen = {"hidden_1": nn.Affine(weight=True, bias=True), "output": nn.Affine(weight=False, bias=False)}
-    optimizer = optax.selective_transform(optax.sgd(learning_rate), freeze_mask=frozen)
+    optimizer = optax.selective_transform(optax.sgd(learning_rate), freeze_mask={"hidden_1": True, "output": False})
     return nn.Recipe(dosage.NETWORK, nn.squared_residuals, optimizer, reduction=jnp.sum)
 
 
@@ -47,8 +46,7 @@ def paths() -> tuple[dosage.Params, np.ndarray]:
         path = watch(recipe(), dosage.DATA, PARAMS | {"output": output}, steps=2000)
         return path, jnp.column_stack([jax.vmap(dosage.seven)(path)[:, 4:], jax.vmap(dosage.ssr)(path)])
 
-    params, numbers = jax.jit(jax.vmap(descend))(starts(jax.random.key(0), 8))
-    return params, np.asarray(numbers)
+    return jax.tree.map(np.asarray, jax.jit(jax.vmap(descend))(starts(jax.random.key(0), 8)))
 
 
 @jax.jit
@@ -59,10 +57,10 @@ def slope_of_b3(w3: Any, w4: Any) -> Any:
 
 
 @jax.jit
-def curvatures() -> jax.Array:
-    """The eigenvalues of the SSR's second derivatives by w3, w4 and b3; a step beyond 2 / the largest climbs."""
+def largest_learning_rate() -> jax.Array:
+    """2 / the SSR's largest curvature in w3, w4 and b3: with a larger one each step climbs higher."""
     flat, unravel = jax.flatten_util.ravel_pytree(PARAMS["output"])
-    return jnp.linalg.eigvalsh(jax.hessian(lambda flat: dosage.ssr(PARAMS | {"output": unravel(flat)}))(flat))
+    return 2 / jnp.linalg.eigvalsh(jax.hessian(lambda flat: dosage.ssr(PARAMS | {"output": unravel(flat)}))(flat))[-1]
 
 
 def figures() -> dict[str, Any]:
@@ -82,7 +80,7 @@ def figures() -> dict[str, Any]:
         "new w3,w4,b3 after step 1 (lr 0.1)": numbers[1, :3],
         "step-1 values if lr 0.01": dosage.seven(slow.params)[4:],
         "optimal w3,w4,b3": numbers[-1, :3],
-        "largest stable learning rate (2/max Hessian eigenvalue)": 2 / curvatures()[-1],
+        "largest stable learning rate (2/max Hessian eigenvalue)": largest_learning_rate(),
         f"w3, w4, b3, SSR after {', '.join(map(str, TRACED))} steps, lr 0.1": numbers[TRACED],
         "dSSR/db3 at b3=0, but with the final w3 and w4": slope_of_b3(*numbers[-1, :2]),
     }
@@ -92,7 +90,7 @@ def draw(_: Config) -> list[Picture]:
     unknown = dosage.params(**dosage.FOUND | dict.fromkeys(NAMES, np.nan))
     network = dosage.draw_network("part03_network", unknown, "The last layer is unknown: w3, w4 and b3.")
     params, numbers = paths()
-    drawing, axes = nn.plots.figure(2, 2, size=(5, 3.8))
+    drawing, axes = nn.plots.figure(2, 2, size=(5.0, 3.8))
     moments = {"start": 0, "1 step": 1, "10 steps": 10, "100 steps": 100, "2000 steps": 2000}
     squiggles = {name: jax.tree.map(lambda leaf, step=step: leaf[0, step], params) for name, step in moments.items()}
     dosage.draw_squiggles(axes[0, 0], squiggles)
@@ -112,10 +110,12 @@ def draw(_: Config) -> list[Picture]:
 
 def draw_slopes(axes: Any) -> None:
     weights = np.linspace(-3, 3, 61, dtype=np.float32)
-    slopes = {"w3, with w4 = 0.63": slope_of_b3(weights, 0.63)}
-    slopes["w4, with w3 = 0.36"] = slope_of_b3(0.36, weights)
-    for colour, (name, values) in zip(nn.plots.COLOURS, slopes.items(), strict=False):
-        axes.plot(weights, values, color=colour, linewidth=2, label=f"against {name}")
+    axes.plot(
+        weights, slope_of_b3(weights, 0.63), color=nn.plots.COLOURS[0], linewidth=2, label="against w3, w4 = 0.63"
+    )
+    axes.plot(
+        weights, slope_of_b3(0.36, weights), color=nn.plots.COLOURS[1], linewidth=2, label="against w4, w3 = 0.36"
+    )
     axes.set(xlabel="w3 or w4", ylabel="dSSR/db3 at b3 = 0")
 
 

@@ -49,8 +49,7 @@ def paths() -> tuple[dosage.Params, np.ndarray]:
         path = watch(recipe(learning_rate), dosage.DATA, PARAMS, steps=STEPS)
         return path, jnp.column_stack([jax.vmap(dosage.seven)(path), jax.vmap(dosage.ssr)(path)])
 
-    params, numbers = jax.jit(jax.vmap(walk))(LEARNING_RATES)
-    return params, np.asarray(numbers)
+    return jax.tree.map(np.asarray, jax.jit(jax.vmap(walk))(LEARNING_RATES))
 
 
 def figures() -> dict[str, Any]:
@@ -83,7 +82,7 @@ def draw(_: Config) -> list[Picture]:
 
 
 def draw_descent() -> Picture:
-    drawing, (axes,) = nn.plots.figure(1, 2, size=(5, 4))
+    drawing, (axes,) = nn.plots.figure(1, 2, size=(5.0, 4.0))
     fast, slow = paths()[1]
     for colour, rate, path in ((4, 0.1, fast), (0, 0.01, slow)):
         axes[0].plot(path[:, 7], color=nn.plots.COLOURS[colour], linewidth=2, label=f"learning rate {rate}")
@@ -100,10 +99,10 @@ def draw_descent() -> Picture:
 
 def draw_animation() -> Picture:
     """The squiggle while it fits; the frames lie close together where it moves."""
-    moments = np.unique(np.concatenate([np.geomspace(1, 1000, 8), np.linspace(1000, 8000, 36), [STEPS]]).astype(int))
+    moments = np.unique(np.concatenate([np.geomspace(1, 1000, 6), np.linspace(1000, 8000, 29), [STEPS]]).astype(int))
     params = jax.tree.map(lambda leaf: leaf[1, moments], paths()[0])
     squiggles = np.asarray(jax.vmap(dosage.predict, (0, None))(params, dosage.GRID))
-    drawing, ((axes,),) = nn.plots.figure(size=(8, 4))
+    drawing, ((axes,),) = nn.plots.figure(size=(8.0, 4.0))
     dosage.draw_squiggles(axes, {})
     (line,) = axes.plot(dosage.GRID, squiggles[0], color=nn.plots.COLOURS[2], linewidth=3)
     axes.set(ylim=(-0.5, 1.4), title="start")

@@ -33,7 +33,7 @@ def inside(dosages: Any) -> dict[str, Any]:
 
 
 def where_it_leaves_zero() -> jax.Array:
-    """Newton's step to the wedge's zeros, exact on a straight line: one from the left of the tip, one from the right."""
+    """Newton's step to the wedge's zeros, exact on a straight line, from both sides of its tip."""
 
     def wedge(one):
         return WEDGE.apply(PARAMS, one[None, None])[0, 0]
@@ -72,7 +72,7 @@ def draw(_: Config) -> list[Picture]:
 
 def draw_lines() -> Picture:
     places = inside(dosage.GRID)
-    drawing, axes = nn.plots.figure(2, 2, size=(5, 3.5))
+    drawing, axes = nn.plots.figure(2, 2, size=(5.0, 3.5))
     blue, orange, green = nn.plots.COLOURS[:3]
     lines = [
         (axes[0, 0], places["bent"][:, 0], blue, "-", "blue: the bent line"),

@@ -47,14 +47,14 @@ def surfaces(ticks: np.ndarray) -> dict[str, np.ndarray]:
 
 
 @functools.partial(jax.jit, static_argnames=("seeds", "epochs"))
-def train(seeds: int, epochs: int) -> tuple[nn.Fit, jax.Array]:
-    """The 2-2-3 network on the real irises from many random starts at once: the fits, and their accuracies."""
+def train(seeds: int, epochs: int) -> tuple[jax.Array, flowers.Params, jax.Array]:
+    """The 2-2-3 network on the real irises from many random starts at once: losses, parameters and accuracies."""
     widths, species = flowers.all_flowers()
     recipe = nn.Recipe(flowers.NETWORK, nn.cross_entropy, optax.adam(0.05))
 
-    def one(key: jax.Array) -> tuple[nn.Fit, jax.Array]:
+    def one(key: jax.Array) -> tuple[jax.Array, flowers.Params, jax.Array]:
         fitted = nn.fit(recipe, (widths, species), key=key, epochs=epochs)
-        return fitted, nn.accuracy(flowers.NETWORK.apply(fitted.params, widths), species)
+        return fitted.losses, fitted.params, nn.accuracy(flowers.NETWORK.apply(fitted.params, widths), species)
 
     return jax.vmap(one)(jax.random.split(jax.random.key(0), seeds))
 
@@ -63,13 +63,14 @@ def figures() -> dict[str, Any]:
     at_nodes = nn.dense(flowers.PARAMS["hidden_1"], jnp.array([[0.0, 0.0], [0.2, 0.0]]))
     shares = nn.relu(at_nodes[0]) * flowers.PARAMS["output"].weight[:, 0]
     heights = surfaces(TICKS)
+    flower = jnp.array([[0.5, 0.37]])
     return {
         "top node (x and ReLU) at petal 0, sepal 0": at_nodes[0, 0],
         "top node at petal 0.2, sepal 0": at_nodes[1, 0],
         "top scaled by -0.1 at (0,0)": shares[0],
         "bottom scaled by 1.5 at (0,0)": shares[1],
         "setosa at (0,0)": heights["setosa"][0, 0],
-        "setosa, versicolor, virginica at (0.5, 0.37)": flowers.NETWORK.apply(flowers.PARAMS, jnp.array([[0.5, 0.37]]))[0],
+        "setosa, versicolor, virginica at (0.5, 0.37)": flowers.NETWORK.apply(flowers.PARAMS, flower)[0],
         **{f"surface {name}: rows sepal 0..1, cols petal 0..1, step 0.2": heights[name] for name in flowers.SPECIES},
         "top ReLU surface": heights["blue"],
         "bottom ReLU surface": heights["orange"],
@@ -89,38 +90,29 @@ def draw_surfaces() -> Picture:
     for panel, colour, (name, heights) in zip(panels, nn.plots.COLOURS, surfaces(fine).items(), strict=False):
         title = f"{name} node, after ReLU" if name in ("blue", "orange") else f"raw output: {name}"
         nn.plots.surface(panel, fine, fine, heights, names=names, title=title, colour=colour, every=5)
-    right = draw_predictions(axes[0, 2], flowers.PARAMS)
+    right = flowers.draw_predictions(axes[0, 2], flowers.PARAMS)
     caption = (
-        "The bent surfaces of both hidden nodes, the crinkled ones of the three outputs, and the species whose output is "
-        f"the highest, with all 150 irises on top: the notes' network has {right:.1%} of them right."
+        "The bent surfaces of both hidden nodes, the crinkled ones of the three outputs, and the species whose output "
+        f"is the highest, with all 150 irises on top: the notes' network has {right:.1%} of them right."
     )
     return finish(drawing, "part06_surfaces", caption)
 
 
-def draw_predictions(axes: Any, params: flowers.Params) -> float:
-    """Which species is predicted where, and the share of the irises that is right."""
-    widths, species = flowers.all_flowers()
-    classify = jax.jit(lambda x: nn.argmax(flowers.NETWORK.apply(params, jnp.asarray(x, float))))
-    options = {"features": flowers.WIDTHS, "classes": flowers.SPECIES}
-    nn.plots.decision_regions(axes, classify, np.asarray(widths), species, **options)
-    axes.legend(loc="upper right", fontsize="x-small")
-    return float(nn.accuracy(flowers.NETWORK.apply(params, widths), species))
-
-
 def draw_training(choices: Choices) -> Picture:
-    fits, accuracies = train(choices.seeds, choices.epochs)
+    losses, params, accuracies = jax.tree.map(np.asarray, train(choices.seeds, choices.epochs))
     stuck = accuracies < STUCK
     drawing, (axes,) = nn.plots.figure(1, 3, size=(3.33, 3.4))
-    groups = {"learned all three": fits.losses[~stuck], "stuck": fits.losses[stuck]}
-    curves = {name: losses for name, losses in groups.items() if len(losses)}
+    groups = {"learned all three": losses[~stuck], "stuck": losses[stuck]}
+    curves = {name: values for name, values in groups.items() if len(values)}
     nn.plots.learning_curves(axes[0], curves, quantity="cross entropy (nats a flower)")
-    axes[1].hist(np.asarray(accuracies), bins=np.linspace(0, 1, 31), color=nn.plots.COLOURS[0])
+    axes[1].hist(accuracies, bins=np.linspace(0, 1, 31), color=nn.plots.COLOURS[0])
     axes[1].axvline(STUCK, color=nn.plots.COLOURS[4], label="stuck below")
     axes[1].set(xlabel="accuracy on the irises (0 to 1)", ylabel="number of random starts")
-    best = draw_predictions(axes[2], jax.tree.map(lambda leaf: leaf[accuracies.argmax()], fits.params))
+    best = flowers.draw_predictions(axes[2], jax.tree.map(lambda leaf: leaf[accuracies.argmax()], params))
     caption = (
-        f"Trained from {choices.seeds} random starts, {int(stuck.sum())} got stuck below an accuracy of {STUCK} (lines "
-        f"are medians, bands the range of all starts). The best, right, reached {best:.1%}; its mistakes have a black rim."
+        f"Trained from {choices.seeds} random starts, {stuck.sum()} got stuck below an accuracy of {STUCK} "
+        "(lines are medians, bands the range of all starts). The best, shown on the right, has "
+        f"{best:.1%} of the flowers right; a black rim marks the others."
     )
     return finish(drawing, "part06_training", caption)
 

@@ -1,12 +1,13 @@
 """ArgMax and SoftMax
 
-Raw outputs can be any numbers. ArgMax makes 1 of the largest and 0 of the others, easy to read and useless for training:
-moving a raw output changes nothing until it overtakes another one, so its derivative is 0, or undefined at the jump.
-SoftMax keeps the order, puts all outputs between 0 and 1, makes them sum to 1, and has a slope everywhere, so it is
-what networks train with. Its "probabilities" deserve no great trust: the same network from another random start, with
-the same data, gives others.
+Raw outputs can be any numbers. ArgMax makes 1 of the largest and 0 of the others, easy to read and useless for
+training: moving a raw output changes nothing until it overtakes another one, so its derivative is 0, or undefined at
+the jump. SoftMax keeps the order, puts all outputs between 0 and 1, makes them sum to 1, and has a slope everywhere, so
+it is what networks train with. Its "probabilities" deserve no great trust: the same network from another random start,
+with the same data, gives others.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -38,6 +39,7 @@ def softmax_slopes(raw: jax.Array) -> jax.Array:
     return jnp.diag(p) - jnp.outer(p, p)
 
 
+@functools.cache
 def learn(last: Callable[[jax.Array], jax.Array], epochs: int = 300) -> tuple[flowers.Params, nn.Fit]:
     """Train with ArgMax or SoftMax behind the outputs: the start and what `fit` made of it."""
     x, species = flowers.all_flowers()
@@ -86,7 +88,8 @@ def draw_bars() -> Picture:
     drawing, axes = nn.plots.figure(2, 3, size=(3.33, 2.7))
     for row, (name, params) in enumerate({"first": flowers.PARAMS, "second": flowers.OTHER_PARAMS}.items()):
         raw = raw_outputs(params)
-        for panel, kind, last in zip(axes[row], ("raw", "ArgMax", "SoftMax"), (None, one_hot_argmax, nn.softmax)):
+        kinds = zip(axes[row], ("raw", "ArgMax", "SoftMax"), (None, one_hot_argmax, nn.softmax), strict=True)
+        for panel, kind, last in kinds:
             heights = np.asarray(raw if last is None else last(raw))
             bars = panel.bar(flowers.SPECIES, heights, color=nn.plots.COLOURS[:3])
             panel.bar_label(bars, fmt="{:.2f}", padding=2, fontsize="small")
@@ -100,7 +103,7 @@ def draw_bars() -> Picture:
 def draw_slopes() -> Picture:
     raw = raw_outputs(flowers.PARAMS)
     setosa = np.linspace(-1, 1.6, 261, dtype=np.float32)
-    drawing, (axes,) = nn.plots.figure(1, 2, size=(5, 3.8))
+    drawing, (axes,) = nn.plots.figure(1, 2, size=(5.0, 3.8))
     for colour, (name, last) in enumerate({"ArgMax": one_hot_argmax, "SoftMax": nn.softmax}.items()):
         look = {"color": nn.plots.COLOURS[4 - 4 * colour], "linewidth": 2.5, "label": name}
         axes[0].plot(setosa, jax.vmap(lambda value, last=last: last(raw.at[0].set(value))[0])(setosa), **look)

@@ -70,7 +70,7 @@ def draw(_: Config) -> list[Picture]:
 
 
 def draw_losses() -> Picture:
-    drawing, (axes,) = nn.plots.figure(1, 2, size=(5, 4))
+    drawing, (axes,) = nn.plots.figure(1, 2, size=(5.0, 4.0))
     grid = np.linspace(0.005, 0.995, 199, dtype=np.float32)
     lines, points = both_losses(grid), np.array([0.1, 0.57], np.float32)
     at_points = both_losses(points)

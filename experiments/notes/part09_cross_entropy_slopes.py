@@ -62,15 +62,16 @@ def figures() -> dict[str, Any]:
     raw = MODEL.apply(START, WIDTHS)
     p = nn.softmax(raw)
     b3, totals, total_slopes = path().T
+    at_start = [each[0] for each in over_b3(START[None])]
     lowest = find_b3().params
     of_params = jax.jit(jax.jacobian(lambda params: nn.cross_entropy(flowers.NETWORK.apply(params, WIDTHS), SPECIES)))
     return {
         **{f"raw row {row + 1} at b3=-2": raw[row] for row in range(3)},
         **{f"softmax row {row + 1}": p[row] for row in range(3)},
         "p of observed species at b3=-2": p[jnp.arange(3), SPECIES],
-        "cross entropy per row at b3=-2": losses(START),
+        "cross entropy per row at b3=-2": at_start[0],
         "total cross entropy at b3=-2": totals[0],
-        "derivative terms": slopes(START),
+        "derivative terms": at_start[1],
         "slope at b3=-2": total_slopes[0],
         "step size (lr 1)": 1.0 * total_slopes[0],
         "new b3": b3[1],
@@ -91,7 +92,7 @@ def draw(_: Config) -> list[Picture]:
 
 
 def draw_descent() -> Picture:
-    drawing, (axes,) = nn.plots.figure(1, 2, size=(5, 4))
+    drawing, (axes,) = nn.plots.figure(1, 2, size=(5.0, 4.0))
     grid = np.linspace(-2.6, 1.6, 127, dtype=np.float32)
     each_loss, each_slope = map(np.asarray, over_b3(grid))
     axes[0].plot(grid, each_loss.sum(axis=1), color=nn.plots.COLOURS[3], linewidth=2.5, label="total cross entropy")

@@ -18,7 +18,7 @@ _RADIUS = 0.17  # of a node, in inches
 
 def network(
     axes: "Axes",
-    layers: Sequence[tuple[Float[ArrayLike, "inputs outputs"], Float[ArrayLike, "outputs"]]],
+    layers: Sequence[tuple[Float[ArrayLike, "_ _"], Float[ArrayLike, "_"]]],
     *,
     inputs: Sequence[str],
     outputs: Sequence[str],
