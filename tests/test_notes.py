@@ -25,8 +25,8 @@ from experiments.notes import (
     part09_cross_entropy_slopes,
     story,
 )
-from experiments.notes.__main__ import PARTS
 from experiments.notes.page import write_page
+from experiments.notes.parts import PARTS
 from experiments.notes.story import FACTS
 
 BY_NOTES = {part.notes: part for part in PARTS}
@@ -191,12 +191,13 @@ def test_a_part_prints_its_table_and_says_where_its_pictures_are(
 def test_the_page_needs_no_other_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     part = part08_cross_entropy.PART
-    page = write_page(tmp_path / "index.html", [(part, part.draw(part.config()))]).read_text(encoding="utf-8")
+    table = story.rows(part)
+    page = write_page(tmp_path / "index.html", [(part, part.draw(part.config()), table)]).read_text(encoding="utf-8")
     assert "http" not in page
     assert "<script" not in page
     assert page.count("src=") == page.count('src="data:image/png;base64,') == 2
     assert "def three_rows()" in page
-    assert page.count("<tr>") == len(story.rows(part)) + 1
+    assert page.count("<tr>") == len(table) + 1
 
 
 def test_a_network_is_drawn_with_its_numbers_and_unknown_ones_as_question_marks() -> None:

@@ -72,6 +72,7 @@ def test_every_value_of_a_grid_has_the_same_probability() -> None:
         (sp.log_uniform(1e-3, 1), 1e-9, 1e-3),
         (sp.log_uniform(1e-3, 1), 0.5, 0.5),
         (sp.normal(0, 1), 3.0, 3.0),
+        (sp.normal(0, 1), np.inf, scipy.stats.norm.ppf(1 - 2.0**-53)),
         (sp.log_normal(0, 1), 20.0, 20.0),
         (sp.quantized(0, 1, 0.25), 0.6, 0.5),
         (sp.quantized(0, 1, 0.25), np.inf, 1.0),
