@@ -117,7 +117,7 @@ class RunningPopulations:
     def _parents(self, trial: int) -> int:
         """How many of the best fraction score higher than the trial, if it is in the worst fraction; else none."""
         ranking = self._ranking(trial)
-        # The margin keeps 0.1 · 70 = 7.000000000000001 from counting as 8.
+        # The margin keeps 0.28 · 25 = 7.000000000000001 from counting as 8.
         size = min(math.ceil(self._rule.fraction * len(ranking) - 1e-9), len(ranking) // 2)
         mine = self._scores[trial], trial
         in_worst = bisect.bisect_left(ranking, mine) >= len(ranking) - size
@@ -130,7 +130,7 @@ class RunningPopulations:
             moved = value * self._rule.factor if up else value / self._rule.factor
             step = getattr(distributions[path], "step", 0.0)
             if abs(moved - value) < step:
-                moved = value + step if up == (value >= 0) else value - step
+                moved = value + step if up else value - step
             perturbed[path] = distributions[path].clip(moved)
         return perturbed
 
