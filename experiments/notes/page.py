@@ -1,13 +1,14 @@
 """The parts as one page that needs nothing else: pictures inline, no script, no network."""
 
 import base64
-import functools
 import html
 import inspect
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.notes.story import Part, Picture, Row, rows, written
+import numpy as np
+
+from experiments.notes.story import Part, Picture, Row, written
 
 STYLE = """
 body { max-width: 75rem; margin: 0 auto; padding: 1.5rem; font: 1rem/1.55 system-ui, sans-serif; color: #1b1f24; }
@@ -30,10 +31,10 @@ jaxnn: the numbers through the model's <code>apply</code> and <code>jax.grad</co
 """
 
 
-def write_page(path: Path, told: Sequence[tuple[Part, list[Picture]]]) -> Path:
+def write_page(path: Path, told: Sequence[tuple[Part, list[Picture], list[Row]]]) -> Path:
     """All parts with their pictures, tables and code, as one HTML file."""
     links = "\n".join(
-        f'<a href="#{part.notes}">{number}. {part.title}</a>' for number, (part, _) in enumerate(told, start=1)
+        f'<a href="#{part.notes}">{number}. {part.title}</a>' for number, (part, *_) in enumerate(told, start=1)
     )
     sections = "\n".join(_section(number, *one) for number, one in enumerate(told, start=1))
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><style>{STYLE}</style>'
@@ -47,14 +48,14 @@ def write_page(path: Path, told: Sequence[tuple[Part, list[Picture]]]) -> Path:
     return path
 
 
-def _section(number: int, part: Part, pictures: list[Picture]) -> str:
+def _section(number: int, part: Part, pictures: list[Picture], table: list[Row]) -> str:
     _, _, text = (part.text or "").partition("\n\n")
     paragraphs = "".join(f"<p>{html.escape(paragraph)}</p>" for paragraph in text.strip().split("\n\n"))
     shown = "".join(_figure(picture) for picture in pictures)
     code = html.escape("\n\n".join(inspect.getsource(function).strip() for function in part.code))
     return (
         f'<section id="{part.notes}"><h2>{number}. {html.escape(part.title)}</h2>{paragraphs}{shown}'
-        f"{_table(rows(part))}<p>The code that did it:</p><pre>{code}</pre></section>"
+        f"{_table(table)}<p>The code that did it:</p><pre>{code}</pre></section>"
     )
 
 
@@ -72,11 +73,18 @@ def _table(table: Sequence[Row]) -> str:
 
 
 def _row(row: Row) -> str:
-    number = functools.partial(written, digits=5)
     remark = f"\n<small>{html.escape(row.remark)}</small>" if row.remark else ""
     difference = "–" if row.difference is None else f"{row.difference:.1e}".replace("-", "−")
-    notes = f'<td class="{"shown" if row.shown else "implied"}">{number(row.notes)}</td>'
+    notes = f'<td class="{"shown" if row.shown else "implied"}">{_numbers(row.notes)}</td>'
     return (
-        f"<tr><td>{html.escape(row.quantity)}{remark}</td>{notes}<td>{number(row.computed)}</td>"
+        f"<tr><td>{html.escape(row.quantity)}{remark}</td>{notes}<td>{_numbers(row.computed)}</td>"
         f"<td>{difference}</td></tr>"
     )
+
+
+def _numbers(values: np.ndarray | None) -> str:
+    """The numbers, those of a large matrix folded away."""
+    text = written(values, digits=5)
+    if values is None or values.size <= 36:
+        return text
+    return f"<details><summary>{' × '.join(map(str, values.shape))} numbers</summary>{text}</details>"

@@ -80,7 +80,13 @@ def draw_curves() -> Picture:
         look = {"color": nn.plots.COLOURS[node], "linewidth": 2.5}
         weight = float(PARAMS["output"].weight[node, 0])
         axes[0, node].plot(dosage.GRID, places["bent"][:, node], **look, label=f"{name}: the bent line")
-        axes[0, node].plot(dosage.GRID, places["scaled"][:, node], **look, linestyle="--", label=f"times {weight:.3g}")
+        axes[0, node].plot(
+            dosage.GRID,
+            places["scaled"][:, node],
+            **look,
+            linestyle="--",
+            label=f"times {weight:.3g}".replace("-", "−"),
+        )
         axes[1, 0].plot(dosage.GRID, places["scaled"][:, node], **look, linestyle="--", label=f"{name}, scaled")
     for panel in axes.flat:
         panel.set(xlabel="dosage (0 to 1)", ylabel="share of the efficacy")
