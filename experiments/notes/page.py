@@ -20,7 +20,7 @@ table { border-collapse: collapse; font-size: 0.9rem; font-variant-numeric: tabu
 th { text-align: left; border-bottom: 2px solid #888; } th, td { padding: 0.2rem 1.2rem 0.2rem 0; vertical-align: top; }
 td { border-bottom: 1px solid #ddd; white-space: pre-line; } td.implied { color: #666; } small { color: #8a4b00; }
 pre { background: #f5f6f8; padding: 1rem; overflow-x: auto; font-size: 0.85rem; line-height: 1.45; }
-.table { overflow-x: auto; }
+.table { overflow-x: auto; } details { white-space: pre; }
 """
 
 INTRODUCTION = """
@@ -83,8 +83,8 @@ def _row(row: Row) -> str:
 
 
 def _numbers(values: np.ndarray | None) -> str:
-    """The numbers, those of a large matrix folded away."""
+    """The numbers, those of a long matrix folded away."""
     text = written(values, digits=5)
-    if values is None or values.size <= 36:
+    if values is None or values.ndim < 2 or len(values) <= 8:
         return text
     return f"<details><summary>{' × '.join(map(str, values.shape))} numbers</summary>{text}</details>"

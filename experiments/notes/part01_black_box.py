@@ -76,17 +76,10 @@ def draw(choices: Choices) -> list[Picture]:
 def draw_curves() -> Picture:
     places = inside(dosage.GRID)
     drawing, axes = nn.plots.figure(2, 2, size=(5.0, 3.5))
-    for node, name in enumerate(("blue", "orange")):
+    for node, (name, times) in enumerate({"blue": "−1.3", "orange": "2.28"}.items()):
         look = {"color": nn.plots.COLOURS[node], "linewidth": 2.5}
-        weight = float(PARAMS["output"].weight[node, 0])
         axes[0, node].plot(dosage.GRID, places["bent"][:, node], **look, label=f"{name}: the bent line")
-        axes[0, node].plot(
-            dosage.GRID,
-            places["scaled"][:, node],
-            **look,
-            linestyle="--",
-            label=f"times {weight:.3g}".replace("-", "−"),
-        )
+        axes[0, node].plot(dosage.GRID, places["scaled"][:, node], **look, linestyle="--", label=f"times {times}")
         axes[1, 0].plot(dosage.GRID, places["scaled"][:, node], **look, linestyle="--", label=f"{name}, scaled")
     for panel in axes.flat:
         panel.set(xlabel="dosage (0 to 1)", ylabel="share of the efficacy")

@@ -110,12 +110,9 @@ def draw(_: Config) -> list[Picture]:
 
 def draw_slopes(axes: Any) -> None:
     weights = np.linspace(-3, 3, 61, dtype=np.float32)
-    axes.plot(
-        weights, slope_of_b3(weights, 0.63), color=nn.plots.COLOURS[0], linewidth=2, label="against w3, w4 = 0.63"
-    )
-    axes.plot(
-        weights, slope_of_b3(0.36, weights), color=nn.plots.COLOURS[1], linewidth=2, label="against w4, w3 = 0.36"
-    )
+    lines = {"against w3, w4 = 0.63": (weights, 0.63), "against w4, w3 = 0.36": (0.36, weights)}
+    for colour, (label, pair) in enumerate(lines.items()):
+        axes.plot(weights, slope_of_b3(*pair), color=nn.plots.COLOURS[colour], linewidth=2, label=label)
     axes.set(xlabel="w3 or w4", ylabel="dSSR/db3 at b3 = 0")
 
 

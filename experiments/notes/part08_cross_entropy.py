@@ -75,13 +75,13 @@ def draw_losses() -> Picture:
     lines, points = both_losses(grid), np.array([0.1, 0.57], np.float32)
     at_points = both_losses(points)
     labels = {"-log p": "cross entropy: −log p", "(1-p)^2": "squared residual: (1 − p)²"}
-    for colour, name, slope in ((0, "-log p", "slope -1/p"), (4, "(1-p)^2", "slope -2(1-p)")):
+    for colour, name, slope in ((0, "-log p", "slope -1/p"), (2, "(1-p)^2", "slope -2(1-p)")):
         look = {"color": nn.plots.COLOURS[colour], "linewidth": 2.5, "label": labels[name]}
         axes[0].plot(grid, lines[name], **look)
         axes[1].plot(grid, -lines[slope], **look)
         nn.plots.tangents(axes[0], points, at_points[name], at_points[slope], reach=0.08, arrows=False)
     *_, observed, losses_of_rows = three_rows()
-    axes[0].plot(observed, losses_of_rows, "o", color="black", label="the three flowers")
+    axes[0].plot(observed, losses_of_rows, "D", color=nn.plots.COLOURS[3], label="the three flowers")
     axes[0].set(xlabel="p of the observed species (0 to 1)", ylabel="loss (cross entropy in nats)", ylim=(-0.1, 5))
     axes[1].set(xlabel="p of the observed species (0 to 1)", ylabel="steepness: minus the slope", yscale="log")
     axes[1].set_ylim(0.01, 300)

@@ -94,8 +94,9 @@ def finish(drawing: Any, name: str, caption: str) -> Picture:
     for axes in drawing.axes:
         if axes.axison and axes.name == "rectilinear" and len(axes.get_xticks()):
             axes.grid(alpha=0.3)
-        if axes.get_legend_handles_labels()[1] and axes.get_legend() is None:
-            axes.legend(fontsize="small")
+        named = {name: line for line, name in zip(*axes.get_legend_handles_labels(), strict=True)}
+        if named and axes.get_legend() is None:
+            axes.legend(named.values(), named.keys(), fontsize="small")
     return Picture(common.save(drawing, "notes", name), caption)
 
 

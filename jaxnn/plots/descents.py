@@ -36,7 +36,7 @@ def tangents(
     """
     x, y, slopes = (np.asarray(values) for values in (x, y, slopes))
     ends = np.array([[-reach], [reach]])
-    axes.plot(x + ends, y + slopes * ends, color=COLOURS[4], linewidth=1.2, alpha=0.8)
+    axes.plot(x + ends, y + slopes * ends, color=COLOURS[4], linewidth=1.5, zorder=2.5)
     axes.lines[-1].set_label("tangents")
     for number in range(len(x) - 1 if arrows else 0):
         look = {"arrowstyle": "->", "color": COLOURS[7], "shrinkA": 5, "shrinkB": 5, "linestyle": ":"}
