@@ -49,6 +49,10 @@ class Running(Protocol):
         """The first epoch at which to report."""
         ...
 
+    def observe(self, trial: int, score: float) -> None:
+        """A score of now: of all trials that reached their epochs together, before the first of them is reported."""
+        ...
+
     def report(self, trial: int, epoch: int, score: float) -> Decision:
         """What becomes of a trial that has done `epoch` epochs."""
         ...

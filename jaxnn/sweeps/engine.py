@@ -147,8 +147,9 @@ def _assignment(size: int, fresh: list[_Running], key: Array, layout: Layout) ->
 
 @jax.jit
 def trial_keys(key: Array, trials: Array, repeats: Array) -> Array:
-    """The key of each lane: `fold_in(fold_in(key, trial), repeat)`; all folds of a repeat start alike."""
-    return jax.vmap(lambda trial, repeat: jax.random.fold_in(jax.random.fold_in(key, trial), repeat))(trials, repeats)
+    """The key of each lane, as numbers: `fold_in(fold_in(key, trial), repeat)`; all folds of a repeat start alike."""
+    keys = jax.vmap(lambda trial, repeat: jax.random.fold_in(jax.random.fold_in(key, trial), repeat))(trials, repeats)
+    return jax.random.key_data(keys)
 
 
 def _limits(size: int, running: list[_Running]) -> np.ndarray:
@@ -164,7 +165,13 @@ def _decide(
 ) -> tuple[list[_Running], list[tuple[_Running, str]], list[tuple[_Running, Copy]]]:
     """Who goes on, who ended and how, and who is to copy whom; the scheduler is asked in the order of the trials."""
     going, ended, copies = [], [], []
-    for trial in sorted(running, key=lambda trial: trial.trial):
+    running = sorted(running, key=lambda trial: trial.trial)
+    arrived = [trial for trial in running if trial.epoch >= trial.limit or diverged[trial.lanes].any()]
+    scores = {trial.trial: _score(trial, diverged) for trial in arrived}
+    if scheduler is not None:
+        for number, score in scores.items():
+            scheduler.observe(number, score)
+    for trial in running:
         if diverged[trial.lanes].any():
             ended.append((trial, "diverged"))
             continue
@@ -173,7 +180,7 @@ def _decide(
             continue
         decision = Stop()
         if scheduler is not None:
-            decision = scheduler.report(trial.trial, trial.epoch, float(_last(trial.history).scores.mean()))
+            decision = scheduler.report(trial.trial, trial.epoch, scores[trial.trial])
         if trial.epoch >= layout.epochs:
             ended.append((trial, "finished"))
         elif isinstance(decision, Stop):
@@ -187,8 +194,9 @@ def _decide(
     return going, ended, copies
 
 
-def _last(history: list[Curves]) -> Curves:
-    return Curves(*(curve[:, -1] for curve in history[-1]))
+def _score(trial: _Running, diverged: np.ndarray) -> float:
+    """The mean of its lanes' latest scores; NaN, the worst, where one has diverged."""
+    return float("nan") if diverged[trial.lanes].any() else float(trial.history[-1].scores[:, -1].mean())
 
 
 def _outcome(trial: _Running, status: str, diverged: np.ndarray) -> Outcome:

@@ -29,7 +29,7 @@ class Lanes(NamedTuple):
     """The state of all lanes, each array with the lanes on its first axis.
 
     Attributes:
-        state: of each training.
+        state: of each training, its key as plain numbers.
         values: the traced hypers, by path.
         fold: which fold each one trains on; 0 without folds.
         diverged: the epoch whose losses were not finite; 0 as long as all were.
@@ -42,9 +42,9 @@ class Lanes(NamedTuple):
 
 
 class Assignment(NamedTuple):
-    """What a lane is given with a new training, the lanes on the first axis."""
+    """What a lane is given with a new training, the lanes on the first axis; keys as plain numbers, (lanes, 2)."""
 
-    key: Array
+    key: Any
     values: dict[str, Any]
     fold: Any
 
@@ -95,8 +95,8 @@ class Program(NamedTuple):
     text: Callable[[], str | None]
 
 
-def make_program(task: Task, names: tuple[str, ...], width: int, key: Array) -> Program:
-    """A task's program for `width` lanes on every device; `names` are its traced hypers, `key` is any key."""
+def make_program(task: Task, names: tuple[str, ...], width: int) -> Program:
+    """A task's program for `width` lanes on every device; `names` are its traced hypers."""
     mesh = Mesh(np.array(jax.devices()), ("lane",))
     lane, every = PartitionSpec("lane"), PartitionSpec()
     count = width * mesh.size
@@ -109,10 +109,11 @@ def make_program(task: Task, names: tuple[str, ...], width: int, key: Array) -> 
     advance = jax.jit(shard(functools.partial(_advance, task), in_specs=(lane, lane, every, every)), donate_argnums=0)
 
     def empty() -> Lanes:
-        keys = jax.random.split(key, count)
-        nothing = Assignment(keys, {name: np.zeros(count, np.float32) for name in names}, np.zeros(count, np.int32))
-        shapes = jax.eval_shape(jax.vmap(functools.partial(_start, task)), nothing)
-        return place(jax.tree.map(lambda leaf: keys if _is_key(leaf) else np.zeros(leaf.shape, leaf.dtype), shapes))
+        keys, values = np.zeros((count, 2), np.uint32), {name: np.zeros(count, np.float32) for name in names}
+        shapes = jax.eval_shape(
+            jax.vmap(functools.partial(_start, task)), Assignment(keys, values, np.zeros(count, np.int32))
+        )
+        return place(jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes))
 
     return Program(
         count,
@@ -125,8 +126,8 @@ def make_program(task: Task, names: tuple[str, ...], width: int, key: Array) -> 
 
 
 def _start(task: Task, given: Assignment) -> Lanes:
-    state = init_training(task.recipe_of(given.values), given.key)
-    return Lanes(state, given.values, given.fold, jnp.zeros((), jnp.int32))
+    state = init_training(task.recipe_of(given.values), jax.random.wrap_key_data(given.key))
+    return Lanes(_pack(state), given.values, given.fold, jnp.zeros((), jnp.int32))
 
 
 def _assign(task: Task, lanes: Lanes, mask: Array, given: Assignment) -> Lanes:
@@ -158,15 +159,12 @@ def _advance(task: Task, lanes: Lanes, limits: Array, shared: Any, epochs: Array
         recipe = task.recipe_of(lane.values)
         train, judged = (data, (*validation, None)) if part is None else part
         trained = recipe if part is None or full_batch else _by_rows(recipe, data)
-        state, info = one_epoch(trained, train, lane.state)
+        state, info = one_epoch(trained, train, _unpack(lane.state))
         curves = Curves(info.losses, *_judge(task, recipe, state, *judged))
         finite = jnp.isfinite(curves.losses) & jnp.isfinite(curves.validation_losses)
         running = (lane.state.epoch < limit) & (lane.diverged == 0)
-        learned = state.params, state.optimizer_state, state.epoch, jnp.where(finite, 0, state.epoch)
-        before = *lane.state[:2], lane.state.epoch, lane.diverged
-        params, optimizer_state, epoch, diverged = _choose(running, learned, before)
-        kept = TrainingState(params, optimizer_state, lane.state.key, epoch)
-        return lane._replace(state=kept, diverged=diverged), Curves(*(jnp.where(running, value, jnp.nan) for value in curves))
+        after = lane._replace(state=_pack(state), diverged=jnp.where(finite, 0, state.epoch))
+        return _choose(running, after, lane), Curves(*(jnp.where(running, value, jnp.nan) for value in curves))
 
     def epoch(i: Array, carry: tuple[Lanes, Curves]) -> tuple[Lanes, Curves]:
         lanes, history = carry
@@ -216,5 +214,10 @@ def _choose(condition: Array, ours: Any, theirs: Any) -> Any:
     return jax.tree.map(functools.partial(jnp.where, condition), ours, theirs)
 
 
-def _is_key(leaf: Any) -> bool:
-    return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+def _pack(state: TrainingState) -> TrainingState:
+    """With the key as plain numbers, which can be selected, copied and written down like any others."""
+    return state._replace(key=jax.random.key_data(state.key))
+
+
+def _unpack(state: TrainingState) -> TrainingState:
+    return state._replace(key=jax.random.wrap_key_data(state.key))

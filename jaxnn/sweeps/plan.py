@@ -80,7 +80,7 @@ class Plan(NamedTuple):
         # At least one trial must fit, with all its repeats and folds.
         width = max(width, -(-self.layout.lanes // len(devices)))
         task = Task(functools.partial(self.recipe, setting.bucket), self.data, self.validation, self.folds, self.score)
-        return make_program(task, names, width, self.key)
+        return make_program(task, names, width)
 
 
 class _Hypers(dict):
@@ -173,14 +173,14 @@ def _check_score(plan: Plan, recipe: Recipe, params: Any) -> None:
 def _check_traced(plan: Plan, setting: Setting) -> None:
     """Name the hyper that Python needs the value of, and those that nothing depends on."""
 
-    def losses(values: dict[str, Any]) -> Any:
+    def losses(values: dict[str, Any], key: Array) -> Any:
         recipe = plan.recipe(setting.bucket, values)
-        state = init_training(recipe, plan.key)
+        state = init_training(recipe, key)
         return state, recipe.loss(recipe.model.apply(state.params, plan.data[0]), plan.data[1])
 
     for name in setting.values:
         try:
-            jax.eval_shape(lambda value, name=name: losses({**setting.values, name: value}), np.float32(0.5))
+            jax.eval_shape(lambda value, key, name=name: losses({**setting.values, name: value}, key), 0.5, plan.key)
         except (jax.errors.ConcretizationTypeError, jax.errors.TracerArrayConversionError) as error:
             raise ValueError(
                 f"sweep: make_recipe needs the value of {name!r} while it is traced, for a shape or a Python branch: "

@@ -49,6 +49,8 @@ class _Script:
     def start(self, trial: int) -> int:
         return self._next(trial, 0)
 
+    def observe(self, trial: int, score: float) -> None: ...
+
     def report(self, trial: int, epoch: int, score: float) -> Continue | Copy | Stop:
         del score
         if epoch >= self.outcomes[trial].epochs:

@@ -168,6 +168,9 @@ class _Brackets:
     def start(self, trial: int) -> int:
         return self._of(trial).stops[0]
 
+    def observe(self, trial: int, score: float) -> None:
+        del trial, score
+
     def report(self, trial: int, epoch: int, score: float) -> Decision:
         return self._of(trial).report(trial, epoch, score)
 
@@ -190,6 +193,9 @@ class _Medians:
     def start(self, trial: int) -> int:
         del trial
         return min(self._rule.every, self._epochs)
+
+    def observe(self, trial: int, score: float) -> None:
+        del trial, score
 
     def report(self, trial: int, epoch: int, score: float) -> Decision:
         score = ranked(score)

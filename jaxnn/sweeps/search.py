@@ -13,6 +13,7 @@ from jaxnn.recipe import Recipe
 from jaxnn.sweeps.engine import Outcome, run_trials
 from jaxnn.sweeps.lanes import Program
 from jaxnn.sweeps.plan import SAMPLER_KEY, SCHEDULER_KEY, Plan, make_plan, warn_of_unused
+from jaxnn.sweeps.population import PopulationBased
 from jaxnn.sweeps.replay import replay
 from jaxnn.sweeps.results import Sweep
 from jaxnn.sweeps.samplers import make_sampler
@@ -83,6 +84,7 @@ def sweep(
                 if bucket not in programs:
                     warn_of_unused(plan, members[0][1])
                     programs[bucket] = plan.program(members[0][1])
+                _check_population(scheduler, len(members) * plan.layout.lanes, programs[bucket].size)
                 run = run_trials(
                     programs[bucket], members, key=key, layout=plan.layout, scheduler=judge, report=found.add
                 )
@@ -146,6 +148,13 @@ def _by_bucket(batch: list[tuple[int, Setting]]) -> Iterator[tuple[Any, list[tup
     for number, setting in batch:
         groups.setdefault(setting.bucket, []).append((number, setting))
     yield from groups.items()
+
+
+def _check_population(scheduler: Any, needed: int, lanes: int) -> None:
+    if isinstance(scheduler, PopulationBased) and needed > lanes:
+        raise ValueError(
+            f"sweep: a population lives side by side: {needed} lanes are needed, there are {lanes}: lanes={needed}"
+        )
 
 
 def _result(plan: Plan, programs: dict[Any, Program], found: _Found) -> Sweep:
