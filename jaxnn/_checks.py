@@ -37,6 +37,12 @@ def check_each_whole(where: str, name: str, values: Any, *, least: int) -> tuple
     return tuple(check_whole(where, f"{name}[{i}]", value, least=least) for i, value in enumerate(values))
 
 
+def check_key(key: Any) -> None:
+    """One typed key."""
+    if not isinstance(key, jax.Array) or not jnp.issubdtype(key.dtype, jax.dtypes.prng_key) or key.shape:
+        raise TypeError(f"key must be one jax.random.key, not {key!r}")
+
+
 def check_rate(where: str, rate: Any) -> None:
     """A dropout rate lies in [0, 1); a traced one cannot be looked at."""
     if not is_traced(rate) and not 0 <= rate < 1:

@@ -124,8 +124,8 @@ def softmax(logits: Float[ArrayLike, "..."], /) -> Float[Array, "..."]:
     """e^z_i / Σ_j e^z_j over the last axis: positive numbers that sum to 1.
 
     Example:
-        >>> softmax(jnp.array([[1.43, -0.4, 0.23]])).round(2)
-        Array([[0.69, 0.11, 0.21]], dtype=float32)
+        >>> softmax(jnp.array([[0.0, 0.0]]))
+        Array([[0.5, 0.5]], dtype=float32)
 
     References:
         Bridle (1990), Probabilistic interpretation of feedforward classification network outputs.

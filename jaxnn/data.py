@@ -136,6 +136,10 @@ def scale(scaling: Scaling, x: Float[ArrayLike, "batch features"]) -> Float[Arra
 
     Raises:
         ValueError: another number of features than the scaling was fitted on.
+
+    Example:
+        >>> scale(Scaling(jnp.array([1.0]), jnp.array([2.0])), jnp.array([[5.0]]))
+        Array([[2.]], dtype=float32)
     """
     _, features = check_shape("scale", "x", x, "batch features")
     if features != jnp.shape(scaling.offset)[0]:
@@ -184,4 +188,6 @@ def _table(where: str, x: ArrayLike) -> Array:
 
 
 def _scaling(offset: Array, factor: Array) -> Scaling:
-    return Scaling(offset, jnp.where(factor > 0, factor, jnp.ones((), factor.dtype)))
+    # A constant feature need not come out as exactly 0: its mean is rounded.
+    varies = factor > 10 * jnp.finfo(factor.dtype).eps * jnp.abs(offset)
+    return Scaling(offset, jnp.where(varies, factor, jnp.ones((), factor.dtype)))

@@ -60,7 +60,7 @@ def evaluate(
         TypeError, ValueError: as `fit`.
 
     Example:
-        >>> import jaxnn as nn
+        >>> import jaxnn as nn, optax
         >>> recipe = nn.Recipe(nn.mlp([4, 3]), nn.cross_entropy, optax.sgd(0.1))
         >>> params = {"output": nn.Affine(jnp.zeros((4, 3)), jnp.zeros(3))}
         >>> evaluate(recipe, params, (jnp.ones((2, 4)), jnp.array([0, 1])), score=nn.accuracy)

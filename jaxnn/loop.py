@@ -15,12 +15,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxnn._checks import check_data, check_whole, is_traced
+from jaxnn._checks import check_data, check_key, check_whole, is_traced
 from jaxnn.evaluation import evaluate
 from jaxnn.progress import progress_bar
 from jaxnn.recipe import Recipe, check_training, for_length, steps_per_epoch
 from jaxnn.stopping import StoppingRule
-from jaxnn.training import TrainingState, init_training, one_epoch
+from jaxnn.training import TrainingState, one_epoch, start_training
 
 Score = Callable[[Any, Any], Array]
 
@@ -119,11 +119,12 @@ def train(
     if score is not None and validation is None:
         raise ValueError("train: a score is taken on the validation part, and none is given")
     epochs = check_whole("train", "epochs", epochs, least=1)
+    check_key(key)
     recipe = for_length(recipe, epochs * steps_per_epoch(recipe, check_data("train", data)))
-    state = init_training(recipe, key, params=params)
-    check_training("train", recipe, data, state.params)
     if validation is not None:
-        check_training("train: validation", recipe._replace(batch_size=None), validation, state.params)
+        shapes = jax.eval_shape(recipe.model.init, key) if params is None else params
+        check_training("train: validation", recipe._replace(batch_size=None), validation, shapes)
+    state = start_training("train", recipe, data, key, params)
     data, validation = jax.tree.map(jnp.asarray, (data, validation))
     advance = functools.partial(_advance, recipe, score, stop, data, validation)
     return _result(_run(advance, _start(state, stop, epochs), epochs, progress), validated=validation is not None)

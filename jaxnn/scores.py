@@ -27,8 +27,8 @@ def accuracy(
         ValueError: shapes that do not fit, or a label out of range.
 
     Example:
-        >>> accuracy(jnp.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]]), jnp.array([0, 1, 1])).round(2)
-        Array(0.67, dtype=float32)
+        >>> accuracy(jnp.array([[0.9, 0.1], [0.6, 0.4]]), jnp.array([0, 1]))
+        Array(0.5, dtype=float32)
     """
     check_labels("accuracy", "outputs", outputs, labels)
     return jnp.mean(argmax(jnp.asarray(outputs)) == jnp.asarray(labels), where=where)
@@ -51,8 +51,8 @@ def r_squared(
         ValueError: the two shapes differ.
 
     Example:
-        >>> r_squared(jnp.array([[1.0], [2.0], [3.0]]), jnp.array([[1.0], [2.0], [4.0]])).round(2)
-        Array(0.79, dtype=float32)
+        >>> r_squared(jnp.array([[1.0], [1.0], [3.0]]), jnp.array([[1.0], [2.0], [3.0]]))
+        Array(0.5, dtype=float32)
     """
     check_same_shape("r_squared", outputs, targets)
     outputs, targets = jnp.asarray(outputs), jnp.asarray(targets)

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int
 
-from jaxnn._checks import check_data, check_whole
+from jaxnn._checks import check_data, check_key, check_whole
 from jaxnn.data import minibatches
 from jaxnn.recipe import Recipe, check_training, for_length, optimizer_of, reduce, steps_per_epoch
 from jaxnn.stopping import StoppingRule
@@ -79,11 +79,18 @@ def init_training(recipe: Recipe, key: Array, *, params: Any = None) -> Training
         >>> init_training(recipe, jax.random.key(0)).epoch
         Array(0, dtype=int32)
     """
-    if not isinstance(key, jax.Array) or not jnp.issubdtype(key.dtype, jax.dtypes.prng_key) or key.shape:
-        raise TypeError(f"key must be one jax.random.key, not {key!r}")
+    check_key(key)
     init_key, run_key = jax.random.split(key)
     params = recipe.model.init(init_key) if params is None else jax.tree.map(jnp.asarray, params)
     return TrainingState(params, optimizer_of(recipe).init(params), run_key, jnp.zeros((), jnp.int32))
+
+
+def start_training(where: str, recipe: Recipe, data: tuple[Any, Any], key: Array, params: Any) -> TrainingState:
+    """`init_training` for data that fit the recipe; others are refused before a weight is drawn."""
+    check_key(key)
+    shapes = jax.eval_shape(recipe.model.init, key) if params is None else params
+    check_training(where, recipe, data, shapes)
+    return init_training(recipe, key, params=params)
 
 
 def advance(recipe: Recipe, data: tuple[Any, Any], state: TrainingState, *, epochs: int) -> tuple[TrainingState, Info]:
@@ -164,8 +171,7 @@ def fit(
     """
     epochs = check_whole("fit", "epochs", epochs, least=1)
     recipe = for_length(recipe, epochs * steps_per_epoch(recipe, check_data("fit", data)))
-    state = init_training(recipe, key, params=params)
-    check_training("fit", recipe, data, state.params)
+    state = start_training("fit", recipe, data, key, params)
     data = jax.tree.map(jnp.asarray, data)
     if stop is None:
         state, info = _advance(recipe, data, state, epochs)
@@ -177,7 +183,7 @@ def _advance(recipe: Recipe, data: tuple[Any, Any], state: TrainingState, epochs
     def one(state: TrainingState, _) -> tuple[TrainingState, Info]:
         return one_epoch(recipe, data, state)
 
-    return jax.lax.scan(one, state, length=epochs, unroll=_unroll(recipe, epochs))
+    return jax.lax.scan(one, state, length=epochs)
 
 
 def one_epoch(recipe: Recipe, data: tuple[Any, Any], state: TrainingState) -> tuple[TrainingState, Info]:
@@ -207,7 +213,8 @@ def _step(recipe: Recipe, learned: tuple[Any, Any], batch: tuple[Any, Any, Array
     (x, targets), counts, key = batch
 
     def objective(params: Any) -> tuple[Array, Array]:
-        losses = recipe.loss(recipe.model.apply(params, x, key=key), targets)
+        # A line search comes back for the value at other parameters, under the same dropout.
+        losses = recipe.loss(recipe.model.apply(params, x, key=jax.random.clone(key)), targets)
         return reduce(recipe, losses, counts), losses
 
     (value, losses), grad = jax.value_and_grad(objective, has_aux=True)(params)
@@ -225,10 +232,11 @@ def _fit_until(stop: StoppingRule, recipe: Recipe, data: tuple[Any, Any], state:
         remembered, now = stop.update(memory, -latest, info.step_sizes)
         (state, memory), loss = jax.tree.map(
             functools.partial(jnp.where, stopped),
-            ((before, memory), last),
-            ((after, remembered), latest),
+            ((before._replace(key=None), memory), last),
+            ((after._replace(key=None), remembered), latest),
         )
-        return (state, memory, stopped | now, loss), loss
+        # The key is the same before and after, and JAX counts a key that is selected as used.
+        return (state._replace(key=before.key), memory, stopped | now, loss), loss
 
     start = (state, stop.init(), jnp.array(False), jnp.zeros((), float))
     (state, *_), losses = jax.lax.scan(one, start, length=epochs)
@@ -238,8 +246,3 @@ def _fit_until(stop: StoppingRule, recipe: Recipe, data: tuple[Any, Any], state:
 def _largest_change(before: Any, after: Any) -> Array:
     changes = jax.tree.leaves(jax.tree.map(lambda a, b: jnp.abs(b - a).max(), before, after))
     return functools.reduce(jnp.maximum, changes)
-
-
-def _unroll(recipe: Recipe, epochs: int) -> int:
-    """Full-batch epochs are so short that the loop itself counts: four in a row are up to twice as fast."""
-    return min(4, epochs) if recipe.batch_size is None else 1

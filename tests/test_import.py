@@ -25,7 +25,9 @@ print(json.dumps({
 
 @pytest.fixture(scope="module")
 def imported() -> dict:
-    done = subprocess.run([sys.executable, "-W", "error", "-c", PROGRAM], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-P", "-W", "error", "-c", PROGRAM], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 

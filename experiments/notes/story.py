@@ -13,9 +13,7 @@ import numpy as np
 import jaxnn as nn
 from experiments import common
 
-FACTS: dict[str, Any] = json.loads(
-    (Path(__file__).parents[2] / "tests" / "fixtures" / "notes_figures.json").read_text(encoding="utf-8")
-)
+FACTS: dict[str, Any] = json.loads(Path(__file__).with_name("figures.json").read_text(encoding="utf-8"))
 
 
 @dataclasses.dataclass(frozen=True)
