@@ -60,7 +60,9 @@ def test_mnist_trains_on_files_that_the_user_has(tmp_path):
         (tmp_path / f"{part}-images-idx3-ubyte.gz").write_bytes(gzip.compress(header + large.tobytes()))
         header = np.array([0x0801, len(classes)], ">u4").tobytes()
         (tmp_path / f"{part}-labels-idx1-ubyte").write_bytes(header + classes.astype(np.uint8).tobytes())
-    config = mnist.Config(directory=tmp_path, epochs=8, channels=(8, 16), hidden=(32,), dropout=0.0, progress=False)
+    config = mnist.Config(
+        directory=tmp_path, epochs=4, learning_rate=5e-3, channels=(4, 8), hidden=(), dropout=0.0, progress=False
+    )
     result = mnist.main(config)
     assert result.accuracy > 0.7
     assert_drawn(result.pictures, ["training.png", "filters.png", "wrongest.png"])

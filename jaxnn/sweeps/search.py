@@ -68,6 +68,17 @@ def sweep(
     Raises:
         TypeError, ValueError: as `fit`; both or neither of validation and folds; an empty space; a hyper that
             `make_recipe` asks for and the space lacks; a traced hyper that decides a shape or a Python branch.
+
+    Example:
+        >>> import jaxnn as nn, optax
+        >>> x = np.linspace(0, 1, 20, dtype=np.float32)[:, None]
+        >>> line = x, 3 * x
+        >>> def make_recipe(hypers):
+        ...     return nn.Recipe(nn.mlp([1, 1]), nn.squared_residuals, optax.sgd(hypers["learning_rate"]))
+        >>> space, key = {"learning_rate": nn.log_uniform(1e-3, 0.5)}, jax.random.key(0)
+        >>> found = sweep(make_recipe, space, line, key=key, trials=8, epochs=50, validation=line, progress=False)
+        >>> len(found.table()), found.best.score > -0.1
+        (8, True)
     """
     plan = make_plan(
         make_recipe, space, data, key=key, epochs=epochs, validation=validation, folds=folds, score=score,
