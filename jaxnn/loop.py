@@ -84,7 +84,7 @@ def train(
     """Train with a progress bar, curves, and the best parameters kept.
 
     It takes the same steps as `fit` with the same recipe, data and key. Equal calls share one compilation: hold on to
-    the recipe, since a new one holds new functions.
+    the recipe, since a new one holds new functions. An optimizer made for the total steps is new in every call.
 
     Args:
         recipe: what is trained, and how.

@@ -3,17 +3,26 @@
 import concurrent.futures
 import multiprocessing
 import time
+from dataclasses import dataclass
 
 from experiments import common
 from experiments.notes.page import write_page
 from experiments.notes.parts import PARTS, tell_one
 
 
-def main() -> None:
-    """Tell the parts two at a time: most of the work is compiling, which keeps one core busy."""
+@dataclass(frozen=True)
+class Config:
+    """Work through all ten parts of the notes and write them as one page, runs/notes/index.html."""
+
+    processes: int = 2
+    """Parts told at a time: most of the work is compiling, which keeps one core busy."""
+
+
+def main(config: Config) -> None:
+    """Tell the parts side by side, and write the page."""
     started = time.perf_counter()
     told = []
-    with concurrent.futures.ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+    with concurrent.futures.ProcessPoolExecutor(config.processes, multiprocessing.get_context("spawn")) as pool:
         for part, (pictures, table) in zip(PARTS, pool.map(tell_one, range(len(PARTS))), strict=True):
             told.append((part, pictures, table))
             print(f"{time.perf_counter() - started:5.1f} s  {part.title}", flush=True)
@@ -22,4 +31,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    common.command(Config, main)
