@@ -24,6 +24,10 @@ from jaxnn.training import TrainingState, init_training, one_epoch
 # Epochs in one call at most: the length of the buffers that curves come back in.
 LONGEST = 64
 
+# Where every core is a device, XLA must not also spread one device's loops over all cores: the devices would wait for
+# one another. Measured on two cores: 1.3 times the steps of iris networks, no change for CNNs.
+_ONE_CORE = {"xla_cpu_multi_thread_eigen": False}
+
 
 class Lanes(NamedTuple):
     """The state of all lanes, each array with the lanes on its first axis.
@@ -103,10 +107,12 @@ def make_program(task: Task, names: tuple[str, ...], width: int) -> Program:
     shard = functools.partial(jax.shard_map, mesh=mesh, out_specs=lane, check_vma=False)
     place = functools.partial(jax.device_put, device=NamedSharding(mesh, lane))
     shared = jax.device_put((task.data, task.validation, task.folds), NamedSharding(mesh, every))
+    options: Any = _ONE_CORE if mesh.size > 1 and mesh.devices.flat[0].platform == "cpu" else None
+    compiled = functools.partial(jax.jit, donate_argnums=0, compiler_options=options)
 
-    assign = jax.jit(shard(functools.partial(_assign, task), in_specs=lane), donate_argnums=0)
-    copy = jax.jit(_copy, donate_argnums=0, out_shardings=NamedSharding(mesh, lane))
-    advance = jax.jit(shard(functools.partial(_advance, task), in_specs=(lane, lane, every, every)), donate_argnums=0)
+    assign = compiled(shard(functools.partial(_assign, task), in_specs=lane))
+    copy = compiled(_copy, out_shardings=NamedSharding(mesh, lane))
+    advance = compiled(shard(functools.partial(_advance, task), in_specs=(lane, lane, every, every)))
 
     def empty() -> Lanes:
         keys, values = np.zeros((count, 2), np.uint32), {name: np.zeros(count, np.float32) for name in names}
