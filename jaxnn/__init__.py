@@ -30,6 +30,7 @@ from jaxnn.data import (
     standard_scaling,
     train_test_split,
 )
+from jaxnn.devices import use_all_cores
 from jaxnn.evaluation import Evaluation, evaluate, predict
 from jaxnn.initializers import glorot_uniform, he_normal, lecun_normal, standard_normal, zeros
 from jaxnn.layers import (
@@ -151,5 +152,6 @@ __all__ = [
     "train",
     "train_test_split",
     "uniform",
+    "use_all_cores",
     "zeros",
 ]

@@ -3,6 +3,8 @@
 import warnings
 from typing import Any
 
+_FORMAT = "{l_bar}{bar}| {n:.0f}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
+
 
 class _NoBar:
     """Stands in for tqdm's bar."""
@@ -14,13 +16,16 @@ class _NoBar:
 
     def __exit__(self, *_: object) -> None: ...
 
-    def update(self, _: int) -> None: ...
+    def update(self, _: float | int) -> None: ...
 
     def set_postfix(self, _: dict[str, str]) -> None: ...
 
 
 def progress_bar(total: int, unit: str, *, wanted: bool) -> Any:
-    """A bar over `total` units, as a context manager with `n`, `update(units)` and `set_postfix(dict)`."""
+    """A bar over `total` units, as a context manager with `n`, `update(units)` and `set_postfix(dict)`.
+
+    Units may come in parts; the bar shows whole ones, how many come in a second, and the time that is left.
+    """
     if not wanted:
         return _NoBar()
     try:
@@ -28,4 +33,4 @@ def progress_bar(total: int, unit: str, *, wanted: bool) -> Any:
     except ImportError:
         warnings.warn("no progress bar: pip install 'jaxnn[progress]', or say progress=False", stacklevel=4)
         return _NoBar()
-    return tqdm(total=total, unit=unit)
+    return tqdm(total=total, unit=unit, bar_format=_FORMAT)

@@ -11,8 +11,9 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jaxnn.sweeps.distributions import integers, log_uniform, normal, uniform
 from jaxnn.sweeps.samplers import Sampler, make_sampler
-from jaxnn.sweeps.space import Setting, choice, hypers_of, integers, log_uniform, normal, uniform
+from jaxnn.sweeps.space import Setting, choice, hypers_of
 
 SPACE = {
     "rate": log_uniform(1e-4, 1.0),

@@ -16,26 +16,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jaxnn.sweeps.decisions import Continue, Copy, Decision, Judge, Scheduler, Stop
+from jaxnn.sweeps.distributions import integers, log_uniform, normal, quantized, uniform
+from jaxnn.sweeps.population import population_based
 from jaxnn.sweeps.samplers import make_sampler
-from jaxnn.sweeps.schedulers import (
-    Continue,
-    Copy,
-    Decision,
-    Running,
-    Scheduler,
-    Stop,
-    asha,
-    hyperband,
-    median_stopping,
-    population_based,
-)
-from jaxnn.sweeps.space import Setting, active, choice, integers, log_uniform, normal, quantized, uniform
+from jaxnn.sweeps.schedulers import asha, hyperband, median_stopping
+from jaxnn.sweeps.space import Setting, active, choice
 
 SPACE = {"rate": log_uniform(1e-3, 1.0), "warmup": integers(0, 9), "width": choice(8, 16)}
 Report = tuple[int, int, float, Decision]
 
 
-def begin(scheduler: Scheduler, epochs: int, *, trials: int = 0, space: dict | None = None, seed: int = 0) -> Running:
+def begin(scheduler: Scheduler, epochs: int, *, trials: int = 0, space: dict | None = None, seed: int = 0) -> Judge:
     """The running object, with the trials added in order."""
     space = space or SPACE
     running = scheduler.begin(epochs, space, jax.random.key(seed))
@@ -54,7 +46,7 @@ def recorded_curves(trials: int, epochs: int, seed: int) -> np.ndarray:
     return curves
 
 
-def play(running: Running, curves: np.ndarray, seed: int, lanes: int = 12) -> list[Report]:
+def play(running: Judge, curves: np.ndarray, seed: int, lanes: int = 12) -> list[Report]:
     """All reports, with the answers; the lanes come to their next report in an order of chance."""
     rng = np.random.default_rng(seed)
     waiting = list(range(len(curves)))
@@ -108,7 +100,7 @@ def hyperband_brackets(reduction: int, first: int, epochs: int) -> list[tuple[in
     ]
 
 
-def reference_hyperband(reduction: int, first: int, epochs: int, running: Running) -> Callable:
+def reference_hyperband(reduction: int, first: int, epochs: int, running: Judge) -> Callable:
     brackets = {(rungs or [epochs])[0]: rungs for _, rungs in hyperband_brackets(reduction, first, epochs)}
 
     def answer(past: list[Report], now: Report) -> Decision:
@@ -197,7 +189,7 @@ def test_every_trial_ends_at_the_last_epoch_at_the_latest(name: str) -> None:
     assert scheduler == type(scheduler)(*scheduler)
     for epochs in (1, 2, 7):
         running = begin(scheduler, epochs, trials=30)
-        assert isinstance(running, Running)
+        assert isinstance(running, Judge)
         reports = play(running, recorded_curves(30, epochs, 0), 0)
         assert max(epoch for _, epoch, _, _ in reports) <= epochs
         assert all(report[3] == Stop() for report in reports if report[1] == epochs)
@@ -387,7 +379,7 @@ def test_thousands_of_trials_are_judged_in_seconds(name: str, as_installed: None
     assert time.process_time() - start < 3
 
 
-def added() -> Running:
+def added() -> Judge:
     return begin(population_based(every=2), 10, trials=2)
 
 

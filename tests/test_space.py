@@ -11,15 +11,16 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
+import jaxnn as nn
 from jaxnn.sweeps import space as sp
 
 # A distribution, SciPy's of the same name, and the bounds (of the infinite ones: where they are cut off).
 DISTRIBUTIONS = {
-    "uniform": (sp.uniform(-2, 3), scipy.stats.uniform(-2, 5), -2, 3),
-    "log uniform": (sp.log_uniform(1e-5, 10), scipy.stats.loguniform(1e-5, 10), 1e-5, 10),
-    "normal": (sp.normal(1, 2), scipy.stats.norm(1, 2), 1 - 2 * 8.3, 1 + 2 * 8.3),
-    "log normal": (sp.log_normal(-4, 0.5), scipy.stats.lognorm(0.5, scale=np.exp(-4)), np.exp(-8.2), np.exp(0.2)),
-    "integers": (sp.integers(-1, 4), scipy.stats.randint(-1, 5), -1, 4),
+    "uniform": (nn.uniform(-2, 3), scipy.stats.uniform(-2, 5), -2, 3),
+    "log uniform": (nn.log_uniform(1e-5, 10), scipy.stats.loguniform(1e-5, 10), 1e-5, 10),
+    "normal": (nn.normal(1, 2), scipy.stats.norm(1, 2), 1 - 2 * 8.3, 1 + 2 * 8.3),
+    "log normal": (nn.log_normal(-4, 0.5), scipy.stats.lognorm(0.5, scale=np.exp(-4)), np.exp(-8.2), np.exp(0.2)),
+    "integers": (nn.integers(-1, 4), scipy.stats.randint(-1, 5), -1, 4),
 }
 QUANTILES = st.lists(st.floats(0, 1, exclude_max=True), min_size=1, max_size=30).map(np.array)
 
@@ -37,7 +38,7 @@ def test_a_distribution_is_scipys(name: str, rng: np.random.Generator) -> None:
 
 @given(QUANTILES, st.sampled_from([*DISTRIBUTIONS, "quantized"]))
 def test_a_distribution_rises_inside_its_bounds_and_clip_leaves_its_values(quantiles: np.ndarray, name: str) -> None:
-    distribution = sp.quantized(0.1, 0.7, 0.2) if name == "quantized" else DISTRIBUTIONS[name][0]
+    distribution = nn.quantized(0.1, 0.7, 0.2) if name == "quantized" else DISTRIBUTIONS[name][0]
     values = distribution.at(np.sort(quantiles))
     low, high = (0.1, 0.7) if name == "quantized" else DISTRIBUTIONS[name][2:]
     assert (np.diff(values) >= 0).all()
@@ -49,7 +50,7 @@ def test_a_distribution_rises_inside_its_bounds_and_clip_leaves_its_values(quant
 def test_a_quantized_value_is_a_whole_number_of_steps_above_low(
     low: float, width: float, share: float, quantiles: np.ndarray
 ) -> None:
-    distribution = sp.quantized(low, low + width, share * ((low + width) - low))
+    distribution = nn.quantized(low, low + width, share * ((low + width) - low))
     steps = (distribution.at(quantiles) - low) / distribution.step
     np.testing.assert_allclose(steps, np.round(steps), atol=1e-6)
     assert ((distribution.at(quantiles) >= low) & (distribution.at(quantiles) <= low + width)).all()
@@ -57,27 +58,27 @@ def test_a_quantized_value_is_a_whole_number_of_steps_above_low(
 
 def test_every_value_of_a_grid_has_the_same_probability() -> None:
     # 0.3 / 0.1 is a hair below 3, and three steps of 0.1 a hair above 0.3.
-    values, counts = np.unique(sp.quantized(0, 0.3, 0.1).at((np.arange(400) + 0.5) / 400), return_counts=True)
+    values, counts = np.unique(nn.quantized(0, 0.3, 0.1).at((np.arange(400) + 0.5) / 400), return_counts=True)
     np.testing.assert_allclose(values, [0, 0.1, 0.2, 0.3], rtol=1e-12)
     assert values[-1] == 0.3
     assert counts.tolist() == [100] * 4
-    assert np.unique(sp.quantized(0, 1, 0.4).at(np.linspace(0, 0.999, 50))).tolist() == [0, 0.4, 0.8]
+    assert np.unique(nn.quantized(0, 1, 0.4).at(np.linspace(0, 0.999, 50))).tolist() == [0, 0.4, 0.8]
 
 
 @pytest.mark.parametrize(
     ("distribution", "value", "nearest"),
     [
-        (sp.uniform(-1, 2), 5.0, 2.0),
-        (sp.uniform(-1, 2), -5.0, -1.0),
-        (sp.log_uniform(1e-3, 1), 1e-9, 1e-3),
-        (sp.log_uniform(1e-3, 1), 0.5, 0.5),
-        (sp.normal(0, 1), 3.0, 3.0),
-        (sp.normal(0, 1), np.inf, scipy.stats.norm.ppf(1 - 2.0**-53)),
-        (sp.log_normal(0, 1), 20.0, 20.0),
-        (sp.quantized(0, 1, 0.25), 0.6, 0.5),
-        (sp.quantized(0, 1, 0.25), np.inf, 1.0),
-        (sp.integers(1, 8), 6.6, 7.0),
-        (sp.integers(1, 8), 0.2, 1.0),
+        (nn.uniform(-1, 2), 5.0, 2.0),
+        (nn.uniform(-1, 2), -5.0, -1.0),
+        (nn.log_uniform(1e-3, 1), 1e-9, 1e-3),
+        (nn.log_uniform(1e-3, 1), 0.5, 0.5),
+        (nn.normal(0, 1), 3.0, 3.0),
+        (nn.normal(0, 1), np.inf, scipy.stats.norm.ppf(1 - 2.0**-53)),
+        (nn.log_normal(0, 1), 20.0, 20.0),
+        (nn.quantized(0, 1, 0.25), 0.6, 0.5),
+        (nn.quantized(0, 1, 0.25), np.inf, 1.0),
+        (nn.integers(1, 8), 6.6, 7.0),
+        (nn.integers(1, 8), 0.2, 1.0),
     ],
 )
 def test_clip_is_the_nearest_value(distribution: Any, value: float, nearest: float) -> None:
@@ -86,11 +87,11 @@ def test_clip_is_the_nearest_value(distribution: Any, value: float, nearest: flo
 
 
 SPACE = {
-    "rate": sp.uniform(0, 1),
+    "rate": nn.uniform(0, 1),
     "sizes": sp.choice([8], [8, 8]),
     "optimizer": sp.choice(
-        {"kind": "adam", "decay": sp.uniform(0, 2)},
-        {"kind": "sgd", "momentum": sp.choice(0.0, {"value": sp.uniform(0, 4)}), "decay": sp.uniform(0, 8)},
+        {"kind": "adam", "decay": nn.uniform(0, 2)},
+        {"kind": "sgd", "momentum": sp.choice(0.0, {"value": nn.uniform(0, 4)}), "decay": nn.uniform(0, 8)},
     ),
     "batch_size": 16,
 }
@@ -115,7 +116,7 @@ def test_settings_by_hand() -> None:
         "batch_size": 16,
     }
     assert sp.hypers_of(SPACE, *sgd)["optimizer"] == {"kind": "sgd", "momentum": {"value": 2.0}, "decay": 4.0}
-    assert sp.active(SPACE, sgd.bucket)["optimizer.decay"] == sp.uniform(0, 8)
+    assert sp.active(SPACE, sgd.bucket)["optimizer.decay"] == nn.uniform(0, 8)
 
 
 def test_hypers_may_be_tracers_and_a_bucket_is_static() -> None:
@@ -131,7 +132,7 @@ def test_hypers_may_be_tracers_and_a_bucket_is_static() -> None:
     assert isinstance(hash(setting.bucket), int)
 
 
-NUMBERS = st.sampled_from([sp.uniform(0, 1), sp.log_uniform(0.1, 1), sp.integers(1, 3)])
+NUMBERS = st.sampled_from([nn.uniform(0, 1), nn.log_uniform(0.1, 1), nn.integers(1, 3)])
 NAMES = st.sampled_from(["a", "b", "c", "long_name"])
 
 
@@ -193,29 +194,29 @@ def test_ten_thousand_settings_take_well_under_a_second(rng: np.random.Generator
     assert time.process_time() - start < 0.5
 
 
-SIMPLE = {"rate": sp.uniform(0, 1), "width": sp.choice(8, 16)}
+SIMPLE = {"rate": nn.uniform(0, 1), "width": sp.choice(8, 16)}
 ERRORS = {
     "not a dict": (lambda: sp.check_space([1]), TypeError, r"must be a dict .* not \[1\]"),
     "empty": (lambda: sp.check_space({}), ValueError, "at least one hyper, but is empty"),
-    "name": (lambda: sp.check_space({3: sp.uniform(0, 1)}), TypeError, "must be a string, not 3"),
+    "name": (lambda: sp.check_space({3: nn.uniform(0, 1)}), TypeError, "must be a string, not 3"),
     "nested name": (lambda: sp.check_space({"o": sp.choice({3: 1})}), TypeError, "not 3 in o"),
-    "dot": (lambda: sp.check_space({"a.b": sp.uniform(0, 1)}), ValueError, "an identifier, .* not 'a.b'"),
+    "dot": (lambda: sp.check_space({"a.b": nn.uniform(0, 1)}), ValueError, "an identifier, .* not 'a.b'"),
     "list": (lambda: sp.check_space({"w": [1, 2]}), TypeError, r"w must be choice\(\*values\).*not \[1, 2\]"),
     "nested": (lambda: sp.check_space({"o": sp.choice({"w": range(3)})}), TypeError, r"o\.w must be choice"),
     "group": (lambda: sp.check_space({"o": {"w": {1}}}), TypeError, r"o\.w must be choice"),
     "by hand": (lambda: sp.check_space({"o": sp.Choice(())}), ValueError, "at least one value"),
     "no value": (lambda: sp.choice(), ValueError, "at least one value"),
-    "no name": (lambda: sp.choice(0, sp.uniform(0, 1)), TypeError, r"value 1 needs a name: .*'name': Uniform\(low"),
-    "order": (lambda: sp.uniform(2, 1), ValueError, "uniform: low must lie below high, .* not 2.0 and 1.0"),
-    "infinite": (lambda: sp.uniform(0, float("inf")), ValueError, "uniform: high must be finite, not inf"),
-    "too wide": (lambda: sp.uniform(-1.5e308, 1.5e308), ValueError, "high - low be finite"),
-    "string": (lambda: sp.uniform("a", 1), TypeError, "uniform: low must be a number, not 'a'"),
-    "log of 0": (lambda: sp.log_uniform(0, 1), ValueError, "log_uniform: low must be positive, .* not 0.0"),
-    "deviation": (lambda: sp.normal(0, 0), ValueError, "normal: deviation must be positive, not 0.0"),
-    "logarithm": (lambda: sp.log_normal(1000, 1), ValueError, "are of the logarithm"),
-    "step": (lambda: sp.quantized(0, 1, 2), ValueError, r"at most high - low = 1.0, not 2.0"),
-    "no step": (lambda: sp.quantized(0, 1, 0), ValueError, "step must be positive"),
-    "fraction": (lambda: sp.integers(0, 1.5), ValueError, "whole numbers, not 0.0 and 1.5"),
+    "no name": (lambda: sp.choice(0, nn.uniform(0, 1)), TypeError, r"value 1 needs a name: .*'name': Uniform\(low"),
+    "order": (lambda: nn.uniform(2, 1), ValueError, "uniform: low must lie below high, .* not 2.0 and 1.0"),
+    "infinite": (lambda: nn.uniform(0, float("inf")), ValueError, "uniform: high must be finite, not inf"),
+    "too wide": (lambda: nn.uniform(-1.5e308, 1.5e308), ValueError, "high - low be finite"),
+    "string": (lambda: nn.uniform("a", 1), TypeError, "uniform: low must be a number, not 'a'"),
+    "log of 0": (lambda: nn.log_uniform(0, 1), ValueError, "log_uniform: low must be positive, .* not 0.0"),
+    "deviation": (lambda: nn.normal(0, 0), ValueError, "normal: deviation must be positive, not 0.0"),
+    "logarithm": (lambda: nn.log_normal(1000, 1), ValueError, "are of the logarithm"),
+    "step": (lambda: nn.quantized(0, 1, 2), ValueError, r"at most high - low = 1.0, not 2.0"),
+    "no step": (lambda: nn.quantized(0, 1, 0), ValueError, "step must be positive"),
+    "fraction": (lambda: nn.integers(0, 1.5), ValueError, "whole numbers, not 0.0 and 1.5"),
     "columns": (lambda: sp.settings(SIMPLE, np.zeros((2, 3))), ValueError, r"\(2, 3\) need a column for each of"),
     "lacking": (lambda: sp.hypers_of(SIMPLE, (("width", 0),), {}), ValueError, r"has the values \['rate'\], not \[\]"),
     "option": (lambda: sp.hypers_of(SIMPLE, (("width", 2),), {"rate": 1.0}), ValueError, "width has 2 options"),

@@ -12,6 +12,7 @@ from jaxnn.plots.images import image
 from jaxnn.plots.maps import feature_map
 from jaxnn.plots.networks import network
 from jaxnn.plots.surfaces import surface
+from jaxnn.plots.sweeps import importance, occupancy, parallel_coordinates, score_against, sweep_curves
 
 __all__ = [
     "COLOURS",
@@ -23,9 +24,14 @@ __all__ = [
     "figure",
     "histogram",
     "image",
+    "importance",
     "learning_curves",
     "network",
+    "occupancy",
+    "parallel_coordinates",
     "save",
+    "score_against",
     "surface",
+    "sweep_curves",
     "tangents",
 ]

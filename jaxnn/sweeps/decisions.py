@@ -38,7 +38,7 @@ Decision = Continue | Stop | Copy
 
 
 @runtime_checkable
-class Running(Protocol):
+class Judge(Protocol):
     """The scheduler of one sweep, which remembers its reports."""
 
     def add(self, trial: int, setting: Setting) -> None:
@@ -62,7 +62,7 @@ class Running(Protocol):
 class Scheduler(Protocol):
     """What `sweep` takes as `scheduler`."""
 
-    def begin(self, epochs: int, space: dict[str, Any], key: Array) -> Running:
+    def begin(self, epochs: int, space: dict[str, Any], key: Array) -> Judge:
         """For trials of at most `epochs` epochs; the key is for schedulers that draw."""
         ...
 

@@ -13,9 +13,9 @@ from jaxtyping import Array
 from jaxnn._checks import check_data, check_whole
 from jaxnn.data import Folds, k_folds
 from jaxnn.recipe import Recipe, check_training, for_length, steps_per_epoch
-from jaxnn.sweeps.engine import Layout
 from jaxnn.sweeps.lanes import Program, Task, make_program
 from jaxnn.sweeps.space import Setting, active, check_space, hypers_of
+from jaxnn.sweeps.trials import Layout
 from jaxnn.sweeps.width import lane_width
 from jaxnn.training import init_training
 

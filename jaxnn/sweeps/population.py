@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array
 
 from jaxnn._checks import check_whole
-from jaxnn.sweeps.decisions import Continue, Copy, Decision, Running, Stop, ranked
+from jaxnn.sweeps.decisions import Continue, Copy, Decision, Judge, Stop, ranked
 from jaxnn.sweeps.space import Bucket, Setting, active
 
 
@@ -23,7 +23,7 @@ class PopulationBased(NamedTuple):
     fraction: float
     factor: float
 
-    def begin(self, epochs: int, space: dict[str, Any], key: Array) -> Running:
+    def begin(self, epochs: int, space: dict[str, Any], key: Array) -> Judge:
         return RunningPopulations(self, epochs, space, key)
 
 
@@ -45,7 +45,7 @@ def population_based(*, every: int, fraction: float = 0.25, factor: float = 1.2)
         ValueError: a number out of its bounds.
 
     Example:
-        >>> from jaxnn.sweeps.space import uniform
+        >>> from jaxnn import uniform
         >>> running = population_based(every=5).begin(10, {"rate": uniform(0, 1)}, jax.random.key(0))
         >>> for trial, rate in enumerate([0.25, 0.5]):
         ...     running.add(trial, Setting((), {"rate": rate}))

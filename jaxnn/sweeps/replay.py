@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from jaxnn.sweeps.engine import Outcome, run_trials
+from jaxnn.sweeps.decisions import Continue, Copy, Stop
+from jaxnn.sweeps.engine import run_trials
 from jaxnn.sweeps.lanes import Program
 from jaxnn.sweeps.plan import Plan
 from jaxnn.sweeps.results import Replay
-from jaxnn.sweeps.schedulers import Continue, Copy, Stop
+from jaxnn.sweeps.trials import Outcome
 
 
 def replay(plan: Plan, program: Program, outcomes: tuple[Outcome, ...], trial: int) -> Replay:

@@ -10,8 +10,11 @@ from jaxtyping import Array, Float
 
 from jaxnn.evaluation import predict
 from jaxnn.recipe import Recipe
-from jaxnn.sweeps.engine import Outcome
+from jaxnn.sweeps.columns import Column, columns
+from jaxnn.sweeps.engine import Call
+from jaxnn.sweeps.importance import importance
 from jaxnn.sweeps.lanes import Curves
+from jaxnn.sweeps.trials import Outcome
 
 
 class Replay(NamedTuple):
@@ -45,7 +48,8 @@ class Sweep(NamedTuple):
     Attributes:
         outcomes: of every trial, by its number.
         kept: parameters of the best trials, by number, the lanes on the first axis.
-        occupancy: the share of lanes in use, call by call.
+        calls: what each call of the compiled programs did, in order.
+        space: that was searched.
         hypers_of: a trial's number to its hypers, as `make_recipe` gets them.
         recipe_of: a trial's number to its recipe.
         replay: a trial's number to its parameters and curves, computed again, bit for bit.
@@ -53,7 +57,8 @@ class Sweep(NamedTuple):
 
     outcomes: tuple[Outcome, ...]
     kept: dict[int, Any]
-    occupancy: Float[np.ndarray, "calls"]
+    calls: tuple[Call, ...]
+    space: dict[str, Any]
     hypers_of: Callable[[int], dict[str, Any]]
     recipe_of: Callable[[int], Recipe]
     replay: Callable[[int], Replay]
@@ -62,6 +67,12 @@ class Sweep(NamedTuple):
     def scores(self) -> Float[np.ndarray, "trials"]:
         """Of every trial, NaN where it diverged."""
         return np.array([outcome.score for outcome in self.outcomes])
+
+    @property
+    def occupancy(self) -> float:
+        """The share of lane-epochs that trained something, as long as trials were waiting for a lane."""
+        full = [call for call in self.calls if call.waiting] or self.calls
+        return sum(call.busy * call.epochs for call in full) / sum(call.epochs for call in full)
 
     @property
     def best(self) -> Best:
@@ -134,6 +145,21 @@ class Sweep(NamedTuple):
         for row, outcome in zip(found, self.outcomes, strict=True):
             row[: outcome.epochs] = getattr(outcome.curves, quantity).mean(axis=0)
         return found
+
+    def columns(self) -> tuple[Column, ...]:
+        """The hypers of all trials as columns of numbers, one for each name in the space."""
+        return columns(self.space, [outcome.setting for outcome in self.outcomes])
+
+    def importance(self) -> dict[str, float]:
+        """The share of each hyper in what decides the score, largest first; the shares add up to 1.
+
+        They come from a random forest that predicts the ranks of the scores, each trial's the one at which it ended.
+
+        Raises:
+            ImportError: without scikit-learn.
+            ValueError: fewer than 8 trials.
+        """
+        return importance(self.columns(), self.scores)
 
     def _outputs(self, trial: int, x: Any) -> Array:
         model, params = self.recipe_of(trial).model, self.kept[trial]

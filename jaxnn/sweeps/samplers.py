@@ -120,7 +120,7 @@ def make_sampler(sampler: Any, space: dict[str, Any], key: Array, trials: int) -
         TypeError: an object without the two methods.
 
     Example:
-        >>> from jaxnn.sweeps.space import choice, uniform
+        >>> from jaxnn import choice, uniform
         >>> space = {"dropout": uniform(0, 1), "width": choice(8, 16)}
         >>> for setting in make_sampler("grid", space, jax.random.key(0), 4).ask(4):
         ...     print(setting.bucket, setting.values)

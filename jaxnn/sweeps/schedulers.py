@@ -11,8 +11,7 @@ from typing import Any, NamedTuple
 from jaxtyping import Array
 
 from jaxnn._checks import check_whole
-from jaxnn.sweeps.decisions import Continue, Copy, Decision, Running, Scheduler, Stop, ranked  # noqa: F401
-from jaxnn.sweeps.population import population_based  # noqa: F401  (one place to find every scheduler)
+from jaxnn.sweeps.decisions import Continue, Decision, Judge, Stop, ranked
 from jaxnn.sweeps.space import Setting
 
 
@@ -22,7 +21,7 @@ class Asha(NamedTuple):
     first: int
     reduction: int
 
-    def begin(self, epochs: int, space: dict[str, Any], key: Array) -> Running:
+    def begin(self, epochs: int, space: dict[str, Any], key: Array) -> Judge:
         del space, key
         return _Brackets([_Rungs(_powers(self.first, self.reduction, epochs - 1), epochs, self.reduction)], [0])
 
@@ -33,7 +32,7 @@ class Hyperband(NamedTuple):
     reduction: int
     first: int
 
-    def begin(self, epochs: int, space: dict[str, Any], key: Array) -> Running:
+    def begin(self, epochs: int, space: dict[str, Any], key: Array) -> Judge:
         del space, key
         most = max(len(_powers(self.first, self.reduction, epochs)) - 1, 0)
         rungs = [[epochs // self.reduction**k for k in range(s, 0, -1)] for s in range(most + 1)]
@@ -49,7 +48,7 @@ class MedianStopping(NamedTuple):
     grace: int
     least: int
 
-    def begin(self, epochs: int, space: dict[str, Any], key: Array) -> Running:
+    def begin(self, epochs: int, space: dict[str, Any], key: Array) -> Judge:
         del space, key
         return _Medians(self, epochs)
 

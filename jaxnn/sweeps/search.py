@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
-import numpy as np
 from jaxtyping import Array
 
 from jaxnn._checks import check_whole
+from jaxnn.devices import tell_of_idle_cores
 from jaxnn.progress import progress_bar
 from jaxnn.recipe import Recipe
-from jaxnn.sweeps.engine import Outcome, run_trials
+from jaxnn.sweeps.engine import run_trials
+from jaxnn.sweeps.found import Found
 from jaxnn.sweeps.lanes import Program
 from jaxnn.sweeps.plan import SAMPLER_KEY, SCHEDULER_KEY, Plan, make_plan, warn_of_unused
 from jaxnn.sweeps.population import PopulationBased
@@ -84,10 +85,11 @@ def sweep(
         make_recipe, space, data, key=key, epochs=epochs, validation=validation, folds=folds, score=score,
         repeats=repeats, lanes=lanes,
     )  # fmt: skip
+    tell_of_idle_cores()
     trials, keep = check_whole("sweep", "trials", trials, least=1), check_whole("sweep", "keep", keep, least=1)
     asked = make_sampler(sampler, space, jax.random.fold_in(key, SAMPLER_KEY), trials)
     judge = None if scheduler is None else scheduler.begin(epochs, space, jax.random.fold_in(key, SCHEDULER_KEY))
-    found = _Found(keep)
+    found = Found(keep)
     programs: dict[Any, Program] = {}
     with progress_bar(trials, "trial", wanted=progress) as bar:
         for batch in _batches(asked, trials, adaptive=not isinstance(sampler, str)):
@@ -99,43 +101,12 @@ def sweep(
                 run = run_trials(
                     programs[bucket], members, key=key, layout=plan.layout, scheduler=judge, report=found.add
                 )
-                for share in run:
-                    found.occupancy.append(share)
-                    bar.update(len(found.outcomes) - bar.n)
+                for call in run:
+                    found.calls.append(call)
+                    bar.update(len(found.outcomes) + call.progress - bar.n)
                     bar.set_postfix(found.summary())
             asked.tell([(setting, found.outcomes[number].score) for number, setting in batch])
     return _result(plan, programs, found)
-
-
-class _Found:
-    """What has come in so far: all outcomes, and the parameters of the best."""
-
-    def __init__(self, keep: int) -> None:
-        self.keep = keep
-        self.outcomes: dict[int, Outcome] = {}
-        self.kept: dict[int, Any] = {}
-        self.occupancy: list[float] = []
-
-    def add(self, outcome: Outcome, params: Callable[[], Any]) -> None:
-        self.outcomes[outcome.trial] = outcome
-        if outcome.status == "diverged" or np.isnan(outcome.score):
-            return
-        worst = min(self.kept, key=self._score, default=None)
-        if len(self.kept) < self.keep or worst is None or outcome.score > self._score(worst):
-            self.kept[outcome.trial] = params()
-        if len(self.kept) > self.keep:
-            del self.kept[min(self.kept, key=self._score)]
-
-    def summary(self) -> dict[str, str]:
-        """For the progress bar."""
-        states = [outcome.status for outcome in self.outcomes.values()]
-        shown = {name: str(states.count(name)) for name in ("stopped", "diverged") if name in states}
-        if self.kept:
-            shown["best"] = f"{max(map(self._score, self.kept)):.4f}"
-        return shown
-
-    def _score(self, trial: int) -> float:
-        return self.outcomes[trial].score
 
 
 def _batches(sampler: Any, trials: int, *, adaptive: bool) -> Iterator[list[tuple[int, Setting]]]:
@@ -168,12 +139,13 @@ def _check_population(scheduler: Any, needed: int, lanes: int) -> None:
         )
 
 
-def _result(plan: Plan, programs: dict[Any, Program], found: _Found) -> Sweep:
+def _result(plan: Plan, programs: dict[Any, Program], found: Found) -> Sweep:
     outcomes = tuple(found.outcomes[number] for number in sorted(found.outcomes))
     return Sweep(
         outcomes,
         found.kept,
-        np.array(found.occupancy),
+        tuple(found.calls),
+        plan.space,
         lambda trial: plan.hypers(outcomes[trial].setting),
         lambda trial: plan.recipe(outcomes[trial].setting.bucket, outcomes[trial].setting.values),
         lambda trial: replay(plan, programs[outcomes[trial].setting.bucket], outcomes, trial),

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from jaxnn.sweeps.distributions import Distribution, integers, log_normal, log_uniform, normal, quantized, uniform  # noqa: F401
+from jaxnn.sweeps.distributions import Distribution
 
 Bucket = tuple[tuple[str, int], ...]
 
@@ -64,6 +64,7 @@ def choice(*values: Any) -> Choice:
         TypeError: a distribution or a choice as a value, which needs a dict around it for a name.
 
     Example:
+        >>> from jaxnn import uniform
         >>> optimizer = choice({"kind": "adam"}, {"kind": "sgd", "momentum": uniform(0, 0.99)})
         >>> paths({"width": choice(8, 16), "optimizer": optimizer})
         ('width', 'optimizer', 'optimizer.momentum')
@@ -154,6 +155,7 @@ def settings(space: dict[str, Any], quantiles: Float[np.ndarray, "trials dimensi
         quantiles: in [0, 1), a column for each of `paths(space)`; what a setting does not have is passed over.
 
     Example:
+        >>> from jaxnn import uniform
         >>> settings({"rate": uniform(0, 1), "width": choice(8, 16)}, np.array([[0.5, 0.9]]))
         [Setting(bucket=(('width', 1),), values={'rate': 0.5})]
     """
@@ -196,6 +198,7 @@ def active(space: dict[str, Any], bucket: Bucket) -> dict[str, Any]:
     """The distributions that a bucket has, by path.
 
     Example:
+        >>> from jaxnn import uniform
         >>> active({"rate": uniform(0, 1), "width": choice(8, 16)}, (("width", 0),))
         {'rate': Uniform(low=0.0, high=1.0)}
     """
@@ -216,6 +219,7 @@ def hypers_of(space: dict[str, Any], bucket: Bucket, values: Mapping[str, Any]) 
         ValueError: values that lack a hyper of this bucket or hold another, or an option that does not exist.
 
     Example:
+        >>> from jaxnn import uniform
         >>> space = {"rate": uniform(0, 1), "optimizer": choice("adam", {"kind": "sgd", "momentum": uniform(0, 1)})}
         >>> hypers_of(space, (("optimizer", 1),), {"rate": 0.1, "optimizer.momentum": 0.9})
         {'rate': 0.1, 'optimizer': {'kind': 'sgd', 'momentum': 0.9}}

@@ -1,0 +1,109 @@
+"""A trial while it runs, and what came of it."""
+
+import time
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxnn.sweeps.lanes import Curves
+from jaxnn.sweeps.space import Setting
+
+
+class Layout(NamedTuple):
+    """How trials lie in lanes: `repeats` × `folds` lanes each, and the epoch at which every trial ends."""
+
+    repeats: int
+    folds: int
+    epochs: int
+
+    @property
+    def lanes(self) -> int:
+        """Lanes of one trial."""
+        return self.repeats * self.folds
+
+
+class Outcome(NamedTuple):
+    """What came of a trial.
+
+    Attributes:
+        trial: its number.
+        setting: its hypers, as it started.
+        status: "finished", "stopped" by the scheduler, or "diverged".
+        epochs: how many it ran.
+        score: the mean over its lanes after the last epoch; NaN where it diverged.
+        spread: the standard deviation over its lanes.
+        seconds: from its start to its end, beside all the others.
+        curves: of its lanes, each of shape (lanes, epochs).
+        copies: (epoch, parent, values) of each copy under population-based training.
+    """
+
+    trial: int
+    setting: Setting
+    status: str
+    epochs: int
+    score: float
+    spread: float
+    seconds: float
+    curves: Curves
+    copies: tuple[tuple[int, int, dict[str, float]], ...]
+
+
+@dataclass
+class Running:
+    """A trial in its lanes.
+
+    Attributes:
+        trial: its number.
+        setting: its hypers, as it started.
+        lanes: where it lies.
+        limit: the epoch at which it is judged next, and at which its lanes freeze.
+        values: its traced hypers now.
+        epoch: how many it has run.
+        diverged: the first epoch at which a lane's loss was no longer finite; 0 as long as all are.
+        started: on the clock.
+        history: the curves of all lanes, call by call, and how many epochs of each call are its own.
+        copies: (epoch, parent, values) so far.
+    """
+
+    trial: int
+    setting: Setting
+    lanes: slice
+    limit: int
+    values: dict[str, float]
+    epoch: int = 0
+    diverged: int = 0
+    started: float = field(default_factory=time.perf_counter)
+    history: list[tuple[Curves, int]] = field(default_factory=list)
+    copies: list[tuple[int, int, dict[str, float]]] = field(default_factory=list)
+
+    def proceed(self, epochs: int, diverged: np.ndarray, curves: Curves) -> int:
+        """Note a call of so many epochs, given all lanes' news; how many lane-epochs of it were at work.
+
+        There are many calls and many trials: no array is touched that need not be.
+        """
+        before, done = self.epoch, min(epochs, self.limit - self.epoch)
+        self.epoch += done
+        self.history.append((curves, done))
+        ends = diverged[self.lanes]
+        if not ends.any():
+            return len(ends) * done
+        self.diverged = int(ends[ends > 0].min())
+        return int(np.where(ends > 0, ends - before, done).clip(0, done).sum())
+
+    @property
+    def score(self) -> float:
+        """The mean of its lanes' latest scores; NaN, the worst, where one has diverged."""
+        curves, done = self.history[-1]
+        return float("nan") if self.diverged else float(curves.scores[self.lanes, done - 1].mean())
+
+    def outcome(self, status: str) -> Outcome:
+        """What came of it."""
+        epochs = self.diverged or self.epoch
+        parts = [[curve[self.lanes, :done] for curve in curves] for curves, done in self.history]
+        curves = Curves(*(np.concatenate(part, axis=1)[:, :epochs] for part in zip(*parts, strict=True)))
+        spread = float("nan") if self.diverged else float(curves.scores[:, -1].std())
+        seconds = time.perf_counter() - self.started
+        return Outcome(
+            self.trial, self.setting, status, epochs, self.score, spread, seconds, curves, tuple(self.copies)
+        )
