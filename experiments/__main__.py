@@ -1,20 +1,21 @@
-"""The quick tour: iris, the CNN on digits, and a thousand iris networks at once. `python -m experiments`."""
+"""The quick tour: iris, the CNN on digits, and a sweep of a hundred settings. `python -m experiments`."""
 
 import time
 from dataclasses import dataclass
 
-from experiments import digits, iris, learning_rates
+import jaxnn as nn
+from experiments import digits, iris, sweep_iris
 from experiments.common import command
 
 
 @dataclass(frozen=True)
 class Config:
-    """Train the iris classifier, the CNN on digits, and a thousand iris networks by one vmap."""
+    """Train the iris classifier, the CNN on digits, and 500 iris networks in a sweep of 100 settings."""
 
     seed: int = 0
     """Of everything."""
     progress: bool = True
-    """Show a progress bar while the CNN trains."""
+    """Show progress bars."""
 
 
 def main(config: Config) -> None:
@@ -22,10 +23,11 @@ def main(config: Config) -> None:
     started = time.perf_counter()
     iris.main(iris.Config(seed=config.seed))
     digits.main(digits.Config(seed=config.seed, progress=config.progress))
-    learning_rates.main(learning_rates.Config(seed=config.seed))
+    sweep_iris.main(sweep_iris.Config(trials=100, seed=config.seed, progress=config.progress))
     print(f"the tour took {time.perf_counter() - started:.0f} s; each stop is a command, see --help:")
-    print("  python -m experiments.iris  python -m experiments.digits  python -m experiments.learning_rates")
+    print("  python -m experiments.iris  python -m experiments.digits  python -m experiments.sweep_iris")
 
 
 if __name__ == "__main__":
+    nn.use_all_cores()
     command(Config, main)

@@ -18,6 +18,9 @@ import pytest  # noqa: E402
 jax.config.update("jax_num_cpu_devices", 2)  # sweeps are sharded, whatever the machine
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_debug_key_reuse", True)
+# Most of the tests' time is XLA's: what one test has compiled, the next, or the next run, need not compile again.
+jax.config.update("jax_compilation_cache_dir", os.path.join(os.path.dirname(__file__), "..", ".pytest_cache", "xla"))
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
 jax.config.update("jax_default_matmul_precision", "highest")  # nothing on a CPU; a GPU would round to TF32
 
 # An example with a new shape compiles, which no deadline foresees; in CI the same examples are drawn every time.
@@ -54,9 +57,9 @@ def rng() -> np.random.Generator:
 def _compilations() -> Iterator[list[str]]:
     events: list[str] = []
 
-    def listen(event: str, _seconds: float, **_: object) -> None:
+    def listen(event: str, _seconds: float, *, fun_name: str = "", **_: object) -> None:
         if event == _COMPILE:
-            events.append(event)
+            events.append(fun_name)
 
     jax.monitoring.register_event_duration_secs_listener(listen)
     try:
@@ -67,7 +70,7 @@ def _compilations() -> Iterator[list[str]]:
 
 @pytest.fixture(scope="session")
 def compilations() -> Compilations:
-    """`with compilations() as events:` fills a list with one entry for each program that XLA compiles meanwhile."""
+    """`with compilations() as events:` fills a list with the name of each program that XLA compiles meanwhile."""
     with _compilations() as events:
         jax.jit(lambda x: x + 1)(np.ones(1))
     # An event that jax renamed would let every test that counts compilations pass for nothing.

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import jaxnn as nn
-from experiments import digits, iris, learning_rates, mnist
+from experiments import digits, iris, learning_rates, mnist, replicate, sweep_digits, sweep_iris
 
 ROOT = Path(__file__).parent.parent
 
@@ -75,7 +75,35 @@ def test_learning_rates_between_too_small_and_too_large_work():
     assert_drawn(result.pictures, ["accuracy.png"])
 
 
-@pytest.mark.parametrize("module", ["experiments", *(f"experiments.{name}" for name in ("iris", "digits", "mnist"))])
+def test_sweep_iris_finds_settings_whose_networks_name_unseen_flowers(capsys):
+    result = sweep_iris.main(sweep_iris.Config(trials=40, epochs=150, progress=False))
+    assert len(result.found.outcomes) == 40
+    assert result.found.best.score > -0.12
+    assert result.accuracy >= 0.9
+    assert_drawn(result.pictures, ["sweep.png"])
+    assert f"{result.accuracy:.3f} on 30 unseen flowers" in capsys.readouterr().out
+
+
+def test_sweep_digits_stops_most_trials_and_finds_a_good_network(monkeypatch):
+    monkeypatch.setitem(sweep_digits.SPACE, "channels", nn.choice((4, 8)))
+    monkeypatch.setitem(sweep_digits.SPACE, "batch_size", nn.choice(64))
+    result = sweep_digits.main(sweep_digits.Config(trials=24, epochs=9, progress=False))
+    assert sum(outcome.status == "stopped" for outcome in result.found.outcomes) >= 12
+    assert result.accuracy > 0.9
+    assert_drawn(result.pictures, ["search.png", "lanes.png"])
+
+
+def test_replicates_of_one_setting_differ_by_their_seeds():
+    result = replicate.main(replicate.Config(seeds=12, epochs=4, progress=False))
+    assert result.accuracies.shape == (12,)
+    assert 0.8 < result.accuracies.min() < result.accuracies.max() <= 1
+    assert_drawn(result.pictures, ["distribution.png"])
+
+
+COMMANDS = ("iris", "digits", "mnist", "sweep_iris", "sweep_digits", "replicate")
+
+
+@pytest.mark.parametrize("module", ["experiments", *(f"experiments.{name}" for name in COMMANDS)])
 def test_help_names_the_command_and_describes_every_option(module):
     run = subprocess.run([sys.executable, "-m", module, "--help"], cwd=ROOT, capture_output=True, text=True, check=True)
     assert f"usage: python -m {module} " in run.stdout

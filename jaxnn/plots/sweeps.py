@@ -85,7 +85,9 @@ def score_against(axes: "Axes", found: "Sweep", hyper: str, *, label: str = "sco
             places[diverged], np.full(diverged.sum(), 0.01), "|", color=COLOURS[4], transform=edge, label="diverged"
         )
         axes.legend(frameon=False)
-    axes.set(xlabel=hyper, ylabel=label, xscale="log" if column.logarithmic else "linear")
+    axes.set(xlabel=hyper, ylabel=label)
+    if column.logarithmic:
+        axes.set_xscale("log")
     axes.grid(alpha=0.3)
 
 
@@ -120,7 +122,7 @@ def _height(column: "Column") -> np.ndarray:
 
 def _range(column: "Column") -> tuple[float, float]:
     if column.options:
-        return 0, max(len(column.options) - 1, 1)
+        return 0.0, float(max(len(column.options) - 1, 1))
     values = np.log(column.values) if column.logarithmic else column.values
     return float(np.nanmin(values)), float(np.nanmax(values))
 
@@ -146,7 +148,7 @@ def _colours(scores: np.ndarray) -> "Normalize":
     return Normalize(low, high if high > low else low + 1, clip=True)
 
 
-def _colour(score: float, norm: "Normalize") -> Any:
+def _colour(score: Any, norm: "Normalize") -> Any:
     from matplotlib import colormaps
 
     return _DIVERGED if np.isnan(score) else colormaps[_MAP](norm(score))

@@ -2,7 +2,7 @@
 
 import functools
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -56,7 +56,11 @@ class Plan(NamedTuple):
 
     def recipe(self, bucket: Bucket, values: dict[str, Any]) -> Recipe:
         """The recipe of these values, numbers or tracers, with an optimizer for the length of a whole trial."""
-        recipe = self.make_recipe(_Hypers(hypers_of(self.space, bucket, values)))
+        return self.recipe_of(_Hypers(hypers_of(self.space, bucket, values)))
+
+    def recipe_of(self, hypers: Any) -> Recipe:
+        """What `make_recipe` makes of these hypers."""
+        recipe = self.make_recipe(hypers)
         if not isinstance(recipe, Recipe):
             raise TypeError(f"sweep: make_recipe must return a Recipe, not {type(recipe).__name__}")
         return for_length(recipe, self.layout.epochs * steps_per_epoch(recipe, self.rows))
@@ -174,9 +178,7 @@ def _check_traced(plan: Plan, setting: Setting) -> None:
     """Name the hyper that Python needs the value of, and those that nothing depends on."""
 
     def losses(values: dict[str, Any], key: Array) -> Any:
-        recipe = plan.recipe(setting.bucket, values)
-        state = init_training(recipe, key)
-        return state, recipe.loss(recipe.model.apply(state.params, plan.data[0]), plan.data[1])
+        return _first_losses(plan, plan.recipe(setting.bucket, values), key)
 
     for name in setting.values:
         try:
@@ -189,15 +191,44 @@ def _check_traced(plan: Plan, setting: Setting) -> None:
 
 
 def warn_of_unused(plan: Plan, setting: Setting) -> None:
-    """Warn of hypers that `make_recipe` never looks at."""
-    seen: set[str] = set()
-
-    class Watched(_Hypers):
-        def __getitem__(self, name: str) -> Any:
-            seen.add(name)
-            return super().__getitem__(name)
-
-    plan.make_recipe(Watched(plan.hypers(setting)))
-    unused = [name for name in plan.space if name not in seen]
+    """Warn of hypers that neither `make_recipe` nor the model and the loss that it makes ever look at."""
+    hypers = _Watched(plan.hypers(setting))
+    jax.eval_shape(lambda key: _first_losses(plan, plan.recipe_of(hypers), key), plan.key)
+    unused = [name for name in plan.space if name not in hypers.seen]
     if unused:
         warnings.warn(f"sweep: make_recipe does not use {', '.join(map(repr, unused))}", stacklevel=4)
+
+
+def _first_losses(plan: Plan, recipe: Recipe, key: Array) -> Any:
+    """The start of a training and its losses: every function of the recipe is called."""
+    state = init_training(recipe, key)
+    return state, recipe.loss(recipe.model.apply(state.params, plan.data[0]), plan.data[1])
+
+
+class _Watched(_Hypers):
+    """A dict that knows which of its names were asked for; who goes through all has asked for all."""
+
+    def __init__(self, hypers: dict[str, Any]) -> None:
+        super().__init__(hypers)
+        self.seen: set[str] = set()
+
+    def __getitem__(self, name: str) -> Any:
+        self.seen.add(name)
+        return super().__getitem__(name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.seen.add(name)
+        return super().get(name, default)
+
+    def __iter__(self) -> Iterator[str]:
+        self.seen.update(super().keys())
+        return super().__iter__()
+
+    def keys(self) -> Any:
+        return list(self)
+
+    def values(self) -> Any:
+        return [self[name] for name in self]
+
+    def items(self) -> Any:
+        return [(name, self[name]) for name in self]

@@ -1,0 +1,91 @@
+"""A trial's bits depend on its hypers, its key, the data and the program, and on nothing else in the sweep."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import jaxnn as nn
+
+FLOWERS = nn.datasets.iris()
+SPLIT = nn.train_test_split(jax.random.key(1), FLOWERS.data, test=0.3, stratify=FLOWERS.targets)
+SPACE = {"learning_rate": nn.log_uniform(1e-4, 1.0), "spoil": nn.uniform(0.0, 1.0)}
+WATCHED, EPOCHS = 3, 9
+
+
+def make_recipe(hypers):
+    """A trial whose `spoil` is above 1/2 diverges; dropout and minibatches draw from its key."""
+
+    def loss(outputs, labels):
+        return nn.cross_entropy(outputs, labels) * jnp.where(hypers["spoil"] > 0.5, jnp.inf, 1.0)
+
+    return nn.Recipe(nn.mlp([4, 8, 3], dropout=0.2), loss, optax.adam(hypers["learning_rate"]), batch_size=35)
+
+
+class Given:
+    """A sampler that hands out settings that were made beforehand."""
+
+    def __init__(self, quantiles):
+        self.settings = nn.sweeps.settings(SPACE, quantiles)
+
+    def ask(self, count):
+        asked, self.settings = self.settings[:count], self.settings[count:]
+        return asked
+
+    def tell(self, results): ...
+
+
+def run(quantiles, scheduler=None):
+    return nn.sweep(
+        make_recipe, SPACE, SPLIT.train, key=jax.random.key(0), trials=len(quantiles), epochs=EPOCHS, lanes=4,
+        validation=SPLIT.test, sampler=Given(quantiles), scheduler=scheduler, keep=len(quantiles), progress=False,
+    )  # fmt: skip
+
+
+def assert_same_bits(one, other):
+    jax.tree.map(np.testing.assert_array_equal, one, other)
+
+
+@pytest.fixture(scope="module")
+def alone():
+    """The watched trial after three others, in four lanes: none is refilled, none diverges."""
+    return run(np.array([[0.5, 0.0]] * 3 + [[0.7, 0.2]]))
+
+
+neighbour = st.tuples(st.floats(0, 0.99), st.floats(0, 0.99))
+
+
+@settings(max_examples=10)
+@given(
+    before=st.lists(neighbour, min_size=WATCHED, max_size=WATCHED),
+    after=st.lists(neighbour, max_size=12),
+    longest=st.sampled_from([2, 64]),
+    scheduler=st.sampled_from([None, nn.asha(first=1, reduction=2), nn.median_stopping(every=2, grace=2)]),
+)
+def test_neighbours_lanes_refills_chunks_and_schedulers_change_no_bit(alone, before, after, longest, scheduler):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("jaxnn.sweeps.lanes.LONGEST", longest)
+        patch.setattr("jaxnn.sweeps.engine.LONGEST", longest)
+        found = run(np.array([*before, (0.7, 0.2), *after]), scheduler)
+        # Others wait for lanes that those who diverge leave: the watched trial itself may start late.
+        outcome, expected = found.outcomes[WATCHED], alone.outcomes[WATCHED]
+        assert_same_bits(outcome.curves, jax.tree.map(lambda curve: curve[:, : outcome.epochs], expected.curves))
+        if outcome.epochs == EPOCHS:
+            assert_same_bits(found.params(WATCHED), alone.params(WATCHED))
+        again = found.replay(WATCHED)
+        assert_same_bits(again.curves, outcome.curves)
+        assert_same_bits(jax.tree.map(lambda leaf: leaf[0], again.params), found.params(WATCHED))
+    for trial, (_, spoil) in enumerate([*before, (0.7, 0.2), *after]):
+        assert (found.outcomes[trial].status == "diverged") == (np.float32(spoil) > 0.5)
+
+
+def test_a_trial_that_starts_in_a_refilled_lane_has_the_same_bits(alone):
+    """Two lanes' worth of trials diverge at once, so that the watched one comes after a refill elsewhere."""
+    crowd = np.array([[0.3, 0.9], [0.2, 0.9], [0.9, 0.9], [0.7, 0.2], *[[0.4, 0.1]] * 5])
+    found = run(crowd)
+    assert_same_bits(found.outcomes[WATCHED].curves, alone.outcomes[WATCHED].curves)
+    last = run(np.concatenate([crowd, crowd])).outcomes[8]
+    assert_same_bits(found.outcomes[8].curves, last.curves)
