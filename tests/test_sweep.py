@@ -1,5 +1,7 @@
 """sweep: what it finds, what it promises to the bit, and what it refuses."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -144,7 +146,8 @@ def test_the_chunk_holds_no_collective():
         lambda values: make_recipe({"learning_rate": values["learning_rate"], "weight_decay": 0.0}),
         *plan_data, None, nn.accuracy,
     )  # fmt: skip
-    text = engine.make_program(task, ("learning_rate",), 2).text()
+    with ThreadPoolExecutor() as compilers:
+        text = engine.make_program(task, ("learning_rate",), 2, compilers).text()
     assert "while" in text
     assert not any(
         word in text for word in ("all-reduce", "all-gather", "all-to-all", "collective-permute", "reduce-scatter")

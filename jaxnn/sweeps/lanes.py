@@ -9,6 +9,7 @@ another static length may be compiled another way.
 
 import functools
 from collections.abc import Callable
+from concurrent.futures import Executor
 from typing import Any, NamedTuple
 
 import jax
@@ -99,8 +100,11 @@ class Program(NamedTuple):
     text: Callable[[], str | None]
 
 
-def make_program(task: Task, names: tuple[str, ...], width: int) -> Program:
-    """A task's program for `width` lanes on every device; `names` are its traced hypers."""
+def make_program(task: Task, names: tuple[str, ...], width: int, compilers: Executor) -> Program:
+    """A task's program for `width` lanes on every device; `names` are its traced hypers.
+
+    It is traced here and compiled by the executor's threads, its parts side by side; the first call waits for them.
+    """
     mesh = Mesh(np.array(jax.devices()), ("lane",))
     lane, every = PartitionSpec("lane"), PartitionSpec()
     count = width * mesh.size
@@ -108,26 +112,30 @@ def make_program(task: Task, names: tuple[str, ...], width: int) -> Program:
     place = functools.partial(jax.device_put, device=NamedSharding(mesh, lane))
     shared = jax.device_put((task.data, task.validation, task.folds), NamedSharding(mesh, every))
     options: Any = _ONE_CORE if mesh.size > 1 and mesh.devices.flat[0].platform == "cpu" else None
-    compiled = functools.partial(jax.jit, donate_argnums=0, compiler_options=options)
+    jitted = functools.partial(jax.jit, donate_argnums=0, compiler_options=options)
 
-    assign = compiled(shard(functools.partial(_assign, task), in_specs=lane))
-    copy = compiled(_copy, out_shardings=NamedSharding(mesh, lane))
-    advance = compiled(shard(functools.partial(_advance, task), in_specs=(lane, lane, every, every)))
+    def numbers(kind: type, *shape: int) -> np.ndarray:
+        return np.zeros((count, *shape), kind)
+
+    given = Assignment(numbers(np.uint32, 2), {name: numbers(np.float32) for name in names}, numbers(np.int32))
+    shapes = jax.eval_shape(jax.vmap(functools.partial(_start, task)), given)
 
     def empty() -> Lanes:
-        keys, values = np.zeros((count, 2), np.uint32), {name: np.zeros(count, np.float32) for name in names}
-        shapes = jax.eval_shape(
-            jax.vmap(functools.partial(_start, task)), Assignment(keys, values, np.zeros(count, np.int32))
-        )
         return place(jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes))
+
+    advance = jitted(shard(functools.partial(_advance, task), in_specs=(lane, lane, every, every)))
+    assign = jitted(shard(functools.partial(_assign, task), in_specs=lane))
+    copy = jitted(_copy, out_shardings=NamedSharding(mesh, lane))
+    advancing = compilers.submit(advance.lower(empty(), place(numbers(np.int32)), shared, np.int32(1)).compile)
+    assigning = compilers.submit(assign.lower(empty(), *place((numbers(bool), given))).compile)
 
     return Program(
         count,
         empty,
-        lambda lanes, mask, assignment: assign(lanes, *place((mask, assignment))),
+        lambda lanes, mask, assignment: assigning.result()(lanes, *place((mask, assignment))),
         lambda lanes, parents, mask, values: copy(lanes, *place((parents, mask, values))),
-        lambda lanes, limits, epochs: advance(lanes, place(limits), shared, epochs),
-        lambda: advance.lower(empty(), place(np.zeros(count, np.int32)), shared, 1).compile().as_text(),
+        lambda lanes, limits, epochs: advancing.result()(lanes, place(limits), shared, np.int32(epochs)),
+        lambda: advancing.result().as_text(),
     )
 
 

@@ -3,6 +3,7 @@
 import functools
 import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
 from typing import Any, NamedTuple
 
 import jax
@@ -70,8 +71,9 @@ class Plan(NamedTuple):
         """Examples that a trial trains on."""
         return len(jax.tree.leaves(self.data)[0]) if self.folds is None else self.folds.train.shape[1]
 
-    def program(self, setting: Setting) -> Program:
+    def program(self, setting: Setting, compilers: Executor) -> Program:
         """Compiled lanes for a setting's bucket, after a look at what its recipe makes of the data."""
+        warn_of_unused(self, setting)
         names = tuple(active(self.space, setting.bucket))
         recipe = _check_recipe(self, setting)
         state = jax.eval_shape(functools.partial(init_training, recipe), self.key)
@@ -84,7 +86,7 @@ class Plan(NamedTuple):
         # At least one trial must fit, with all its repeats and folds.
         width = max(width, -(-self.layout.lanes // len(devices)))
         task = Task(functools.partial(self.recipe, setting.bucket), self.data, self.validation, self.folds, self.score)
-        return make_program(task, names, width)
+        return make_program(task, names, width, compilers)
 
 
 class _Hypers(dict):
@@ -196,7 +198,7 @@ def warn_of_unused(plan: Plan, setting: Setting) -> None:
     jax.eval_shape(lambda key: _first_losses(plan, plan.recipe_of(hypers), key), plan.key)
     unused = [name for name in plan.space if name not in hypers.seen]
     if unused:
-        warnings.warn(f"sweep: make_recipe does not use {', '.join(map(repr, unused))}", stacklevel=4)
+        warnings.warn(f"sweep: make_recipe does not use {', '.join(map(repr, unused))}", stacklevel=6)
 
 
 def _first_losses(plan: Plan, recipe: Recipe, key: Array) -> Any:

@@ -1,6 +1,7 @@
 """Search: settings from a sampler, through the lanes of one program for each combination of choices."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jax
@@ -13,13 +14,17 @@ from jaxnn.recipe import Recipe
 from jaxnn.sweeps.engine import run_trials
 from jaxnn.sweeps.found import Found
 from jaxnn.sweeps.lanes import Program
-from jaxnn.sweeps.plan import SAMPLER_KEY, SCHEDULER_KEY, Plan, make_plan, warn_of_unused
+from jaxnn.sweeps.plan import SAMPLER_KEY, SCHEDULER_KEY, Plan, make_plan
 from jaxnn.sweeps.population import PopulationBased
 from jaxnn.sweeps.replay import replay
 from jaxnn.sweeps.results import Sweep
 from jaxnn.sweeps.samplers import make_sampler
 from jaxnn.sweeps.space import Setting
 
+Members = list[tuple[int, Setting]]
+
+# Threads that compile: the two parts of a program, or those of the next one while this one runs.
+_COMPILERS = 2
 # Settings that a searcher is asked for before it is told how the last ones did.
 _AT_ONCE = 32
 
@@ -91,17 +96,19 @@ def sweep(
     judge = None if scheduler is None else scheduler.begin(epochs, space, jax.random.fold_in(key, SCHEDULER_KEY))
     found = Found(keep)
     programs: dict[Any, Program] = {}
-    with progress_bar(trials, "trial", wanted=progress) as bar:
+    with progress_bar(trials, "trial", wanted=progress) as bar, ThreadPoolExecutor(_COMPILERS) as compilers:
+
+        def program(bucket: Any, setting: Setting) -> Program:
+            if bucket not in programs:
+                programs[bucket] = plan.program(setting, compilers)
+            return programs[bucket]
+
         for batch in _batches(asked, trials, adaptive=not isinstance(sampler, str)):
-            for bucket, members in _by_bucket(batch):
-                if bucket not in programs:
-                    warn_of_unused(plan, members[0][1])
-                    programs[bucket] = plan.program(members[0][1])
-                _check_population(scheduler, len(members) * plan.layout.lanes, programs[bucket].size)
-                run = run_trials(
-                    programs[bucket], members, key=key, layout=plan.layout, scheduler=judge, report=found.add
-                )
-                for call in run:
+            for members, compiled in _one_ahead(_by_bucket(batch), program):
+                _check_population(scheduler, len(members) * plan.layout.lanes, compiled.size)
+                for call in run_trials(
+                    compiled, members, key=key, layout=plan.layout, scheduler=judge, report=found.add
+                ):
                     found.calls.append(call)
                     bar.update(len(found.outcomes) + call.progress - bar.n)
                     bar.set_postfix(found.summary())
@@ -109,7 +116,7 @@ def sweep(
     return _result(plan, programs, found)
 
 
-def _batches(sampler: Any, trials: int, *, adaptive: bool) -> Iterator[list[tuple[int, Setting]]]:
+def _batches(sampler: Any, trials: int, *, adaptive: bool) -> Iterator[Members]:
     """Numbered settings: all at once, or for a searcher that learns from results a few at a time."""
     done = 0
     while done < trials:
@@ -120,16 +127,28 @@ def _batches(sampler: Any, trials: int, *, adaptive: bool) -> Iterator[list[tupl
         done += len(settings)
 
 
-def _by_bucket(batch: list[tuple[int, Setting]]) -> Iterator[tuple[Any, list[tuple[int, Setting]]]]:
+def _by_bucket(batch: Members) -> Iterator[tuple[Any, Members]]:
     """The trials of each bucket, in the order in which buckets first appear.
 
     Buckets run one after the other: their programs have other shapes and cannot share lanes, and to take turns would
     only make them push one another out of the cache.
     """
-    groups: dict[Any, list[tuple[int, Setting]]] = {}
+    groups: dict[Any, Members] = {}
     for number, setting in batch:
         groups.setdefault(setting.bucket, []).append((number, setting))
     yield from groups.items()
+
+
+def _one_ahead(
+    groups: Iterator[tuple[Any, Members]], program: Callable[[Any, Setting], Program]
+) -> Iterator[tuple[Members, Program]]:
+    """The trials of each bucket with their program, while the next bucket's is already being compiled."""
+    ready: list[tuple[Members, Program]] = []
+    for bucket, members in groups:
+        ready.append((members, program(bucket, members[0][1])))
+        if len(ready) > 1:
+            yield ready.pop(0)
+    yield from ready
 
 
 def _check_population(scheduler: Any, needed: int, lanes: int) -> None:
