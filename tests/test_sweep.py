@@ -9,7 +9,8 @@ import optax
 import pytest
 
 import jaxnn as nn
-from jaxnn.sweeps import lanes as engine
+from jaxnn.sweeps.lanes import Task
+from jaxnn.sweeps.program import make_program
 
 FLOWERS = nn.datasets.iris()
 X = np.asarray(nn.scale(nn.standard_scaling(FLOWERS.x), FLOWERS.x))
@@ -136,18 +137,18 @@ def test_each_combination_of_choices_compiles_one_chunk_whatever_the_trials(comp
         with compilations() as programs:
             found = run(make=make, space=space, trials=trials, epochs=1, keep=1, sampler="sobol")
         assert {outcome.setting.bucket for outcome in found.outcomes} == {(("width", i),) for i in range(3)}
-        assert sum("_advance" in program for program in programs) == 3
-        assert sum("_assign" in program for program in programs) == 3
+        assert sum("advance" in program for program in programs) == 3
+        assert sum("assign" in program for program in programs) == 3
 
 
 def test_the_chunk_holds_no_collective():
     plan_data = jax.tree.map(jnp.asarray, (SPLIT.train, SPLIT.test))
-    task = engine.Task(
+    task = Task(
         lambda values: make_recipe({"learning_rate": values["learning_rate"], "weight_decay": 0.0}),
         *plan_data, None, nn.accuracy,
     )  # fmt: skip
     with ThreadPoolExecutor() as compilers:
-        text = engine.make_program(task, ("learning_rate",), 2, compilers).text()
+        text = make_program(task, ("learning_rate",), 4, 2, compilers).text()
     assert "while" in text
     assert not any(
         word in text for word in ("all-reduce", "all-gather", "all-to-all", "collective-permute", "reduce-scatter")

@@ -16,7 +16,8 @@ import numpy as np
 from jaxtyping import Array
 
 from jaxnn.sweeps.decisions import Continue, Copy, Stop
-from jaxnn.sweeps.lanes import LONGEST, Assignment, Lanes, Program
+from jaxnn.sweeps.lanes import LONGEST, Assignment, Lanes
+from jaxnn.sweeps.program import Program
 from jaxnn.sweeps.space import Setting
 from jaxnn.sweeps.trials import Layout, Outcome, Running
 

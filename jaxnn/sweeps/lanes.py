@@ -1,21 +1,18 @@
-"""The compiled engine of a sweep: L trainings side by side, each with hypers, key, fold and end of its own.
+"""The lanes of a sweep: many trainings side by side, each with hypers, key, fold and end of its own.
 
-One program serves all trials that share their choices. A lane holds one training; `assign` puts new ones into lanes
-that are free, `advance` runs all lanes for a number of epochs. Lanes never look at one another: they are mapped over,
-and sharded over the devices without a collective, so that a training's bits depend on its own numbers, the data and
-the program alone. The number of epochs is an argument of the program, not a shape, for the same reason: a loop of
-another static length may be compiled another way.
+A lane holds one training; `assign` puts new ones into lanes that are free, `advance` runs all lanes for a number of
+epochs. Lanes never look at one another: they are mapped over, so that a training's bits depend on its own numbers, the
+data and the program alone. The number of epochs is an argument of the program, not a shape, for the same reason: a loop
+of another static length may be compiled another way.
 """
 
 import functools
 from collections.abc import Callable
-from concurrent.futures import Executor
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array
 
 from jaxnn.data import Folds
@@ -24,10 +21,6 @@ from jaxnn.training import TrainingState, init_training, one_epoch
 
 # Epochs in one call at most: the length of the buffers that curves come back in.
 LONGEST = 64
-
-# Where every core is a device, XLA must not also spread one device's loops over all cores: the devices would wait for
-# one another. Measured on two cores: 1.3 times the steps of iris networks, no change for CNNs.
-_ONE_CORE = {"xla_cpu_multi_thread_eigen": False}
 
 
 class Lanes(NamedTuple):
@@ -80,78 +73,22 @@ class Task(NamedTuple):
     score: Callable[..., Array] | None
 
 
-class Program(NamedTuple):
-    """A task, compiled for a number of lanes.
-
-    Attributes:
-        size: lanes, over all devices.
-        empty: `empty() -> Lanes`, before the first training.
-        assign: `assign(lanes, mask, assignment) -> Lanes`: a fresh training in every lane of the mask.
-        copy: `copy(lanes, parents, mask, values) -> Lanes`: what the parent has learned, in every lane of the mask.
-        advance: `advance(lanes, limits, epochs) -> (Lanes, Curves)`: so many epochs, each lane up to its own limit.
-        text: the compiled text of `advance`.
-    """
-
-    size: int
-    empty: Callable[[], Lanes]
-    assign: Callable[[Lanes, Any, Assignment], Lanes]
-    copy: Callable[[Lanes, Any, Any, dict[str, Any]], Lanes]
-    advance: Callable[[Lanes, Any, int], tuple[Lanes, Curves]]
-    text: Callable[[], str | None]
-
-
-def make_program(task: Task, names: tuple[str, ...], width: int, compilers: Executor) -> Program:
-    """A task's program for `width` lanes on every device; `names` are its traced hypers.
-
-    It is traced here and compiled by the executor's threads, its parts side by side; the first call waits for them.
-    """
-    mesh = Mesh(np.array(jax.devices()), ("lane",))
-    lane, every = PartitionSpec("lane"), PartitionSpec()
-    count = width * mesh.size
-    shard = functools.partial(jax.shard_map, mesh=mesh, out_specs=lane, check_vma=False)
-    place = functools.partial(jax.device_put, device=NamedSharding(mesh, lane))
-    shared = jax.device_put((task.data, task.validation, task.folds), NamedSharding(mesh, every))
-    options: Any = _ONE_CORE if mesh.size > 1 and mesh.devices.flat[0].platform == "cpu" else None
-    jitted = functools.partial(jax.jit, donate_argnums=0, compiler_options=options)
-
-    def numbers(kind: type, *shape: int) -> np.ndarray:
-        return np.zeros((count, *shape), kind)
-
-    given = Assignment(numbers(np.uint32, 2), {name: numbers(np.float32) for name in names}, numbers(np.int32))
-    shapes = jax.eval_shape(jax.vmap(functools.partial(_start, task)), given)
-
-    def empty() -> Lanes:
-        return place(jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes))
-
-    advance = jitted(shard(functools.partial(_advance, task), in_specs=(lane, lane, every, every)))
-    assign = jitted(shard(functools.partial(_assign, task), in_specs=lane))
-    copy = jitted(_copy, out_shardings=NamedSharding(mesh, lane))
-    advancing = compilers.submit(advance.lower(empty(), place(numbers(np.int32)), shared, np.int32(1)).compile)
-    assigning = compilers.submit(assign.lower(empty(), *place((numbers(bool), given))).compile)
-
-    return Program(
-        count,
-        empty,
-        lambda lanes, mask, assignment: assigning.result()(lanes, *place((mask, assignment))),
-        lambda lanes, parents, mask, values: copy(lanes, *place((parents, mask, values))),
-        lambda lanes, limits, epochs: advancing.result()(lanes, place(limits), shared, np.int32(epochs)),
-        lambda: advancing.result().as_text(),
-    )
-
-
-def _start(task: Task, given: Assignment) -> Lanes:
+def start(task: Task, given: Assignment) -> Lanes:
+    """A fresh training in one lane."""
     state = init_training(task.recipe_of(given.values), jax.random.wrap_key_data(given.key))
     return Lanes(_pack(state), given.values, given.fold, jnp.zeros((), jnp.int32))
 
 
-def _assign(task: Task, lanes: Lanes, mask: Array, given: Assignment) -> Lanes:
+def assign(task: Task, lanes: Lanes, mask: Array, given: Assignment) -> Lanes:
+    """A fresh training in every lane of the mask."""
+
     def one(lane: Lanes, chosen: Array, given: Assignment) -> Lanes:
-        return _choose(chosen, _start(task, given), lane)
+        return _choose(chosen, start(task, given), lane)
 
     return jax.vmap(one)(lanes, mask, given)
 
 
-def _copy(lanes: Lanes, parents: Array, mask: Array, values: dict[str, Array]) -> Lanes:
+def copy(lanes: Lanes, parents: Array, mask: Array, values: dict[str, Array]) -> Lanes:
     """Parameters and optimizer state of its parent, in the lanes of the mask; own keys and epochs, and new hypers."""
     learned = lanes.state.params, lanes.state.optimizer_state
     params, optimizer_state = jax.tree.map(lambda leaf: leaf[parents], learned)
@@ -164,7 +101,19 @@ def _copy(lanes: Lanes, parents: Array, mask: Array, values: dict[str, Array]) -
     return jax.vmap(_choose)(mask, copied, lanes)
 
 
-def _advance(task: Task, lanes: Lanes, limits: Array, shared: Any, epochs: Array) -> tuple[Lanes, Curves]:
+def advance(task: Task, tile: int, lanes: Lanes, limits: Array, shared: Any, epochs: Array) -> tuple[Lanes, Curves]:
+    """So many epochs of all lanes, each up to its own limit; `tile` lanes at a time, which must divide their number.
+
+    As many lanes as fit the cache run all their epochs before the next ones do.
+    """
+    if len(limits) == tile:
+        return _advance_tile(task, lanes, limits, shared, epochs)
+    tiles = jax.tree.map(lambda leaf: leaf.reshape(-1, tile, *leaf.shape[1:]), (lanes, limits))
+    done = jax.lax.map(lambda part: _advance_tile(task, part[0], part[1], shared, epochs), tiles)
+    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), done)
+
+
+def _advance_tile(task: Task, lanes: Lanes, limits: Array, shared: Any, epochs: Array) -> tuple[Lanes, Curves]:
     data, validation, folds = shared
     full_batch = task.recipe_of({name: values[0] for name, values in lanes.values.items()}).batch_size is None
     parts = None if folds is None else jax.vmap(functools.partial(_fold_parts, data, folds, full_batch))(lanes.fold)

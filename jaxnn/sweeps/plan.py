@@ -14,10 +14,11 @@ from jaxtyping import Array
 from jaxnn._checks import check_data, check_whole
 from jaxnn.data import Folds, k_folds
 from jaxnn.recipe import Recipe, check_training, for_length, steps_per_epoch
-from jaxnn.sweeps.lanes import Program, Task, make_program
+from jaxnn.sweeps.lanes import Task
+from jaxnn.sweeps.program import Program, make_program
 from jaxnn.sweeps.space import Setting, active, check_space, hypers_of
 from jaxnn.sweeps.trials import Layout
-from jaxnn.sweeps.width import lane_width
+from jaxnn.sweeps.width import lane_tiles, lane_width
 from jaxnn.training import init_training
 
 # Numbers that no trial has, for the keys of whatever else is drawn.
@@ -80,13 +81,10 @@ class Plan(NamedTuple):
         rows = np.arange(self.rows)
         train = jax.tree.map(lambda leaf: leaf[rows], self.data)
         devices = jax.devices()
-        width = (
-            lane_width(recipe, train, state, devices[0].platform) if self.lanes is None else self.lanes // len(devices)
-        )
-        # At least one trial must fit, with all its repeats and folds.
-        width = max(width, -(-self.layout.lanes // len(devices)))
+        tile = lane_width(recipe, train, state, devices[0].platform)
+        width, tile = lane_tiles(self.lanes, self.layout.lanes, len(devices), tile)
         task = Task(functools.partial(self.recipe, setting.bucket), self.data, self.validation, self.folds, self.score)
-        return make_program(task, names, width, compilers)
+        return make_program(task, names, width, tile, compilers)
 
 
 class _Hypers(dict):

@@ -4,8 +4,8 @@ from typing import Any
 
 from jaxnn.sweeps.decisions import Continue, Copy, Stop
 from jaxnn.sweeps.engine import run_trials
-from jaxnn.sweeps.lanes import Program
 from jaxnn.sweeps.plan import Plan
+from jaxnn.sweeps.program import Program
 from jaxnn.sweeps.results import Replay
 from jaxnn.sweeps.trials import Outcome
 

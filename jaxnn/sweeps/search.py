@@ -13,9 +13,9 @@ from jaxnn.progress import progress_bar
 from jaxnn.recipe import Recipe
 from jaxnn.sweeps.engine import run_trials
 from jaxnn.sweeps.found import Found
-from jaxnn.sweeps.lanes import Program
 from jaxnn.sweeps.plan import SAMPLER_KEY, SCHEDULER_KEY, Plan, make_plan
 from jaxnn.sweeps.population import PopulationBased
+from jaxnn.sweeps.program import Program
 from jaxnn.sweeps.replay import replay
 from jaxnn.sweeps.results import Sweep
 from jaxnn.sweeps.samplers import make_sampler
