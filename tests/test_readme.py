@@ -6,10 +6,11 @@ import re
 from pathlib import Path
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+PROGRAMS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
 def test_the_program_prints_the_numbers_in_its_comments():
-    (program,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    program = PROGRAMS[0]
     promised = [line.removeprefix("# ") for line in program.splitlines() if line.startswith("# ")]
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
@@ -24,9 +25,18 @@ def test_the_program_prints_the_numbers_in_its_comments():
         assert abs(float(number) - float(promised_number)) <= 0.011
 
 
+def test_the_sweep_goes_on_from_there_and_finds_settings_that_work(capsys):
+    first, sweep = PROGRAMS
+    data = first.split("def final_accuracy")[0]
+    names: dict = {}
+    exec(compile(data + sweep.replace("keep=5,", "keep=5, progress=False,"), "README.md", "exec"), names)
+    assert names["found"].best.score > -0.15
+    assert sum(outcome.status == "stopped" for outcome in names["found"].outcomes) > 50
+    assert float(capsys.readouterr().out.split()[-1]) > 0.9
+
+
 def test_the_program_is_about_twenty_lines():
-    (program,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    code = [line for line in program.splitlines() if line.strip() and not line.startswith("#")]
+    code = [line for line in PROGRAMS[0].splitlines() if line.strip() and not line.startswith("#")]
     assert len(code) <= 20
 
 
