@@ -89,3 +89,16 @@ def test_a_trial_that_starts_in_a_refilled_lane_has_the_same_bits(alone):
     assert_same_bits(found.outcomes[WATCHED].curves, alone.outcomes[WATCHED].curves)
     last = run(np.concatenate([crowd, crowd])).outcomes[8]
     assert_same_bits(found.outcomes[8].curves, last.curves)
+
+
+def test_more_lanes_of_which_as_many_run_at_a_time_change_no_bit(alone, monkeypatch):
+    """Four lanes on two devices above; sixteen here, two at a time on each."""
+    monkeypatch.setattr("jaxnn.sweeps.plan.lane_width", lambda *_: 2)
+    quantiles = np.array([[0.5, 0.0]] * 3 + [[0.7, 0.2]] + [[0.1, 0.3]] * 16)
+    found = nn.sweep(
+        make_recipe, SPACE, SPLIT.train, key=jax.random.key(0), trials=20, epochs=EPOCHS, lanes=16,
+        validation=SPLIT.test, sampler=Given(quantiles), keep=20, progress=False,
+    )  # fmt: skip
+    assert len(found.calls) == 2
+    assert_same_bits(found.outcomes[WATCHED].curves, alone.outcomes[WATCHED].curves)
+    assert_same_bits(found.params(WATCHED), alone.params(WATCHED))
