@@ -18,6 +18,7 @@ from jaxnn.activations import (
     softplus,
     tanh,
 )
+from jaxnn.checkpoint import CheckpointError, load, save
 from jaxnn.convolution import conv, init_conv, max_pool, mean_pool
 from jaxnn.data import (
     Folds,
@@ -77,6 +78,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Affine",
+    "CheckpointError",
     "Evaluation",
     "Fit",
     "Folds",
@@ -120,6 +122,7 @@ __all__ = [
     "layer_norm",
     "leaky_relu",
     "lecun_normal",
+    "load",
     "log_normal",
     "log_softmax",
     "log_uniform",
@@ -137,6 +140,7 @@ __all__ = [
     "quantized",
     "r_squared",
     "relu",
+    "save",
     "scale",
     "sigmoid",
     "silu",

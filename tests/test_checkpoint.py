@@ -1,0 +1,240 @@
+"""save and load: every bit comes back, or one typed error says what is wrong; nothing is run and nothing is lost."""
+
+import hashlib
+import io
+import json
+import resource
+import stat
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as stnp
+
+import jaxnn as nn
+
+
+class Pair(NamedTuple):
+    first: object
+    second: object
+
+
+def everything():
+    model = nn.mlp([3, 2])
+    recipe = nn.Recipe(model, nn.cross_entropy, optax.adamw(optax.cosine_decay_schedule(0.1, 9)))
+    return {
+        "training": nn.init_training(recipe, jax.random.key(3)),
+        "keys": jax.random.split(jax.random.key(0, impl="rbg"), 2),
+        "halves": jnp.array([1.5, jnp.nan, jnp.inf], jnp.bfloat16),
+        "eights": jnp.array([0.5, -2.0], jnp.float8_e4m3fn),
+        "pair": Pair(np.arange(6.0).reshape(2, 3).T, [np.zeros((0, 2), np.int16), jnp.array([True, False])]),
+        "numbers": (3, 2.5, True, 1 - 2j, np.float32(7)),
+        "nothing": None,
+    }
+
+
+def assert_same(one, other):
+    assert jax.tree.structure(one) == jax.tree.structure(other)
+    for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
+        assert isinstance(b, np.ndarray) == isinstance(a, np.ndarray)
+        assert isinstance(b, jax.Array) == isinstance(a, jax.Array)
+        assert getattr(a, "dtype", type(a)) == getattr(b, "dtype", type(b))
+        if hasattr(a, "dtype") and jnp.issubdtype(a.dtype, jax.dtypes.prng_key):
+            a, b = map(jax.random.key_data, (a, b))
+        assert np.asarray(a).tobytes() == np.asarray(b).tobytes()
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    return nn.save(everything(), tmp_path_factory.mktemp("whole") / "all.npz")
+
+
+def test_everything_comes_back_bit_by_bit(whole):
+    tree = everything()
+    assert_same(tree, nn.load(whole, like=tree))
+
+
+def test_shapes_are_enough_to_say_what_is_wanted(whole):
+    training = everything()["training"]
+    path = nn.save(training, whole.with_name("training.npz"))
+    loaded = nn.load(path, like=jax.eval_shape(lambda: training))
+    assert_same(training, loaded)
+
+
+NUMBERS = stnp.boolean_dtypes() | stnp.integer_dtypes() | stnp.floating_dtypes() | stnp.complex_number_dtypes()
+
+
+@settings(max_examples=40)
+@given(
+    st.dictionaries(
+        st.text(min_size=1, max_size=6),
+        stnp.arrays(
+            stnp.scalar_dtypes().filter(lambda d: d.kind in "biufc"), stnp.array_shapes(min_dims=0, max_side=4)
+        ),
+        max_size=4,
+    )
+)
+def test_any_arrays_under_any_names_come_back(tmp_path_factory, tree):
+    path = nn.save(tree, tmp_path_factory.getbasetemp() / "any.npz")
+    loaded = nn.load(path, like=tree)
+    assert loaded.keys() == tree.keys()
+    for name, array in tree.items():
+        assert loaded[name].dtype == array.dtype
+        assert loaded[name].shape == array.shape
+        assert loaded[name].tobytes() == array.tobytes()
+
+
+def test_the_same_tree_gives_the_same_bytes_which_numpy_reads_too(whole):
+    again = nn.save(everything(), whole.with_name("again.npz"))
+    assert again.read_bytes() == whole.read_bytes()
+    manifest = json.loads(zipfile.ZipFile(whole).read("manifest.json"))
+    names = [leaf["name"] for leaf in manifest["leaves"]]
+    assert "training/params/output/weight" in names
+    assert manifest["versions"]["jax"] == jax.__version__
+    with np.load(whole, allow_pickle=False) as arrays:
+        weight = arrays[str(names.index("training/params/output/weight"))]
+    np.testing.assert_array_equal(weight, everything()["training"].params["output"].weight)
+
+
+PARAMS = {"a": np.arange(6, dtype=np.float32).reshape(2, 3), "b": np.ones(2, np.int32)}
+OTHERS = {
+    "a leaf less": ({"a": PARAMS["a"]}, "has b where `like` has no more leaves"),
+    "a leaf more": (PARAMS | {"c": PARAMS["b"]}, "has no more leaves where `like` has c"),
+    "another name": ({"a": PARAMS["a"], "d": PARAMS["b"]}, "has b where `like` has d"),
+    "shape": (PARAMS | {"a": np.zeros((3, 2), np.float32)}, r"a has shape \(2, 3\) in the file, \(3, 2\) in `like`"),
+    "dtype": (PARAMS | {"b": np.ones(2, np.float32)}, "b is int32 in the file, float32 in `like`"),
+    "a number": (PARAMS | {"b": 2}, "b is int32 in the file, int in `like`"),
+    "a key": (PARAMS | {"b": jax.random.key(0)}, "b is int32 in the file, key<threefry2x32> in `like`"),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_another_structure_is_refused_by_the_first_leaf_that_differs(name, tmp_path):
+    like, words = OTHERS[name]
+    path = nn.save(PARAMS, tmp_path / "params.npz")
+    with pytest.raises(nn.CheckpointError, match=words):
+        nn.load(path, like=like)
+
+
+@pytest.mark.parametrize("leaf", ["text", object(), np.array(["a"]), np.array([None]), nn.relu, np.zeros(1, "i4,f4")])
+def test_what_is_no_number_is_refused_by_name_and_nothing_is_written(leaf, tmp_path):
+    with pytest.raises(TypeError, match="save: deep/leaf must be an array of numbers"):
+        nn.save({"deep": {"leaf": leaf}}, tmp_path / "x.npz")
+    assert list(tmp_path.iterdir()) == []
+
+
+def outcome(path, like):
+    """What a damaged file gives: the exact data, or the typed error, which names the file."""
+    try:
+        loaded = nn.load(path, like=like)
+    except nn.CheckpointError as error:
+        return "error" if str(path) in str(error) else f"an error that does not name the file: {error}"
+    assert_same(like, loaded)
+    return "exact"
+
+
+def test_every_bit_that_flips_and_every_byte_that_is_missing_is_noticed_or_does_no_harm(tmp_path):
+    tree = {"w": np.array([1.5, -2.0], np.float32), "n": 3}
+    content, path = nn.save(tree, tmp_path / "small.npz").read_bytes(), tmp_path / "damaged.npz"
+    found = {"error": 0, "exact": 0}
+    for bit in range(8 * len(content)):
+        damaged = bytearray(content)
+        damaged[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(damaged)
+        found[outcome(path, tree)] += 1
+    assert found["error"] > 5 * found["exact"]  # only dates and the like may change unnoticed
+    for length in range(len(content)):
+        path.write_bytes(content[:length])
+        assert outcome(path, tree) == "error"
+    assert sum(found.values()) + len(content) > 5000
+
+
+@settings(max_examples=200)
+@given(st.binary(max_size=400))
+def test_bytes_of_chance_are_one_typed_error(tmp_path_factory, content):
+    path = tmp_path_factory.getbasetemp() / "chance.npz"
+    path.write_bytes(content)
+    with pytest.raises(nn.CheckpointError, match=r"chance\.npz is damaged or no checkpoint"):
+        nn.load(path, like=PARAMS)
+
+
+def forged(path, header, manifest=None):
+    """An archive whose one array claims what it likes, with digests that match."""
+    entry = io.BytesIO()
+    np.lib.format.write_array_header_1_0(entry, header)
+    leaf = {"name": "a", "shape": [1], "dtype": "float32", "sha256": hashlib.sha256(entry.getvalue()).hexdigest()}
+    text = json.dumps(manifest or {"format": 1, "versions": {}, "leaves": [leaf]}).encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("0.npy", entry.getvalue())
+        archive.writestr("manifest.json", text)
+        archive.comment = hashlib.sha256(text).hexdigest().encode()
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"descr": "<f4", "fortran_order": False, "shape": (2**40,)},
+        {"descr": "<f4", "fortran_order": False, "shape": (-1,)},
+        {"descr": "|O", "fortran_order": False, "shape": (1,)},
+    ],
+    ids=["terabytes", "negative", "objects"],
+)
+def test_a_header_that_lies_neither_allocates_nor_runs(header, tmp_path):
+    forged(tmp_path / "forged.npz", header)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(nn.CheckpointError, match=r"forged.npz is damaged"):
+        nn.load(tmp_path / "forged.npz", like={"a": np.zeros(1, np.float32)})
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200 * 1024  # KiB
+
+
+def test_a_bomb_is_not_unpacked_and_a_later_format_is_named(tmp_path):
+    bomb = tmp_path / "bomb.npz"
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("manifest.json", b" " * 10**8)
+    with pytest.raises(nn.CheckpointError, match=r"manifest.json is not stored as it was written"):
+        nn.load(bomb, like=PARAMS)
+    forged(bomb, {"descr": "<f4", "fortran_order": False, "shape": (1,)}, {"format": 2, "leaves": []})
+    with pytest.raises(nn.CheckpointError, match="has format 2; this jaxnn reads 1"):
+        nn.load(bomb, like=PARAMS)
+
+
+FULL = """
+import resource, signal, sys
+import numpy as np
+import jaxnn as nn
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a full disk is an error, not a signal
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+try:
+    nn.save({"w": np.ones(10_000)}, sys.argv[1])
+except OSError as error:
+    print(error)
+"""
+
+
+def test_a_full_disk_is_a_clear_error_and_the_old_file_stays(tmp_path):
+    path = nn.save(PARAMS, tmp_path / "params.npz")
+    run = subprocess.run([sys.executable, "-c", FULL, str(path)], capture_output=True, text=True, check=True)
+    assert f"save: {path} could not be written: File too large" in run.stdout
+    assert_same(PARAMS, nn.load(path, like=PARAMS))
+    assert [file.name for file in tmp_path.iterdir()] == ["params.npz"]
+
+
+def test_a_folder_that_is_missing_or_no_folder_is_a_clear_error(tmp_path):
+    (tmp_path / "file").write_text("")
+    for folder in ("missing", "file"):
+        with pytest.raises(OSError, match=r"save: .*params.npz could not be written"):
+            nn.save(PARAMS, tmp_path / folder / "params.npz")
+    with pytest.raises(OSError, match="could not be written: Is a directory"):
+        nn.save(PARAMS, tmp_path)
+    with pytest.raises(FileNotFoundError):
+        nn.load(tmp_path / "nothing.npz", like=PARAMS)
+    assert stat.S_ISREG(Path(tmp_path / "file").stat().st_mode)
