@@ -29,7 +29,8 @@ class Best(NamedTuple):
 
     Attributes:
         trial: its number.
-        hypers: as `make_recipe` gets them.
+        hypers: as `make_recipe` gets them. Under population-based training those it started with; what followed
+            stands in `outcomes[trial].copies`.
         score: the mean over repeats and folds.
         params: its parameters; with several lanes (repeats × folds) they have the lanes on the first axis.
         recipe: what `make_recipe` makes of the hypers.
