@@ -75,7 +75,8 @@ def test_learning_rates_between_too_small_and_too_large_work():
     assert_drawn(result.pictures, ["accuracy.png"])
 
 
-def test_sweep_iris_finds_settings_whose_networks_name_unseen_flowers(capsys):
+def test_sweep_iris_finds_settings_whose_networks_name_unseen_flowers(capsys, monkeypatch):
+    monkeypatch.setitem(sweep_iris.SPACE, "width", nn.choice(16))  # one program to compile, not two
     result = sweep_iris.main(sweep_iris.Config(trials=40, epochs=150, progress=False))
     assert len(result.found.outcomes) == 40
     assert result.found.best.score > -0.12
