@@ -95,7 +95,7 @@ def test_a_call_lasts_as_long_as_few_lane_epochs_wait():
 
 def test_a_running_trial_counts_the_epochs_in_which_its_lanes_were_at_work():
     trial = Running(0, Setting((), {}), slice(1, 3), 5, {})
-    curves = Curves(*(np.arange(40.0).reshape(4, 10) for _ in range(3)))
+    curves = np.stack([np.arange(40.0).reshape(4, 10)] * 3)
     assert trial.proceed(3, np.zeros(4, int), curves) == 2 * 3
     assert trial.score == np.mean([12, 22])
     # Four more epochs, of which two are its own; one of its lanes diverges at its epoch 4, the first of the two.

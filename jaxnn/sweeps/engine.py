@@ -81,6 +81,7 @@ def run_trials(
         lanes, curves = program.advance(lanes, _limits(program.size, running), epochs)
         diverged, curves = jax.device_get((lanes.diverged, curves))
         seconds = time.perf_counter() - begun
+        diverged, curves = diverged if diverged.any() else None, np.stack(curves)
         busy = sum(trial.proceed(epochs, diverged, curves) for trial in running) / (epochs * program.size)
         running, ended, copies = _decide(running, layout, scheduler)
         for trial, status in ended:
@@ -143,8 +144,9 @@ def _decide(
 ) -> tuple[list[Running], list[tuple[Running, str]], list[tuple[Running, Copy]]]:
     """Who goes on, who ended and how, and who is to copy whom; the scheduler is asked in the order of the trials."""
     going, ended, copies = [], [], []
-    arrived = {trial.trial: trial.score for trial in running if trial.epoch >= trial.limit or trial.diverged}
+    arrived = {}
     if scheduler is not None:
+        arrived = {trial.trial: trial.score for trial in running if trial.epoch >= trial.limit or trial.diverged}
         for number, score in arrived.items():
             scheduler.observe(number, score)
     for trial in running:

@@ -62,7 +62,8 @@ class Running:
         epoch: how many it has run.
         diverged: the first epoch at which a lane's loss was no longer finite; 0 as long as all are.
         started: on the clock.
-        history: the curves of all lanes, call by call, and how many epochs of each call are its own.
+        history: the curves of all lanes, call by call, each call's in one array (quantity, lane, epoch), and how many
+            epochs of it are its own.
         copies: (epoch, parent, values) so far.
     """
 
@@ -74,20 +75,21 @@ class Running:
     epoch: int = 0
     diverged: int = 0
     started: float = field(default_factory=time.perf_counter)
-    history: list[tuple[Curves, int]] = field(default_factory=list)
+    history: list[tuple[np.ndarray, int]] = field(default_factory=list)
     copies: list[tuple[int, int, dict[str, float]]] = field(default_factory=list)
 
-    def proceed(self, epochs: int, diverged: np.ndarray, curves: Curves) -> int:
+    def proceed(self, epochs: int, diverged: np.ndarray | None, curves: np.ndarray) -> int:
         """Note a call of so many epochs, given all lanes' news; how many lane-epochs of it were at work.
 
-        There are many calls and many trials: no array is touched that need not be.
+        There are many calls and many trials: no array is touched that need not be, and `diverged` is None as long as
+        no lane has.
         """
         before, done = self.epoch, min(epochs, self.limit - self.epoch)
         self.epoch += done
         self.history.append((curves, done))
+        if diverged is None or not diverged[self.lanes].any():
+            return (self.lanes.stop - self.lanes.start) * done
         ends = diverged[self.lanes]
-        if not ends.any():
-            return len(ends) * done
         self.diverged = int(ends[ends > 0].min())
         return int(np.where(ends > 0, ends - before, done).clip(0, done).sum())
 
@@ -95,13 +97,13 @@ class Running:
     def score(self) -> float:
         """The mean of its lanes' latest scores; NaN, the worst, where one has diverged."""
         curves, done = self.history[-1]
-        return float("nan") if self.diverged else float(curves.scores[self.lanes, done - 1].mean())
+        return float("nan") if self.diverged else float(Curves(*curves).scores[self.lanes, done - 1].mean())
 
     def outcome(self, status: str) -> Outcome:
         """What came of it."""
         epochs = self.diverged or self.epoch
-        parts = [[curve[self.lanes, :done] for curve in curves] for curves, done in self.history]
-        curves = Curves(*(np.concatenate(part, axis=1)[:, :epochs] for part in zip(*parts, strict=True)))
+        parts = [curves[:, self.lanes, :done] for curves, done in self.history]
+        curves = Curves(*np.concatenate(parts, axis=2)[..., :epochs])
         spread = float("nan") if self.diverged else float(curves.scores[:, -1].std())
         seconds = time.perf_counter() - self.started
         return Outcome(
