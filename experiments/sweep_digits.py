@@ -7,7 +7,7 @@ fifth judges the trials; the best networks are tested on another fifth that noth
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
@@ -15,6 +15,7 @@ import optax
 
 import jaxnn as nn
 from experiments.common import command, save, say_where
+from experiments.searches import Result, describe
 
 SPACE = {
     "learning_rate": nn.log_uniform(1e-4, 1e-1),
@@ -39,14 +40,6 @@ class Config:
     """Of everything."""
     progress: bool = True
     """Show a progress bar."""
-
-
-class Result(NamedTuple):
-    """The sweep, the ensemble's accuracy on the test part, and where the pictures are."""
-
-    found: nn.Sweep
-    accuracy: float
-    pictures: list[Path]
 
 
 def make_recipe(hypers: dict[str, Any]) -> nn.Recipe:
@@ -76,18 +69,12 @@ def main(config: Config) -> Result:
     epochs = sum(outcome.epochs for outcome in found.outcomes)
     share = epochs / (config.trials * config.epochs)
     print(f"sweep_digits: {config.trials} trials, {epochs} epochs ({share:.0%} of all) in {seconds:.1f} s")
-    print(f"              best: {describe(found.best)}")
+    print(f"              best: {describe(found)}, validation accuracy {found.best.score:.4f}")
     print(f"              the best {len(found.kept)} together: {accuracy:.4f} on {len(test[1])} unseen pictures")
 
     pictures = [draw_search(found), draw_lanes(found)]
     say_where(pictures)
     return Result(found, accuracy, pictures)
-
-
-def describe(best: Any) -> str:
-    """The best setting and its score in one line."""
-    numbers = {name: f"{value:.3g}" if isinstance(value, float) else value for name, value in best.hypers.items()}
-    return ", ".join(f"{name} {value}" for name, value in numbers.items()) + f": {best.score:.4f} (trial {best.trial})"
 
 
 def draw_search(found: nn.Sweep) -> Path:

@@ -7,13 +7,14 @@
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import optax
 
 import jaxnn as nn
 from experiments.common import command, save, say_where
+from experiments.searches import Result, describe
 
 SPACE = {
     "learning_rate": nn.log_uniform(1e-4, 1.0),
@@ -40,14 +41,6 @@ class Config:
     """Show a progress bar."""
 
 
-class Result(NamedTuple):
-    """The sweep, the ensemble's accuracy on the flowers kept aside, and where the pictures are."""
-
-    found: nn.Sweep
-    accuracy: float
-    pictures: list[Path]
-
-
 def make_recipe(hypers: dict[str, Any]) -> nn.Recipe:
     """What is trained, for one setting."""
     optimizer = optax.adamw(hypers["learning_rate"], weight_decay=hypers["weight_decay"])
@@ -72,21 +65,12 @@ def main(config: Config) -> Result:
     accuracy = float(nn.accuracy(found.predict(x, best=min(config.ensemble, len(found.kept))), labels))
     trainings = config.trials * config.folds
     print(f"sweep_iris: {trainings} trainings × {config.epochs} epochs in {seconds:.1f} s, compilation included")
-    print(f"            best: {describe(found)}")
+    print(f"            best: {describe(found)}, cross entropy {-found.best.score:.3f}")
     print(f"            the best {len(found.kept)} settings together: {accuracy:.3f} on {len(labels)} unseen flowers")
 
     pictures = [draw(found)]
     say_where(pictures)
     return Result(found, accuracy, pictures)
-
-
-def describe(found: nn.Sweep) -> str:
-    """The best setting and its score in one line."""
-    best = found.best
-    hypers = ", ".join(
-        f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}" for name, value in best.hypers.items()
-    )
-    return f"{hypers}: cross entropy {-best.score:.3f} (trial {best.trial})"
 
 
 def draw(found: nn.Sweep) -> Path:

@@ -11,10 +11,10 @@ from jaxnn._checks import check_whole
 from jaxnn.devices import tell_of_idle_cores
 from jaxnn.progress import progress_bar
 from jaxnn.recipe import Recipe
-from jaxnn.sweeps.engine import run_trials
+from jaxnn.sweeps.engine import Call, run_trials
 from jaxnn.sweeps.found import Found
 from jaxnn.sweeps.plan import SAMPLER_KEY, SCHEDULER_KEY, Plan, make_plan
-from jaxnn.sweeps.population import PopulationBased
+from jaxnn.sweeps.population import RunningPopulations
 from jaxnn.sweeps.program import Program
 from jaxnn.sweeps.replay import replay
 from jaxnn.sweeps.results import Sweep
@@ -94,26 +94,33 @@ def sweep(
     trials, keep = check_whole("sweep", "trials", trials, least=1), check_whole("sweep", "keep", keep, least=1)
     asked = make_sampler(sampler, space, jax.random.fold_in(key, SAMPLER_KEY), trials)
     judge = None if scheduler is None else scheduler.begin(epochs, space, jax.random.fold_in(key, SCHEDULER_KEY))
-    found = Found(keep)
-    programs: dict[Any, Program] = {}
-    with progress_bar(trials, "trial", wanted=progress) as bar, ThreadPoolExecutor(_COMPILERS) as compilers:
+    found, programs = Found(keep), {}
+    with progress_bar(trials, "trial", wanted=progress) as bar:
+        for batch in _batches(asked, trials, adaptive=not isinstance(sampler, str)):
+            for call in _run(plan, programs, batch, judge, found):
+                bar.update(len(found.outcomes) + call.progress - bar.n)
+                bar.set_postfix(found.summary())
+            asked.tell([(setting, found.outcomes[number].score) for number, setting in batch])
+    return _result(plan, programs, found)
+
+
+def _run(plan: Plan, programs: dict[Any, Program], batch: Members, judge: Any, found: Found) -> Iterator[Call]:
+    """A batch of trials, bucket after bucket, each through its program, which is made when it is first needed."""
+    with ThreadPoolExecutor(_COMPILERS) as compilers:
 
         def program(bucket: Any, setting: Setting) -> Program:
             if bucket not in programs:
                 programs[bucket] = plan.program(setting, compilers)
             return programs[bucket]
 
-        for batch in _batches(asked, trials, adaptive=not isinstance(sampler, str)):
-            for members, compiled in _one_ahead(_by_bucket(batch), program):
-                _check_population(scheduler, len(members) * plan.layout.lanes, compiled.size)
-                for call in run_trials(
-                    compiled, members, key=key, layout=plan.layout, scheduler=judge, report=found.add
-                ):
-                    found.calls.append(call)
-                    bar.update(len(found.outcomes) + call.progress - bar.n)
-                    bar.set_postfix(found.summary())
-            asked.tell([(setting, found.outcomes[number].score) for number, setting in batch])
-    return _result(plan, programs, found)
+        for members, compiled in _one_ahead(_by_bucket(batch), program):
+            if isinstance(judge, RunningPopulations):
+                _check_population(len(members) * plan.layout.lanes, compiled.size)
+            for call in run_trials(
+                compiled, members, key=plan.key, layout=plan.layout, scheduler=judge, report=found.add
+            ):
+                found.calls.append(call)
+                yield call
 
 
 def _batches(sampler: Any, trials: int, *, adaptive: bool) -> Iterator[Members]:
@@ -151,8 +158,8 @@ def _one_ahead(
     yield from ready
 
 
-def _check_population(scheduler: Any, needed: int, lanes: int) -> None:
-    if isinstance(scheduler, PopulationBased) and needed > lanes:
+def _check_population(needed: int, lanes: int) -> None:
+    if needed > lanes:
         raise ValueError(
             f"sweep: a population lives side by side: {needed} lanes are needed, there are {lanes}: lanes={needed}"
         )
