@@ -44,7 +44,6 @@ from jaxnn.layers import (
     init_layer_norm,
     layer_norm,
 )
-from jaxnn.loop import Training, train
 from jaxnn.losses import absolute_residuals, cross_entropy, squared_residuals
 from jaxnn.models import Model, cnn, mlp
 from jaxnn.recipe import Recipe
@@ -65,6 +64,7 @@ from jaxnn.sweeps import (
     sweep,
     uniform,
 )
+from jaxnn.trainer import Training, train
 from jaxnn.training import (
     Fit,
     Info,

@@ -59,7 +59,17 @@ def save(tree: Any, path: str | Path) -> Path:
         True
     """
     path = Path(path)
-    content = _archive([(name, _dtype_name(name, leaf), _numbers(leaf)) for name, leaf in _named(tree)])
+    write(path, pack(tree), "save")
+    return path
+
+
+def pack(tree: Any) -> bytes:
+    """The content of the file that `save` writes; the same leaves always give the same bytes."""
+    return _archive([(name, _dtype_name(name, leaf), _numbers(leaf)) for name, leaf in _named(tree)])
+
+
+def write(path: Path, content: bytes, where: str) -> None:
+    """Put a file on the disk, whole, or leave what was there before."""
     new = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
         with open(new, "wb") as file:
@@ -67,12 +77,11 @@ def save(tree: Any, path: str | Path) -> Path:
             file.flush()
             os.fsync(file.fileno())
         os.replace(new, path)
+        _sync_folder(path.parent)
     except OSError as error:
         with contextlib.suppress(OSError):
             new.unlink()
-        raise OSError(error.errno, f"save: {path} could not be written: {error.strerror}", str(path)) from error
-    _sync_folder(path.parent)
-    return path
+        raise OSError(error.errno, f"{where}: {path} could not be written: {error.strerror}", str(path)) from error
 
 
 def load(path: str | Path, *, like: Any) -> Any:
@@ -147,7 +156,7 @@ def _numbers(leaf: Any) -> np.ndarray:
 
 
 def _archive(leaves: list[tuple[str, str, np.ndarray]]) -> bytes:
-    """The whole file; the same leaves always give the same bytes."""
+    """The whole file."""
     file, manifest = io.BytesIO(), []
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for number, (name, dtype, array) in enumerate(leaves):

@@ -1,205 +1,128 @@
-"""Training under the eyes of its user: the step of `fit` under a host loop.
+"""The compiled loop under `train`: as many epochs as it is told, each judged, the best parameters kept.
 
-The compiled program runs as many epochs as it is told (a number, not a shape, so that it compiles once and computes the
-same bits however the epochs are divided), judges the validation part after each, keeps the best parameters, and ends
-early when the stopping rule says so. The host asks for about a tenth of a second at a time and shows what came back.
+How many is a number, not a shape, so that it compiles once and computes the same bits however the epochs are divided.
 """
 
 import functools
-import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
-from jaxnn._checks import check_data, check_key, check_whole, is_traced
 from jaxnn.evaluation import evaluate
-from jaxnn.progress import progress_bar
-from jaxnn.recipe import Recipe, check_training, for_length, steps_per_epoch
+from jaxnn.recipe import Recipe
 from jaxnn.stopping import StoppingRule
-from jaxnn.training import TrainingState, one_epoch, start_training
+from jaxnn.training import TrainingState, one_epoch
 
 Score = Callable[[Any, Any], Array]
 
 
-class Training(NamedTuple):
-    """The outcome of `train`. Curves are NumPy arrays with one entry for each epoch that ran.
+class Curves(NamedTuple):
+    """A number for each epoch; NaN for those that have not run, and where there is no validation part."""
 
-    Attributes:
-        params: those with the best score, where there is a validation part; the last ones otherwise.
-        losses: training loss of each epoch, before that epoch's updates.
-        validation_losses: after each epoch; None without a validation part.
-        scores: after each epoch, higher is better; None without a validation part.
-        best_epoch: how many epochs `params` were trained.
-        epochs: how many ran.
-        state: the last one, to be carried on with `advance`.
-    """
-
-    params: Any
-    losses: Float[np.ndarray, "epochs"]
-    validation_losses: Float[np.ndarray, "epochs"] | None
-    scores: Float[np.ndarray, "epochs"] | None
-    best_epoch: int
-    epochs: int
-    state: TrainingState
-
-
-class _Curves(NamedTuple):
     losses: Array
     validation_losses: Array
     scores: Array
 
 
-class _Best(NamedTuple):
+class Best(NamedTuple):
+    """The parameters with the best score so far, and after how many epochs they were so."""
+
     params: Any
     score: Array
     epoch: Array
 
 
-class _Loop(NamedTuple):
-    """What the compiled loop carries: the training, the best of it so far, the rule's memory and the curves."""
+class Loop(NamedTuple):
+    """What the loop carries, and all that is needed to go on.
+
+    Attributes:
+        state: the training.
+        best: of it so far.
+        memory: of the stopping rule.
+        stopped: whether the rule has stopped it.
+        diverged: the epoch that gave a loss that is not finite; 0 as long as none has.
+        restores: how often it went back to the best parameters for that.
+        curves: of all epochs, those to come included.
+    """
 
     state: TrainingState
-    best: _Best
+    best: Best
     memory: Any
     stopped: Array
-    curves: _Curves
+    diverged: Array
+    restores: Array
+    curves: Curves
 
 
-def train(
-    recipe: Recipe,
-    data: tuple[Any, Any],
-    *,
-    key: Array,
-    epochs: int,
-    params: Any = None,
-    validation: tuple[Any, Any] | None = None,
-    score: Score | None = None,
-    stop: StoppingRule | None = None,
-    progress: bool = True,
-) -> Training:
-    """Train with a progress bar, curves, and the best parameters kept.
+class Task(NamedTuple):
+    """What the loop trains and how it judges, apart from arrays.
 
-    It takes the same steps as `fit` with the same recipe, data and key. Equal calls share one compilation: hold on to
-    the recipe, since a new one holds new functions. An optimizer made for the total steps is new in every call.
-
-    Args:
-        recipe: what is trained, and how.
-        data: `(x, targets)`, each an array or a pytree of them, the examples on the first axis.
-        key: a `jax.random.key`; initial weights, minibatch orders and dropout come from it.
-        epochs: the epoch limit.
-        params: initial parameters; the model's own by default.
-        validation: `(x, targets)` that is judged after every epoch, without dropout.
-        score: `score(outputs, targets) -> number` on the validation part, higher is better, in functions of
-            `jax.numpy`; by default minus the mean validation loss.
-        stop: a stopping rule, which sees the validation score, or minus the training loss without a validation part.
-            It ends the training and its cost.
-        progress: show a bar with loss, score, epochs a second and the time left (extra `progress`).
-
-    Returns:
-        `Training(params, losses, validation_losses, scores, best_epoch, epochs, state)`.
-
-    Raises:
-        TypeError, ValueError: as `fit`, for both parts of the data; a score without a validation part; a call from
-            inside a jitted function, where `fit` is what you want.
-
-    Example:
-        >>> import jaxnn as nn, optax
-        >>> x = jnp.linspace(0, 1, 20)[:, None]
-        >>> recipe = nn.Recipe(nn.mlp([1, 1]), nn.squared_residuals, optax.sgd(0.5))
-        >>> training = train(recipe, (x, 3 * x + 1), key=jax.random.key(0), epochs=200, progress=False)
-        >>> training.losses.shape, training.params["output"].weight.round(2)
-        ((200,), Array([[3.]], dtype=float32))
+    Attributes:
+        recipe: with a plain optimizer.
+        score: on the validation part; None is minus the mean loss.
+        stop: a stopping rule, or None.
+        keep_best: whether the best parameters are kept: of all epochs with a validation part, the ones after the epoch
+            with the best score; without, the ones before the epoch with the lowest training loss.
     """
-    if is_traced((data, key, params, validation)):
-        raise TypeError("train reports to the host and cannot be traced; use fit inside jax.jit, jax.vmap and jax.grad")
-    if score is not None and validation is None:
-        raise ValueError("train: a score is taken on the validation part, and none is given")
-    epochs = check_whole("train", "epochs", epochs, least=1)
-    check_key(key)
-    recipe = for_length(recipe, epochs * steps_per_epoch(recipe, check_data("train", data)))
+
+    recipe: Recipe
+    score: Score | None
+    stop: StoppingRule | None
+    keep_best: bool
+
+
+def begin(task: Task, state: TrainingState, epochs: int) -> Loop:
+    """The loop before the first of so many epochs."""
+    curves = Curves(*(jnp.full(epochs, jnp.nan, float) for _ in Curves._fields))
+    best = Best(state.params, jnp.array(-jnp.inf, float), jnp.array(0, jnp.int32))
+    memory = () if task.stop is None else task.stop.init()
+    none = jnp.array(0, jnp.int32)
+    return Loop(state, best, memory, jnp.array(False), none, none, curves)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def advance(task: Task, data: Any, validation: Any, loop: Loop, until: Array) -> Loop:
+    """Carry the loop on until that epoch, or to where the rule stops it or it diverges."""
+
+    def going(loop: Loop) -> Array:
+        return (loop.state.epoch < until) & ~loop.stopped & (loop.diverged == 0)
+
+    return jax.lax.while_loop(going, functools.partial(one_lap, task, data, validation), loop)
+
+
+def one_lap(task: Task, data: Any, validation: Any, loop: Loop) -> Loop:
+    """One epoch, judged."""
+    state, info = one_epoch(task.recipe, data, loop.state)
+    judged = _judge(task, validation, state, info.losses)
+    memory, stopped = loop.memory, loop.stopped
+    if task.stop is not None:
+        memory, stopped = task.stop.update(loop.memory, judged.scores, info.step_sizes)
+    finite = jnp.isfinite(judged.losses)
     if validation is not None:
-        shapes = jax.eval_shape(recipe.model.init, key) if params is None else params
-        check_training("train: validation", recipe._replace(batch_size=None), validation, shapes)
-    state = start_training("train", recipe, data, key, params)
-    data, validation = jax.tree.map(jnp.asarray, (data, validation))
-    advance = functools.partial(_advance, recipe, score, stop, data, validation)
-    return _result(_run(advance, _start(state, stop, epochs), epochs, progress), validated=validation is not None)
+        finite &= jnp.isfinite(judged.validation_losses)
+    return loop._replace(
+        state=state,
+        best=_better(validation, loop, state, judged.scores) if task.keep_best else loop.best,
+        memory=memory,
+        stopped=stopped,
+        diverged=jnp.where(finite, 0, state.epoch),
+        curves=jax.tree.map(lambda curve, value: curve.at[loop.state.epoch].set(value), loop.curves, judged),
+    )
 
 
-def _start(state: TrainingState, stop: StoppingRule | None, epochs: int) -> _Loop:
-    curves = _Curves(*(jnp.full(epochs, jnp.nan, float) for _ in _Curves._fields))
-    best = _Best(state.params, jnp.array(-jnp.inf, float), jnp.array(0, jnp.int32))
-    memory = () if stop is None else stop.init()
-    return _Loop(state, best, memory, jnp.array(False), curves)
+def _better(validation: Any, loop: Loop, after: TrainingState, score: Array) -> Best:
+    # A training loss is that of the parameters before the epoch, a validation score that of those after it.
+    judged = loop.state if validation is None else after
+    latest = Best(judged.params, score, judged.epoch)
+    return jax.tree.map(functools.partial(jnp.where, score > loop.best.score), latest, loop.best)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 2))
-def _advance(
-    recipe: Recipe,
-    score: Score | None,
-    stop: StoppingRule | None,
-    data: Any,
-    validation: Any,
-    loop: _Loop,
-    until: Array,
-) -> _Loop:
-    """Carry the loop on until that epoch, or to where the rule stops it."""
-
-    def one(loop: _Loop) -> _Loop:
-        state, info = one_epoch(recipe, data, loop.state)
-        judged = _judge(recipe, score, validation, state, info.losses)
-        memory, stopped = (
-            (loop.memory, loop.stopped) if stop is None else stop.update(loop.memory, judged.scores, info.step_sizes)
-        )
-        curves = jax.tree.map(lambda curve, value: curve.at[loop.state.epoch].set(value), loop.curves, judged)
-        latest = _Best(state.params, judged.scores, state.epoch)
-        keep = functools.partial(jnp.where, judged.scores > loop.best.score)
-        best = loop.best if validation is None else jax.tree.map(keep, latest, loop.best)
-        return _Loop(state, best, memory, stopped, curves)
-
-    return jax.lax.while_loop(lambda loop: (loop.state.epoch < until) & ~loop.stopped, one, loop)
-
-
-def _judge(recipe: Recipe, score: Score | None, validation: Any, state: TrainingState, loss: Array) -> _Curves:
+def _judge(task: Task, validation: Any, state: TrainingState, loss: Array) -> Curves:
     if validation is None:
         judged = loss, jnp.nan, -loss
     else:
-        judged = loss, *evaluate(recipe, state.params, validation, score=score)
-    return _Curves(*(jnp.asarray(value, float) for value in judged))
-
-
-def _run(advance: Callable[[_Loop, int], _Loop], loop: _Loop, epochs: int, progress: bool) -> _Loop:
-    """Ask for epochs in portions of about a tenth of a second until they are done or the rule has stopped."""
-    done, portion, warm = 0, 1, False
-    with progress_bar(epochs, "epoch", wanted=progress) as bar:
-        while done < epochs and not bool(loop.stopped):
-            started = time.perf_counter()
-            loop = advance(loop, min(done + portion, epochs))
-            now = int(loop.state.epoch)
-            seconds = time.perf_counter() - started
-            bar.update(now - done)
-            bar.set_postfix(_shown(loop, now))
-            # The first portion's time is that of the compiler.
-            portion = max(1, round(portion * min(0.1 / seconds, 10.0))) if warm else 1
-            done, warm = now, True
-    return loop
-
-
-def _shown(loop: _Loop, epoch: int) -> dict[str, str]:
-    latest = {name: float(curve[epoch - 1]) for name, curve in loop.curves._asdict().items()}
-    shown = {"loss": latest["losses"]}
-    if not np.isnan(latest["validation_losses"]):
-        shown |= {"validation": latest["validation_losses"], "score": latest["scores"]}
-    return {name: f"{value:.4f}" for name, value in shown.items()}
-
-
-def _result(loop: _Loop, *, validated: bool) -> Training:
-    epochs = int(loop.state.epoch)
-    losses, validation_losses, scores = (np.asarray(curve)[:epochs] for curve in loop.curves)
-    if not validated:
-        return Training(loop.state.params, losses, None, None, epochs, epochs, loop.state)
-    return Training(loop.best.params, losses, validation_losses, scores, int(loop.best.epoch), epochs, loop.state)
+        judged = loss, *evaluate(task.recipe, state.params, validation, score=task.score)
+    return Curves(*(jnp.asarray(value, float) for value in judged))

@@ -13,6 +13,7 @@ FLOWERS = nn.datasets.iris()
 X = np.asarray(nn.scale(nn.standard_scaling(FLOWERS.x), FLOWERS.x))
 TRAIN, VALIDATION = nn.train_test_split(jax.random.key(1), (X, FLOWERS.targets), test=0.3, stratify=FLOWERS.targets)
 RECIPE = nn.Recipe(nn.mlp([4, 8, 3]), nn.cross_entropy, optax.adam(0.1), batch_size=32)
+TASK = loop.Task(RECIPE, nn.accuracy, None, keep_best=True)
 
 
 @pytest.fixture(scope="module")
@@ -81,9 +82,9 @@ def test_portions_do_not_change_a_bit(judged):
     data = jax.tree.map(jnp.asarray, (TRAIN, VALIDATION))
 
     def run(portions):
-        carried = loop._start(state, None, 30)
+        carried = loop.begin(TASK, state, 30)
         for until in portions:
-            carried = loop._advance(RECIPE, nn.accuracy, None, *data, carried, until)
+            carried = loop.advance(TASK, *data, carried, until)
         return carried
 
     one, many = run([30]), run([1, 2, 7, 8, 29, 30])
@@ -93,12 +94,12 @@ def test_portions_do_not_change_a_bit(judged):
 
 
 def test_equal_calls_compile_once(judged):
-    before = loop._advance._cache_size()
+    before = loop.advance._cache_size()
     for seed in (1, 2):
         nn.train(
             RECIPE, TRAIN, key=jax.random.key(seed), epochs=30, validation=VALIDATION, score=nn.accuracy, progress=False
         )
-    assert loop._advance._cache_size() == before
+    assert loop.advance._cache_size() == before
 
 
 def test_stopping_rules_that_are_equal_compile_once():
@@ -106,7 +107,7 @@ def test_stopping_rules_that_are_equal_compile_once():
     for _ in range(2):
         rule = nn.small_step(1e-9)
         nn.train(RECIPE, TRAIN, key=jax.random.key(0), epochs=2, stop=rule, progress=False)
-        counts.append(loop._advance._cache_size())
+        counts.append(loop.advance._cache_size())
     assert counts[0] == counts[1]
 
 
