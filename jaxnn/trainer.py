@@ -193,7 +193,7 @@ def _values(loop: Loop) -> dict[str, np.ndarray]:
 
 
 def _shown(loop: Loop, epoch: int) -> dict[str, float]:
-    return {name: curve[epoch - 1] for name, curve in _values(loop).items()} if epoch else {}
+    return {name: float(curve[epoch - 1]) for name, curve in _values(loop).items()} if epoch else {}
 
 
 def _table(loop: Loop) -> str:

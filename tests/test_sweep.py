@@ -10,7 +10,7 @@ import pytest
 
 import jaxnn as nn
 from jaxnn.sweeps.lanes import Task
-from jaxnn.sweeps.program import make_program
+from jaxnn.sweeps.program import Program
 
 FLOWERS = nn.datasets.iris()
 X = np.asarray(nn.scale(nn.standard_scaling(FLOWERS.x), FLOWERS.x))
@@ -148,7 +148,7 @@ def test_the_chunk_holds_no_collective():
         *plan_data, None, nn.accuracy,
     )  # fmt: skip
     with ThreadPoolExecutor() as compilers:
-        text = make_program(task, ("learning_rate",), 4, 2, compilers).text()
+        text = Program(task, ("learning_rate",), 4, 2).compile(compilers).text()
     assert "while" in text
     assert not any(
         word in text for word in ("all-reduce", "all-gather", "all-to-all", "collective-permute", "reduce-scatter")

@@ -17,7 +17,7 @@ from jaxtyping import Array
 
 from jaxnn.sweeps.decisions import Continue, Copy, Stop
 from jaxnn.sweeps.lanes import LONGEST, Assignment, Lanes
-from jaxnn.sweeps.program import Program
+from jaxnn.sweeps.program import Runnable
 from jaxnn.sweeps.space import Setting
 from jaxnn.sweeps.trials import Layout, Outcome, Running
 
@@ -50,7 +50,7 @@ class Call(NamedTuple):
 
 
 def run_trials(
-    program: Program,
+    program: Runnable,
     trials: Iterable[tuple[int, Setting]],
     *,
     key: Array,
@@ -78,10 +78,9 @@ def run_trials(
         begun = time.perf_counter()
         if fresh:
             lanes = program.assign(lanes, *_assignment(program.size, fresh, key, layout))
-        lanes, curves = program.advance(lanes, _limits(program.size, running), epochs)
-        diverged, curves = jax.device_get((lanes.diverged, curves))
+        lanes, news = program.advance(lanes, _limits(program.size, running), epochs)
         seconds = time.perf_counter() - begun
-        diverged, curves = diverged if diverged.any() else None, np.stack(curves)
+        diverged, curves = news.diverged if news.diverged.any() else None, news.curves
         busy = sum(trial.proceed(epochs, diverged, curves) for trial in running) / (epochs * program.size)
         running, ended, copies = _decide(running, layout, scheduler)
         for trial, status in ended:

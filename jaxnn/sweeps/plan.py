@@ -3,7 +3,6 @@
 import functools
 import warnings
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor
 from typing import Any, NamedTuple
 
 import jax
@@ -15,7 +14,7 @@ from jaxnn._checks import check_data, check_whole
 from jaxnn.data import Folds, k_folds
 from jaxnn.recipe import Recipe, check_training, for_length, steps_per_epoch
 from jaxnn.sweeps.lanes import Task
-from jaxnn.sweeps.program import Program, make_program
+from jaxnn.sweeps.program import Program
 from jaxnn.sweeps.space import Setting, active, check_space, hypers_of
 from jaxnn.sweeps.trials import Layout
 from jaxnn.sweeps.width import lane_tiles, lane_width
@@ -72,8 +71,8 @@ class Plan(NamedTuple):
         """Examples that a trial trains on."""
         return len(jax.tree.leaves(self.data)[0]) if self.folds is None else self.folds.train.shape[1]
 
-    def program(self, setting: Setting, compilers: Executor) -> Program:
-        """Compiled lanes for a setting's bucket, after a look at what its recipe makes of the data."""
+    def program(self, setting: Setting) -> Program:
+        """The lanes for a setting's bucket, after a look at what its recipe makes of the data."""
         warn_of_unused(self, setting)
         names = tuple(active(self.space, setting.bucket))
         recipe = _check_recipe(self, setting)
@@ -84,7 +83,7 @@ class Plan(NamedTuple):
         tile = lane_width(recipe, train, state, devices[0].platform)
         width, tile = lane_tiles(self.lanes, self.layout.lanes, len(devices), tile)
         task = Task(functools.partial(self.recipe, setting.bucket), self.data, self.validation, self.folds, self.score)
-        return make_program(task, names, width, tile, compilers)
+        return Program(task, names, width, tile)
 
 
 class _Hypers(dict):
@@ -196,7 +195,7 @@ def warn_of_unused(plan: Plan, setting: Setting) -> None:
     jax.eval_shape(lambda key: _first_losses(plan, plan.recipe_of(hypers), key), plan.key)
     unused = [name for name in plan.space if name not in hypers.seen]
     if unused:
-        warnings.warn(f"sweep: make_recipe does not use {', '.join(map(repr, unused))}", stacklevel=7)
+        warnings.warn(f"sweep: make_recipe does not use {', '.join(map(repr, unused))}", stacklevel=8)
 
 
 def _first_losses(plan: Plan, recipe: Recipe, key: Array) -> Any:

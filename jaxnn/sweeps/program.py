@@ -4,76 +4,125 @@ One program serves all trials that share their choices, however many they are.
 """
 
 import functools
-from collections.abc import Callable
-from concurrent.futures import Executor
-from typing import Any, NamedTuple
+from concurrent.futures import Executor, Future
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from jaxnn.runs.fingerprint import describe_program
 from jaxnn.sweeps import lanes
-from jaxnn.sweeps.lanes import Assignment, Curves, Lanes, Task
+from jaxnn.sweeps.lanes import Assignment, Lanes, Task
 
 # Where every core is a device, XLA must not also spread one device's loops over all cores: the devices would wait for
 # one another. Measured on two cores: 1.3 times the steps of iris networks, no change for CNNs.
 _ONE_CORE = {"xla_cpu_multi_thread_eigen": False}
 
 
-class Program(NamedTuple):
-    """A task, compiled for a number of lanes.
+class News(NamedTuple):
+    """What the host reads after a call.
+
+    Attributes:
+        diverged: of each lane, the epoch whose losses were not finite; 0 as long as all were.
+        curves: (quantity, lane, epoch), in the order of `Curves`; NaN where a lane was frozen, and past the call's end.
+    """
+
+    diverged: np.ndarray
+    curves: np.ndarray
+
+
+class Runnable(Protocol):
+    """What the engine needs of a program."""
+
+    size: int
+
+    def empty(self) -> Any: ...
+
+    def assign(self, state: Any, mask: np.ndarray, given: Assignment) -> Any: ...
+
+    def copy(self, state: Any, parents: np.ndarray, mask: np.ndarray, values: dict[str, np.ndarray]) -> Any: ...
+
+    def advance(self, state: Any, limits: np.ndarray, epochs: int) -> tuple[Any, News]: ...
+
+
+class Program:
+    """A task for `width` lanes on every device, `tile` at a time; `names` are its traced hypers.
+
+    Its parts are compiled when `compile` is called, or else when they are first needed.
 
     Attributes:
         size: lanes, over all devices.
-        empty: `empty() -> Lanes`, before the first training.
-        assign: `assign(lanes, mask, assignment) -> Lanes`: a fresh training in every lane of the mask.
-        copy: `copy(lanes, parents, mask, values) -> Lanes`: what the parent has learned, in every lane of the mask.
-        advance: `advance(lanes, limits, epochs) -> (Lanes, Curves)`: so many epochs, each lane up to its own limit.
-        text: the compiled text of `advance`.
+        shapes: of the lanes.
     """
 
-    size: int
-    empty: Callable[[], Lanes]
-    assign: Callable[[Lanes, Any, Assignment], Lanes]
-    copy: Callable[[Lanes, Any, Any, dict[str, Any]], Lanes]
-    advance: Callable[[Lanes, Any, int], tuple[Lanes, Curves]]
-    text: Callable[[], str | None]
+    def __init__(self, task: Task, names: tuple[str, ...], width: int, tile: int) -> None:
+        mesh = Mesh(np.array(jax.devices()), ("lane",))
+        lane, every = PartitionSpec("lane"), PartitionSpec()
+        self.size = width * mesh.size
+        self._task, self._tile = task, tile
+        self._sharding = NamedSharding(mesh, lane)
+        self._shared = jax.device_put((task.data, task.validation, task.folds), NamedSharding(mesh, every))
+        keys, folds = self._numbers(np.uint32, 2), self._numbers(np.int32)
+        self._given = Assignment(keys, {name: self._numbers(np.float32) for name in names}, folds)
+        self.shapes = jax.eval_shape(jax.vmap(functools.partial(lanes.start, task)), self._given)
 
+        shard = functools.partial(jax.shard_map, mesh=mesh, out_specs=lane, check_vma=False)
+        options: Any = _ONE_CORE if mesh.size > 1 and mesh.devices.flat[0].platform == "cpu" else None
+        jitted = functools.partial(jax.jit, donate_argnums=0, compiler_options=options)
+        advance = functools.partial(lanes.advance, task, tile)
+        self._advance = jitted(shard(advance, in_specs=(lane, lane, every, every)))
+        self._assign = jitted(shard(functools.partial(lanes.assign, task), in_specs=lane))
+        self._copy = jitted(lanes.copy, out_shardings=self._sharding)
+        self._compiling: dict[str, Future] = {}
 
-def make_program(task: Task, names: tuple[str, ...], width: int, tile: int, compilers: Executor) -> Program:
-    """A task's program for `width` lanes on every device, `tile` at a time; `names` are its traced hypers.
+    def compile(self, compilers: Executor) -> "Program":
+        """Trace it here, and have it compiled by the executor's threads, its parts side by side."""
+        state = self.empty()
+        advance = self._advance.lower(state, self._place(self._numbers(np.int32)), self._shared, np.int32(1))
+        assign = self._assign.lower(state, *self._place((self._numbers(bool), self._given)))
+        self._compiling = {"advance": compilers.submit(advance.compile), "assign": compilers.submit(assign.compile)}
+        return self
 
-    It is traced here and compiled by the executor's threads, its parts side by side; the first call waits for them.
-    """
-    mesh = Mesh(np.array(jax.devices()), ("lane",))
-    lane, every = PartitionSpec("lane"), PartitionSpec()
-    count = width * mesh.size
-    shard = functools.partial(jax.shard_map, mesh=mesh, out_specs=lane, check_vma=False)
-    place = functools.partial(jax.device_put, device=NamedSharding(mesh, lane))
-    shared = jax.device_put((task.data, task.validation, task.folds), NamedSharding(mesh, every))
-    options: Any = _ONE_CORE if mesh.size > 1 and mesh.devices.flat[0].platform == "cpu" else None
-    jitted = functools.partial(jax.jit, donate_argnums=0, compiler_options=options)
+    def empty(self) -> Lanes:
+        """Lanes before the first training."""
+        return self._place(jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), self.shapes))
 
-    def numbers(kind: type, *shape: int) -> np.ndarray:
-        return np.zeros((count, *shape), kind)
+    def taken_up(self, state: Lanes) -> Lanes:
+        """Lanes that were saved, on the devices again."""
+        return self._place(state)
 
-    given = Assignment(numbers(np.uint32, 2), {name: numbers(np.float32) for name in names}, numbers(np.int32))
-    shapes = jax.eval_shape(jax.vmap(functools.partial(lanes.start, task)), given)
+    def assign(self, state: Lanes, mask: np.ndarray, given: Assignment) -> Lanes:
+        """A fresh training in every lane of the mask."""
+        assign = self._compiling["assign"].result() if self._compiling else self._assign
+        return assign(state, *self._place((mask, given)))
 
-    def empty() -> Lanes:
-        return place(jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes))
+    def copy(self, state: Lanes, parents: np.ndarray, mask: np.ndarray, values: dict[str, np.ndarray]) -> Lanes:
+        """What the parent has learned, in every lane of the mask."""
+        return self._copy(state, *self._place((parents, mask, values)))
 
-    advance = jitted(shard(functools.partial(lanes.advance, task, tile), in_specs=(lane, lane, every, every)))
-    assign = jitted(shard(functools.partial(lanes.assign, task), in_specs=lane))
-    copy = jitted(lanes.copy, out_shardings=NamedSharding(mesh, lane))
-    advancing = compilers.submit(advance.lower(empty(), place(numbers(np.int32)), shared, np.int32(1)).compile)
-    assigning = compilers.submit(assign.lower(empty(), *place((numbers(bool), given))).compile)
+    def advance(self, state: Lanes, limits: np.ndarray, epochs: int) -> tuple[Lanes, News]:
+        """So many epochs, each lane up to its own limit."""
+        advance = self._compiling["advance"].result() if self._compiling else self._advance
+        state, curves = advance(state, self._place(limits), self._shared, np.int32(epochs))
+        diverged, curves = jax.device_get((state.diverged, curves))
+        return state, News(diverged, np.stack(curves))
 
-    return Program(
-        count,
-        empty,
-        lambda state, mask, assignment: assigning.result()(state, *place((mask, assignment))),
-        lambda state, parents, mask, values: copy(state, *place((parents, mask, values))),
-        lambda state, limits, epochs: advancing.result()(state, place(limits), shared, np.int32(epochs)),
-        lambda: advancing.result().as_text(),
-    )
+    def text(self) -> str:
+        """The compiled text of `advance`."""
+        return self._compiling["advance"].result().as_text()
+
+    @functools.cached_property
+    def traced(self) -> str:
+        """A digest of what its lanes compute."""
+        one = jax.tree.map(lambda leaf: leaf[0], self._given)
+        start = describe_program(functools.partial(lanes.start, self._task), one)
+        limits, epochs = self._numbers(np.int32), np.int32(1)
+        advance = functools.partial(lanes.advance, self._task, self._tile)
+        return start + describe_program(advance, self.shapes, limits, self._shared, epochs)
+
+    def _place(self, tree: Any) -> Any:
+        return jax.device_put(tree, self._sharding)
+
+    def _numbers(self, kind: type, *shape: int) -> np.ndarray:
+        return np.zeros((self.size, *shape), kind)

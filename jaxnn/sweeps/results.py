@@ -14,6 +14,7 @@ from jaxnn.sweeps.columns import Column, columns
 from jaxnn.sweeps.engine import Call
 from jaxnn.sweeps.importance import importance
 from jaxnn.sweeps.lanes import Curves
+from jaxnn.sweeps.tables import rows
 from jaxnn.sweeps.trials import Outcome
 
 
@@ -116,12 +117,7 @@ class Sweep(NamedTuple):
 
     def table(self) -> list[dict[str, Any]]:
         """One dict for each trial: its number, hypers, status, epochs, score, spread and seconds."""
-        fields = ("status", "epochs", "score", "spread", "seconds")
-        return [
-            {"trial": outcome.trial, **flat(self.hypers_of(outcome.trial))}
-            | {name: getattr(outcome, name) for name in fields}
-            for outcome in self.outcomes
-        ]
+        return rows(self.outcomes, lambda outcome: self.hypers_of(outcome.trial))
 
     def to_pandas(self) -> Any:
         """The table as a pandas DataFrame.
@@ -166,14 +162,6 @@ class Sweep(NamedTuple):
         model, params = self.recipe_of(trial).model, self.kept[trial]
         each = [predict(model, jax.tree.map(lambda leaf, i=i: leaf[i], params), x) for i in range(_lanes(params))]
         return jnp.mean(jnp.stack(each), axis=0)
-
-
-def flat(hypers: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested hypers with dotted names."""
-    found: dict[str, Any] = {}
-    for name, value in hypers.items():
-        found |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
-    return found
 
 
 def _lanes(params: Any) -> int:

@@ -1,7 +1,9 @@
 """Search: settings from a sampler, through the lanes of one program for each combination of choices."""
 
+import functools
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -11,14 +13,16 @@ from jaxnn._checks import check_whole
 from jaxnn.devices import tell_of_idle_cores
 from jaxnn.progress import progress_bar
 from jaxnn.recipe import Recipe
+from jaxnn.runs import open_run
 from jaxnn.sweeps.engine import Call, run_trials
 from jaxnn.sweeps.found import Found
 from jaxnn.sweeps.plan import SAMPLER_KEY, SCHEDULER_KEY, Plan, make_plan
 from jaxnn.sweeps.population import RunningPopulations
 from jaxnn.sweeps.program import Program
+from jaxnn.sweeps.record import Log, Record, configuration_of, write_tables
 from jaxnn.sweeps.replay import replay
 from jaxnn.sweeps.results import Sweep
-from jaxnn.sweeps.samplers import make_sampler
+from jaxnn.sweeps.samplers import Sampler, make_sampler
 from jaxnn.sweeps.space import Setting
 
 Members = list[tuple[int, Setting]]
@@ -45,6 +49,9 @@ def sweep(
     scheduler: Any = None,
     lanes: int | str = "auto",
     keep: int = 1,
+    directory: str | Path | None = None,
+    save_every: float = 60.0,
+    log: Log | None = None,
     progress: bool = True,
 ) -> Sweep:
     """Search hyperparameters: every trial is a training, and all trainings share compiled programs.
@@ -66,14 +73,24 @@ def sweep(
         scheduler: `asha(...)`, `hyperband(...)`, `median_stopping(...)`, `population_based(...)`, or None.
         lanes: how many trainings run side by side, over all devices; "auto" fits them to the processor's cache.
         keep: parameters are kept of so many best trials.
+        directory: where the sweep is kept, so that the same call goes on from there after whatever ended it: the
+            configuration, a journal with a line for each trial, the last two checkpoints, `trials.csv`, `curves.csv`.
+        save_every: seconds between two checkpoints.
+        log: `log(trial, {"learning_rate": …, "score": …, "epochs": …})`, called when a trial has ended; after a resume
+            again for those since the last checkpoint.
         progress: show a bar.
 
     Returns:
-        A `Sweep`.
+        A `Sweep`. One that was ended and resumed is the same, to the last bit, as one that was not, on the same
+        machine (versions, device kind and count, cores, lanes); only seconds differ.
 
     Raises:
         TypeError, ValueError: as `fit`; both or neither of validation and folds; an empty space; a hyper that
-            `make_recipe` asks for and the space lacks; a traced hyper that decides a shape or a Python branch.
+            `make_recipe` asks for and the space lacks; a traced hyper that decides a shape or a Python branch; a
+            directory whose sweep was begun otherwise.
+        CheckpointError: a directory with damaged files.
+        OSError: a directory that cannot be made or written to, or that another process has open.
+        KeyboardInterrupt: with a directory, after Ctrl-C or SIGTERM, when the sweep is saved.
 
     Example:
         >>> import jaxnn as nn, optax
@@ -95,32 +112,50 @@ def sweep(
     asked = make_sampler(sampler, space, jax.random.fold_in(key, SAMPLER_KEY), trials)
     judge = None if scheduler is None else scheduler.begin(epochs, space, jax.random.fold_in(key, SCHEDULER_KEY))
     found, programs = Found(keep), {}
-    with progress_bar(trials, "trial", wanted=progress) as bar:
-        for batch in _batches(asked, trials, adaptive=not isinstance(sampler, str)):
-            for call in _run(plan, programs, batch, judge, found):
+    settings = {"trials": trials, "keep": keep, "sampler": sampler, "scheduler": scheduler, "lanes": lanes}
+    configuration = functools.partial(configuration_of, plan, settings)
+    with open_run("sweep", directory, configuration, every=save_every) as run:
+        record = Record(run, plan, found, log)
+        with progress_bar(trials, "trial", wanted=progress) as bar:
+            for call in _search(plan, programs, asked, trials, judge, record, adaptive=not isinstance(sampler, str)):
                 bar.update(len(found.outcomes) + call.progress - bar.n)
                 bar.set_postfix(found.summary())
-            asked.tell([(setting, found.outcomes[number].score) for number, setting in batch])
+                if record.visit():
+                    break
+            else:
+                record.finish()
+        write_tables(run, plan, found)
     return _result(plan, programs, found)
 
 
-def _run(plan: Plan, programs: dict[Any, Program], batch: Members, judge: Any, found: Found) -> Iterator[Call]:
+def _search(
+    plan: Plan, programs: dict[Any, Program], asked: Sampler, trials: int, judge: Any, record: Record, *, adaptive: bool
+) -> Iterator[Call]:
+    """All calls of all programs, batch after batch of what the sampler asks for."""
+    for batch in _batches(asked, trials, adaptive=adaptive):
+        record.asked(batch)
+        yield from _run(plan, programs, batch, judge, record)
+        asked.tell([(setting, record.found.outcomes[number].score) for number, setting in batch])
+
+
+def _run(plan: Plan, programs: dict[Any, Program], batch: Members, judge: Any, record: Record) -> Iterator[Call]:
     """A batch of trials, bucket after bucket, each through its program, which is made when it is first needed."""
     with ThreadPoolExecutor(_COMPILERS) as compilers:
 
         def program(bucket: Any, setting: Setting) -> Program:
             if bucket not in programs:
-                programs[bucket] = plan.program(setting, compilers)
+                made = plan.program(setting)
+                programs[bucket] = made.compile(compilers) if record.will_run() else made
             return programs[bucket]
 
         for members, compiled in _one_ahead(_by_bucket(batch), program):
             if isinstance(judge, RunningPopulations):
                 _check_population(len(members) * plan.layout.lanes, compiled.size)
+            watched = record.watch(compiled, members[0][1])
             for call in run_trials(
-                compiled, members, key=plan.key, layout=plan.layout, scheduler=judge, report=found.add
+                watched, members, key=plan.key, layout=plan.layout, scheduler=judge, report=record.ended
             ):
-                found.calls.append(call)
-                yield call
+                yield record.called(call)
 
 
 def _batches(sampler: Any, trials: int, *, adaptive: bool) -> Iterator[Members]:
