@@ -1,5 +1,6 @@
 """What every experiment does: read its settings from the command line, and say where its pictures are."""
 
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +20,20 @@ def command(config: type[Config], main: Callable[[Config], Any]) -> None:
     except ImportError as error:
         raise SystemExit("the experiments read their settings with tyro: pip install 'jaxnn[experiments]'") from error
     spec = sys.modules["__main__"].__spec__
-    main(tyro.cli(config, prog=f"python -m {spec.name.removesuffix('.__main__')}" if spec else None))
+    settings = tyro.cli(config, prog=f"python -m {spec.name.removesuffix('.__main__')}" if spec else None)
+    try:
+        main(settings)
+    except KeyboardInterrupt as interrupt:
+        print(interrupt, file=sys.stderr)
+        # As a shell has it: 130 after Ctrl-C, 143 after SIGTERM.
+        raise SystemExit(128 + getattr(interrupt, "signal", signal.SIGINT)) from None
+
+
+def kept_in(directory: Path | None) -> Path | None:
+    """The directory of a run, whose parent is made."""
+    if directory is not None:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+    return directory
 
 
 def save(drawing: Any, experiment: str, name: str) -> Path:

@@ -30,6 +30,8 @@ class Config:
     """Probability of dropping a node in front of the last layer in training."""
     seed: int = 0
     """Of the split, the initial weights and the order of the pictures."""
+    run_directory: Path | None = None
+    """Where the run is kept: after whatever ended it, the same command goes on from there."""
     progress: bool = True
     """Show a progress bar."""
 
@@ -49,7 +51,9 @@ def main(config: Config) -> Result:
 
     model = nn.cnn((8, 8, 1), config.channels, 10, dropout=config.dropout)
     recipe = make_recipe(model, config.learning_rate, config.batch_size)
-    outcome = train_and_test(recipe, split, key=train_key, epochs=config.epochs, progress=config.progress)
+    outcome = train_and_test(
+        recipe, split, key=train_key, epochs=config.epochs, directory=config.run_directory, progress=config.progress
+    )
 
     report("digits", outcome, recipe)
     pictures = draw("digits", outcome, split, digits.classes)

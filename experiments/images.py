@@ -8,7 +8,7 @@ import numpy as np
 import optax
 
 import jaxnn as nn
-from experiments.common import save
+from experiments.common import kept_in, save
 
 
 class Outcome(NamedTuple):
@@ -29,14 +29,17 @@ def make_recipe(model: nn.Model, learning_rate: float, batch_size: int) -> nn.Re
     return nn.Recipe(model, nn.cross_entropy, optimizer, batch_size=batch_size)
 
 
-def train_and_test(recipe: nn.Recipe, split: nn.Split, *, key: Any, epochs: int, progress: bool) -> Outcome:
+def train_and_test(
+    recipe: nn.Recipe, split: nn.Split, *, key: Any, epochs: int, directory: Path | None, progress: bool
+) -> Outcome:
     """Train to the last epoch and score the test part.
 
     The curves show the test part, but nothing is chosen by it: the parameters are the last ones, not the best.
     """
     training = nn.train(
-        recipe, split.train, key=key, epochs=epochs, validation=split.test, score=nn.accuracy, progress=progress
-    )
+        recipe, split.train, key=key, epochs=epochs, validation=split.test, score=nn.accuracy,
+        directory=kept_in(directory), progress=progress,
+    )  # fmt: skip
     x, labels = split.test
     params = training.state.params
     outputs = in_chunks(recipe.model, params, x)

@@ -35,6 +35,8 @@ class Config:
     """Probability of dropping a node in front of each dense layer in training."""
     seed: int = 0
     """Of the initial weights and the order of the pictures."""
+    run_directory: Path | None = None
+    """Where the run is kept: after whatever ended it, the same command goes on from there."""
     progress: bool = True
     """Show a progress bar."""
 
@@ -55,7 +57,9 @@ def main(config: Config) -> Result:
     model = nn.cnn(train.x.shape[1:], config.channels, len(train.classes), **sizes)
     recipe = make_recipe(model, config.learning_rate, config.batch_size)
     key = jax.random.key(config.seed)
-    outcome = train_and_test(recipe, split, key=key, epochs=config.epochs, progress=config.progress)
+    outcome = train_and_test(
+        recipe, split, key=key, epochs=config.epochs, directory=config.run_directory, progress=config.progress
+    )
 
     report("mnist", outcome, recipe)
     pictures = draw("mnist", outcome, split, train.classes)

@@ -14,7 +14,7 @@ import numpy as np
 import optax
 
 import jaxnn as nn
-from experiments.common import command, save, say_where
+from experiments.common import command, kept_in, save, say_where
 from experiments.searches import Result, describe
 
 SPACE = {
@@ -38,6 +38,8 @@ class Config:
     """Best networks whose mean is tested."""
     seed: int = 0
     """Of everything."""
+    run_directory: Path | None = None
+    """Where the run is kept: after whatever ended it, the same command goes on from there."""
     progress: bool = True
     """Show a progress bar."""
 
@@ -60,7 +62,7 @@ def main(config: Config) -> Result:
     found = nn.sweep(
         make_recipe, SPACE, split.train, key=sweep_key, trials=config.trials, epochs=config.epochs,
         validation=split.test, score=nn.accuracy, scheduler=nn.asha(first=1, reduction=3), keep=config.ensemble,
-        progress=config.progress,
+        directory=kept_in(config.run_directory), progress=config.progress,
     )  # fmt: skip
     seconds = time.perf_counter() - started
 

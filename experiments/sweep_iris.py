@@ -13,7 +13,7 @@ import jax
 import optax
 
 import jaxnn as nn
-from experiments.common import command, save, say_where
+from experiments.common import command, kept_in, save, say_where
 from experiments.searches import Result, describe
 
 SPACE = {
@@ -37,6 +37,8 @@ class Config:
     """Best settings whose networks vote on the flowers kept aside."""
     seed: int = 0
     """Of everything."""
+    run_directory: Path | None = None
+    """Where the run is kept: after whatever ended it, the same command goes on from there."""
     progress: bool = True
     """Show a progress bar."""
 
@@ -56,7 +58,8 @@ def main(config: Config) -> Result:
     started = time.perf_counter()
     found = nn.sweep(
         make_recipe, SPACE, split.train, key=sweep_key, trials=config.trials, epochs=config.epochs,
-        folds=config.folds, keep=config.ensemble, progress=config.progress,
+        folds=config.folds, keep=config.ensemble,
+        directory=kept_in(config.run_directory), progress=config.progress,
     )  # fmt: skip
     seconds = time.perf_counter() - started
 

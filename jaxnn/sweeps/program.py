@@ -5,7 +5,7 @@ One program serves all trials that share their choices, however many they are.
 
 import functools
 from concurrent.futures import Executor, Future
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import numpy as np
@@ -32,6 +32,7 @@ class News(NamedTuple):
     curves: np.ndarray
 
 
+@runtime_checkable
 class Runnable(Protocol):
     """What the engine needs of a program."""
 

@@ -162,16 +162,16 @@ class _Watched:
         # In the past nothing looks at the lanes; those of the checkpoint are handed through to the first call of now.
         return self._lanes if self._record.past else self._program.empty()
 
-    def assign(self, state: Lanes, mask: np.ndarray, given: Assignment) -> Lanes:
+    def assign(self, state: Any, mask: np.ndarray, given: Assignment) -> Any:
         return state if self._record.past else self._program.assign(state, mask, given)
 
-    def copy(self, state: Lanes, parents: np.ndarray, mask: np.ndarray, values: dict[str, np.ndarray]) -> Lanes:
+    def copy(self, state: Any, parents: np.ndarray, mask: np.ndarray, values: dict[str, np.ndarray]) -> Any:
         if not self._record.past:
             state = self._program.copy(state, parents, mask, values)
             self._record.latest(state)
         return state
 
-    def advance(self, state: Lanes, limits: np.ndarray, epochs: int) -> tuple[Lanes, News]:
+    def advance(self, state: Any, limits: np.ndarray, epochs: int) -> tuple[Any, News]:
         if self._record.past:
             return state, self._record.news(epochs)
         state, news = self._program.advance(state, limits, epochs)
