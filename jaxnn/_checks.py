@@ -22,7 +22,9 @@ def is_traced(tree: Any) -> bool:
 def check_whole(where: str, name: str, value: Any, *, least: int) -> int:
     """`value` as an int, at least `least`; True and False, which Python counts as 1 and 0, are no numbers here."""
     try:
-        number = operator.index(None if isinstance(value, bool) else value)
+        if isinstance(value, bool):
+            raise TypeError
+        number = operator.index(value)
     except TypeError:
         raise TypeError(f"{where}: {name} must be a whole number, not {value!r}") from None
     if number < least:

@@ -86,10 +86,10 @@ def evaluate(
 def _scored(score: Callable[[Any, Any], Any], outputs: Any, targets: Any) -> Array:
     """The score, which may be computed with NumPy, so that it cannot be tried on shapes."""
     found = score(outputs, targets)
-    number = isinstance(found, np.ndarray | np.generic | Array | int | float) and jnp.shape(found) == ()
-    if not number or jnp.issubdtype(jnp.result_type(found), jnp.complexfloating):
-        shape = f"an array of shape {jnp.shape(found)}" if hasattr(found, "shape") and found.shape else repr(found)
-        raise ValueError(f"evaluate: score must give one real number, not {shape}")
+    real = isinstance(found, np.ndarray | np.generic | Array | int | float) and not np.iscomplexobj(found)
+    if not real or jnp.shape(found) != ():
+        shown = f"an array of shape {jnp.shape(found)}" if real else repr(found)
+        raise ValueError(f"evaluate: score must give one real number, not {shown}")
     return jnp.asarray(found)
 
 
