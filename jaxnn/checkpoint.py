@@ -20,6 +20,8 @@ import jax.numpy as jnp
 import ml_dtypes
 import numpy as np
 
+from jaxnn._archives import check_directory, check_manifest
+
 _FORMAT = 1
 _MANIFEST = "manifest.json"
 
@@ -168,6 +170,7 @@ def _read(path: Path) -> list[tuple[_Leaf, np.ndarray]]:
     """Every leaf of a file, checked against its digest."""
     content = path.read_bytes()
     try:
+        check_directory(content)
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             for entry in archive.infolist():
                 if entry.compress_type != zipfile.ZIP_STORED or entry.file_size > len(content):
@@ -175,6 +178,7 @@ def _read(path: Path) -> list[tuple[_Leaf, np.ndarray]]:
             text = archive.read(_MANIFEST)
             if hashlib.sha256(text).hexdigest().encode() != archive.comment:
                 raise CheckpointError(f"load: {path} is damaged: the manifest does not match its digest")
+            check_manifest(text, len(content))
             manifest = json.loads(text)
             if manifest["format"] != _FORMAT:
                 raise CheckpointError(f"load: {path} has format {manifest['format']}; this jaxnn reads {_FORMAT}")

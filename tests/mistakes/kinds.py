@@ -175,22 +175,26 @@ KINDS = [
     ),
     Bad(
         "a reduction without where",
-        lambda: classifier(batch_size=4)._replace(reduction=lambda losses: losses.mean()),
+        lambda: classifier(batch_size=4)._replace(reduction=mean),
         (X, LABELS),
         TypeError,
-        "<lambda>() got an unexpected keyword argument 'where'",
+        "mean() got an unexpected keyword argument 'where'",
     ),
     Bad(
         "a model without keys",
-        lambda: classifier()._replace(model=nn_without_key()),
+        lambda: classifier()._replace(model=without_key()),
         (X, LABELS),
         TypeError,
-        "nn_without_key.<locals>.apply() got an unexpected keyword argument 'key'",
+        "without_key.<locals>.apply() got an unexpected keyword argument 'key'",
     ),
 ]
 
 
-def nn_without_key():
+def mean(losses):
+    return losses.mean()
+
+
+def without_key():
     model = classifier().model
 
     def apply(params, x):
