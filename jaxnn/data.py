@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Bool, Float, Int
+from jaxtyping import Array, ArrayLike, Bool, Float, Int, Real
 
 from jaxnn._checks import check_finite, check_key, check_number, check_rows, check_shape, check_whole, count_rows
 
@@ -112,7 +112,7 @@ def k_folds(key: Array, count: int, k: int, *, stratify: ArrayLike | None = None
     return Folds(*(np.stack(rows) for rows in (train, validation, counts)))
 
 
-def standard_scaling(x: Float[ArrayLike, "batch features"]) -> Scaling:
+def standard_scaling(x: Real[ArrayLike, "batch features"]) -> Scaling:
     """Offset: the mean; factor: the standard deviation (1 for a constant feature). Fit it on the training part only.
 
     Example:
@@ -123,7 +123,7 @@ def standard_scaling(x: Float[ArrayLike, "batch features"]) -> Scaling:
     return _scaling(x.mean(axis=0), x.std(axis=0))
 
 
-def min_max_scaling(x: Float[ArrayLike, "batch features"]) -> Scaling:
+def min_max_scaling(x: Real[ArrayLike, "batch features"]) -> Scaling:
     """Offset: the minimum; factor: the range (1 for a constant feature): x lies in [0, 1]. For the training part only.
 
     Example:
@@ -134,7 +134,7 @@ def min_max_scaling(x: Float[ArrayLike, "batch features"]) -> Scaling:
     return _scaling(x.min(axis=0), x.max(axis=0) - x.min(axis=0))
 
 
-def scale(scaling: Scaling, x: Float[ArrayLike, "batch features"]) -> Float[Array, "batch features"]:
+def scale(scaling: Scaling, x: Real[ArrayLike, "batch features"]) -> Float[Array, "batch features"]:
     """(x - offset) / factor.
 
     Raises:
@@ -206,7 +206,7 @@ def _shuffled_rows(where: str, key: Array, count: int, stratify: ArrayLike | Non
 def _table(where: str, x: ArrayLike) -> Array:
     check_shape(where, "x", x, "batch features")
     check_rows(where, {"x": x})
-    # Whole numbers and truth values have a mean and a range like others.
+    # Whole numbers have a mean and a range that need not be whole.
     return jnp.asarray(x) if jnp.issubdtype(jnp.result_type(x), jnp.floating) else jnp.asarray(x, float)
 
 
