@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import ml_dtypes
 import numpy as np
 
-from jaxnn._archives import check_directory, check_manifest
+from jaxnn._manifests import check_manifest
 
 _FORMAT = 1
 _MANIFEST = "manifest.json"
@@ -170,7 +170,6 @@ def _read(path: Path) -> list[tuple[_Leaf, np.ndarray]]:
     """Every leaf of a file, checked against its digest."""
     content = path.read_bytes()
     try:
-        check_directory(content)
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             for entry in archive.infolist():
                 if entry.compress_type != zipfile.ZIP_STORED or entry.file_size > len(content):
