@@ -34,6 +34,7 @@ from jaxnn.data import (
 from jaxnn.devices import use_all_cores
 from jaxnn.evaluation import Evaluation, evaluate, predict
 from jaxnn.initializers import glorot_uniform, he_normal, lecun_normal, standard_normal, zeros
+from jaxnn.interchange import load_safetensors, save_safetensors
 from jaxnn.layers import (
     Affine,
     Norm,
@@ -44,6 +45,7 @@ from jaxnn.layers import (
     init_layer_norm,
     layer_norm,
 )
+from jaxnn.logs import tensorboard
 from jaxnn.losses import absolute_residuals, cross_entropy, squared_residuals
 from jaxnn.models import Model, cnn, mlp
 from jaxnn.recipe import Recipe
@@ -123,6 +125,7 @@ __all__ = [
     "leaky_relu",
     "lecun_normal",
     "load",
+    "load_safetensors",
     "log_normal",
     "log_softmax",
     "log_uniform",
@@ -141,6 +144,7 @@ __all__ = [
     "r_squared",
     "relu",
     "save",
+    "save_safetensors",
     "scale",
     "sigmoid",
     "silu",
@@ -153,6 +157,7 @@ __all__ = [
     "sweep",
     "sweeps",
     "tanh",
+    "tensorboard",
     "train",
     "train_test_split",
     "uniform",

@@ -20,8 +20,10 @@ def is_traced(tree: Any) -> bool:
 
 
 def check_whole(where: str, name: str, value: Any, *, least: int) -> int:
-    """`value` as an int, at least `least`."""
+    """`value` as an int, at least `least`; True and False, which Python counts as 1 and 0, are no numbers here."""
     try:
+        if isinstance(value, bool):
+            raise TypeError
         number = operator.index(value)
     except TypeError:
         raise TypeError(f"{where}: {name} must be a whole number, not {value!r}") from None
@@ -35,6 +37,13 @@ def check_each_whole(where: str, name: str, values: Any, *, least: int) -> tuple
     if not isinstance(values, Sequence) or isinstance(values, str):
         raise TypeError(f"{where}: {name} must be a sequence of whole numbers, not {values!r}")
     return tuple(check_whole(where, f"{name}[{i}]", value, least=least) for i, value in enumerate(values))
+
+
+def check_number(where: str, name: str, value: Any) -> float:
+    """`value` as a float; NaN is left to the bounds that the caller compares it with."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        raise TypeError(f"{where}: {name} must be a number, not {value!r}")
+    return float(value)
 
 
 def check_key(key: Any) -> None:
@@ -51,6 +60,8 @@ def check_rate(where: str, rate: Any) -> None:
 
 def check_shape(where: str, name: str, x: jax.typing.ArrayLike, shape: str) -> tuple[int, ...]:
     """The shape of `x`, which has one axis for each word of `shape`, the batch axis first."""
+    if x is None or isinstance(x, str | dict | tuple):
+        raise TypeError(f"{where}: {name} must be an array, not {type(x).__name__}")
     found = jnp.shape(x)
     if len(found) != len(shape.split()):
         expected = "(" + ", ".join(shape.split()) + ")"
@@ -61,9 +72,20 @@ def check_shape(where: str, name: str, x: jax.typing.ArrayLike, shape: str) -> t
     return found
 
 
+def check_real(where: str, name: str, x: Any) -> None:
+    """A NumPy or JAX array of real numbers: what else has rows, such as a data frame, indexes them in its own way."""
+    if not isinstance(x, np.ndarray | jax.Array):
+        convert = f"{name}.toarray()" if hasattr(x, "toarray") else f"numpy.asarray({name})"
+        hint = f": {convert} makes one" if hasattr(x, "shape") else ""
+        raise TypeError(f"{where}: {name} must be a NumPy or JAX array, not {type(x).__name__}{hint}")
+    if not any(jnp.issubdtype(x.dtype, kind) for kind in (jnp.bool_, jnp.integer, jnp.floating)):
+        raise TypeError(f"{where}: {name} must hold real numbers, not {x.dtype}")
+
+
 def check_finite(where: str, name: str, x: Any) -> None:
-    """No NaN and no infinity in a concrete array of floats; the message names the first row and column."""
-    if is_traced(x) or not jnp.issubdtype(jnp.result_type(x), jnp.inexact):
+    """Real numbers, and no NaN and no infinity where they are concrete; the message names the first row and column."""
+    check_real(where, name, x)
+    if is_traced(x) or not jnp.issubdtype(x.dtype, jnp.floating):
         return
     finite = np.isfinite(np.asarray(x))
     if not finite.all():
@@ -76,6 +98,13 @@ def check_finite(where: str, name: str, x: Any) -> None:
         raise ValueError(f"{where}: {name} must be finite, but {place} holds {np.asarray(x)[index]}")
 
 
+def check_bias(where: str, params: Any) -> None:
+    """One bias for each output of the weight; another shape might broadcast."""
+    weight, bias = jnp.shape(params.weight), jnp.shape(params.bias)
+    if bias != weight[-1:]:
+        raise ValueError(f"{where}: bias must have shape {weight[-1:]}, the outputs of weight {weight}, not {bias}")
+
+
 def check_same_shape(where: str, outputs: Any, targets: Any) -> None:
     """Outputs and targets are both (batch, outputs); a column beside a vector would broadcast to a table."""
     check_shape(where, "outputs", outputs, "batch outputs")
@@ -86,6 +115,8 @@ def check_same_shape(where: str, outputs: Any, targets: Any) -> None:
 
 def check_labels(where: str, name: str, logits: Any, labels: Any) -> int:
     """Labels are class numbers, one for each row of logits, from 0 to classes - 1; returns the number of classes."""
+    if labels is None:
+        raise TypeError(f"{where}: labels must be class numbers, not None")
     batch, classes = check_shape(where, name, logits, "batch classes")
     if jnp.shape(labels) != (batch,):
         raise ValueError(
@@ -104,7 +135,7 @@ def check_labels(where: str, name: str, logits: Any, labels: Any) -> int:
 
 def _first_odd_label(labels: Any) -> str:
     dtype = jnp.result_type(labels)
-    if is_traced(labels) or not jnp.issubdtype(dtype, jnp.inexact):
+    if is_traced(labels) or not jnp.issubdtype(dtype, jnp.floating):
         return f"not {dtype}"
     values = np.asarray(labels).ravel()
     fractions = np.flatnonzero(values != np.floor(values))
@@ -121,8 +152,12 @@ def count_rows(where: str, tree: Any) -> int:
     counts = {}
     for path, leaf in leaves:
         name = leaf_name(path)
+        if not isinstance(leaf, np.ndarray | jax.Array | np.generic | int | float | complex):
+            check_real(where, name, leaf)
         if not jnp.shape(leaf):
-            raise ValueError(f"{where}: {name} must have a first axis, the examples, but is the scalar {leaf!r}")
+            in_list = any(isinstance(step, jax.tree_util.SequenceKey) for step in path)
+            hint = "; numpy.asarray makes an array of a list, which is a pytree here" if in_list else ""
+            raise ValueError(f"{where}: {name} must have a first axis, the examples, but is the scalar {leaf!r}{hint}")
         counts[name] = jnp.shape(leaf)[0]
     if len(set(counts.values())) > 1:
         lengths = ", ".join(f"{name} has {count}" for name, count in counts.items())
@@ -138,6 +173,14 @@ def check_data(where: str, data: Any) -> int:
     if not isinstance(data, tuple) or len(data) != 2:
         raise TypeError(f"{where}: data must be a pair (x, targets), not {type(data).__name__}")
     named = {"x": data[0], "targets": data[1]}
+    # A loss may do without targets, and both empty is said more plainly below.
+    if not jax.tree.leaves(data[0]) and jax.tree.leaves(data[1]):
+        raise TypeError(f"{where}: x must be an array, or a pytree of arrays, not {data[0]!r}")
+    return check_rows(where, named)
+
+
+def check_rows(where: str, named: dict[str, Any]) -> int:
+    """Finite arrays under their names, or pytrees of them, that share their first axis: its length."""
     count = count_rows(where, named)
     for path, leaf in jax.tree_util.tree_leaves_with_path(named):
         check_finite(where, leaf_name(path), leaf)

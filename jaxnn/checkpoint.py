@@ -20,6 +20,8 @@ import jax.numpy as jnp
 import ml_dtypes
 import numpy as np
 
+from jaxnn._manifests import check_manifest
+
 _FORMAT = 1
 _MANIFEST = "manifest.json"
 
@@ -65,7 +67,7 @@ def save(tree: Any, path: str | Path) -> Path:
 
 def pack(tree: Any) -> bytes:
     """The content of the file that `save` writes; the same leaves always give the same bytes."""
-    return _archive([(name, _dtype_name(name, leaf), _numbers(leaf)) for name, leaf in _named(tree)])
+    return _archive([(name, _dtype_name("save", name, leaf), _numbers(leaf)) for name, leaf in _named(tree)])
 
 
 def write(path: Path, content: bytes, where: str) -> None:
@@ -94,6 +96,7 @@ def load(path: str | Path, *, like: Any) -> Any:
             and as JAX arrays elsewhere.
 
     Raises:
+        TypeError: a leaf of `like` that is no array, shape or number.
         CheckpointError: a file that is damaged, by what is wrong, or that holds another structure, by the first leaf
             that differs.
         OSError: no such file, or it may not be read.
@@ -128,23 +131,23 @@ def _is_key(leaf: Any) -> bool:
     return jnp.issubdtype(getattr(leaf, "dtype", np.bool_), jax.dtypes.prng_key)
 
 
-def _dtype_name(name: str, leaf: Any) -> str:
+def _dtype_name(where: str, name: str, leaf: Any) -> str:
     if isinstance(leaf, bool | int | float | complex):
         return type(leaf).__name__
     if _is_key(leaf):
-        return f"key<{_implementation(name, leaf)}>"
+        return f"key<{_implementation(where, name, leaf)}>"
     dtype = np.dtype(getattr(leaf, "dtype", object))
     if dtype.hasobject or dtype.kind not in "biufcV" or (dtype.kind == "V" and dtype.fields is not None):
-        raise TypeError(f"save: {name} must be an array of numbers, not {leaf!r}")
+        raise TypeError(f"{where}: {name} must be an array of numbers, not {leaf!r}")
     return dtype.name
 
 
-def _implementation(name: str, key: Any) -> str:
+def _implementation(where: str, name: str, key: Any) -> str:
     """What `jax.random.key` calls the generator of these keys; they may be a shape and a dtype only."""
     for implementation in ("threefry2x32", "rbg", "unsafe_rbg"):
         if jax.random.key(0, impl=implementation).dtype == key.dtype:
             return implementation
-    raise TypeError(f"save: {name} holds keys of a generator that is not one of JAX's: {key.dtype}")
+    raise TypeError(f"{where}: {name} holds keys of a generator that is not one of JAX's: {key.dtype}")
 
 
 def _numbers(leaf: Any) -> np.ndarray:
@@ -183,6 +186,7 @@ def _read(path: Path) -> list[tuple[_Leaf, np.ndarray]]:
             text = archive.read(_MANIFEST)
             if hashlib.sha256(text).hexdigest().encode() != archive.comment:
                 raise CheckpointError(f"load: {path} is damaged: the manifest does not match its digest")
+            check_manifest(text, len(content))
             manifest = json.loads(text)
             if manifest["format"] != _FORMAT:
                 raise CheckpointError(f"load: {path} has format {manifest['format']}; this jaxnn reads {_FORMAT}")
@@ -209,7 +213,7 @@ def _array(path: Path, leaf: _Leaf, content: bytes) -> np.ndarray:
 
 def _like(path: Path, leaf: _Leaf, array: np.ndarray, like: Any) -> Any:
     """A leaf as `like` has it, which must be of the same kind and shape."""
-    dtype = _dtype_name(leaf.name, like)
+    dtype = _dtype_name("load", leaf.name, like)
     if leaf.dtype != dtype:
         raise CheckpointError(f"load: {path}: {leaf.name} is {leaf.dtype} in the file, {dtype} in `like`")
     if isinstance(like, bool | int | float | complex):

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
 from jaxnn._batch_last import batch_last
-from jaxnn._checks import check_each_whole, check_shape, check_whole
+from jaxnn._checks import check_bias, check_each_whole, check_shape, check_whole
 from jaxnn._windows import Windows, first_maximum, slide, stack_windows
 from jaxnn.initializers import Initializer, he_normal
 from jaxnn.layers import Affine, init_affine
@@ -94,6 +94,7 @@ def conv(
     *size, channels = check_shape("conv", "x", x, f"batch {_AXES[len(shape) - 3]} channels")[1:]
     if channels != shape[-2]:
         raise ValueError(f"conv: x {jnp.shape(x)} has {channels} channels, but weight {shape} takes {shape[-2]}")
+    check_bias("conv", params)
     windows = Windows.of("conv", size, shape[:-2], stride=stride, padding=padding, dilation=dilation)
     return _conv(x, params=params, windows=windows)
 

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Bool, Float, Int
+from jaxtyping import Array, ArrayLike, Bool, Float, Int, Real
 
-from jaxnn._checks import check_finite, check_shape, check_whole, count_rows
+from jaxnn._checks import check_finite, check_key, check_number, check_rows, check_shape, check_whole, count_rows
 
 
 class Split(NamedTuple):
@@ -56,6 +56,7 @@ def train_test_split(key: Array, data: Any, *, test: float = 0.2, stratify: Arra
         `Split(train, test)`, each with the structure of `data`.
 
     Raises:
+        TypeError: a key that is none, a share that is no number, or data that are no arrays.
         ValueError: a share outside (0, 1), fewer than two rows, or arrays of different lengths.
 
     Example:
@@ -64,6 +65,7 @@ def train_test_split(key: Array, data: Any, *, test: float = 0.2, stratify: Arra
         ((8, 4), (2, 4))
     """
     count = count_rows("train_test_split", data)
+    test = check_number("train_test_split", "test", test)
     if not 0 < test < 1 or count < 2:
         raise ValueError(
             f"train_test_split: test must lie in (0, 1) and leave a row on both sides, not {test} of {count} rows"
@@ -90,6 +92,7 @@ def k_folds(key: Array, count: int, k: int, *, stratify: ArrayLike | None = None
         stratify: labels, shape (n,): each class is spread evenly over the folds, to within one row.
 
     Raises:
+        TypeError: a key that is none, or numbers that are not whole.
         ValueError: fewer than two folds, more folds than rows, or labels of another length.
 
     Example:
@@ -109,7 +112,7 @@ def k_folds(key: Array, count: int, k: int, *, stratify: ArrayLike | None = None
     return Folds(*(np.stack(rows) for rows in (train, validation, counts)))
 
 
-def standard_scaling(x: Float[ArrayLike, "batch features"]) -> Scaling:
+def standard_scaling(x: Real[ArrayLike, "batch features"]) -> Scaling:
     """Offset: the mean; factor: the standard deviation (1 for a constant feature). Fit it on the training part only.
 
     Example:
@@ -120,7 +123,7 @@ def standard_scaling(x: Float[ArrayLike, "batch features"]) -> Scaling:
     return _scaling(x.mean(axis=0), x.std(axis=0))
 
 
-def min_max_scaling(x: Float[ArrayLike, "batch features"]) -> Scaling:
+def min_max_scaling(x: Real[ArrayLike, "batch features"]) -> Scaling:
     """Offset: the minimum; factor: the range (1 for a constant feature): x lies in [0, 1]. For the training part only.
 
     Example:
@@ -131,17 +134,21 @@ def min_max_scaling(x: Float[ArrayLike, "batch features"]) -> Scaling:
     return _scaling(x.min(axis=0), x.max(axis=0) - x.min(axis=0))
 
 
-def scale(scaling: Scaling, x: Float[ArrayLike, "batch features"]) -> Float[Array, "batch features"]:
+def scale(scaling: Scaling, x: Real[ArrayLike, "batch features"]) -> Float[Array, "batch features"]:
     """(x - offset) / factor.
 
     Raises:
-        ValueError: another number of features than the scaling was fitted on.
+        TypeError: another thing than a Scaling, or x that is no array of real numbers.
+        ValueError: another number of features than the scaling was fitted on, or NaN or infinity in x.
 
     Example:
         >>> scale(Scaling(jnp.array([1.0]), jnp.array([2.0])), jnp.array([[5.0]]))
         Array([[2.]], dtype=float32)
     """
+    if not isinstance(scaling, Scaling):
+        raise TypeError(f"scale: scaling must be a Scaling, from standard_scaling or min_max_scaling, not {scaling!r}")
     _, features = check_shape("scale", "x", x, "batch features")
+    check_finite("scale", "x", x)
     if features != jnp.shape(scaling.offset)[0]:
         raise ValueError(
             f"scale: x {jnp.shape(x)} has {features} features, but the scaling {jnp.shape(scaling.offset)[0]}"
@@ -157,11 +164,20 @@ def minibatches(
     Where `batch_size` does not divide `count`, the last batch is filled with rows from the start of the order, which
     do not count: every row is visited once, and no batch holds invented rows.
 
+    Raises:
+        TypeError: a key that is none, or numbers that are not whole.
+        ValueError: a number below 1, or a batch larger than the data.
+
     Example:
         >>> rows, counts = minibatches(jax.random.key(0), 5, 2)
         >>> rows.shape, counts.sum()
         ((3, 2), Array(5, dtype=int32))
     """
+    check_key(key)
+    count = check_whole("minibatches", "count", count, least=1)
+    batch_size = check_whole("minibatches", "batch_size", batch_size, least=1)
+    if batch_size > count:
+        raise ValueError(f"minibatches: batch_size must be at most the number of rows, {count}, not {batch_size}")
     steps = math.ceil(count / batch_size)
     order = jax.random.permutation(key, count)
     if steps * batch_size == count:
@@ -171,20 +187,27 @@ def minibatches(
 
 
 def _shuffled_rows(where: str, key: Array, count: int, stratify: ArrayLike | None) -> np.ndarray:
+    check_key(key)
     # NumPy's generator, seeded by the key: a permutation on the host need not wait for a compiler.
     order = np.random.default_rng(np.asarray(jax.random.key_data(key))).permutation(count)
     if stratify is None:
         return order
     if np.shape(stratify) != (count,):
         raise ValueError(f"{where}: stratify must have shape ({count},), one label a row, not {np.shape(stratify)}")
-    return order[np.argsort(np.asarray(stratify)[order], kind="stable")]
+    labels = np.asarray(stratify)
+    if labels.dtype.kind == "f":
+        check_finite(where, "stratify", labels)
+    try:
+        return order[np.argsort(labels[order], kind="stable")]
+    except TypeError as error:
+        raise TypeError(f"{where}: stratify must hold numbers or strings, not both nor others: {error}") from error
 
 
 def _table(where: str, x: ArrayLike) -> Array:
     check_shape(where, "x", x, "batch features")
-    count_rows(where, x)
-    check_finite(where, "x", x)
-    return jnp.asarray(x)
+    check_rows(where, {"x": x})
+    # Whole numbers have a mean and a range that need not be whole.
+    return jnp.asarray(x) if jnp.issubdtype(jnp.result_type(x), jnp.floating) else jnp.asarray(x, float)
 
 
 def _scaling(offset: Array, factor: Array) -> Scaling:

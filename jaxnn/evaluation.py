@@ -6,11 +6,13 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, PyTree
 
-from jaxnn._checks import check_finite, count_rows, is_traced
+from jaxnn._checks import check_key, check_rows, is_traced
+from jaxnn._params import check_model, check_params
 from jaxnn.models import Model
-from jaxnn.recipe import Recipe, check_training
+from jaxnn.recipe import Recipe, check_recipe, check_training
 
 
 class Evaluation(NamedTuple):
@@ -30,7 +32,8 @@ def predict(model: Model, params: PyTree, x: Any, *, key: Array | None = None) -
         key: turns dropout on.
 
     Raises:
-        ValueError: NaN or infinity in x, no rows, or a shape that the model does not take.
+        TypeError: x that is no array of real numbers, or a key that is none.
+        ValueError: NaN or infinity in x, no rows, a shape that the model does not take, or another model's params.
 
     Example:
         >>> import jaxnn as nn
@@ -38,8 +41,11 @@ def predict(model: Model, params: PyTree, x: Any, *, key: Array | None = None) -
         >>> predict(model, model.init(jax.random.key(0)), jnp.zeros((5, 4))).shape
         (5, 3)
     """
-    count_rows("predict", {"x": x})
-    check_finite("predict", "x", x)
+    check_model("predict", model)
+    check_rows("predict", {"x": x})
+    if key is not None:
+        check_key(key)
+    check_params("predict", model, params)
     # Inside somebody's trace the model may close over tracers, which must not stay behind in a cache of ours.
     apply = model.apply if is_traced((params, x, key)) else _jitted(model.apply)
     return apply(params, x, key=key)
@@ -66,13 +72,25 @@ def evaluate(
         >>> evaluate(recipe, params, (jnp.ones((2, 4)), jnp.array([0, 1])), score=nn.accuracy)
         Evaluation(loss=Array(1.0986123, dtype=float32), score=Array(0.5, dtype=float32))
     """
+    check_recipe(recipe)
+    if not (score is None or callable(score)):
+        raise TypeError(f"evaluate: score must be a function of outputs and targets, not {score!r}")
     check_training("evaluate", recipe._replace(batch_size=None), data, params)
     x, targets = jax.tree.map(jnp.asarray, data)
     outputs = predict(recipe.model, params, x)
     losses = recipe.loss(outputs, targets)
-    return Evaluation(
-        recipe.reduction(losses), -jnp.mean(losses) if score is None else jnp.asarray(score(outputs, targets))
-    )
+    judged = -jnp.mean(losses) if score is None else _scored(score, outputs, targets)
+    return Evaluation(recipe.reduction(losses), judged)
+
+
+def _scored(score: Callable[[Any, Any], Any], outputs: Any, targets: Any) -> Array:
+    """The score, which may be computed with NumPy, so that it cannot be tried on shapes."""
+    found = score(outputs, targets)
+    real = isinstance(found, np.ndarray | np.generic | Array | int | float) and not np.iscomplexobj(found)
+    if not real or jnp.shape(found) != ():
+        shown = f"an array of shape {jnp.shape(found)}" if real else repr(found)
+        raise ValueError(f"evaluate: score must give one real number, not {shown}")
+    return jnp.asarray(found)
 
 
 @functools.lru_cache(maxsize=32)

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
 from jaxnn._batch_last import batch_last
-from jaxnn._checks import check_rate, check_shape, check_whole
+from jaxnn._checks import check_bias, check_key, check_rate, check_shape, check_whole
 from jaxnn.initializers import Initializer, he_normal
 
 
@@ -60,7 +60,7 @@ def dense(params: Affine, x: Float[ArrayLike, "batch inputs"]) -> Float[Array, "
         Shape (batch, outputs).
 
     Raises:
-        ValueError: no batch axis, or another number of features than the weight takes.
+        ValueError: no batch axis, another number of features than the weight takes, or a bias that does not fit it.
 
     Example:
         >>> params = Affine(weight=jnp.array([[1.0], [10.0]]), bias=jnp.array([0.5]))
@@ -72,6 +72,7 @@ def dense(params: Affine, x: Float[ArrayLike, "batch inputs"]) -> Float[Array, "
     if len(shape) != 2 or features != shape[0]:
         takes = f"takes {shape[0]}" if len(shape) == 2 else "is not (inputs, outputs)"
         raise ValueError(f"dense: x {jnp.shape(x)} has {features} features, but weight {shape} {takes}")
+    check_bias("dense", params)
     return _dense(x, params=params)
 
 
@@ -106,6 +107,7 @@ def dropout(key: Array, x: Float[ArrayLike, "batch *features"], rate: ArrayLike)
         rate: the probability of *dropping*, in [0, 1); may be traced.
 
     Raises:
+        TypeError: a key that is none.
         ValueError: a rate outside [0, 1).
 
     Example:
@@ -115,6 +117,7 @@ def dropout(key: Array, x: Float[ArrayLike, "batch *features"], rate: ArrayLike)
     References:
         Srivastava et al. (2014), Dropout: a simple way to prevent neural networks from overfitting.
     """
+    check_key(key)
     check_rate("dropout", rate)
     return _dropout(x, key=key, rate=rate)
 
@@ -173,5 +176,6 @@ def _layer_norm(x, *, params, epsilon):
 
 def init_affine(key: Array, shape: tuple[int, ...], initializer: Initializer) -> Affine:
     """Weights of `shape` from the initializer, biases 0."""
+    check_key(key)
     weight = initializer(key, shape)
     return Affine(weight=weight, bias=jnp.zeros(shape[-1], weight.dtype))

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
 from jaxnn import layers
-from jaxnn._checks import check_each_whole, check_rate, is_traced
+from jaxnn._checks import check_each_whole, check_key, check_rate, is_traced
 from jaxnn._windows import Windows
 from jaxnn.activations import relu
 from jaxnn.convolution import conv, init_conv, max_pool
@@ -65,6 +65,7 @@ def mlp(sizes: Sequence[int], *, activation: Callable[[Array], Array] = relu, dr
     names = [*_names("hidden", len(sizes) - 2), "output"]
 
     def init(key: Array) -> dict[str, Any]:
+        check_key(key)
         shapes = itertools.pairwise(sizes)
         keys = jax.random.split(key, len(names))
         return {name: init_dense(k, *shape) for name, k, shape in zip(names, keys, shapes, strict=True)}
@@ -134,6 +135,7 @@ def cnn(
     head = mlp([nodes, *hidden, classes], activation=activation, dropout=dropout)
 
     def init(key: Array) -> dict[str, Any]:
+        check_key(key)
         *keys, head_key = jax.random.split(key, len(filters) + 1)
         sizes = (window,) * len(space)
         convs = {name: init_conv(k, *shape, sizes) for k, (name, shape) in zip(keys, filters.items(), strict=True)}

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from jaxnn._checks import check_whole
+from jaxnn._checks import check_number, check_whole
 
 
 @runtime_checkable
@@ -63,12 +63,14 @@ def small_step(tolerance: float = 1e-3) -> SmallStep:
     With full batches and plain gradient descent the step size is that of the notes: learning rate times derivative.
 
     Raises:
+        TypeError: a tolerance that is no number.
         ValueError: a tolerance that is not positive.
 
     Example:
         >>> small_step(0.001)
         SmallStep(tolerance=0.001)
     """
+    tolerance = check_number("small_step", "tolerance", tolerance)
     if not tolerance > 0:
         raise ValueError(f"small_step: tolerance must be positive, not {tolerance}")
     return SmallStep(tolerance)
@@ -82,6 +84,7 @@ def no_improvement(patience: int = 10, tolerance: float = 0.0) -> NoImprovement:
         tolerance: by how much a score must exceed the best one to be a new best, in units of the score.
 
     Raises:
+        TypeError: a patience that is not whole, or a tolerance that is no number.
         ValueError: a patience below 1, or a negative tolerance.
 
     Example:
@@ -89,6 +92,7 @@ def no_improvement(patience: int = 10, tolerance: float = 0.0) -> NoImprovement:
         NoImprovement(patience=20, tolerance=0.0001)
     """
     patience = check_whole("no_improvement", "patience", patience, least=1)
+    tolerance = check_number("no_improvement", "tolerance", tolerance)
     if not tolerance >= 0:
         raise ValueError(f"no_improvement: tolerance must not be negative, not {tolerance}")
     return NoImprovement(patience, tolerance)

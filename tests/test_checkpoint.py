@@ -238,3 +238,9 @@ def test_a_folder_that_is_missing_or_no_folder_is_a_clear_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         nn.load(tmp_path / "nothing.npz", like=PARAMS)
     assert stat.S_ISREG(Path(tmp_path / "file").stat().st_mode)
+
+
+def test_a_leaf_of_like_that_is_no_number_is_an_error_of_load(tmp_path):
+    path = nn.save({"a": np.ones(1)}, tmp_path / "x.npz")
+    with pytest.raises(TypeError, match="load: a must be an array of numbers, not 'text'"):
+        nn.load(path, like={"a": "text"})

@@ -167,3 +167,10 @@ def test_a_constant_feature_is_left_in_its_units_whatever_it_is(name: str, const
 )
 def test_a_mistake_is_named(call, words: str, as_installed: None) -> None:
     assert words_of(ValueError, call) == words
+
+
+@pytest.mark.parametrize("name", SCALERS)
+def test_whole_numbers_are_scaled_as_floats(name: str) -> None:
+    x = np.array([[0, 5], [1, 1], [7, 0]])
+    fit, reference = SCALERS[name]
+    np.testing.assert_allclose(nn.scale(fit(x), x), reference().fit_transform(x), rtol=1e-6)

@@ -115,3 +115,11 @@ def test_mnist_refuses_images_and_labels_of_different_number(tmp_path):
 def test_mnist_names_the_file_that_is_not_there(tmp_path):
     with pytest.raises(FileNotFoundError, match="train-images-idx3-ubyte"):
         datasets.mnist(tmp_path)
+
+
+@pytest.mark.parametrize(("count", "code", "found"), [(0, 8, "0 images of uint8"), (3, 13, "3 images of float32")])
+def test_mnist_refuses_nothing_and_numbers_that_are_no_bytes(tmp_path, count, code, found):
+    (tmp_path / "train-images-idx3-ubyte").write_bytes(idx_bytes(np.zeros((count, 4, 4)), code))
+    (tmp_path / "train-labels-idx1-ubyte").write_bytes(idx_bytes(np.zeros(count)))
+    with pytest.raises(ValueError, match=f"there must be images and labels, of unsigned bytes, not {found}"):
+        datasets.mnist(tmp_path)

@@ -41,7 +41,10 @@ def test_no_backend_is_started(imported: dict) -> None:
     assert imported["backend"] is False
 
 
-@pytest.mark.parametrize("heavy", ["matplotlib", "sklearn", "tqdm", "tyro", "pandas", "torch", "chex", "beartype"])
+@pytest.mark.parametrize(
+    "heavy",
+    ["matplotlib", "sklearn", "tqdm", "tyro", "pandas", "torch", "chex", "beartype", "safetensors", "tensorboardX"],
+)
 def test_nothing_heavy_is_imported(heavy: str, imported: dict) -> None:
     assert "jaxnn" in imported["modules"]
     assert heavy not in imported["modules"]

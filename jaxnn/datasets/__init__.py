@@ -113,7 +113,7 @@ def mnist(directory: str | Path, part: str = "train") -> Dataset:
 
     Raises:
         FileNotFoundError: a file that is not there, with the names that were looked for.
-        ValueError: a damaged file, or images and labels of different number or shape.
+        ValueError: a damaged file, images and labels of different number or shape, none at all, or not of bytes.
     """
     images = read_idx(_find(Path(directory), f"{part}-images-idx3-ubyte"))
     labels = read_idx(_find(Path(directory), f"{part}-labels-idx1-ubyte"))
@@ -121,6 +121,9 @@ def mnist(directory: str | Path, part: str = "train") -> Dataset:
         raise ValueError(
             f"mnist: images must be (count, height, width) and labels (count,), not {images.shape} and {labels.shape}"
         )
+    if not len(images) or images.dtype != np.uint8 or labels.dtype != np.uint8:
+        found = f"{len(images)} images of {images.dtype}, {len(labels)} labels of {labels.dtype}"
+        raise ValueError(f"mnist: there must be images and labels, of unsigned bytes, not {found}")
     classes = tuple(map(str, range(int(labels.max()) + 1)))
     return Dataset((images / np.float32(255))[..., None], labels.astype(np.int32), ("ink (0 to 1)",), classes)
 

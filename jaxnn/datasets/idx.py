@@ -16,6 +16,7 @@ import numpy as np
 _DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 # Deflate cannot pack more than 1,032 bytes into one; a header that promises more is false.
 _LARGEST_RATIO = 1032
+_PART = 2**18
 
 
 def read_idx(path: str | Path) -> np.ndarray:
@@ -62,8 +63,21 @@ def _read(path: Path, file: io.BufferedIOBase, largest: int) -> np.ndarray:
     announced = math.prod(shape) * dtype.itemsize
     if announced > largest:
         raise ValueError(f"{path}: its header announces {shape}, {announced} bytes, more than the file can hold")
-    content = file.read(announced + 1)
+    content = _content(file, announced + 1)
     if len(content) != announced:
         found = "more" if len(content) > announced else f"{len(content)}"
         raise ValueError(f"{path}: its header announces {shape}, {announced} bytes, but there are {found}")
-    return np.frombuffer(content, dtype).astype(dtype.newbyteorder("=")).reshape(shape)
+    numbers = np.frombuffer(content, dtype).astype(dtype.newbyteorder("="))
+    try:
+        return numbers.reshape(shape)
+    except ValueError as error:
+        raise ValueError(f"{path}: its header announces {shape}, which no array can have: {error}") from error
+
+
+def _content(file: io.BufferedIOBase, most: int) -> bytes:
+    """What is there, as far as so many bytes. At once, all of them would be allocated, there or not."""
+    parts = []
+    while most and (part := file.read(min(most, _PART))):
+        parts.append(part)
+        most -= len(part)
+    return b"".join(parts)
