@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from jaxnn._checks import check_key, check_rows, is_traced
-from jaxnn._params import check_model, check_params
+from jaxnn._params import check_arrays, check_model, check_params
 from jaxnn.models import Model
 from jaxnn.recipe import Recipe, check_recipe, check_training
 
@@ -45,6 +45,7 @@ def predict(model: Model, params: PyTree, x: Any, *, key: Array | None = None) -
     check_rows("predict", {"x": x})
     if key is not None:
         check_key(key)
+    check_arrays("predict", params)
     check_params("predict", model, params)
     # Inside somebody's trace the model may close over tracers, which must not stay behind in a cache of ours.
     apply = model.apply if is_traced((params, x, key)) else _jitted(model.apply)
@@ -75,6 +76,7 @@ def evaluate(
     check_recipe(recipe)
     if not (score is None or callable(score)):
         raise TypeError(f"evaluate: score must be a function of outputs and targets, not {score!r}")
+    check_arrays("evaluate", params)
     check_training("evaluate", recipe._replace(batch_size=None), data, params)
     x, targets = jax.tree.map(jnp.asarray, data)
     outputs = predict(recipe.model, params, x)
@@ -91,6 +93,28 @@ def _scored(score: Callable[[Any, Any], Any], outputs: Any, targets: Any) -> Arr
         shown = f"an array of shape {jnp.shape(found)}" if real else repr(found)
         raise ValueError(f"evaluate: score must give one real number, not {shown}")
     return jnp.asarray(found)
+
+
+def check_score(where: str, score: Any, recipe: Recipe, params: PyTree, data: tuple[Any, Any], **counted: Any) -> None:
+    """Refuse a score that cannot be compiled with the training, or gives no number; it is tried on shapes."""
+    if score is None:
+        return
+    if not callable(score):
+        raise TypeError(f"{where}: score must be a function of outputs and targets, not {score!r}")
+    x, targets = data
+    found: list[Any] = []
+    try:
+        jax.eval_shape(
+            lambda params, x: found.append(score(recipe.model.apply(params, x, key=None), targets, **counted)),
+            params,
+            x,
+        )
+    except (jax.errors.TracerArrayConversionError, jax.errors.ConcretizationTypeError) as error:
+        raise ValueError(f"{where}: score must be written in functions of jax.numpy, it is compiled") from error
+    number = isinstance(found[0], Array | np.ndarray | np.generic | int | float) and not jnp.iscomplexobj(found[0])
+    if not number or jnp.shape(found[0]) != ():
+        shown = f"an array of shape {jnp.shape(found[0])}" if number else repr(found[0])
+        raise ValueError(f"{where}: score must give one real number, not {shown}")
 
 
 @functools.lru_cache(maxsize=32)

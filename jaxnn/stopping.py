@@ -96,3 +96,10 @@ def no_improvement(patience: int = 10, tolerance: float = 0.0) -> NoImprovement:
     if not tolerance >= 0:
         raise ValueError(f"no_improvement: tolerance must not be negative, not {tolerance}")
     return NoImprovement(patience, tolerance)
+
+
+def check_rule(where: str, stop: Any) -> None:
+    """A stopping rule, made: a function that makes one is none."""
+    made = not isinstance(stop, type) and isinstance(stop, StoppingRule)
+    if stop is not None and not made:
+        raise TypeError(f"{where}: stop must be a stopping rule, with init and update, not {stop!r}")

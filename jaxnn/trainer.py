@@ -12,6 +12,8 @@ from jaxtyping import Array, Float
 
 from jaxnn import loop as compiled
 from jaxnn._checks import check_data, check_key, check_whole, is_traced
+from jaxnn._params import check_arrays
+from jaxnn.evaluation import check_score
 from jaxnn.loop import Loop, Score, Task
 from jaxnn.portions import portions
 from jaxnn.progress import progress_bar
@@ -19,7 +21,7 @@ from jaxnn.recipe import Recipe, check_training, for_length, optimizer_of, steps
 from jaxnn.runs import NoRun, open_run
 from jaxnn.runs.fingerprint import conditions, describe, describe_arrays, describe_program
 from jaxnn.runs.journal import as_json
-from jaxnn.stopping import StoppingRule
+from jaxnn.stopping import StoppingRule, check_rule
 from jaxnn.training import TrainingState, start_training
 
 Log = Callable[[int, dict[str, float]], Any]
@@ -112,11 +114,12 @@ def train(
         >>> training.losses.shape, training.params["output"].weight.round(2)
         ((200,), Array([[3.]], dtype=float32))
     """
-    epochs = _check(data, key, params, validation, score, epochs, on_divergence)
+    epochs = _check(data, key, params, validation, score, stop, epochs, on_divergence)
     recipe = for_length(recipe, epochs * steps_per_epoch(recipe, check_data("train", data)))
     if validation is not None:
         shapes = jax.eval_shape(recipe.model.init, key) if params is None else params
         check_training("train: validation", recipe._replace(batch_size=None), validation, shapes)
+        check_score("train", score, recipe, shapes, validation)
     state = start_training("train", recipe, data, key, params)
     data, validation = jax.tree.map(jnp.asarray, (data, validation))
     task = Task(recipe, score, stop, validation is not None or on_divergence == "restore")
@@ -136,7 +139,9 @@ def train(
     return _result(loop, validated=validation is not None)
 
 
-def _check(data: Any, key: Any, params: Any, validation: Any, score: Any, epochs: int, on_divergence: str) -> int:
+def _check(
+    data: Any, key: Any, params: Any, validation: Any, score: Any, stop: Any, epochs: int, on_divergence: str
+) -> int:
     """What `fit` need not check; the number of epochs."""
     if is_traced((data, key, params, validation)):
         raise TypeError("train reports to the host and cannot be traced; use fit inside jax.jit, jax.vmap and jax.grad")
@@ -145,6 +150,8 @@ def _check(data: Any, key: Any, params: Any, validation: Any, score: Any, epochs
     if on_divergence not in ("stop", "restore"):
         raise ValueError(f"train: on_divergence must be 'stop' or 'restore', not {on_divergence!r}")
     check_key(key)
+    check_rule("train", stop)
+    check_arrays("train", params)
     return check_whole("train", "epochs", epochs, least=1)
 
 

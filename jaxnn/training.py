@@ -13,9 +13,10 @@ import optax
 from jaxtyping import Array, Float, Int
 
 from jaxnn._checks import check_data, check_key, check_whole
+from jaxnn._params import check_arrays
 from jaxnn.data import minibatches
 from jaxnn.recipe import Recipe, check_training, for_length, optimizer_of, reduce, steps_per_epoch
-from jaxnn.stopping import StoppingRule
+from jaxnn.stopping import StoppingRule, check_rule
 
 
 class TrainingState(NamedTuple):
@@ -88,6 +89,7 @@ def init_training(recipe: Recipe, key: Array, *, params: Any = None) -> Training
 def start_training(where: str, recipe: Recipe, data: tuple[Any, Any], key: Array, params: Any) -> TrainingState:
     """`init_training` for data that fit the recipe; others are refused before a weight is drawn."""
     check_key(key)
+    check_arrays(where, params)
     shapes = jax.eval_shape(recipe.model.init, key) if params is None else params
     check_training(where, recipe, data, shapes)
     return init_training(recipe, key, params=params)
@@ -114,6 +116,7 @@ def advance(recipe: Recipe, data: tuple[Any, Any], state: TrainingState, *, epoc
         (Array(3, dtype=int32), (3,))
     """
     epochs = check_whole("advance", "epochs", epochs, least=1)
+    _check_state(recipe, state)
     check_training("advance", recipe, data, state.params)
     return _advance(recipe, jax.tree.map(jnp.asarray, data), state, epochs)
 
@@ -170,6 +173,7 @@ def fit(
         (Array([[3.]], dtype=float32), Array([1.], dtype=float32))
     """
     epochs = check_whole("fit", "epochs", epochs, least=1)
+    check_rule("fit", stop)
     recipe = for_length(recipe, epochs * steps_per_epoch(recipe, check_data("fit", data)))
     state = start_training("fit", recipe, data, key, params)
     data = jax.tree.map(jnp.asarray, data)
@@ -177,6 +181,14 @@ def fit(
         state, info = _advance(recipe, data, state, epochs)
         return Fit(state.params, info.losses, jnp.asarray(epochs, jnp.int32), state)
     return _fit_until(stop, recipe, data, state, epochs)
+
+
+def _check_state(recipe: Recipe, state: Any) -> None:
+    if not isinstance(state, TrainingState):
+        raise TypeError(f"advance: state must be a TrainingState, from init_training, not {type(state).__name__}")
+    made = jax.eval_shape(optimizer_of(recipe).init, state.params)
+    if jax.tree.structure(made) != jax.tree.structure(state.optimizer_state):
+        raise ValueError("advance: state holds an optimizer state that the recipe's optimizer does not make")
 
 
 def _advance(recipe: Recipe, data: tuple[Any, Any], state: TrainingState, epochs: int) -> tuple[TrainingState, Info]:

@@ -67,6 +67,16 @@ class Scheduler(Protocol):
         ...
 
 
+def check_scheduler(scheduler: Any) -> None:
+    """A scheduler, made: a function that makes one, or a name, is none."""
+    made = not isinstance(scheduler, type) and isinstance(scheduler, Scheduler)
+    if scheduler is not None and not made:
+        raise TypeError(
+            "sweep: scheduler must be asha(...), hyperband(...), median_stopping(...), population_based(...), "
+            f"an object with begin, or None, not {scheduler!r}"
+        )
+
+
 def ranked(score: float) -> float:
     """The score as a number that can be compared: NaN becomes minus infinity."""
     return -math.inf if math.isnan(score) else float(score)

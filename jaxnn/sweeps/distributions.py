@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaxnn._checks import check_number
+
 # The normal distributions reach to infinity at the quantiles 0 and 1. They are cut off where a double no longer tells
 # a quantile from 0: 8.2 deviations from the mean, beyond which fewer than one draw in 10^16 lies.
 _LEAST = 2.0**-53
@@ -219,10 +221,7 @@ def integers(low: Any, high: Any) -> Quantized:
 
 
 def _number(where: str, name: str, value: Any) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise TypeError(f"{where}: {name} must be a number, not {value!r}") from None
+    number = check_number(where, name, value)
     if not np.isfinite(number):
         raise ValueError(f"{where}: {name} must be finite, not {number}")
     return number

@@ -10,8 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from jaxnn._checks import check_data, check_whole
+from jaxnn._checks import check_data, check_key, check_whole
 from jaxnn.data import Folds, k_folds
+from jaxnn.evaluation import check_score
 from jaxnn.recipe import Recipe, check_training, for_length, steps_per_epoch
 from jaxnn.sweeps.lanes import Task
 from jaxnn.sweeps.program import Program
@@ -106,8 +107,11 @@ def make_plan(
     repeats: int,
     lanes: int | str,
 ) -> Plan:
-    """Check the arguments of `sweep` that need no recipe."""
+    """Check the arguments of `sweep` that need no recipe; nothing is brought to a device before all are right."""
+    if not callable(make_recipe):
+        raise TypeError(f"sweep: make_recipe must be a function of the hypers, not {make_recipe!r}")
     check_space(space)
+    check_key(key)
     count = check_data("sweep", data)
     if (validation is None) == (folds is None):
         raise ValueError("sweep: give exactly one of validation=(x, targets) and folds=k to judge the trials by")
@@ -122,9 +126,12 @@ def make_plan(
         1 if folds is None else check_whole("sweep", "folds", folds, least=2),
         check_whole("sweep", "epochs", epochs, least=1),
     )
+    if layout.folds > count:
+        raise ValueError(f"sweep: folds must be at most the number of rows, {count}, not {folds}")
+    count_of_lanes = _check_lanes(lanes, layout)
     parts = None if folds is None else _folds(data, jax.random.fold_in(key, FOLDS_KEY), count, folds)
     data, validation, parts = jax.tree.map(jnp.asarray, (data, validation, parts))
-    return Plan(make_recipe, space, data, validation, parts, score, key, layout, _check_lanes(lanes, layout))
+    return Plan(make_recipe, space, data, validation, parts, score, key, layout, count_of_lanes)
 
 
 def _folds(data: tuple[Any, Any], key: Array, count: int, folds: int) -> Folds:
@@ -153,24 +160,11 @@ def _check_recipe(plan: Plan, setting: Setting) -> Recipe:
     if plan.validation is not None:
         check_training("sweep: validation", recipe._replace(batch_size=None), plan.validation, params)
     steps_per_epoch(recipe, plan.rows)
-    _check_score(plan, recipe, params)
+    judged = plan.data if plan.validation is None else plan.validation
+    where = {} if plan.folds is None else {"where": np.ones(len(jax.tree.leaves(judged)[0]), bool)}
+    check_score("sweep", plan.score, recipe, params, judged, **where)
     _check_traced(plan, setting)
     return recipe
-
-
-def _check_score(plan: Plan, recipe: Recipe, params: Any) -> None:
-    if plan.score is None:
-        return
-    x, targets = plan.data if plan.validation is None else plan.validation
-
-    def score(params: Any, x: Any) -> Any:
-        outputs = recipe.model.apply(params, x)
-        where = {} if plan.folds is None else {"where": jnp.ones(len(jax.tree.leaves(x)[0]), bool)}
-        return plan.score(outputs, targets, **where)  # type: ignore[misc]
-
-    found = jax.eval_shape(score, params, x)
-    if getattr(found, "shape", None) != () or not jnp.issubdtype(found.dtype, jnp.floating):
-        raise ValueError(f"sweep: score must give one floating-point number, not {found}")
 
 
 def _check_traced(plan: Plan, setting: Setting) -> None:

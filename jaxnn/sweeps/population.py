@@ -11,7 +11,7 @@ import jax
 import numpy as np
 from jaxtyping import Array
 
-from jaxnn._checks import check_whole
+from jaxnn._checks import check_number, check_whole
 from jaxnn.sweeps.decisions import Continue, Copy, Decision, Judge, Stop, ranked
 from jaxnn.sweeps.space import Bucket, Setting, active
 
@@ -56,11 +56,13 @@ def population_based(*, every: int, fraction: float = 0.25, factor: float = 1.2)
         Jaderberg et al. (2017), Population based training of neural networks.
     """
     every = check_whole("population_based", "every", every, least=1)
+    fraction = check_number("population_based", "fraction", fraction)
+    factor = check_number("population_based", "factor", factor)
     if not 0 < fraction <= 0.5:
         raise ValueError(f"population_based: fraction must lie in (0, 0.5], not {fraction!r}")
     if not 1 < factor < math.inf:
         raise ValueError(f"population_based: factor must be above 1 and finite, not {factor!r}")
-    return PopulationBased(every, float(fraction), float(factor))
+    return PopulationBased(every, fraction, factor)
 
 
 class RunningPopulations:

@@ -130,18 +130,23 @@ def make_sampler(sampler: Any, space: dict[str, Any], key: Array, trials: int) -
         (('width', 1),) {'dropout': 0.75}
     """
     check_space(space)
+    check_sampler(sampler)
     trials = check_whole("make_sampler", "trials", trials, least=1)
+    if sampler == "random":
+        return RandomSampler(space, key)
+    if sampler == "sobol":
+        return SobolSampler(space, key)
+    return GridSampler(space, trials) if sampler == "grid" else sampler
+
+
+def check_sampler(sampler: Any) -> None:
+    """A name that there is, or an object with the two methods."""
+    rule = "sampler: must be 'random', 'grid', 'sobol' or an object with ask and tell, not "
     if isinstance(sampler, str):
-        if sampler == "random":
-            return RandomSampler(space, key)
-        if sampler == "sobol":
-            return SobolSampler(space, key)
-        if sampler == "grid":
-            return GridSampler(space, trials)
-        raise ValueError(f"sampler: must be 'random', 'grid', 'sobol' or an object with ask and tell, not {sampler!r}")
-    if isinstance(sampler, type) or not isinstance(sampler, Sampler):
-        raise TypeError(f"sampler: must be 'random', 'grid', 'sobol' or an object with ask and tell, not {sampler!r}")
-    return sampler
+        if sampler not in ("random", "grid", "sobol"):
+            raise ValueError(f"{rule}{sampler!r}")
+    elif isinstance(sampler, type) or not isinstance(sampler, Sampler):
+        raise TypeError(f"{rule}{sampler!r}")
 
 
 def grid_quantiles(space: dict[str, Any], trials: int) -> np.ndarray:

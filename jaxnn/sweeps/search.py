@@ -14,6 +14,7 @@ from jaxnn.devices import tell_of_idle_cores
 from jaxnn.progress import progress_bar
 from jaxnn.recipe import Recipe
 from jaxnn.runs import open_run
+from jaxnn.sweeps.decisions import check_scheduler
 from jaxnn.sweeps.engine import Call, run_trials
 from jaxnn.sweeps.found import Found
 from jaxnn.sweeps.plan import SAMPLER_KEY, SCHEDULER_KEY, Plan, make_plan
@@ -22,7 +23,7 @@ from jaxnn.sweeps.program import Program
 from jaxnn.sweeps.record import Log, Record, configuration_of, write_tables
 from jaxnn.sweeps.replay import replay
 from jaxnn.sweeps.results import Sweep
-from jaxnn.sweeps.samplers import Sampler, make_sampler
+from jaxnn.sweeps.samplers import Sampler, check_sampler, make_sampler
 from jaxnn.sweeps.space import Setting
 
 Members = list[tuple[int, Setting]]
@@ -103,12 +104,14 @@ def sweep(
         >>> len(found.table()), found.best.score > -0.1
         (8, True)
     """
+    trials, keep = check_whole("sweep", "trials", trials, least=1), check_whole("sweep", "keep", keep, least=1)
+    check_sampler(sampler)
+    check_scheduler(scheduler)
     plan = make_plan(
         make_recipe, space, data, key=key, epochs=epochs, validation=validation, folds=folds, score=score,
         repeats=repeats, lanes=lanes,
     )  # fmt: skip
     tell_of_idle_cores()
-    trials, keep = check_whole("sweep", "trials", trials, least=1), check_whole("sweep", "keep", keep, least=1)
     asked = make_sampler(sampler, space, jax.random.fold_in(key, SAMPLER_KEY), trials)
     judge = None if scheduler is None else scheduler.begin(epochs, space, jax.random.fold_in(key, SCHEDULER_KEY))
     found, programs = Found(keep), {}

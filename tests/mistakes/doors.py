@@ -176,6 +176,41 @@ DOORS = {
         TypeError,
         "evaluate: score must be a function of outputs and targets, not 'accuracy'",
     ),
+    "score of an array": (
+        train(validation=DATA, score=lambda outputs, labels: outputs),
+        ValueError,
+        "train: score must give one real number, not an array of shape (15, 3)",
+    ),
+    "a rule not made": (
+        fit(stop=nn.no_improvement),
+        TypeError,
+        "fit: stop must be a stopping rule, with init and update, not <function no_improvement…",
+    ),
+    "a rule in words": (
+        train(stop="early"),
+        TypeError,
+        "train: stop must be a stopping rule, with init and update, not 'early'",
+    ),
+    "params of shapes": (
+        fit(params=jax.eval_shape(RECIPE.model.init, KEY)),
+        TypeError,
+        "fit: params: hidden_1.weight must be an array, not a shape, ShapeDtypeStruct(shape=(4, 17), dtype=float32)",
+    ),
+    "no state": (
+        lambda: nn.advance(RECIPE, DATA, PARAMS, epochs=1),
+        TypeError,
+        "advance: state must be a TrainingState, from init_training, not dict",
+    ),
+    "another optimizer's state": (
+        lambda: nn.advance(RECIPE._replace(optimizer=optax.adam(0.1)), DATA, STATE, epochs=1),
+        ValueError,
+        "advance: state holds an optimizer state that the recipe's optimizer does not make",
+    ),
+    "an unknown end of a divergence": (
+        train(on_divergence="retry"),
+        ValueError,
+        "train: on_divergence must be 'stop' or 'restore', not 'retry'",
+    ),
     "traced": (
         lambda: jax.eval_shape(lambda x: nn.train(RECIPE, (x, LABELS), key=KEY, epochs=1), X),
         TypeError,

@@ -24,8 +24,17 @@ def sweep(make=make_recipe, space=SPACE, data=DATA, **options):
 JUDGE = "sweep: give exactly one of validation=(x, targets) and folds=k to judge the trials by"
 SAMPLER = "sampler: must be 'random', 'grid', 'sobol' or an object with ask and tell, not "
 BOUNDS = "uniform: low must lie below high, and high - low be finite, not "
-# The last check of all: what comes before it has then compiled, such as bringing the data to the device.
-LATE = sweep(sampler="tpe")
+# What needs a recipe is looked at last: bringing the data to the device has then compiled.
+LATE = sweep(space={"rate": nn.uniform(0, 1)})
+SCHEDULER = (
+    "sweep: scheduler must be asha(...), hyperband(...), median_stopping(...), population_based(...), "
+    "an object with begin, or None, not "
+)
+
+
+def with_numpy(outputs, labels):
+    return np.asarray(outputs).mean() + labels.mean()
+
 
 SEARCHING = {
     "one fold": (sweep(validation=None, folds=1), ValueError, "sweep: folds must be at least 2, not 1"),
@@ -33,7 +42,7 @@ SEARCHING = {
     "more folds than rows": (
         sweep(validation=None, folds=16),
         ValueError,
-        "k_folds: k must be at most the number of rows, 15, not 16",
+        "sweep: folds must be at most the number of rows, 15, not 16",
     ),
     "folds and validation": (sweep(folds=3), ValueError, JUDGE),
     "nothing to judge by": (sweep(validation=None), ValueError, JUDGE),
@@ -47,7 +56,41 @@ SEARCHING = {
     "no lanes": (sweep(lanes=0), ValueError, "sweep: lanes must be at least 1, not 0"),
     "many lanes": (sweep(lanes="many"), ValueError, "sweep: lanes must be \"auto\" or a number, not 'many'"),
     "odd lanes": (sweep(lanes=3), ValueError, "sweep: lanes must be a multiple of the number of devices, 2, not 3"),
-    "unknown sampler": (LATE, ValueError, SAMPLER + "'tpe'"),
+    "unknown sampler": (sweep(sampler="tpe"), ValueError, SAMPLER + "'tpe'"),
+    "scheduler in words": (sweep(scheduler="asha"), TypeError, SCHEDULER + "'asha'"),
+    "scheduler not made": (sweep(scheduler=nn.asha), TypeError, SCHEDULER + "<function asha…"),
+    "key of a sweep None": (sweep(key=None), TypeError, "key must be one jax.random.key, not None"),
+    "key of a sweep a number": (sweep(key=7), TypeError, "key must be one jax.random.key, not 7"),
+    "no function of hypers": (
+        sweep(classifier()),
+        TypeError,
+        "sweep: make_recipe must be a function of the hypers, not Recipe(…",
+    ),
+    "score in words": (
+        sweep(score="accuracy"),
+        TypeError,
+        "sweep: score must be a function of outputs and targets, not 'accuracy'",
+    ),
+    "score that says words": (
+        sweep(score=lambda outputs, labels: "good"),
+        ValueError,
+        "sweep: score must give one real number, not 'good'",
+    ),
+    "score with NumPy": (
+        sweep(score=with_numpy),
+        ValueError,
+        "sweep: score must be written in functions of jax.numpy, it is compiled",
+    ),
+    "save_every nothing": (
+        sweep(directory=".", save_every=0.0),
+        ValueError,
+        "sweep: save_every must be a positive number of seconds, not 0.0",
+    ),
+    "a missing parent": (
+        sweep(directory="no/such/place"),
+        FileNotFoundError,
+        "sweep: directory='no/such/place' needs its parent, which does not exist",
+    ),
     "sampler None": (sweep(sampler=None), TypeError, SAMPLER + "None"),
     "key of another kind": (
         sweep(key=jax.random.key(0, impl="rbg")),
@@ -79,7 +122,7 @@ SEARCHING = {
     "score of an array": (
         sweep(score=lambda outputs, labels: outputs[:, 0]),
         ValueError,
-        "sweep: score must give one floating-point number, not ShapeDtypeStruct(shape=(15,), dtype=float32)",
+        "sweep: score must give one real number, not an array of shape (15,)",
     ),
     "data alone": (sweep(data=X), TypeError, "sweep: data must be a pair (x, targets), not ndarray"),
     "validation of lengths": (
@@ -105,6 +148,12 @@ SEARCHING = {
     "bounds the wrong way round": (lambda: nn.uniform(1, 0), ValueError, BOUNDS + "1.0 and 0.0"),
     "a bound of NaN": (lambda: nn.uniform(np.nan, 1), ValueError, "uniform: low must be finite, not nan"),
     "a bound in words": (lambda: nn.uniform("a", 1), TypeError, "uniform: low must be a number, not 'a'"),
+    "a bound of True": (lambda: nn.uniform(0, True), TypeError, "uniform: high must be a number, not True"),
+    "a fraction in words": (
+        lambda: nn.population_based(every=1, fraction="a"),
+        TypeError,
+        "population_based: fraction must be a number, not 'a'",
+    ),
     "the logarithm of nothing": (
         lambda: nn.log_uniform(0, 1),
         ValueError,
