@@ -1,0 +1,54 @@
+"""Ctrl-C and SIGTERM, noted rather than obeyed at once, so that a run can save what it has before it ends."""
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Iterator
+
+_NOTED = signal.SIGINT, signal.SIGTERM
+
+
+class Interrupted(KeyboardInterrupt):
+    """A run was told to stop, and has saved.
+
+    Attributes:
+        signal: its number; a command ends with 128 and this.
+    """
+
+    def __init__(self, message: str, number: int) -> None:
+        super().__init__(message)
+        self.signal = number
+
+
+class Noted:
+    """Which signal has come; 0 as long as none has."""
+
+    number: int = 0
+
+
+@contextlib.contextmanager
+def noted_signals(where: str) -> Iterator[Noted]:
+    """Note the first of the signals inside the block; a second one ends the process at once.
+
+    Only the main thread can ask for signals, so that in another one nothing changes.
+    """
+    noted = Noted()
+    if threading.current_thread() is not threading.main_thread():
+        yield noted
+        return
+
+    def note(number: int, _frame: object) -> None:
+        noted.number = number
+        for each in _NOTED:
+            signal.signal(each, signal.SIG_DFL)
+        # Not print: the signal may have come in the middle of one.
+        os.write(2, f"\n{where}: saving after this portion; a second signal ends at once\n".encode())
+
+    before = {number: signal.signal(number, note) for number in _NOTED}
+    try:
+        yield noted
+    finally:
+        for number, handler in before.items():
+            # None: the handler was not set from Python, and cannot be put back from here.
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
