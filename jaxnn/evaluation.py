@@ -95,17 +95,23 @@ def _scored(score: Callable[[Any, Any], Any], outputs: Any, targets: Any) -> Arr
     return jnp.asarray(found)
 
 
-def check_score(where: str, score: Any, recipe: Recipe, params: PyTree, data: tuple[Any, Any], **counted: Any) -> None:
-    """Refuse a score that cannot be compiled with the training, or gives no number; it is tried on shapes."""
+def check_score(
+    where: str, score: Any, recipe: Recipe, params: PyTree, data: tuple[Any, Any], counted: Any = None
+) -> None:
+    """Refuse a score that cannot be compiled with the training, or gives no number; it is tried on shapes.
+
+    `counted` is a mask of the rows that count; a score that is given one takes it as `where`.
+    """
     if score is None:
         return
     if not callable(score):
         raise TypeError(f"{where}: score must be a function of outputs and targets, not {score!r}")
     x, targets = data
     found: list[Any] = []
+    masked = {} if counted is None else {"where": counted}
     try:
         jax.eval_shape(
-            lambda params, x: found.append(score(recipe.model.apply(params, x, key=None), targets, **counted)),
+            lambda params, x: found.append(score(recipe.model.apply(params, x, key=None), targets, **masked)),
             params,
             x,
         )

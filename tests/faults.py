@@ -178,7 +178,8 @@ def main(kills: int = 100, seed: int = 0) -> None:
 if __name__ == "__main__":
     if sys.argv[1:2] in (["train"], ["sweep"]):
         write_slowly()
-        print(work(sys.argv[1], sys.argv[2] or None))
+        found = work(sys.argv[1], sys.argv[2] or None)
+        print(_READY, found, sep="\n")
     else:
         import tyro
 

@@ -21,7 +21,10 @@ def conditions() -> dict[str, Any]:
     """On what the bits of a training depend beside its arguments: versions, devices, cores."""
     versions = {name: importlib.metadata.version(name) for name in ("jaxnn", "jax", "jaxlib", "numpy", "optax")}
     device = jax.devices()[0]
-    machine: dict[str, Any] = {"device": f"{len(jax.devices())} × {device.device_kind}", "processor": platform.machine()}
+    machine: dict[str, Any] = {
+        "device": f"{len(jax.devices())} × {device.device_kind}",
+        "processor": platform.machine(),
+    }
     if device.platform == "cpu":
         machine["cores"] = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return versions | machine

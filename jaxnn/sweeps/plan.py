@@ -161,8 +161,8 @@ def _check_recipe(plan: Plan, setting: Setting) -> Recipe:
         check_training("sweep: validation", recipe._replace(batch_size=None), plan.validation, params)
     steps_per_epoch(recipe, plan.rows)
     judged = plan.data if plan.validation is None else plan.validation
-    where = {} if plan.folds is None else {"where": np.ones(len(jax.tree.leaves(judged)[0]), bool)}
-    check_score("sweep", plan.score, recipe, params, judged, **where)
+    counted = None if plan.folds is None else np.ones(len(jax.tree.leaves(judged)[0]), bool)
+    check_score("sweep", plan.score, recipe, params, judged, counted)
     _check_traced(plan, setting)
     return recipe
 
