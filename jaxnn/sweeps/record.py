@@ -28,7 +28,7 @@ from jaxnn.sweeps.trials import Outcome
 Log = Callable[[int, dict[str, float]], Any]
 
 # What the clock decides, what the journal adds, and the news of a call, which come from the journal themselves.
-_NOT_COMPARED = {"seconds", "line", "event", "sha256", "diverged", "curves"}
+_NOT_COMPARED = {"seconds", "line", "sha256", "diverged", "curves"}
 
 
 class Record:
@@ -119,15 +119,16 @@ class Record:
         if not self.past:
             self._run.record(event, **fields)
             return fields
-        said, now = self._events.popleft(), json.loads(json.dumps(fields))
+        said, now = self._events.popleft(), json.loads(json.dumps({"event": event, **fields}))
         if event == "program" == said["event"] and now["traced"] != said["traced"]:
             raise ValueError(
                 "sweep: the directory holds a run that was begun with another recipe: what make_recipe returns for "
                 f"{dict(fields['bucket']) or 'this space'} is not what it was. Take the same, or another directory"
             )
-        for name in {"event", *now} - _NOT_COMPARED:
-            if said.get(name) != now.get(name):
-                raise _differs(f"{name} of a {event} was {said.get(name)} and would now be {now.get(name)}")
+        for name in [name for name in now if name not in _NOT_COMPARED]:
+            if said.get(name) != now[name]:
+                was, is_now = _first_difference(said.get(name), now[name])
+                raise _differs(f"{name} of a {event} was {was} and would now be {is_now}")
         return said
 
     def _state(self) -> dict[str, Any]:
@@ -192,6 +193,13 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
     numbers = {name: as_json(getattr(outcome, name)) for name in ("score", "spread", "seconds")}
     described = _described(outcome.trial, outcome.setting)
     return described | {"status": outcome.status, "epochs": outcome.epochs, **numbers}
+
+
+def _first_difference(said: Any, now: Any) -> tuple[Any, Any]:
+    """The first entry in which two lists of the same length differ; anything else as it is."""
+    if isinstance(said, list) and isinstance(now, list) and len(said) == len(now):
+        return next(pair for pair in zip(said, now, strict=True) if pair[0] != pair[1])
+    return said, now
 
 
 def _differs(what: str) -> ValueError:
