@@ -27,6 +27,7 @@ class Ready(NamedTuple):
         timed: how many of the case's trainings a round runs.
         of: how many there are; the seconds are scaled to them.
         detail: what was chosen for it, in words.
+        warm: whether a round that does not count goes before the others.
     """
 
     run: Callable[[], Seconds]
@@ -35,6 +36,7 @@ class Ready(NamedTuple):
     timed: int = 1
     of: int = 1
     detail: str = ""
+    warm: bool = True
 
 
 class Side(NamedTuple):
@@ -132,7 +134,8 @@ def _prepare(sides: list[Side], say: Callable[[str], Any]) -> tuple[dict[str, Re
     for place, side in enumerate(sides):
         try:
             one = side.prepare()
-            one.run()
+            if one.warm:
+                one.run()
             ready[side.name] = one
         except Exception as error:
             if place == 0:
@@ -166,7 +169,7 @@ def compare(losses: dict[str, np.ndarray]) -> dict[str, float]:
 def agreement(differences: dict[str, float]) -> str:
     """One line: whether all sides reach the same loss."""
     if len(differences) < 2:
-        return "  agree: nothing to compare with"
+        return "  not compared: every side starts from weights of its own, or has no peer here"
     name, worst = max(differences.items(), key=lambda item: item[1])
     if worst <= TOLERANCE:
         return f"  agree: {len(differences)} sides, max relative difference {worst:.0e}"

@@ -7,9 +7,10 @@ forked, and live from round to round: what they import counts once, outside of t
 import contextlib
 import multiprocessing
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 
 # Of libraries that would start a thread for every core, whatever the worker is pinned to.
 _ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
@@ -26,16 +27,33 @@ def cores() -> list[int]:
     return list(range(os.cpu_count() or 1))
 
 
-def on_each_core(function: Callable[..., Any], common: Sequence[Any], shares: Sequence[Any]) -> list[Any]:
+class Done(NamedTuple):
+    """What workers bring back, and the seconds of the slowest, looked up in the worker: the way there is not counted."""
+
+    results: list[Any]
+    seconds: float
+
+
+def on_each_core(function: Callable[..., Any], common: Sequence[Any], shares: Sequence[Any]) -> Done:
     """`function(*common, share)` for every share, side by side, the first share on the first core."""
     places = cores()
-    futures = [_pool(places[i % len(places)]).submit(function, *common, share) for i, share in enumerate(shares)]
-    return [future.result() for future in futures]
+    futures = [
+        _pool(places[i % len(places)]).submit(_clocked, function, *common, share) for i, share in enumerate(shares)
+    ]
+    results, seconds = zip(*[future.result() for future in futures], strict=True)
+    return Done(list(results), max(seconds))
 
 
-def on_all_cores(function: Callable[..., Any], *arguments: Any) -> Any:
-    """`function(*arguments)` in one process that may use every core."""
-    return _pool(None).submit(function, *arguments).result()
+def on_all_cores(function: Callable[..., Any], *arguments: Any) -> Done:
+    """`function(*arguments)` in one process that may use every core: one result."""
+    result, seconds = _pool(None).submit(_clocked, function, *arguments).result()
+    return Done([result], seconds)
+
+
+def _clocked(function: Callable[..., Any], *arguments: Any) -> tuple[Any, float]:
+    begun = time.perf_counter()
+    result = function(*arguments)
+    return result, time.perf_counter() - begun
 
 
 def shares(count: int) -> list[list[int]]:

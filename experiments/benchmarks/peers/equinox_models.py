@@ -1,5 +1,6 @@
 """Equinox: modules that are pytrees, as an ensemble by `filter_vmap` and one by one by `filter_jit`."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ import optax
 from experiments.benchmarks import workers
 from experiments.benchmarks.compiling import compiled, over_devices
 from experiments.benchmarks.harness import Ready, Seconds, Side, timed
+from experiments.benchmarks.peers.plain_jax import take_rows
 from experiments.benchmarks.problems import Problem, channels_first
 
 
@@ -18,7 +20,8 @@ def ensemble_side(problem: Problem, short: Problem, timed_trials: int) -> Side:
 
     def prepare() -> Ready:
         run, start = ensemble(problem.only(slice(timed_trials)))
-        return Ready(timed(run), lambda: ensemble(short)[0](), start, timed_trials, len(problem.rates))
+        losses = run if short is problem else lambda: ensemble(short)[0]()
+        return Ready(timed(run), losses, start, timed_trials, len(problem.rates))
 
     return Side("Equinox filter_vmap", ("equinox",), prepare)
 
@@ -27,10 +30,13 @@ def one_side(problem: Problem, short: Problem) -> Side:
     """One training: a Python loop around the step under `filter_jit`."""
 
     def prepare() -> Ready:
-        def run() -> Any:
-            return workers.on_all_cores(train_steps, problem)
+        def run() -> Seconds:
+            return {"run": workers.on_all_cores(train_steps, problem).seconds}
 
-        return Ready(timed(run), lambda: np.array(workers.on_all_cores(train_steps, short)), {}, 1, 1, "1 process")
+        def losses() -> np.ndarray:
+            return np.array(workers.on_all_cores(train_steps, short).results[0])
+
+        return Ready(run, losses, workers.on_all_cores(start_seconds, problem).results[0], 1, 1, "1 process")
 
     return Side("Equinox, jitted step", ("equinox",), prepare)
 
@@ -112,11 +118,26 @@ def train_steps(problem: Problem) -> list[float]:
 
     if not _jitted:  # made once a worker, so that every round finds it compiled
         _jitted["step"], _jitted["loss"] = eqx.filter_jit(update), eqx.filter_jit(mean_loss)
-        _jitted["take"] = jax.jit(lambda data, rows: jax.tree.map(lambda leaf: leaf[rows], data))
     data, test = jax.device_put(images_first(problem))
     model, rate = network(problem), jax.numpy.asarray(problem.rates[0])
     state = optax.adam(0.0).init(eqx.filter(model, eqx.is_array))
     for i in range(problem.steps):
-        batch = data if problem.rows is None else _jitted["take"](data, problem.rows[0, i])
+        batch = data if problem.rows is None else take_rows(data, problem.rows[0, i])
         model, state = _jitted["step"](model, state, *batch, rate)
     return [float(_jitted["loss"](model, *test))]
+
+
+def start_seconds(problem: Problem) -> Seconds:
+    """How long the step takes to trace and to compile, in a worker that has everything imported."""
+    import equinox as eqx
+
+    jax.clear_caches()  # another case may have compiled it
+    model, (data, _) = network(problem), images_first(problem)
+    x, labels = data if problem.rows is None else (leaf[problem.rows[0, 0]] for leaf in data)
+    state = optax.adam(0.0).init(eqx.filter(model, eqx.is_array))
+    arguments = model, state, *jax.device_put((x, labels, problem.rates[0]))
+    begun = time.perf_counter()
+    lowered = eqx.filter_jit(update).lower(*arguments)
+    traced = time.perf_counter()
+    lowered.compile()
+    return {"trace": traced - begun, "compile": time.perf_counter() - traced}

@@ -12,7 +12,7 @@ import numpy as np
 import optax
 
 from experiments.benchmarks import workers
-from experiments.benchmarks.harness import Ready, Seconds, Side, timed
+from experiments.benchmarks.harness import Ready, Seconds, Side
 from experiments.benchmarks.peers import plain_jax
 from experiments.benchmarks.problems import Problem
 
@@ -31,17 +31,17 @@ def _side(name: str, train: Any, problem: Problem, short: Problem, timed_trials:
     """Many trainings have a worker on every core; a training alone has one with all of them."""
 
     def prepare() -> Ready:
-        def run() -> Any:
+        def run() -> Seconds:
             if len(problem.rates) == 1:
-                return workers.on_all_cores(train, problem, [0])
-            return workers.on_each_core(train, (problem,), workers.shares(timed_trials))
+                return {"run": workers.on_all_cores(train, problem, [0]).seconds}
+            return {"run": workers.on_each_core(train, (problem,), workers.shares(timed_trials)).seconds}
 
         def losses() -> np.ndarray:
-            return np.array(workers.on_all_cores(train, short, list(range(len(short.rates)))))
+            return np.array(workers.on_all_cores(train, short, list(range(len(short.rates)))).results[0])
 
-        start = workers.on_all_cores(start_seconds, train is train_fits, problem)
+        start = workers.on_all_cores(start_seconds, train is train_fits, problem).results[0]
         detail = "1 process" if len(problem.rates) == 1 else f"{len(workers.cores())} processes"
-        return Ready(timed(run), losses, start, timed_trials, len(problem.rates), detail)
+        return Ready(run, losses, start, timed_trials, len(problem.rates), detail)
 
     return Side(name, ("flax",), prepare)
 
@@ -102,6 +102,7 @@ def train_fits(problem: Problem, trials: list[int]) -> list[float]:
 
 def start_seconds(whole: bool, problem: Problem) -> Seconds:
     """How long the program takes to trace and to compile, in a worker that has everything imported."""
+    jax.clear_caches()  # another case may have compiled it
     apply, params = module_and_params(problem)
     rows = None if problem.rows is None else problem.rows[0]
     begun = time.perf_counter()

@@ -14,11 +14,15 @@ from experiments.benchmarks.harness import Ready, Seconds, Side, timed
 from experiments.benchmarks.problems import HIGHEST, LOWEST, Problem
 
 
-def sweep_side(problem: Problem, short: Problem) -> Side:
+def sweep_side(problem: Problem, short: Problem, timed_trials: int | None = None) -> Side:
     """`nn.sweep`, all of it: it judges the validation part after every epoch and keeps all curves, which no peer does."""
 
     def prepare() -> Ready:
-        return Ready(lambda: sweep(problem)[0], lambda: sweep(short)[1], {}, len(problem.rates), len(problem.rates))
+        count = timed_trials or len(problem.rates)
+        return Ready(
+            lambda: sweep(problem.only(slice(count)))[0], lambda: sweep(short)[1], {}, count, len(problem.rates),
+            "judges every epoch", warm=False,
+        )  # fmt: skip
 
     return Side("jaxnn sweep", (), prepare)
 
@@ -28,7 +32,8 @@ def fit_side(problem: Problem, short: Problem) -> Side:
 
     def prepare() -> Ready:
         program, start = fit(problem)
-        return Ready(timed(program), lambda: fit(short)[0]()[None], start)
+        check = program if short is problem else lambda: fit(short)[0]()
+        return Ready(timed(program), lambda: check()[None], start)
 
     return Side("jaxnn fit", (), prepare)
 

@@ -61,14 +61,19 @@ def fit(apply: Apply, steps: int, data: Any, test: Any, params: Any, rate: Any, 
     return mean_loss(apply, params, *test)
 
 
+@jax.jit
+def take_rows(data: Any, rows: Any) -> Any:
+    """A minibatch."""
+    return jax.tree.map(lambda leaf: leaf[rows], data)
+
+
 def stepwise(step: Any, loss: Any, problem: Problem, params: Any, trials: Any) -> list[float]:
     """One training after the other, each a Python loop that calls a jitted step."""
     data, losses = jax.device_put(problem.data), []
-    take = jax.jit(lambda data, rows: jax.tree.map(lambda leaf: leaf[rows], data))
     for trial in trials:
         learned, rate = (params, optax.adam(0.0).init(params)), problem.rates[trial]
         for i in range(problem.steps):
-            batch = data if problem.rows is None else take(data, problem.rows[trial, i])
+            batch = data if problem.rows is None else take_rows(data, problem.rows[trial, i])
             learned = step(*learned, *batch, rate)
         losses.append(float(loss(learned[0], *problem.test)))
     return losses
@@ -98,7 +103,8 @@ def mapped_side(problem: Problem, short: Problem, timed_trials: int) -> Side:
 
     def prepare() -> Ready:
         run, start = mapped(problem.only(slice(timed_trials)), None)
-        return Ready(timed(run), lambda: mapped(short, None)[0](), start, timed_trials, len(problem.rates))
+        losses = run if short is problem else lambda: mapped(short, None)[0]()
+        return Ready(timed(run), losses, start, timed_trials, len(problem.rates))
 
     return Side("plain vmap", (), prepare)
 
@@ -112,7 +118,7 @@ def tiled_side(problem: Problem, short: Problem, timed_trials: int, tiles: tuple
         tried = {tile: mapped(some, tile) for tile in widths}
         best = min(tried, key=lambda tile: _seconds(tried[tile][0]))
         run, start = tried[best]
-        losses = lambda: mapped(short, 2)[0]()  # noqa: E731
+        losses = run if short is problem else lambda: mapped(short, 2)[0]()
         return Ready(timed(run), losses, start, timed_trials, len(problem.rates), f"tiles of {best}")
 
     return Side("plain vmap, tiled", (), prepare)

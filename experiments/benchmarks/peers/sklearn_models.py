@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from experiments.benchmarks import workers
-from experiments.benchmarks.harness import Ready, Seconds, Side, timed
+from experiments.benchmarks.harness import Ready, Seconds, Side
 from experiments.benchmarks.problems import Problem
 
 
@@ -15,15 +15,13 @@ def side(problem: Problem, short: Problem, timed_trials: int) -> Side:
     """`MLPClassifier(...).fit` from the problem's weights, full batch, its own Adam without weight decay."""
 
     def prepare() -> Ready:
-        def run() -> Any:
-            return workers.on_each_core(train, (problem,), workers.shares(timed_trials))
-
-        count = len(short.rates)
+        def run() -> Seconds:
+            return {"run": workers.on_each_core(train, (problem,), workers.shares(timed_trials)).seconds}
 
         def losses() -> np.ndarray:
-            return np.array(workers.on_each_core(train, (short,), [list(range(count))])[0])
+            return np.array(workers.on_each_core(train, (short,), [list(range(len(short.rates)))]).results[0])
 
-        return Ready(timed(run), losses, {}, timed_trials, len(problem.rates), f"{len(workers.cores())} processes")
+        return Ready(run, losses, {}, timed_trials, len(problem.rates), f"{len(workers.cores())} processes")
 
     return Side("scikit-learn MLPClassifier", ("sklearn",), prepare)
 
@@ -33,7 +31,7 @@ def optuna_side(problem: Problem, timed_trials: int) -> Side:
 
     def prepare() -> Ready:
         def run() -> Seconds:
-            return {"run": workers.on_all_cores(search, problem, timed_trials, len(workers.cores()))}
+            return {"run": workers.on_all_cores(search, problem, timed_trials, len(workers.cores())).results[0]}
 
         return Ready(run, None, {}, timed_trials, len(problem.rates), "TPE, n_jobs threads, own rates")
 

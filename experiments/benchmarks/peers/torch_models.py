@@ -5,14 +5,13 @@ it is called. Where a GPU is at hand, PyTorch computes there too.
 """
 
 import functools
-import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from experiments.benchmarks import workers
-from experiments.benchmarks.harness import Ready, Side, timed
+from experiments.benchmarks.harness import Ready, Seconds, Side
 from experiments.benchmarks.problems import Problem, channels_first
 
 # Of Adam, as everywhere here.
@@ -23,13 +22,13 @@ def eager_side(problem: Problem, short: Problem, timed_trials: int) -> Side:
     """One training after the other on every core, a thread each, with the fused Adam."""
 
     def prepare() -> Ready:
-        def run() -> Any:
-            return workers.on_each_core(train, (problem, 1, False), workers.shares(timed_trials))
+        def run() -> Seconds:
+            return {"run": workers.on_each_core(train, (problem, 1, False), workers.shares(timed_trials)).seconds}
 
         def losses() -> np.ndarray:
-            return np.array(workers.on_all_cores(train, short, 1, False, list(range(len(short.rates)))))
+            return np.array(workers.on_all_cores(train, short, 1, False, list(range(len(short.rates)))).results[0])
 
-        return Ready(timed(run), losses, {}, timed_trials, len(problem.rates), f"{len(workers.cores())} processes")
+        return Ready(run, losses, {}, timed_trials, len(problem.rates), f"{len(workers.cores())} processes")
 
     return Side("PyTorch eager", ("torch",), prepare)
 
@@ -40,19 +39,19 @@ def stacked_side(problem: Problem, short: Problem, timed_trials: int, tiles: tup
     def prepare() -> Ready:
         hands = workers.shares(timed_trials)
 
-        def run(tile: int, problem: Problem = problem) -> Any:
-            return workers.on_each_core(train_stacked, (problem, tile), hands)
+        def run(tile: int, problem: Problem = problem) -> Seconds:
+            return {"run": workers.on_each_core(train_stacked, (problem, tile), hands).seconds}
 
         fitting = sorted({min(tile, len(hands[0])) for tile in tiles})
         # A tenth of the epochs tells the widths apart.
         brief = problem if problem.rows is not None else problem._replace(epochs=max(1, problem.epochs // 10))
-        best = fitting[0] if len(fitting) == 1 else min(fitting, key=lambda tile: _seconds(lambda: run(tile, brief)))
+        best = fitting[0] if len(fitting) == 1 else min(fitting, key=lambda tile: _second(lambda: run(tile, brief)))
 
         def losses() -> np.ndarray:
-            return np.array(workers.on_all_cores(train_stacked, short, 2, list(range(len(short.rates)))))
+            return np.array(workers.on_all_cores(train_stacked, short, 2, list(range(len(short.rates)))).results[0])
 
         detail = f"{len(workers.cores())} processes, {best} at a time"
-        return Ready(timed(lambda: run(best)), losses, {}, timed_trials, len(problem.rates), detail)
+        return Ready(lambda: run(best), losses, {}, timed_trials, len(problem.rates), detail)
 
     return Side("PyTorch torch.func", ("torch",), prepare)
 
@@ -65,13 +64,13 @@ def one_side(problem: Problem, short: Problem) -> Side:
         orders = (False, True) if problem.data[0].ndim == 4 else (False,)
         ways = [(threads, last) for threads in counts for last in orders]
 
-        def run(way: tuple[int, bool]) -> Any:
-            return workers.on_all_cores(train, problem, *way, [0])
+        def run(way: tuple[int, bool]) -> Seconds:
+            return {"run": workers.on_all_cores(train, problem, *way, [0]).seconds}
 
-        best = min(ways, key=lambda way: _seconds(lambda: run(way)))
-        losses = lambda: np.array(workers.on_all_cores(train, short, *best, [0]))  # noqa: E731
+        best = min(ways, key=lambda way: _second(lambda: run(way)))
+        losses = lambda: np.array(workers.on_all_cores(train, short, *best, [0]).results[0])  # noqa: E731
         detail = f"{best[0]} thread{'s' * (best[0] > 1)}" + ", channels last" * best[1]
-        return Ready(timed(lambda: run(best)), losses, {}, 1, 1, detail)
+        return Ready(lambda: run(best), losses, {}, 1, 1, detail)
 
     return Side("PyTorch eager", ("torch",), prepare)
 
@@ -184,8 +183,7 @@ def _adam(params: Any, rates: Any) -> Callable[[Any, Any, int], Any]:
     return step
 
 
-def _seconds(run: Callable[[], Any]) -> float:
+def _second(run: Callable[[], Seconds]) -> float:
+    """Seconds of the second call, the first one warms."""
     run()
-    begun = time.perf_counter()
-    run()
-    return time.perf_counter() - begun
+    return run()["run"]
