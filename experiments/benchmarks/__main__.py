@@ -16,12 +16,14 @@ from experiments.benchmarks import (
     iris_sweep,
     machine,
     one_network,
+    pictures,
     report,
+    scaling,
     targets,
     workers,
 )
 from experiments.benchmarks.harness import Case, Result, measure
-from experiments.common import command
+from experiments.common import command, say_where
 
 CASES: dict[str, Callable[[bool], list[Case]]] = {
     "iris_sweep": iris_sweep.cases,
@@ -46,25 +48,42 @@ class Config:
 
 def main(config: Config) -> list[Result]:
     """Run the cases, print their tables and the targets, write the results and draw the pictures."""
-    unknown = set(config.only) - set(CASES)
+    unknown = set(config.only) - {*CASES, "scaling"}
     if unknown:
-        raise SystemExit(f"--only: no case {', '.join(sorted(unknown))}; there are {', '.join(CASES)}")
+        raise SystemExit(f"--only: no case {', '.join(sorted(unknown))}; there are {', '.join([*CASES, 'scaling'])}")
     started = time.perf_counter()
-    limits = machine.limits(config.quick)
-    print(report.headline(machine.describe(), machine.versions(), limits))
-    results = []
-    try:
-        for name, cases in CASES.items():
-            if not config.only or name in config.only:
-                for case in cases(config.quick):
-                    results.append(measure(case, 1 if config.quick else config.rounds))
-                    print(report.table(results[-1], limits))
-    finally:
-        workers.close()
+    about, versions, limits = machine.describe(), machine.versions(), machine.limits(config.quick)
+    print(report.headline(about, versions, limits))
+    results = run_cases(config, limits)
+    series = scaling.measure(config.quick) if wanted(config, "scaling") else []
+    print(*map(scaling.table, series), sep="\n")
+
     verdicts = targets.judge(results, limits.flops)
     print(report.verdicts(verdicts))
     print(f"the benchmarks took {time.perf_counter() - started:.0f} s")
+    print(f"results: {report.write(results, series, verdicts, about, versions, limits)}")
+    say_where(pictures.draw(results, series))
+    if not all(result.agrees for result in results):
+        raise SystemExit(f"losses disagree: {', '.join(result.name for result in results if not result.agrees)}")
     return results
+
+
+def run_cases(config: Config, limits: machine.Limits) -> list[Result]:
+    """The chosen cases, one after the other, each with its table as soon as it is done."""
+    results = []
+    try:
+        for name, cases in CASES.items():
+            for case in cases(config.quick) if wanted(config, name) else []:
+                results.append(measure(case, 1 if config.quick else config.rounds))
+                print(report.table(results[-1], limits), flush=True)
+    finally:
+        workers.close()
+    return results
+
+
+def wanted(config: Config, name: str) -> bool:
+    """Whether a case is to be run."""
+    return not config.only or name in config.only
 
 
 if __name__ == "__main__":

@@ -83,9 +83,9 @@ def jax_side(name: str, convolve: Convolve, shape: Shape, lanes: int, scan: bool
 
     def prepare() -> Ready:
         run, start = program(convolve, arrays(shape, lanes, images), scan)
-        detail = "" if images == shape.images else f"timed on {images} of {shape.images} images"
         few = arrays(shape, lanes, 2)
-        return Ready(timed(run), lambda: program(convolve, few, scan)[0](), start, images, shape.images, detail)
+        losses = lambda: program(convolve, few, scan)[0]()  # noqa: E731
+        return Ready(timed(run), losses, start, images, shape.images, unit="images")
 
     return Side(name, (), prepare)
 
@@ -130,11 +130,9 @@ def torch_side(shape: Shape, lanes: int, scan: bool, images: int) -> Side:
     def prepare() -> Ready:
         given, steps = arrays(shape, lanes, images), STEPS if scan else 0
         best = torch_conv.fastest(given, steps, RATE)
-        few = torch_conv.everywhere(arrays(shape, lanes, 2), steps, RATE, best).results
-        losses = np.concatenate(few, axis=1)
+        losses, _ = torch_conv.everywhere(arrays(shape, lanes, 2), steps, RATE, best)
         detail = f"{best[0]} thread{'s' * (best[0] > 1)}" + ", channels last" * best[1]
-        some = "" if images == shape.images else f"; timed on {images} of {shape.images} images"
         run = functools.partial(torch_conv.everywhere, given, steps, RATE, best)
-        return Ready(lambda: {"run": run().seconds}, lambda: losses, {}, images, shape.images, detail + some)
+        return Ready(lambda: {"run": run()[1]}, lambda: losses, {}, images, shape.images, detail, unit="images")
 
     return Side("PyTorch", ("torch",), prepare)

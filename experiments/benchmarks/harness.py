@@ -27,6 +27,7 @@ class Ready(NamedTuple):
         timed: how many of the case's trainings a round runs.
         of: how many there are; the seconds are scaled to them.
         detail: what was chosen for it, in words.
+        unit: of `timed` and `of`.
         warm: whether a round that does not count goes before the others.
     """
 
@@ -36,6 +37,7 @@ class Ready(NamedTuple):
     timed: int = 1
     of: int = 1
     detail: str = ""
+    unit: str = "trials"
     warm: bool = True
 
 
@@ -79,6 +81,7 @@ class Row(NamedTuple):
     detail: str
     timed: int
     of: int
+    unit: str
     rounds: tuple[float, ...]
     median: float
     low: float
@@ -189,7 +192,7 @@ def summarize(
         low, median, high = quartiles(scaled[name])
         lower, middle, upper = quartiles(scaled[name] / scaled[ours])
         rows.append(Row(
-            name, one.detail, one.timed, one.of, tuple(scaled[name].tolist()), median, low, high, starts[name],
+            name, one.detail, one.timed, one.of, one.unit, tuple(scaled[name].tolist()), median, low, high, starts[name],
             (middle, lower, upper), float(whole[name] / whole[ours]), differences.get(name),
         ))  # fmt: skip
     return tuple(rows)

@@ -1,13 +1,16 @@
 """Report: tables on the terminal, and everything that was measured as JSON."""
 
 import json
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from experiments.benchmarks.harness import Result, Row, Work
 from experiments.benchmarks.machine import Limits
+from experiments.benchmarks.scaling import Series
 from experiments.benchmarks.targets import Verdict
+from experiments.common import RUNS
 
 _COLUMNS = f"  {'side':<28}{'median':>10}{'quartiles':>20}{'ratio':>9}{'with start':>12}{'trace':>9}{'compile':>9}  notes"
 
@@ -36,7 +39,7 @@ def table(result: Result, limits: Limits) -> str:
 
 def _line(row: Row) -> str:
     start = "".join(f"{seconds(row.start[part]) if part in row.start else '–':>9}" for part in ("trace", "compile"))
-    some = f"timed on {row.timed:,} of {row.of:,} trials" if row.timed != row.of else ""
+    some = f"timed on {row.timed:,} of {row.of:,} {row.unit}" if row.timed != row.of else ""
     notes = "; ".join(filter(None, [row.detail, some]))
     between = f"{seconds(row.low)} … {seconds(row.high)}"
     return (
@@ -64,5 +67,33 @@ def verdicts(found: Sequence[Verdict]) -> str:
     for verdict in found:
         measured = "not measured" if verdict.measured is None else f"{verdict.measured:.3g}"
         answer = {True: "yes", False: "no", None: "–"}[verdict.reached]
-        lines.append(f"  {verdict.case:<24}{verdict.against:<36}{verdict.wanted:>8}{measured:>14}  {answer}")
+        lines.append(f"  {verdict.case:<32}{verdict.against:<36}{verdict.wanted:>8}{measured:>14}  {answer}")
     return "\n".join(lines)
+
+
+def write(
+    results: Sequence[Result],
+    series: Sequence[Series],
+    found: Sequence[Verdict],
+    machine: dict[str, Any],
+    versions: dict[str, str],
+    limits: Limits,
+) -> Path:
+    """`runs/benchmarks/results.json`: the machine, the versions, every raw time, the medians, ratios and targets."""
+    cases = [
+        {
+            "case": result.name, "title": result.title, "agrees": result.agrees, "missing": result.missing,
+            "failed": result.failed, "work": result.work._asdict(),
+            "shares": shares(result.work, result.rows[0].median, limits), "sides": [row._asdict() for row in result.rows],
+        }
+        for result in results
+    ]  # fmt: skip
+    whole = {
+        "machine": machine, "versions": versions, "limits": limits._asdict(), "cases": cases,
+        "scaling": [one._asdict() | {"slopes": one.slopes} for one in series],
+        "targets": [verdict._asdict() for verdict in found],
+    }  # fmt: skip
+    path = RUNS / "benchmarks" / "results.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return path
