@@ -70,7 +70,7 @@ def main(config: Config) -> list[Result]:
 
 def run_cases(config: Config, limits: machine.Limits) -> list[Result]:
     """The chosen cases, one after the other, each with its table as soon as it is done."""
-    results = []
+    results, workers.few = [], config.quick
     try:
         for name, cases in CASES.items():
             for case in cases(config.quick) if wanted(config, name) else []:

@@ -25,12 +25,15 @@ x = (flowers.x / flowers.x.max(axis=0)).astype(np.float32)
 judged = np.arange(len(x)) % 5 == 0
 train, test = (x[~judged], flowers.targets[~judged]), (x[judged], flowers.targets[judged])
 """
-JAXNN = FLOWERS + """
+JAXNN = (
+    FLOWERS
+    + """
 import jax, optax
 recipe = nn.Recipe(nn.mlp([4, 16, 3]), nn.cross_entropy, optax.adam(0.01))
 params = nn.fit(recipe, train, key=jax.random.key(0), epochs=500).params
 print(float(nn.accuracy(nn.predict(recipe.model, params, test[0]), test[1])))
 """
+)
 LOADED = """
 import numpy as np
 from sklearn.datasets import load_iris
@@ -82,21 +85,27 @@ IMPORTS = {"jaxnn": (), "jax, optax": (), "sklearn.neural_network": ("sklearn",)
 
 
 def cases(quick: bool) -> list[Case]:
-    """Cold, with a warm compilation cache, imports alone, and in a full run the quick tour."""
+    """Cold, and with a warm compilation cache; in a full run also imports alone, and the quick tour."""
     peers = [_side(name, needs, _python(script)) for name, (needs, script) in SCRIPTS.items()]
     nothing = Work(0.0, 0.0)
-    imports = [_side(f"import {name}", needs, _python(f"import {name}")) for name, needs in IMPORTS.items()]
+    trained = [_side("jaxnn", (), _python(JAXNN)), *peers]
     found = [
-        Case("cold_start", "cold start: a process that trains iris", [_side("jaxnn", (), _python(JAXNN)), *peers], nothing),
+        Case("cold_start", "cold start: a process that trains iris", trained, nothing),
         Case("cold_start_cached", "the same with a warm compilation cache", [_cached(), peers[0]], nothing),
-        Case("imports", "imports alone, as whole processes", imports, nothing),
     ]
+    if quick:
+        return found
+    imports = [_side(f"import {name}", needs, _python(f"import {name}")) for name, needs in IMPORTS.items()]
     tour = _side("python -m experiments", (), _tour)
-    return found if quick else [*found, Case("tour", "the quick tour, as a whole process", [tour, peers[0]], nothing)]
+    return [
+        *found,
+        Case("imports", "imports alone, as whole processes", imports, nothing),
+        Case("tour", "the quick tour, as a whole process", [tour, peers[0]], nothing),
+    ]
 
 
 def _side(name: str, needs: tuple[str, ...], run: Callable[[], Any]) -> Side:
-    return Side(name, needs, lambda: Ready(timed(run), warm=True))
+    return Side(name, needs, lambda: Ready(timed(run), warm=False))
 
 
 def _cached() -> Side:

@@ -1,4 +1,4 @@
-"""Compiling: how long JAX traces and how long XLA compiles, for programs in our hands and for those inside `nn.sweep`."""
+"""Compiling: how long JAX traces and XLA compiles, in programs of our own and inside `nn.sweep`."""
 
 import contextlib
 import time
@@ -45,10 +45,10 @@ def compilations() -> Iterator[list[tuple[float, float]]]:
     """Fills a list with (begun, ended), on the clock of `time.perf_counter`, of all that XLA compiles meanwhile."""
     heard: list[tuple[float, float]] = []
 
-    def listen(event: str, seconds: float, **_: Any) -> None:
+    def listen(event: str, duration_secs: float, **_: Any) -> None:
         if event == _EVENT:
             ended = time.perf_counter()
-            heard.append((ended - seconds, ended))
+            heard.append((ended - duration_secs, ended))
 
     jax.monitoring.register_event_duration_secs_listener(listen)
     try:

@@ -183,7 +183,9 @@ def summarize(
     ready: dict[str, Ready], heard: dict[str, list[Seconds]], differences: dict[str, float]
 ) -> tuple[Row, ...]:
     """Medians, quartiles and ratios; the first side is the one that the others are divided by."""
-    scaled = {name: np.array([one["run"] for one in heard[name]]) * ready[name].of / ready[name].timed for name in ready}
+    scaled = {
+        name: np.array([one["run"] for one in heard[name]]) * ready[name].of / ready[name].timed for name in ready
+    }
     starts = {name: _start(ready[name], heard[name]) for name in ready}
     ours = next(iter(ready))
     whole = {name: sum(starts[name].values()) + np.median(scaled[name]) for name in ready}
@@ -192,8 +194,8 @@ def summarize(
         low, median, high = quartiles(scaled[name])
         lower, middle, upper = quartiles(scaled[name] / scaled[ours])
         rows.append(Row(
-            name, one.detail, one.timed, one.of, one.unit, tuple(scaled[name].tolist()), median, low, high, starts[name],
-            (middle, lower, upper), float(whole[name] / whole[ours]), differences.get(name),
+            name, one.detail, one.timed, one.of, one.unit, tuple(scaled[name].tolist()), median, low, high,
+            starts[name], (middle, lower, upper), float(whole[name] / whole[ours]), differences.get(name),
         ))  # fmt: skip
     return tuple(rows)
 

@@ -7,20 +7,30 @@ from experiments.benchmarks.problems import Problem
 
 
 def cases(quick: bool) -> list[Case]:
-    """Four cases; the times are of a whole training, from the initial weights to the validation loss."""
-    steps = (2, 2, 2, 20) if quick else (20, 88, 50, 500)
-    images = problems.random_images(steps=steps[0])
-    digits = problems.digits(epochs=1 if quick else 4, count=64 * steps[1] // (1 if quick else 4))
-    table = problems.table(steps=steps[2])
-    flowers = problems.iris(epochs=steps[3])
-    brief = digits if quick else problems.digits(epochs=1, count=640)
-    few = flowers if quick else problems.iris(epochs=20)
+    """Four cases, or two if it must be quick; the times are of a whole training, from the initial weights on."""
+    if quick:
+        return [digits_case(1, 128), flowers_case(20, 20)]
+    images, table = problems.random_images(steps=20), problems.table(steps=50)
     return [
-        case("mnist_cnn", f"one CNN, 28×28, 32 and 64 filters, dense 128: {steps[0]} steps of 64", images, images),
-        case("digits_cnn", f"one CNN on digits, 8 and 16 filters: {steps[1]} steps of 64", digits, brief),
-        case("mlp", f"one MLP 784-256-10: {steps[2]} steps of 128", table, table),
-        case("iris_fit", f"one iris fit, 4-16-3: {steps[3]} full-batch steps", flowers, few),
+        case("mnist_cnn", "one CNN, 28×28, 32 and 64 filters, dense 128: 20 steps of 64", images, images),
+        digits_case(4, 1408),
+        case("mlp", "one MLP 784-256-10: 50 steps of 128", table, table),
+        flowers_case(500, 20),
     ]
+
+
+def digits_case(epochs: int, count: int) -> Case:
+    """The CNN of the digits, compared after ten steps at most, as in the sweep."""
+    problem = problems.digits(epochs=epochs, count=count)
+    short = problem if problem.steps <= 10 else problems.digits(epochs=1, count=640)
+    return case("digits_cnn", f"one CNN on digits, 8 and 16 filters: {problem.steps} steps of 64", problem, short)
+
+
+def flowers_case(epochs: int, brief: int) -> Case:
+    """The network of the irises."""
+    problem = problems.iris(epochs=epochs)
+    short = problem if epochs == brief else problems.iris(epochs=brief)
+    return case("iris_fit", f"one iris fit, 4-16-3: {epochs} full-batch steps", problem, short)
 
 
 def case(name: str, title: str, problem: Problem, short: Problem) -> Case:

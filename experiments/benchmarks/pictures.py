@@ -50,7 +50,8 @@ def _ratios(axes: Any, result: Result) -> None:
     axes.axvline(1, color=plots.COLOURS[7], linewidth=1)
     axes.set_yticks(places, [row.name for row in peers])
     axes.set_xscale("log")
-    axes.set_xlim(min(0.7, low.min() / 1.5), max(2.0, high.max() * 4))
+    axes.set_xlim(min(0.5, low.min() / 1.5), max(20.0, high.max() * 4))
+    times(axes.xaxis)
     axes.set(xlabel="time of the peer / time of jaxnn")
     axes.set_title(result.title.replace(": ", ":\n", 1), fontsize=10)
 
@@ -67,6 +68,8 @@ def draw_convolutions(results: Sequence[Result]) -> Path:
     axes.axvline(1, color=plots.COLOURS[7], linewidth=1)
     axes.set_yticks(places, [result.title.removeprefix("conv alone: ") for result in results])
     axes.set(xscale="log", xlabel="time of the peer / time of jaxnn", ylim=(-0.7, len(results) - 0.3))
+    axes.set_xlim(min(0.5, axes.get_xlim()[0]), max(20.0, axes.get_xlim()[1]))
+    times(axes.xaxis)
     axes.grid(alpha=0.3, axis="x")
     axes.legend(frameon=False, loc="lower right")
     axes.set_title("Convolution alone, forward and both gradients")
@@ -84,6 +87,7 @@ def draw_lanes(series: Series) -> Path:
     memory.set(xlabel="lanes", ylabel="memory a lane (KiB)", xscale="log", yscale="log")
     memory.set_title("All lanes side by side")
     for axes in (speed, memory):
+        named(axes, lanes)
         axes.grid(alpha=0.3)
     return save(drawing, "benchmarks", "lanes")
 
@@ -99,9 +103,27 @@ def draw_costs(series: Sequence[Series]) -> Path:
         panel.plot(sizes, seconds[-1] * sizes / sizes[-1], color=plots.COLOURS[7], linewidth=0.8, linestyle=":",
                    label="in proportion")  # fmt: skip
         panel.set(xlabel=one.name, ylabel="run (s)", xscale="log", yscale="log")
+        named(panel, sizes)
         panel.set_title(one.title, fontsize=10)
         panel.grid(alpha=0.3)
         panel.legend(frameon=False, fontsize=9)
     for panel in axes.ravel()[len(series) :]:
         panel.set_visible(False)
     return save(drawing, "benchmarks", "costs")
+
+
+def times(axis: Any) -> None:
+    """A logarithmic axis with 0.1×, 1×, 10× … and nothing between."""
+    from matplotlib.ticker import NullFormatter, StrMethodFormatter
+
+    axis.set_major_formatter(StrMethodFormatter("{x:g}×"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def named(axes: Any, sizes: np.ndarray) -> None:
+    """The sizes themselves below a logarithmic axis, and at least a decade of the other."""
+    axes.set_xticks(sizes, [f"{size:,}" for size in sizes], minor=False)
+    axes.set_xticks([], minor=True)
+    low, high = axes.get_ylim()
+    wider = max(1.0, (10 / (high / low)) ** 0.5)
+    axes.set_ylim(low / wider, high * wider)

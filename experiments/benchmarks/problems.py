@@ -4,6 +4,7 @@ Weights are made by NumPy in jaxnn's shapes, (height, width, inputs, outputs) an
 orders are those that jaxnn draws from its keys: jaxnn draws them while it is timed, the others find them ready.
 """
 
+import itertools
 import math
 from typing import Any, NamedTuple
 
@@ -105,9 +106,7 @@ def digits(*, epochs: int, trials: int = 0, count: int = 1408) -> Problem:
     images = nn.datasets.digits()
     x, labels = images.data
     layers = draw([64, 10], channels=[1, 8, 16])
-    return make(
-        (x[:count], labels[:count]), (x[1408:], labels[1408:]), layers, batch=64, epochs=epochs, trials=trials
-    )
+    return make((x[:count], labels[:count]), (x[1408:], labels[1408:]), layers, batch=64, epochs=epochs, trials=trials)
 
 
 def random_images(*, steps: int, size: int = 28, channels: tuple[int, ...] = (32, 64), hidden: int = 128) -> Problem:
@@ -131,8 +130,8 @@ def table(*, steps: int, sizes: tuple[int, ...] = (784, 256, 10), batch: int = 1
 def draw(sizes: Any, channels: Any = ()) -> Layers:
     """He-normal weights from one seed and biases of 0, for convolutions through `channels` and dense layers after."""
     rng = np.random.default_rng(1)
-    shapes = [(3, 3, *pair) for pair in zip(channels[:-1], channels[1:], strict=True)]
-    shapes += list(zip(sizes[:-1], sizes[1:], strict=True))
+    shapes = [(3, 3, *pair) for pair in itertools.pairwise(channels)]
+    shapes += list(itertools.pairwise(sizes))
     return tuple((_he(rng, shape), np.zeros(shape[-1], np.float32)) for shape in shapes)
 
 

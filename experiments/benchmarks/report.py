@@ -1,7 +1,6 @@
 """Report: tables on the terminal, and everything that was measured as JSON."""
 
 import json
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,9 @@ from experiments.benchmarks.scaling import Series
 from experiments.benchmarks.targets import Verdict
 from experiments.common import RUNS
 
-_COLUMNS = f"  {'side':<28}{'median':>10}{'quartiles':>20}{'ratio':>9}{'with start':>12}{'trace':>9}{'compile':>9}  notes"
+_COLUMNS = (
+    f"  {'side':<28}{'median':>10}{'quartiles':>20}{'ratio':>9}{'with start':>12}{'trace':>9}{'compile':>9}  notes"
+)
 
 
 def headline(machine: dict[str, Any], versions: dict[str, str], limits: Limits) -> str:
@@ -20,7 +21,7 @@ def headline(machine: dict[str, Any], versions: dict[str, str], limits: Limits) 
     names = ", ".join(f"{name} {version}" for name, version in versions.items())
     return (
         f"{machine['processor']}, {machine['cores']} cores, JAX on {len(machine['devices'])} × {machine['platform']}\n"
-        f"at most {limits.flops / 1e9:.4g} GFLOP/s in float32 matrix products, {limits.bandwidth / 1e9:.4g} GB/s copied\n"
+        f"at most {limits.flops / 1e9:.4g} GFLOP/s in float32 products, {limits.bandwidth / 1e9:.4g} GB/s copied\n"
         f"{names}"
     )
 
@@ -84,7 +85,8 @@ def write(
         {
             "case": result.name, "title": result.title, "agrees": result.agrees, "missing": result.missing,
             "failed": result.failed, "work": result.work._asdict(),
-            "shares": shares(result.work, result.rows[0].median, limits), "sides": [row._asdict() for row in result.rows],
+            "shares": shares(result.work, result.rows[0].median, limits),
+            "sides": [row._asdict() for row in result.rows],
         }
         for result in results
     ]  # fmt: skip

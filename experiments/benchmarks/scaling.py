@@ -50,21 +50,26 @@ class Series(NamedTuple):
 
 
 def measure(quick: bool) -> list[Series]:
-    """All series, small ones if it must be quick."""
-    lanes = (2, 4) if quick else (1, 4, 16, 64, 256, 1024, 4096)
-    trials = (2, 4) if quick else (16, 64, 256, 1024, 4096)
-    grow = (4, 8) if quick else (4, 16, 64, 256, 1024)
+    """All series, or two small ones if it must be quick."""
+    if quick:
+        return [lanes_series((2, 4), 5), widths((4, 8))]
     return [
-        lanes_series(lanes, 5 if quick else 200),
-        trials_series(trials, 5 if quick else 200),
-        fits("width of the hidden layer", "an MLP on 120 flowers, 100 steps", grow, lambda size: flowers([4, size, 3])),
-        fits("hidden layers of 32", "an MLP on 120 flowers, 100 steps", (1, 2) if quick else (1, 2, 4, 8, 16),
+        lanes_series((1, 4, 16, 64, 256, 1024, 4096), 200),
+        trials_series((16, 64, 256, 1024, 4096), 200),
+        widths((4, 16, 64, 256, 1024)),
+        fits("hidden layers of 32", "an MLP on 120 flowers, 100 steps", (1, 2, 4, 8, 16),
              lambda depth: flowers([4, *[32] * depth, 3])),
-        fits("image side (pixels)", "a CNN (8, 16), 10 steps of 64", (4, 8) if quick else (4, 8, 16, 32, 64),
+        fits("image side (pixels)", "a CNN (8, 16), 10 steps of 64", (4, 8, 16, 32, 64),
              lambda size: problems.random_images(steps=10, size=size, channels=(8, 16), hidden=32)),
-        fits("examples", "4-16-3, all rows at once, 100 steps", (30, 60) if quick else (30, 120, 480, 1920, 7680, 30720),
+        fits("examples", "4-16-3, all rows at once, 100 steps", (30, 120, 480, 1920, 7680, 30720),
              lambda count: flowers([4, 16, 3], count)),
     ]  # fmt: skip
+
+
+def widths(sizes: Sequence[int]) -> Series:
+    """Wider and wider hidden layers."""
+    title = "an MLP on 120 flowers, 100 steps"
+    return fits("width of the hidden layer", title, sizes, lambda size: flowers([4, size, 3]))
 
 
 def lanes_series(lanes: Sequence[int], epochs: int) -> Series:
@@ -73,7 +78,9 @@ def lanes_series(lanes: Sequence[int], epochs: int) -> Series:
     all_ = [problems.iris(epochs=epochs, trials=count) for count in lanes]
     seconds = [ours.sweep(problem, lanes=count)[0]["run"] for count, problem in zip(lanes, all_, strict=True)]
     sizes = tuple(memory(problem) for problem in all_)
-    return Series("lanes", f"a sweep of iris networks, {epochs} epochs, a trial a lane", tuple(lanes), tuple(seconds), sizes)
+    return Series(
+        "lanes", f"a sweep of iris networks, {epochs} epochs, a trial a lane", tuple(lanes), tuple(seconds), sizes
+    )
 
 
 def trials_series(trials: Sequence[int], epochs: int) -> Series:
@@ -122,7 +129,10 @@ def _seconds(run: Callable[[], Any]) -> float:
 
 def table(series: Series) -> str:
     """Sizes, seconds and slopes, and where it bends."""
-    lines = [f"\nscaling: {series.title}", f"  {series.name:<28}{'run':>10}{'slope':>8}" + f"{'a lane':>12}" * bool(series.bytes)]
+    lines = [
+        f"\nscaling: {series.title}",
+        f"  {series.name:<28}{'run':>10}{'slope':>8}" + f"{'a lane':>12}" * bool(series.bytes),
+    ]
     slopes = ["", *(f"{slope:.2f}" for slope in series.slopes)]
     for i, (size, seconds, slope) in enumerate(zip(series.sizes, series.seconds, slopes, strict=True)):
         each = f"{series.bytes[i] / size / 1024:>8.1f} KiB" if series.bytes else ""

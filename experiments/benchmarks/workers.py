@@ -13,9 +13,12 @@ from concurrent.futures import ProcessPoolExecutor
 from typing import Any, NamedTuple
 
 # Of libraries that would start a thread for every core, whatever the worker is pinned to.
-_ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 # On a GPU: JAX in several processes must not reserve most of the memory in each.
 _SHARED = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+
+# With `few`, one process does the work of all: what a quick run saves is the imports of the others.
+few = False
 
 _pools: dict[int | None, ProcessPoolExecutor] = {}
 
@@ -28,7 +31,7 @@ def cores() -> list[int]:
 
 
 class Done(NamedTuple):
-    """What workers bring back, and the seconds of the slowest, looked up in the worker: the way there is not counted."""
+    """What workers bring back, and the seconds of the slowest by its own clock: the way there is not counted."""
 
     results: list[Any]
     seconds: float
@@ -36,7 +39,7 @@ class Done(NamedTuple):
 
 def on_each_core(function: Callable[..., Any], common: Sequence[Any], shares: Sequence[Any]) -> Done:
     """`function(*common, share)` for every share, side by side, the first share on the first core."""
-    places = cores()
+    places: list[int | None] = [None] if few else [*cores()]
     futures = [
         _pool(places[i % len(places)]).submit(_clocked, function, *common, share) for i, share in enumerate(shares)
     ]
@@ -58,7 +61,7 @@ def _clocked(function: Callable[..., Any], *arguments: Any) -> tuple[Any, float]
 
 def shares(count: int) -> list[list[int]]:
     """The numbers 0 … count - 1, dealt out to the cores in turn, so that each has as much to do."""
-    hands = min(len(cores()), count)
+    hands = 1 if few else min(len(cores()), count)
     return [list(range(first, count, hands)) for first in range(hands)]
 
 

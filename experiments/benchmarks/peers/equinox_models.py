@@ -90,7 +90,7 @@ def ensemble(problem: Problem) -> tuple[Callable[[], np.ndarray], Seconds]:
 
     def one(arrays: Any, data: Any, test: Any, rate: Any, rows: Any) -> Any:
         def step(learned: Any, rows: Any) -> tuple[Any, None]:
-            batch = data if rows is None else jax.tree.map(lambda leaf: leaf[rows], data)
+            batch: Any = data if rows is None else jax.tree.map(lambda leaf: leaf[rows], data)
             model, state = update(eqx.combine(learned[0], static), learned[1], *batch, rate)
             return (eqx.filter(model, eqx.is_array), state), None
 
@@ -122,7 +122,7 @@ def train_steps(problem: Problem) -> list[float]:
     model, rate = network(problem), jax.numpy.asarray(problem.rates[0])
     state = optax.adam(0.0).init(eqx.filter(model, eqx.is_array))
     for i in range(problem.steps):
-        batch = data if problem.rows is None else take_rows(data, problem.rows[0, i])
+        batch: Any = data if problem.rows is None else take_rows(data, problem.rows[0, i])
         model, state = _jitted["step"](model, state, *batch, rate)
     return [float(_jitted["loss"](model, *test))]
 
@@ -136,8 +136,9 @@ def start_seconds(problem: Problem) -> Seconds:
     x, labels = data if problem.rows is None else (leaf[problem.rows[0, 0]] for leaf in data)
     state = optax.adam(0.0).init(eqx.filter(model, eqx.is_array))
     arguments = model, state, *jax.device_put((x, labels, problem.rates[0]))
+    step: Any = eqx.filter_jit(update)
     begun = time.perf_counter()
-    lowered = eqx.filter_jit(update).lower(*arguments)
+    lowered = step.lower(*arguments)
     traced = time.perf_counter()
     lowered.compile()
     return {"trace": traced - begun, "compile": time.perf_counter() - traced}

@@ -15,7 +15,7 @@ from experiments.benchmarks.problems import HIGHEST, LOWEST, Problem
 
 
 def sweep_side(problem: Problem, short: Problem, timed_trials: int | None = None) -> Side:
-    """`nn.sweep`, all of it: it judges the validation part after every epoch and keeps all curves, which no peer does."""
+    """`nn.sweep`: it judges the validation part after every epoch and keeps all curves, which no peer does."""
 
     def prepare() -> Ready:
         count = timed_trials or len(problem.rates)
@@ -48,8 +48,13 @@ def model_of(problem: Problem) -> nn.Model:
     else:
         model = nn.mlp([weights[0].shape[0], *nodes])
     names = [f"conv_{i + 1}" for i in range(len(filters))] + [f"hidden_{i + 1}" for i in range(len(nodes) - 1)]
-    params = {name: nn.Affine(*layer) for name, layer in zip([*names, "output"], problem.layers, strict=True)}
-    return nn.Model(lambda key: jax.tree.map(jnp.asarray, params), model.apply)
+    params = dict(zip([*names, "output"], problem.layers, strict=True))
+
+    def init(key: Any) -> Any:
+        del key
+        return {name: nn.Affine(jnp.asarray(weight), jnp.asarray(bias)) for name, (weight, bias) in params.items()}
+
+    return nn.Model(init, model.apply)
 
 
 def sweep(problem: Problem, **options: Any) -> tuple[Seconds, np.ndarray]:

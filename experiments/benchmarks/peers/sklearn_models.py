@@ -56,8 +56,8 @@ def settings(problem: Problem) -> dict[str, Any]:
     """As the other sides do it: no weight decay, all rows at once and in order, and no stop before the last epoch."""
     return {
         "hidden_layer_sizes": tuple(weight.shape[1] for weight, _ in problem.layers[:-1]), "activation": "relu",
-        "solver": "adam", "alpha": 0.0, "batch_size": len(problem.data[1]), "shuffle": False, "max_iter": problem.epochs,
-        "tol": 0.0, "n_iter_no_change": problem.epochs + 1,
+        "solver": "adam", "alpha": 0.0, "batch_size": len(problem.data[1]), "shuffle": False,
+        "max_iter": problem.epochs, "tol": 0.0, "n_iter_no_change": problem.epochs + 1,
     }  # fmt: skip
 
 

@@ -33,9 +33,7 @@ def fastest(given: tuple[np.ndarray, np.ndarray], steps: int, rate: float) -> Wa
     return min(seconds, key=lambda way: seconds[way])
 
 
-def convolve(
-    steps: int, rate: float, way: Way, given: tuple[np.ndarray, np.ndarray]
-) -> tuple[np.ndarray, float]:
+def convolve(steps: int, rate: float, way: Way, given: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, float]:
     """Lane after lane: the value and two sizes, shape (3, lanes), and the seconds; steps=0 is one without descent."""
     import torch
 

@@ -83,7 +83,7 @@ def network(problem: Problem) -> Any:
     parts: list[Any] = []
     for weight, bias in channels_first(problem.layers):
         if weight.ndim == 4:
-            layer = nn.Conv2d(weight.shape[1], weight.shape[0], 3, padding=1)
+            layer: Any = nn.Conv2d(weight.shape[1], weight.shape[0], 3, padding=1)
             parts += [layer, nn.ReLU(), nn.MaxPool2d(2)]
         else:
             flat = [nn.Flatten()] if parts and isinstance(parts[-1], nn.MaxPool2d) else []
