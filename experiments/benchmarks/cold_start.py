@@ -1,6 +1,6 @@
 """Cold start: whole processes, from their start to their end; what a script costs before anything is warm.
 
-`jaxnn` is the script of the README's kind: read the flowers, train 4-16-3, print the accuracy. It is compared with a
+`jaxnn` is a script of the README's kind: read the flowers, train 4-16-3, print the accuracy. It is compared with a
 process that only imports jax and optax, and with the same script of other tools. With a compilation cache, which JAX
 has for the asking, a second process finds the first one's programs.
 """
@@ -88,7 +88,7 @@ def cases(quick: bool) -> list[Case]:
     """Cold, and with a warm compilation cache; in a full run also imports alone, and the quick tour."""
     peers = [_side(name, needs, _python(script)) for name, (needs, script) in SCRIPTS.items()]
     nothing = Work(0.0, 0.0)
-    trained = [_side("jaxnn", (), _python(JAXNN)), *peers]
+    trained = [_side("jaxnn", (), _python(JAXNN)), *(peers[:2] if quick else peers)]
     found = [
         Case("cold_start", "cold start: a process that trains iris", trained, nothing),
         Case("cold_start_cached", "the same with a warm compilation cache", [_cached(), peers[0]], nothing),

@@ -61,8 +61,14 @@ def _clocked(function: Callable[..., Any], *arguments: Any) -> tuple[Any, float]
 
 def shares(count: int) -> list[list[int]]:
     """The numbers 0 … count - 1, dealt out to the cores in turn, so that each has as much to do."""
-    hands = 1 if few else min(len(cores()), count)
-    return [list(range(first, count, hands)) for first in range(hands)]
+    number = 1 if few else min(len(cores()), count)
+    return [list(range(first, count, number)) for first in range(number)]
+
+
+def hands(count: int) -> str:
+    """How many processes share so many trainings, in words."""
+    number = len(shares(count))
+    return f"{number} process{'es' * (number > 1)}"
 
 
 def close() -> None:

@@ -90,8 +90,8 @@ def ensemble(problem: Problem) -> tuple[Callable[[], np.ndarray], Seconds]:
 
     def one(arrays: Any, data: Any, test: Any, rate: Any, rows: Any) -> Any:
         def step(learned: Any, rows: Any) -> tuple[Any, None]:
-            batch: Any = data if rows is None else jax.tree.map(lambda leaf: leaf[rows], data)
-            model, state = update(eqx.combine(learned[0], static), learned[1], *batch, rate)
+            x, labels = data if rows is None else jax.tree.map(lambda leaf: leaf[rows], data)
+            model, state = update(eqx.combine(learned[0], static), learned[1], x, labels, rate)
             return (eqx.filter(model, eqx.is_array), state), None
 
         start = arrays, optax.adam(rate).init(arrays)
@@ -122,8 +122,8 @@ def train_steps(problem: Problem) -> list[float]:
     model, rate = network(problem), jax.numpy.asarray(problem.rates[0])
     state = optax.adam(0.0).init(eqx.filter(model, eqx.is_array))
     for i in range(problem.steps):
-        batch: Any = data if problem.rows is None else take_rows(data, problem.rows[0, i])
-        model, state = _jitted["step"](model, state, *batch, rate)
+        x, labels = data if problem.rows is None else take_rows(data, problem.rows[0, i])
+        model, state = _jitted["step"](model, state, x, labels, rate)
     return [float(_jitted["loss"](model, *test))]
 
 

@@ -40,7 +40,7 @@ def _side(name: str, train: Any, problem: Problem, short: Problem, timed_trials:
             return np.array(workers.on_all_cores(train, short, list(range(len(short.rates)))).results[0])
 
         start = workers.on_all_cores(start_seconds, train is train_fits, problem).results[0]
-        detail = "1 process" if len(problem.rates) == 1 else f"{len(workers.cores())} processes"
+        detail = workers.hands(timed_trials)
         return Ready(run, losses, start, timed_trials, len(problem.rates), detail)
 
     return Side(name, ("flax",), prepare)

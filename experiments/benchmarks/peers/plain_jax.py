@@ -54,8 +54,8 @@ def fit(apply: Apply, steps: int, data: Any, test: Any, params: Any, rate: Any, 
     """A whole training as one function: the validation loss after so many steps; rows None are all rows at once."""
 
     def step(learned: Any, rows: Any) -> tuple[Any, None]:
-        batch: Any = data if rows is None else jax.tree.map(lambda leaf: leaf[rows], data)
-        return update(apply, *learned, *batch, rate), None
+        x, labels = data if rows is None else jax.tree.map(lambda leaf: leaf[rows], data)
+        return update(apply, learned[0], learned[1], x, labels, rate), None
 
     (params, _), _ = jax.lax.scan(step, (params, optax.adam(rate).init(params)), rows, length=steps)
     return mean_loss(apply, params, *test)

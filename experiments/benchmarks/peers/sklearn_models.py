@@ -21,7 +21,7 @@ def side(problem: Problem, short: Problem, timed_trials: int) -> Side:
         def losses() -> np.ndarray:
             return np.array(workers.on_each_core(train, (short,), [list(range(len(short.rates)))]).results[0])
 
-        return Ready(run, losses, {}, timed_trials, len(problem.rates), f"{len(workers.cores())} processes")
+        return Ready(run, losses, {}, timed_trials, len(problem.rates), workers.hands(timed_trials))
 
     return Side("scikit-learn MLPClassifier", ("sklearn",), prepare)
 

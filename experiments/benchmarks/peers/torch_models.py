@@ -28,7 +28,7 @@ def eager_side(problem: Problem, short: Problem, timed_trials: int) -> Side:
         def losses() -> np.ndarray:
             return np.array(workers.on_all_cores(train, short, 1, False, list(range(len(short.rates)))).results[0])
 
-        return Ready(run, losses, {}, timed_trials, len(problem.rates), f"{len(workers.cores())} processes")
+        return Ready(run, losses, {}, timed_trials, len(problem.rates), workers.hands(timed_trials))
 
     return Side("PyTorch eager", ("torch",), prepare)
 
@@ -50,7 +50,7 @@ def stacked_side(problem: Problem, short: Problem, timed_trials: int, tiles: tup
         def losses() -> np.ndarray:
             return np.array(workers.on_all_cores(train_stacked, short, 2, list(range(len(short.rates)))).results[0])
 
-        detail = f"{len(workers.cores())} processes, {best} at a time"
+        detail = f"{workers.hands(timed_trials)}, {best} at a time"
         return Ready(lambda: run(best), losses, {}, timed_trials, len(problem.rates), detail)
 
     return Side("PyTorch torch.func", ("torch",), prepare)
