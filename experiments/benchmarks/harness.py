@@ -50,7 +50,7 @@ class Side(NamedTuple):
 
 
 class Work(NamedTuple):
-    """Of one round at full size: floating-point operations, and the bytes that must at least be moved."""
+    """Of one round at full size: floating-point operations, and bytes of arrays read and written."""
 
     flop: float
     bytes: float

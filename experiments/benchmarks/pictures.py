@@ -113,10 +113,15 @@ def draw_costs(series: Sequence[Series]) -> Path:
 
 
 def times(axis: Any) -> None:
-    """A logarithmic axis with 0.1×, 1×, 10× … and nothing between."""
+    """A logarithmic axis of ratios: 0.1×, 1×, 10× …"""
+    plain(axis, "{x:g}×")
+
+
+def plain(axis: Any, form: str) -> None:
+    """Powers of ten on a logarithmic axis, in this form, and nothing between."""
     from matplotlib.ticker import NullFormatter, StrMethodFormatter
 
-    axis.set_major_formatter(StrMethodFormatter("{x:g}×"))
+    axis.set_major_formatter(StrMethodFormatter(form))
     axis.set_minor_formatter(NullFormatter())
 
 
@@ -124,6 +129,7 @@ def named(axes: Any, sizes: np.ndarray) -> None:
     """The sizes themselves below a logarithmic axis, and at least a decade of the other."""
     axes.set_xticks(sizes, [f"{size:,}" for size in sizes], minor=False)
     axes.set_xticks([], minor=True)
+    plain(axes.yaxis, "{x:g}")
     low, high = axes.get_ylim()
     wider = max(1.0, (10 / (high / low)) ** 0.5)
     axes.set_ylim(low / wider, high * wider)

@@ -156,7 +156,7 @@ def channels_first(layers: Layers) -> list[tuple[np.ndarray, np.ndarray]]:
 
 
 def work(problem: Problem) -> Work:
-    """Of all trainings: multiplications and additions of matrix products alone, and bytes of arrays that must move.
+    """Of all trainings: multiplications and additions of matrix products alone, and bytes of arrays.
 
     A layer's forward product costs 2 · inputs · outputs an example and place; each of its two gradients as much again,
     and the first layer needs none for its input. Bytes: every layer's outputs are written and read forward and
