@@ -4,7 +4,7 @@ from experiments.benchmarks import problems
 from experiments.benchmarks.harness import Case
 from experiments.benchmarks.peers import equinox_models, flax_models, ours, plain_jax, torch_models
 
-TILES = (1, 2, 4, 8)
+TILES = (1, 2, 4)
 
 
 def cases(quick: bool) -> list[Case]:
@@ -25,7 +25,7 @@ def cases(quick: bool) -> list[Case]:
         flax_models.fitted_side(problem, short, count(8)),
         equinox_models.ensemble_side(problem, short, count(16)),
         plain_jax.mapped_side(problem, short, count(16)),
-        plain_jax.tiled_side(problem, short, count(16), (1,) if quick else TILES),
+        plain_jax.tiled_side(problem, short, count(8), (1,) if quick else TILES),
     ]
     title = f"digits sweep: {trials} trials of a CNN (8, 16), {epochs} epochs of Adam, {examples:,} digits, batch 64"
     return [Case("digits_sweep", title, sides, problems.work(problem))]
