@@ -1,0 +1,90 @@
+"""jaxnn: `nn.sweep` for many trainings, a jitted `nn.fit` for one."""
+
+import time
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+import jaxnn as nn
+from experiments.benchmarks.compiling import compilations, compiled, parts
+from experiments.benchmarks.harness import Ready, Seconds, Side, timed
+from experiments.benchmarks.problems import HIGHEST, LOWEST, Problem
+
+
+def sweep_side(problem: Problem, short: Problem, timed_trials: int | None = None) -> Side:
+    """`nn.sweep`: it judges the validation part after every epoch and keeps all curves, which no peer does."""
+
+    def prepare() -> Ready:
+        count = timed_trials or len(problem.rates)
+        return Ready(
+            lambda: sweep(problem.only(slice(count)))[0], lambda: sweep(short)[1], {}, count, len(problem.rates),
+            "judges every epoch", warm=False,
+        )  # fmt: skip
+
+    return Side("jaxnn sweep", (), prepare)
+
+
+def fit_side(problem: Problem, short: Problem) -> Side:
+    """One training: `jax.jit` of `nn.fit`."""
+
+    def prepare() -> Ready:
+        program, start = fit(problem)
+        check = program if short is problem else lambda: fit(short)[0]()
+        return Ready(timed(program), lambda: check()[None], start)
+
+    return Side("jaxnn fit", (), prepare)
+
+
+def model_of(problem: Problem) -> nn.Model:
+    """The network, which starts from the problem's weights whatever its key."""
+    weights = [weight for weight, _ in problem.layers]
+    filters = [weight.shape[-1] for weight in weights if weight.ndim == 4]
+    nodes = [weight.shape[-1] for weight in weights if weight.ndim == 2]
+    if filters:
+        model = nn.cnn(problem.data[0].shape[1:], filters, nodes[-1], hidden=nodes[:-1])
+    else:
+        model = nn.mlp([weights[0].shape[0], *nodes])
+    names = [f"conv_{i + 1}" for i in range(len(filters))] + [f"hidden_{i + 1}" for i in range(len(nodes) - 1)]
+    params = dict(zip([*names, "output"], problem.layers, strict=True))
+
+    def init(key: Any) -> Any:
+        del key
+        return {name: nn.Affine(jnp.asarray(weight), jnp.asarray(bias)) for name, (weight, bias) in params.items()}
+
+    return nn.Model(init, model.apply)
+
+
+def sweep(problem: Problem, **options: Any) -> tuple[Seconds, np.ndarray]:
+    """Seconds by part, and the validation loss of every trial after its last epoch."""
+    model = model_of(problem)
+
+    def make_recipe(hypers: dict[str, Any]) -> nn.Recipe:
+        return nn.Recipe(model, nn.cross_entropy, optax.adam(hypers["learning_rate"]), batch_size=problem.batch)
+
+    # The grid's levels are the problem's rates.
+    space = {"learning_rate": nn.log_uniform(LOWEST, HIGHEST)}
+    with compilations() as heard:
+        begun = time.perf_counter()
+        found = nn.sweep(
+            make_recipe, space, problem.data, key=jax.random.key(problem.seed), trials=len(problem.rates),
+            epochs=problem.epochs, validation=problem.test, sampler="grid", progress=False, **options,
+        )  # fmt: skip
+        ended = time.perf_counter()
+    return parts(begun, ended, heard), found.curves("validation_losses")[:, -1]
+
+
+def fit(problem: Problem) -> tuple[Any, Seconds]:
+    """A program that trains from the start and returns the validation loss, as NumPy; and what it took to make."""
+    model = model_of(problem)
+
+    def train(data: Any, test: Any, rate: Any) -> Any:
+        recipe = nn.Recipe(model, nn.cross_entropy, optax.adam(rate), batch_size=problem.batch)
+        params = nn.fit(recipe, data, key=jax.random.key(problem.seed), epochs=problem.epochs).params
+        return nn.cross_entropy(model.apply(params, test[0]), test[1]).mean()
+
+    arguments = jax.device_put((problem.data, problem.test, problem.rates[0]))
+    program, start = compiled(train, *arguments)
+    return lambda: np.asarray(program(*arguments)), start
