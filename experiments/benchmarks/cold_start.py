@@ -100,7 +100,7 @@ def cases(quick: bool) -> list[Case]:
     return [
         *found,
         Case("imports", "imports alone, as whole processes", imports, nothing),
-        Case("tour", "the quick tour, as a whole process", [tour, peers[0]], nothing),
+        Case("tour", "the quick tour, as a whole process", [tour, peers[0]], nothing, most=2),
     ]
 
 

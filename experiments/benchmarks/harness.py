@@ -57,12 +57,13 @@ class Work(NamedTuple):
 
 
 class Case(NamedTuple):
-    """What is measured: the sides, the first of them jaxnn's, and the work that they do."""
+    """What is measured: the sides, the first of them jaxnn's, the work that they do, and at most how many rounds."""
 
     name: str
     title: str
     sides: Sequence[Side]
     work: Work
+    most: int = 1000
 
 
 class Row(NamedTuple):
@@ -122,7 +123,7 @@ def measure(case: Case, rounds: int, say: Callable[[str], Any] = print) -> Resul
     ready, failed = _prepare([side for side in case.sides if side.name not in missing], say)
     differences = compare({name: one.losses() for name, one in ready.items() if one.losses is not None})
     say(agreement(differences))
-    heard = take_turns({name: one.run for name, one in ready.items()}, rounds)
+    heard = take_turns({name: one.run for name, one in ready.items()}, min(rounds, case.most))
     rows = summarize(ready, heard, differences)
     return Result(case.name, case.title, rows, case.work, missing, failed)
 

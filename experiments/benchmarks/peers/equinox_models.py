@@ -1,5 +1,8 @@
 """Equinox: modules that are pytrees, as an ensemble by `filter_vmap` and one by one by `filter_jit`."""
 
+# pyright: reportMissingImports=false
+# Who checks the types need not have every peer installed.
+
 import time
 from collections.abc import Callable
 from typing import Any

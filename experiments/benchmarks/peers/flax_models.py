@@ -3,6 +3,9 @@
 With the step jitted, as its examples have it, and with the whole fit jitted, a `lax.scan` over the steps.
 """
 
+# pyright: reportMissingImports=false
+# Who checks the types need not have every peer installed.
+
 import functools
 import time
 from typing import Any

@@ -1,5 +1,8 @@
 """scikit-learn: `MLPClassifier`, one training after the other on every core."""
 
+# pyright: reportMissingImports=false
+# Who checks the types need not have every peer installed.
+
 import time
 import warnings
 from typing import Any
