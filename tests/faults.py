@@ -110,15 +110,16 @@ def start(kind: Kind, directory: Path | None) -> subprocess.Popen:
         "PYTHONPATH": str(Path(__file__).parents[1]),
     }
     command = [sys.executable, __file__, kind, str(directory) if directory else ""]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    # Without a buffer: what one line's reader took ahead would be lost to `communicate`.
+    return subprocess.Popen(command, bufsize=0, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
 
 
 def outcome(process: subprocess.Popen) -> str:
     """The digest that a process ends with."""
     said, complaint = process.communicate(timeout=300)
     if process.returncode:
-        raise AssertionError(f"a run failed with {process.returncode}:\n{complaint}")
-    return said.split()[-1]
+        raise AssertionError(f"a run failed with {process.returncode}:\n{complaint.decode()}")
+    return said.split()[-1].decode()
 
 
 def torment(kind: Kind, kills: int, seed: int = 0, say: Any = lambda _: None) -> Report:
@@ -164,14 +165,15 @@ def _kill(process: subprocess.Popen, generator: random.Random) -> bool:
     return False
 
 
-def main(kills: int = 100, seed: int = 0) -> None:
+def main(kills: int = 100, kinds: tuple[Kind, ...] = ("train", "sweep"), seed: int = 0) -> None:
     """Kill trainings, then sweeps, so many times each.
 
     Args:
         kills: of each kind.
+        kinds: of runs.
         seed: of the moments.
     """
-    for kind in ("train", "sweep"):
+    for kind in kinds:
         print(kind, torment(kind, kills, seed, lambda line: print(f"\r{line}", end="", flush=True)))
 
 
