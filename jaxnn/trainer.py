@@ -92,7 +92,7 @@ def train(
             configuration, a journal with a line for each epoch, the last two checkpoints, and `curves.csv`.
         save_every: seconds between two checkpoints.
         log: `log(epoch, {"loss": …, "validation_loss": …, "score": …})`, called after each epoch; after a resume
-            again for those since the last checkpoint.
+            again for those since the last checkpoint. `nn.tensorboard(directory)` is one.
         progress: show a bar with loss, score, epochs a second and the time left (extra `progress`).
 
     Returns:

@@ -5,8 +5,10 @@ import struct
 import subprocess
 import sys
 
+import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from conftest import words_of
 from tensorboardX.proto import event_pb2
@@ -38,6 +40,11 @@ def records(content: bytes) -> list[bytes]:
     return found
 
 
+def scalars(path) -> list[tuple[int, str, float]]:
+    events = map(event_pb2.Event.FromString, records(path.read_bytes()))
+    return [(event.step, value.tag, value.simple_value) for event in events for value in event.summary.value]
+
+
 def test_the_checksum_is_that_of_the_standard() -> None:
     """RFC 3720, B.4: the CRC-32C of 32 bytes of zeros is 0x8a9136aa."""
     unmasked = (masked_crc(bytes(32)) - 0xA282EAD8) & 0xFFFFFFFF
@@ -50,7 +57,7 @@ def test_every_value_is_in_the_file_under_its_name_and_step(tmp_path) -> None:
         log(2, {"loss": np.float32(0.125), "validation": float("nan")})
     first, *events = map(event_pb2.Event.FromString, records(log.path.read_bytes()))
     assert first.file_version == "brain.Event:2"
-    values = [(event.step, value.tag, value.simple_value) for event in events for value in event.summary.value]
+    values = scalars(log.path)
     assert values[:3] == [(1, "loss", 0.5), (1, "validation", 0.25), (2, "loss", 0.125)]
     assert values[3][:2] == (2, "validation")
     assert math.isnan(values[3][2])
@@ -88,3 +95,21 @@ def test_tensorflow_and_torch_stay_out_and_nothing_warns() -> None:
     program += "assert not {'tensorflow', 'torch'} & set(sys.modules)"
     run = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False)
     assert (run.returncode, run.stderr) == (0, "")
+
+
+def test_train_and_sweep_log_into_it(tmp_path):
+    flowers = nn.datasets.iris()
+
+    def make_recipe(hypers):
+        return nn.Recipe(nn.mlp([4, 3]), nn.cross_entropy, optax.adam(hypers["learning_rate"]))
+
+    options = {"key": jax.random.key(0), "validation": flowers.data, "epochs": 3, "progress": False}
+    with nn.tensorboard(tmp_path / "train") as log:
+        training = nn.train(make_recipe({"learning_rate": 0.1}), flowers.data, log=log, **options)
+    found = [(step, value) for step, tag, value in scalars(log.path) if tag == "score"]
+    assert found == list(enumerate(training.scores.tolist(), 1))
+    with nn.tensorboard(tmp_path / "sweep") as log:
+        space = {"learning_rate": nn.log_uniform(1e-3, 1.0)}
+        searched = nn.sweep(make_recipe, space, flowers.data, trials=4, log=log, **options)
+    found = {step: value for step, tag, value in scalars(log.path) if tag == "score"}
+    assert found == {outcome.trial: outcome.score for outcome in searched.outcomes}

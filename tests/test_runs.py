@@ -24,7 +24,8 @@ from jaxnn.runs import open_run
 FLOWERS = nn.datasets.iris()
 TRAIN, VALIDATION = nn.train_test_split(jax.random.key(1), FLOWERS.data, test=0.3, stratify=FLOWERS.targets)
 RECIPE = nn.Recipe(nn.mlp([4, 5, 3]), nn.cross_entropy, optax.adam(0.01), batch_size=32)
-SPACE = {"learning_rate": nn.log_uniform(1e-4, 1e-1), "width": nn.choice(5, 6)}
+SPACE = {"learning_rate": nn.log_uniform(1e-4, 1e-1)}
+WIDTHS = SPACE | {"width": nn.choice(5, 6)}  # two programs
 
 
 class EnoughError(Exception):
@@ -43,7 +44,7 @@ def train(directory=None, *, end_at=None, save_every=1e-6, recipe=RECIPE, seed=0
 
 
 def make_recipe(hypers):
-    return nn.Recipe(nn.mlp([4, hypers["width"], 3]), nn.cross_entropy, optax.adam(hypers["learning_rate"]))
+    return nn.Recipe(nn.mlp([4, hypers.get("width", 5), 3]), nn.cross_entropy, optax.adam(hypers["learning_rate"]))
 
 
 def sweep(directory=None, *, end_at=None, save_every=1e-6, make=make_recipe, space=SPACE, **options):
@@ -106,12 +107,17 @@ def test_a_training_that_is_over_is_read_not_run(tmp_path, trained):
 
 
 @pytest.mark.parametrize("end_at", [1, 12])
-def test_a_sweep_goes_on_to_the_same_bits(tmp_path, swept, end_at):
+def test_a_sweep_goes_on_to_the_same_bits(tmp_path, end_at):
+    undisturbed = sweep(space=WIDTHS)
     with pytest.raises(EnoughError):
-        sweep(tmp_path, end_at=end_at)
-    found = sweep(tmp_path)
+        sweep(tmp_path, end_at=end_at, space=WIDTHS)
+    same_sweep(sweep(tmp_path, space=WIDTHS), undisturbed)
+
+
+def test_a_sweep_that_is_over_is_read_not_run(tmp_path, swept):
+    sweep(tmp_path)
+    found = sweep(tmp_path, end_at=1)
     same_sweep(found, swept)
-    same_sweep(sweep(tmp_path), swept)
     same(found.predict(VALIDATION[0], best=3), swept.predict(VALIDATION[0], best=3))
     replayed = found.replay(3)
     same(replayed.curves, swept.outcomes[3].curves)
@@ -119,17 +125,14 @@ def test_a_sweep_goes_on_to_the_same_bits(tmp_path, swept, end_at):
 
 VARIANTS = {
     "folds and repeats": {"validation": None, "folds": 3, "repeats": 2, "lanes": 12, "trials": 6},
-    "population": {"scheduler": nn.population_based(every=2), "lanes": 16, "trials": 16, "space": {
-        "learning_rate": nn.log_uniform(1e-4, 1e-1)}},
+    "population": {"scheduler": nn.population_based(every=2), "lanes": 16, "trials": 16},
     "hyperband, sobol": {"scheduler": nn.hyperband(reduction=3), "sampler": "sobol"},
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_schedulers_and_samplers_are_asked_again(tmp_path, name):
-    options = dict(VARIANTS[name])
-    if name == "population":
-        options["make"] = lambda hypers: make_recipe({"width": 5, **hypers})
+    options = VARIANTS[name]
     with pytest.raises(EnoughError):
         sweep(tmp_path, end_at=5, **options)
     same_sweep(sweep(tmp_path, **options), sweep(**options))
@@ -142,7 +145,7 @@ class Climber:
         self.best = (-np.inf, 1e-3)
 
     def ask(self, count):
-        return [nn.sweeps.Setting((("width", 0),), {"learning_rate": self.best[1] * 1.5**i}) for i in range(count)]
+        return [nn.sweeps.Setting((), {"learning_rate": self.best[1] * 1.5**i}) for i in range(count)]
 
     def tell(self, results):
         self.best = max([self.best, *((score, setting.values["learning_rate"]) for setting, score in results)])
@@ -167,7 +170,7 @@ def test_the_files_are_for_people_too(tmp_path, trained, swept):
     np.testing.assert_array_equal(rows["loss"].astype("f"), trained.losses)
     np.testing.assert_array_equal(rows["score"].astype("f"), trained.scores)
     lines = (other / "trials.csv").read_text().splitlines()
-    assert lines[0] == "trial,learning_rate,width,status,epochs,score,spread,seconds"
+    assert lines[0] == "trial,learning_rate,status,epochs,score,spread,seconds"
     assert len(lines) == 19
     curves = np.genfromtxt(other / "curves.csv", delimiter=",", names=True)
     assert len(curves) == sum(outcome.epochs for outcome in swept.outcomes)
@@ -204,7 +207,7 @@ def test_another_training_is_refused(tmp_path, trained, name):
 
 OTHER_SWEEPS = {
     "trials": ({"trials": 19}, "trials was 18 and is 19"),
-    "space": ({"space": SPACE | {"width": nn.choice(5, 7)}}, "space.width was {'Choice': {'values': [5, 6]}} and is"),
+    "space": ({"space": WIDTHS}, "space.width was None and is {'Choice': {'values': [5, 6]}}"),
     "scheduler": ({"scheduler": nn.asha(first=2)}, "scheduler was {'Asha': {'first': 1, 'reduction': 3}} and is"),
     "lanes": ({"lanes": 8}, "lanes was 4 and is 8"),
     "recipe": (
@@ -231,7 +234,7 @@ def test_a_function_of_the_same_name_that_computes_something_else_is_refused(tmp
     said = words_of(ValueError, lambda: sweep(tmp_path, make=recipes(2.0)))
     assert said == (
         "sweep: the directory holds a run that was begun with another recipe: what make_recipe returns for "
-        "{'width': 1} is not what it was. Take the same, or another directory"
+        "this space is not what it was. Take the same, or another directory"
     )
 
 

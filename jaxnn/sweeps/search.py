@@ -78,7 +78,7 @@ def sweep(
             configuration, a journal with a line for each trial, the last two checkpoints, `trials.csv`, `curves.csv`.
         save_every: seconds between two checkpoints.
         log: `log(trial, {"learning_rate": …, "score": …, "epochs": …})`, called when a trial has ended; after a resume
-            again for those since the last checkpoint.
+            again for those since the last checkpoint. `nn.tensorboard(directory)` is one.
         progress: show a bar.
 
     Returns:
