@@ -80,7 +80,13 @@ def begin(task: Task, state: TrainingState, epochs: int) -> Loop:
     best = Best(state.params, jnp.array(-jnp.inf, float), jnp.array(0, jnp.int32))
     memory = () if task.stop is None else task.stop.init()
     none = jnp.array(0, jnp.int32)
-    return Loop(state, best, memory, jnp.array(False), none, none, curves)
+    return jax.tree.map(_strong, Loop(state, best, memory, jnp.array(False), none, none, curves))
+
+
+def _strong(leaf: Any) -> Array:
+    """With a dtype of its own: a file does not tell that a number is free to take another's."""
+    leaf = jnp.asarray(leaf)
+    return leaf if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf.astype(leaf.dtype)
 
 
 @functools.partial(jax.jit, static_argnums=0)

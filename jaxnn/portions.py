@@ -4,7 +4,6 @@ A portion's length is a matter of the clock; what is computed, and when a run en
 """
 
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -40,8 +39,6 @@ def portions(
         loop = _settled(advance, loop, min(done + portion, epochs))
         if loop.diverged and optimizer is not None and loop.restores < _RESTORES:
             loop = _restored(loop, optimizer)
-        if loop.diverged:
-            _warn(loop)
         seconds = time.perf_counter() - started
         yield loop
         # The first portion's time is that of the compiler.
@@ -73,15 +70,6 @@ def _restored(loop: Loop, optimizer: optax.GradientTransformation) -> Loop:
         key=jax.random.fold_in(loop.state.key, restores),
     )
     return loop._replace(state=state, diverged=jnp.zeros_like(loop.diverged), restores=restores)
-
-
-def _warn(loop: Loop) -> None:
-    after = f", after going back to the best parameters {int(loop.restores)} times" if loop.restores else ""
-    warnings.warn(
-        f"train: epoch {int(loop.diverged)} gave a loss or a parameter that is not finite{after}; "
-        f"the training ends with epoch {int(loop.state.epoch)}",
-        stacklevel=5,
-    )
 
 
 @jax.jit

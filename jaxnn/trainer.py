@@ -1,6 +1,7 @@
 """Training under the eyes of its user: the compiled loop in portions, with all that is shown, kept and logged."""
 
 import functools
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,8 +19,8 @@ from jaxnn.loop import Loop, Score, Task
 from jaxnn.portions import portions
 from jaxnn.progress import progress_bar
 from jaxnn.recipe import Recipe, check_training, for_length, optimizer_of, steps_per_epoch
-from jaxnn.runs import NoRun, open_run
-from jaxnn.runs.fingerprint import conditions, describe, describe_arrays, describe_program
+from jaxnn.runs import NoRun, check_run, open_run
+from jaxnn.runs.fingerprint import conditions, describe, describe_arrays, describe_program, describe_state
 from jaxnn.runs.journal import as_json
 from jaxnn.stopping import StoppingRule, check_rule
 from jaxnn.training import TrainingState, start_training
@@ -89,7 +90,8 @@ def train(
             score, or of the lowest training loss) with a fresh optimizer state and another order of the minibatches,
             at most three times, and stops at the fourth.
         directory: where the run is kept, so that the same call goes on from there after whatever ended it: the
-            configuration, a journal with a line for each epoch, the last two checkpoints, and `curves.csv`.
+            configuration, a journal with a line for each epoch, the last two checkpoints, and `curves.csv`, as of the
+            last checkpoint. It is made in a folder that exists.
         save_every: seconds between two checkpoints.
         log: `log(epoch, {"loss": …, "validation_loss": …, "score": …})`, called after each epoch; after a resume
             again for those since the last checkpoint. `nn.tensorboard(directory)` is one.
@@ -114,6 +116,7 @@ def train(
         >>> training.losses.shape, training.params["output"].weight.round(2)
         ((200,), Array([[3.]], dtype=float32))
     """
+    check_run("train", directory, save_every, log)
     epochs = _check(data, key, params, validation, score, stop, epochs, on_divergence)
     recipe = for_length(recipe, epochs * steps_per_epoch(recipe, check_data("train", data)))
     if validation is not None:
@@ -131,11 +134,13 @@ def train(
         settings = {"kind": "train", "epochs": epochs, "on_divergence": on_divergence}
         return settings | _described(task, arguments, data, validation, loop)
 
-    with open_run("train", directory, configuration, every=save_every) as run:
+    with open_run("train", directory, configuration, every=float(save_every)) as run:
         loop = run.restore(loop)
         advance = functools.partial(compiled.advance, task, data, validation)
         optimizer = optimizer_of(recipe) if on_divergence == "restore" else None
         loop = _follow(portions(advance, loop, epochs, optimizer), loop, epochs, run, log, progress)
+    if loop.diverged:
+        _warn(loop)
     return _result(loop, validated=validation is not None)
 
 
@@ -159,7 +164,7 @@ def _described(task: Task, arguments: dict[str, Any], data: Any, validation: Any
     """All that decides the bits of a training, for its directory."""
     parts = {f"recipe.{name}": describe(part) for name, part in task.recipe._asdict().items()}
     traced = describe_program(functools.partial(compiled.one_lap, task), data, validation, loop)
-    judged = {"score": describe(task.score), "stop": describe(task.stop)}
+    judged = {"score": describe(task.score), "stop": describe(task.stop), "initial state": describe_state(loop)}
     return parts | {"recipe.traced": traced} | judged | describe_arrays("", arguments) | conditions()
 
 
@@ -175,11 +180,10 @@ def _follow(steps: Any, loop: Loop, epochs: int, run: NoRun, log: Log | None, pr
             bar.update(now - done)
             bar.set_postfix({name: f"{value:.4f}" for name, value in _shown(loop, now).items()})
             done = now
-            if run.visit(loop, epoch=done):
-                break
-        else:
-            run.finish(loop, epoch=done)
-    run.write("curves.csv", lambda: _table(loop))
+            if run.visit(loop, lambda loop=loop: _tables(loop), epoch=done):
+                return loop
+    run.finish(loop, epoch=done)
+    run.write(lambda: _tables(loop))
     return loop
 
 
@@ -203,11 +207,21 @@ def _shown(loop: Loop, epoch: int) -> dict[str, float]:
     return {name: float(curve[epoch - 1]) for name, curve in _values(loop).items()} if epoch else {}
 
 
-def _table(loop: Loop) -> str:
+def _tables(loop: Loop) -> dict[str, str]:
     """The curves as CSV, a row for each epoch that ran."""
     curves, epochs = _values(loop), int(loop.state.epoch)
     rows = zip(range(1, epochs + 1), *(curve[:epochs] for curve in curves.values()), strict=True)
-    return "\n".join([",".join(["epoch", *curves]), *(",".join(map(str, row)) for row in rows)]) + "\n"
+    lines = [",".join(["epoch", *curves]), *(",".join(map(str, row)) for row in rows)]
+    return {"curves.csv": "\n".join(lines) + "\n"}
+
+
+def _warn(loop: Loop) -> None:
+    after = f", after going back to the best parameters {int(loop.restores)} times" if loop.restores else ""
+    warnings.warn(
+        f"train: epoch {int(loop.diverged)} gave a loss or a parameter that is not finite{after}; "
+        f"the training ends with epoch {int(loop.state.epoch)}",
+        stacklevel=3,
+    )
 
 
 def _result(loop: Loop, *, validated: bool) -> Training:

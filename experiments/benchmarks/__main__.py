@@ -5,8 +5,9 @@ turns. The table, the pictures and `runs/benchmarks/results.json` say what came 
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import jaxnn as nn
 from experiments.benchmarks import (
@@ -54,31 +55,39 @@ def main(config: Config) -> list[Result]:
     started = time.perf_counter()
     about, versions, limits = machine.describe(), machine.versions(), machine.limits(config.quick)
     print(report.headline(about, versions, limits))
-    results = run_cases(config, limits)
-    series = scaling.measure(config.quick) if wanted(config, "scaling") else []
+    results: list[Result] = []
+    series: list[scaling.Series] = []
+
+    def write() -> Path:
+        """What has been measured so far: a long run that breaks keeps it."""
+        return report.write(results, series, targets.judge(results, limits.flops), about, versions, limits)
+
+    for result in run_cases(config, limits):
+        results.append(result)
+        write()
+    series += scaling.measure(config.quick) if wanted(config, "scaling") else []
     print(*map(scaling.table, series), sep="\n")
 
-    verdicts = targets.judge(results, limits.flops)
-    print(report.verdicts(verdicts))
+    print(report.verdicts(targets.judge(results, limits.flops)))
     print(f"the benchmarks took {time.perf_counter() - started:.0f} s")
-    print(f"results: {report.write(results, series, verdicts, about, versions, limits)}")
+    print(f"results: {write()}")
     say_where(pictures.draw(results, series))
     if not all(result.agrees for result in results):
         raise SystemExit(f"losses disagree: {', '.join(result.name for result in results if not result.agrees)}")
     return results
 
 
-def run_cases(config: Config, limits: machine.Limits) -> list[Result]:
+def run_cases(config: Config, limits: machine.Limits) -> Iterator[Result]:
     """The chosen cases, one after the other, each with its table as soon as it is done."""
-    results, workers.few = [], config.quick
+    workers.few = config.quick
     try:
         for name, cases in CASES.items():
             for case in cases(config.quick) if wanted(config, name) else []:
-                results.append(measure(case, 1 if config.quick else config.rounds))
-                print(report.table(results[-1], limits), flush=True)
+                result = measure(case, 1 if config.quick else config.rounds)
+                print(report.table(result, limits), flush=True)
+                yield result
     finally:
         workers.close()
-    return results
 
 
 def wanted(config: Config, name: str) -> bool:

@@ -54,7 +54,7 @@ def measure(quick: bool) -> list[Series]:
     if quick:
         return [lanes_series((2, 4), 5), widths((4, 8))]
     return [
-        lanes_series((1, 4, 16, 64, 256, 1024, 4096), 200),
+        lanes_series((1, 2, 4, 16, 64, 256, 1024, 4096), 200),
         trials_series((16, 64, 256, 1024, 4096), 200),
         widths((4, 16, 64, 256, 1024)),
         fits("hidden layers of 32", "an MLP on 120 flowers, 100 steps", (1, 2, 4, 8, 16),
@@ -73,8 +73,8 @@ def widths(sizes: Sequence[int]) -> Series:
 
 
 def lanes_series(lanes: Sequence[int], epochs: int) -> Series:
-    """As many trials as lanes, at least one on every device; the memory is that of all lanes side by side."""
-    lanes = [count for count in lanes if count % len(jax.devices()) == 0 or count == 1]
+    """As many trials as lanes, the same on every device; the memory is that of all lanes side by side."""
+    lanes = [count for count in lanes if count % len(jax.devices()) == 0]
     all_ = [problems.iris(epochs=epochs, trials=count) for count in lanes]
     seconds = [ours.sweep(problem, lanes=count)[0]["run"] for count, problem in zip(lanes, all_, strict=True)]
     sizes = tuple(memory(problem) for problem in all_)

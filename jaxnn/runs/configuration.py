@@ -11,18 +11,25 @@ from jaxnn.checkpoint import CheckpointError, write
 _DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
 
 
-def check_configuration(where: str, path: Path, configuration: dict[str, Any]) -> None:
-    """Write down with what a new run is begun; refuse to go on with one that was begun with something else."""
+def check_configuration(where: str, path: Path, configuration: dict[str, Any], *, fresh: bool) -> None:
+    """Write down with what a new run is begun; refuse to go on with one that was begun with something else.
+
+    As long as nothing has been saved, a run is fresh: what a first call got wrong may be mended in the second.
+    """
     file = path / "configuration.json"
     configuration = json.loads(json.dumps(configuration))
-    if not any(path.glob("checkpoint-*.npz")):
-        # Nothing has been saved yet: what a first call got wrong may be mended in the second.
-        signed = {"configuration": configuration, "sha256": _digest(configuration)}
-        write(file, json.dumps(signed, indent=1, ensure_ascii=False).encode(), where)
-        return
-    if not file.exists():
-        raise CheckpointError(f"{where}: {file} is missing, and there are checkpoints")
-    begun = _read_configuration(where, file)
+    if not file.exists() and not fresh:
+        raise CheckpointError(f"{where}: {file} is missing, and there is more of a run")
+    if file.exists():
+        begun = _read_configuration(where, file)
+        if not fresh:
+            _compare(where, path, begun, configuration)
+            return
+    signed = {"configuration": configuration, "sha256": _digest(configuration)}
+    write(file, json.dumps(signed, indent=1, ensure_ascii=False).encode(), where)
+
+
+def _compare(where: str, path: Path, begun: dict[str, Any], configuration: dict[str, Any]) -> None:
     # The names of a training and those of a sweep have nothing to do with one another.
     names = ["kind"] if begun["kind"] != configuration["kind"] else sorted(begun.keys() | configuration.keys())
     differing = [

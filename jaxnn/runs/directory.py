@@ -6,19 +6,28 @@ when the journal says so, by its digest; what the journal says after it is done 
 
 import contextlib
 import hashlib
+import os
+import re
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from jaxnn._checks import check_number
 from jaxnn.checkpoint import CheckpointError, load, pack, write
 from jaxnn.runs.configuration import check_configuration
 from jaxnn.runs.interrupts import Interrupted, Noted, noted_signals
 from jaxnn.runs.journal import Journal
 from jaxnn.runs.lock import locked, make
 
+# What makes the files for people: their names and contents.
+Tables = Callable[[], dict[str, str]]
+
 _KEPT = 2
+_OURS = "journal.jsonl", "curves.csv", "trials.csv"
+_CHECKPOINT = re.compile(r"checkpoint-(\d{6,})\.npz")
+_UNFINISHED = re.compile(r"\.(checkpoint-\d+\.npz|configuration\.json|curves\.csv|trials\.csv)\.\d+\.new")
 
 
 class NoRun:
@@ -33,13 +42,13 @@ class NoRun:
     def restore(self, like: Any) -> Any:
         return like
 
-    def visit(self, tree: Any, **fields: Any) -> bool:
-        del tree, fields
+    def visit(self, tree: Any, tables: Tables, **fields: Any) -> bool:
+        del tree, tables, fields
         return False
 
     def finish(self, tree: Any, **fields: Any) -> None: ...
 
-    def write(self, name: str, content: Callable[[], str]) -> None: ...
+    def write(self, tables: Tables) -> None: ...
 
 
 class Run(NoRun):
@@ -52,13 +61,13 @@ class Run(NoRun):
 
     active = True
 
-    def __init__(self, where: str, path: Path, every: float, noted: Noted) -> None:
+    def __init__(self, where: str, path: Path, journal: Journal, every: float, noted: Noted) -> None:
         self.where = where
         self.path = path
         self.done = False
         self._every = every
         self._noted = noted
-        self._journal = Journal(path / "journal.jsonl", where)
+        self._journal = journal
         self._saved = time.monotonic()
         self._tidy(self._newest())
 
@@ -70,12 +79,13 @@ class Run(NoRun):
         """What the checkpoint holds that `begun` tells of; what is there before it, `like`, for a fresh run."""
         if self.begun is None:
             return like
-        return load(self.path / self.begun["file"], like=like)
+        return load(self.path / _file(self.begun["number"]), like=like)
 
-    def visit(self, tree: Any, **fields: Any) -> bool:
-        """Save when it is time to, or when a signal has come; whether one has."""
+    def visit(self, tree: Any, tables: Tables, **fields: Any) -> bool:
+        """Save, and write the tables, when it is time to or when a signal has come; whether one has."""
         if self._noted.number or time.monotonic() - self._saved >= self._every:
             self._save(tree, fields)
+            self.write(tables)
         return bool(self._noted.number)
 
     def finish(self, tree: Any, **fields: Any) -> None:
@@ -84,9 +94,10 @@ class Run(NoRun):
         if self.begun is None or not self.begun.get("done"):
             self._save(tree, {"done": True, **fields})
 
-    def write(self, name: str, content: Callable[[], str]) -> None:
-        """A file for people, beside those that the run needs."""
-        write(self.path / name, content().encode(), self.where)
+    def write(self, tables: Tables) -> None:
+        """Files for people, beside those that the run needs."""
+        for name, content in tables().items():
+            write(self.path / name, content.encode(), self.where)
 
     def close(self) -> None:
         """The journal is closed."""
@@ -94,9 +105,9 @@ class Run(NoRun):
 
     def _save(self, tree: Any, fields: dict[str, Any]) -> None:
         number = self._number + 1
-        content, file = pack(tree), _file(number)
-        write(self.path / file, content, self.where)
-        self.record("checkpoint", number=number, file=file, sha256_of_file=_sha256(content), **fields)
+        content = pack(tree)
+        write(self.path / _file(number), content, self.where)
+        self.record("checkpoint", number=number, file=_file(number), sha256_of_file=_sha256(content), **fields)
         self._journal.sync()
         self._number = number
         with contextlib.suppress(FileNotFoundError):
@@ -117,12 +128,10 @@ class Run(NoRun):
             damaged.append(wrong)
         if damaged:
             raise CheckpointError(f"{self.where}: {'; '.join(damaged)}")
-        if any(self.path.glob("checkpoint-*.npz")) and not entries:
-            raise CheckpointError(f"{self.where}: {self._journal.path} is damaged: it says nothing of the checkpoints")
         return 0
 
     def _wrong(self, event: dict[str, Any]) -> str | None:
-        path = self.path / event["file"]
+        path = self.path / _file(event["number"])
         if not path.exists():
             return f"{path} is missing"
         return None if _sha256(path.read_bytes()) == event["sha256_of_file"] else f"{path} is damaged"
@@ -133,9 +142,10 @@ class Run(NoRun):
         self.events = tuple(entry.event for entry in self._journal.entries)
         self.begun = self.events[-1] if self.events else None
         self._number = self.begun["number"] if self.begun else 0
-        for left in [*self.path.glob(".*.new"), *self.path.glob("checkpoint-*.npz")]:
-            if left.name not in (_file(self._number), _file(self._number - 1)):
-                left.unlink()
+        for path in self.path.iterdir():
+            number = _number(path)
+            if _UNFINISHED.fullmatch(path.name) or (number and number not in (self._number, self._number - 1)):
+                path.unlink()
 
 
 @contextlib.contextmanager
@@ -148,10 +158,10 @@ def open_run(
         where: "train" or "sweep", for messages.
         path: of the directory; None is a run that leaves nothing.
         configuration: names and what they are, as JSON.
-        every: seconds between two checkpoints.
+        every: seconds between two checkpoints; checked by `check_run`, as the path is.
 
     Raises:
-        ValueError: it was begun with another configuration, by what differs, or `every` is no positive number.
+        ValueError: it was begun with another configuration, by what differs, or holds files of another kind.
         CheckpointError: its files are damaged.
         OSError: it cannot be made or written to, or another process has it open.
         KeyboardInterrupt: at the end, after a signal.
@@ -159,21 +169,46 @@ def open_run(
     if path is None:
         yield NoRun()
         return
-    if not every > 0:
-        raise ValueError(f"{where}: save_every must be a positive number of seconds, not {every!r}")
-    path = Path(path)
+    given, path = path, Path(path).resolve()
     make(where, path)
     with locked(where, path), noted_signals(where) as noted:
-        check_configuration(where, path, configuration())
-        run = Run(where, path, every, noted)
+        journal = Journal(path / "journal.jsonl", where)
+        check_configuration(where, path, configuration(), fresh=_is_fresh(where, path, journal))
+        run = Run(where, path, journal, every, noted)
         try:
             yield run
         finally:
             run.close()
         if noted.number:
             state = "is finished and saved" if run.done else "is saved and can go on"
-            message = f"{where}: the run {state}; make the same call again, with directory={str(path)!r}"
+            message = f"{where}: the run {state}; make the same call again, with directory={str(given)!r}"
             raise Interrupted(message, noted.number)
+
+
+def check_run(where: str, path: Any, every: Any, log: Any) -> None:
+    """Options of a run, before anything else is done."""
+    if not (path is None or (isinstance(path, str | os.PathLike) and str(path))):
+        raise TypeError(f"{where}: directory must be a path or None, not {path!r}")
+    if not check_number(where, "save_every", every) > 0:
+        raise ValueError(f"{where}: save_every must be a positive number of seconds, not {every!r}")
+    if not (log is None or callable(log)):
+        raise TypeError(f"{where}: log must be a function of a number and a dict, not {log!r}")
+
+
+def _is_fresh(where: str, path: Path, journal: Journal) -> bool:
+    """Whether nothing has been saved here that could be gone on from.
+
+    A checkpoint is written before its line in the journal, and the older one is removed after it: a process that is
+    killed leaves at most one that the journal does not tell of.
+    """
+    told = [entry.event["number"] for entry in journal.entries if entry.event["event"] == "checkpoint"]
+    last, files = max(told, default=0), sorted(filter(None, map(_number, path.iterdir())))
+    if files and files[-1] > last + 1:
+        raise CheckpointError(f"{where}: {journal.path} is damaged: it does not tell of {_file(files[-1])}")
+    foreign = [name for name in _OURS if (path / name).exists() and not (path / "configuration.json").exists()]
+    if foreign and not told and not files:
+        raise ValueError(f"{where}: directory={str(path)!r} holds no run, but a {foreign[0]}: give another directory")
+    return not told
 
 
 def _sha256(content: bytes) -> str:
@@ -182,3 +217,9 @@ def _sha256(content: bytes) -> str:
 
 def _file(number: int) -> str:
     return f"checkpoint-{number:06d}.npz"
+
+
+def _number(path: Path) -> int | None:
+    """Of a checkpoint; None of any other file."""
+    found = _CHECKPOINT.fullmatch(path.name)
+    return int(found[1]) if found else None

@@ -1,5 +1,6 @@
 """What a run was begun with, in words and digests that another process can compare: data, keys, functions, machine."""
 
+import dataclasses
 import functools
 import hashlib
 import importlib.metadata
@@ -14,7 +15,9 @@ import jax.extend.core
 import jax.numpy as jnp
 import numpy as np
 
-_ADDRESS = re.compile(r"0x[0-9a-f]+")
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
+# Settings of JAX that change what the same program computes.
+_SETTINGS = "jax_enable_x64", "jax_threefry_partitionable", "jax_default_matmul_precision", "jax_default_prng_impl"
 
 
 def conditions() -> dict[str, Any]:
@@ -27,7 +30,7 @@ def conditions() -> dict[str, Any]:
     }
     if device.platform == "cpu":
         machine["cores"] = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return versions | machine
+    return versions | machine | {name: describe(getattr(jax.config, name)) for name in _SETTINGS}
 
 
 def describe_arrays(name: str, tree: Any) -> dict[str, str]:
@@ -51,11 +54,20 @@ def describe(value: Any) -> Any:
         return [describe(value.func), describe(value.args), describe(value.keywords)]
     if hasattr(value, "_asdict"):
         return {type(value).__qualname__: describe(value._asdict())}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {type(value).__qualname__: describe(vars(value))}
+    if isinstance(value, set | frozenset):
+        return sorted(str(describe(each)) for each in value)
     if isinstance(value, list | tuple):
         return [describe(each) for each in value]
     if callable(value) and hasattr(value, "__qualname__"):
         return f"{value.__module__}.{value.__qualname__}"
     return _ADDRESS.sub("", repr(value))
+
+
+def describe_state(tree: Any) -> str:
+    """One digest of all leaves of a state, and of their names."""
+    return hashlib.sha256(repr(sorted(describe_arrays("", tree).items())).encode()).hexdigest()
 
 
 def describe_program(function: Callable[..., Any], *arguments: Any) -> str:

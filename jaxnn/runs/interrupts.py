@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, noted rather than obeyed at once, so that a run can save what it has before it ends."""
+"""Ctrl-C, SIGTERM and SIGHUP, noted rather than obeyed at once, so that a run can save what it has before it ends."""
 
 import contextlib
 import os
@@ -6,7 +6,8 @@ import signal
 import threading
 from collections.abc import Iterator
 
-_NOTED = signal.SIGINT, signal.SIGTERM
+# A terminal that is closed sends SIGHUP, where there is such a thing.
+_NOTED = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 class Interrupted(KeyboardInterrupt):
@@ -29,9 +30,10 @@ class Noted:
 
 @contextlib.contextmanager
 def noted_signals(where: str) -> Iterator[Noted]:
-    """Note the first of the signals inside the block; a second one ends the process at once.
+    """Note the signals inside the block; Ctrl-C after any of them ends the process at once.
 
-    Only the main thread can ask for signals, so that in another one nothing changes.
+    Only the main thread can ask for signals, so that in another one nothing changes; nor does it for signals that are
+    ignored, as `nohup` has it.
     """
     noted = Noted()
     if threading.current_thread() is not threading.main_thread():
@@ -39,13 +41,14 @@ def noted_signals(where: str) -> Iterator[Noted]:
         return
 
     def note(number: int, _frame: object) -> None:
-        noted.number = number
-        for each in _NOTED:
-            signal.signal(each, signal.SIG_DFL)
-        # Not print: the signal may have come in the middle of one.
-        os.write(2, f"\n{where}: saving after this portion; a second signal ends at once\n".encode())
+        noted.number = noted.number or number
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        # Not print: the signal may have come in the middle of one. And whoever listened may be gone.
+        with contextlib.suppress(OSError):
+            os.write(2, f"\n{where}: saving after this portion; Ctrl-C ends at once\n".encode())
 
-    before = {number: signal.signal(number, note) for number in _NOTED}
+    heeded = [number for number in _NOTED if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, note) for number in heeded}
     try:
         yield noted
     finally:

@@ -34,7 +34,7 @@ class Journal:
     def __init__(self, path: Path, where: str) -> None:
         self.path = path
         self.where = where
-        self._entries = _read(path)
+        self._entries = _read(path, where)
         self._file: Any = None
 
     @property
@@ -86,7 +86,7 @@ def as_json(number: float) -> float | str:
     return float(number) if math.isfinite(number) else str(float(number))
 
 
-def _read(path: Path) -> list[Entry]:
+def _read(path: Path, where: str) -> list[Entry]:
     content = path.read_bytes() if path.exists() else b""
     entries, end = [], 0
     for line in content.splitlines(keepends=True):
@@ -96,7 +96,7 @@ def _read(path: Path) -> list[Entry]:
         end += len(line)
         entries.append(Entry(event, end))
     if any(_event(line) is not None for line in content[end:].splitlines(keepends=True)):
-        raise CheckpointError(f"{path} is damaged: line {len(entries) + 1} is not as it was written")
+        raise CheckpointError(f"{where}: {path} is damaged: line {len(entries) + 1} is not as it was written")
     return entries
 
 
@@ -107,7 +107,8 @@ def _event(line: bytes) -> dict[str, Any] | None:
     body, tail = line[: -_TAIL - 1] + b"}", line[-_TAIL - 1 : -1]
     if tail != f'{_SIGNED}{hashlib.sha256(body).hexdigest()}"}}'.encode():
         return None
-    return json.loads(body)
+    event = json.loads(body)
+    return event if isinstance(event.get("event"), str) else None
 
 
 def pack_array(array: np.ndarray) -> dict[str, Any]:

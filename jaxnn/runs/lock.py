@@ -20,23 +20,30 @@ def make(where: str, path: Path) -> None:
 
 @contextlib.contextmanager
 def locked(where: str, path: Path) -> Iterator[None]:
-    """The directory to ourselves; the system gives it back when this process ends, however it does."""
+    """The directory to ourselves; the system gives it back when this process ends, however it does.
+
+    The lock is on the directory itself, so that no file can be removed that holds it; the file `lock` tells who has it.
+    """
     try:
         import fcntl
     except ImportError as error:
         raise OSError(f"{where}: directory= needs the file locks of a POSIX system") from error
+    handle = os.open(path, os.O_RDONLY)
     try:
-        file = open(path / "lock", "a+")  # noqa: SIM115 - closed below
-    except OSError as error:
-        raise type(error)(f"{where}: directory={str(path)!r} cannot be written to: {error.strerror}") from error
-    with file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            file.seek(0)
-            owner = f"process {file.read()[:20].strip()}"
-            raise BlockingIOError(f"{where}: directory={str(path)!r} is in use by {owner}") from error
-        file.truncate(0)
-        file.write(f"{os.getpid()}\n")
-        file.flush()
+            raise BlockingIOError(f"{where}: directory={str(path)!r} is in use by {_owner(path)}") from error
+        try:
+            (path / "lock").write_text(f"{os.getpid()}\n")
+        except OSError as error:
+            raise type(error)(f"{where}: directory={str(path)!r} cannot be written to: {error.strerror}") from error
         yield
+    finally:
+        os.close(handle)
+
+
+def _owner(path: Path) -> str:
+    with contextlib.suppress(OSError, ValueError):
+        return f"process {int((path / 'lock').read_text()[:20])}"
+    return "another process"

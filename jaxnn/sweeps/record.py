@@ -22,7 +22,7 @@ from jaxnn.sweeps.lanes import Assignment, Lanes
 from jaxnn.sweeps.plan import Plan
 from jaxnn.sweeps.program import News, Program, Runnable
 from jaxnn.sweeps.space import Setting
-from jaxnn.sweeps.tables import curves_csv, rows, trials_csv
+from jaxnn.sweeps.tables import curves_csv, flat, rows, trials_csv
 from jaxnn.sweeps.trials import Outcome
 
 Log = Callable[[int, dict[str, float]], Any]
@@ -81,8 +81,9 @@ class Record:
                 return
         self.found.add(outcome, params)
         if self._log is not None:
-            numbers = {"score": outcome.score, "epochs": float(outcome.epochs)}
-            self._log(outcome.trial, outcome.setting.values | numbers)
+            hypers = flat(self._plan.hypers(outcome.setting)).items()
+            numbers = {name: float(value) for name, value in hypers if isinstance(value, int | float)}
+            self._log(outcome.trial, numbers | {"score": outcome.score, "epochs": float(outcome.epochs)})
 
     def called(self, call: Call) -> Call:
         """A call has been made, and all it led to has been decided."""
@@ -97,11 +98,16 @@ class Record:
 
     def visit(self) -> bool:
         """Save when it is time to; whether the sweep is to end here."""
-        return not self.past and self._run.visit(self._state(), **self._place())
+        return not self.past and self._run.visit(self._state(), self._trials, **self._place())
 
     def finish(self) -> None:
         """All trials have ended."""
         self._run.finish(self._state(), **self._place())
+
+    def tables(self) -> dict[str, str]:
+        """What has been found, for people: a row for each trial, and one for each of its epochs."""
+        outcomes = [self.found.outcomes[trial] for trial in sorted(self.found.outcomes)]
+        return self._trials() | {"curves.csv": curves_csv(outcomes)}
 
     def news(self, epochs: int) -> News:
         """What the next call told when it was made."""
@@ -133,6 +139,10 @@ class Record:
 
     def _state(self) -> dict[str, Any]:
         return {"lanes": self._lanes, "kept": {str(trial): params for trial, params in self.found.kept.items()}}
+
+    def _trials(self) -> dict[str, str]:
+        outcomes = [self.found.outcomes[trial] for trial in sorted(self.found.outcomes)]
+        return {"trials.csv": trials_csv(rows(outcomes, lambda outcome: self._plan.hypers(outcome.setting)))}
 
     def _place(self) -> dict[str, Any]:
         return {"run": self._number, "kept": sorted(self.found.kept), "trials": len(self.found.outcomes)}
@@ -205,7 +215,7 @@ def _first_difference(said: Any, now: Any) -> tuple[Any, Any]:
 def _differs(what: str) -> ValueError:
     return ValueError(
         f"sweep: the directory's journal cannot be followed: {what}. To go on, a sampler and a scheduler must give "
-        "the same answers to the same questions"
+        "the same answers to the same questions: hand in new ones, made as the first time, that have learned nothing"
     )
 
 
@@ -221,10 +231,3 @@ def configuration_of(plan: Plan, settings: dict[str, Any]) -> dict[str, Any]:
 
 def _named(pair: tuple[Any, Any]) -> dict[str, Any]:
     return dict(zip(("x", "targets"), pair, strict=True))
-
-
-def write_tables(run: NoRun, plan: Plan, found: Found) -> None:
-    """What has been found, for people."""
-    outcomes = [found.outcomes[trial] for trial in sorted(found.outcomes)]
-    run.write("trials.csv", lambda: trials_csv(rows(outcomes, lambda outcome: plan.hypers(outcome.setting))))
-    run.write("curves.csv", lambda: curves_csv(outcomes))

@@ -13,14 +13,14 @@ from jaxnn._checks import check_whole
 from jaxnn.devices import tell_of_idle_cores
 from jaxnn.progress import progress_bar
 from jaxnn.recipe import Recipe
-from jaxnn.runs import open_run
+from jaxnn.runs import check_run, open_run
 from jaxnn.sweeps.decisions import check_scheduler
 from jaxnn.sweeps.engine import Call, run_trials
 from jaxnn.sweeps.found import Found
 from jaxnn.sweeps.plan import SAMPLER_KEY, SCHEDULER_KEY, Plan, make_plan
 from jaxnn.sweeps.population import RunningPopulations
 from jaxnn.sweeps.program import Program
-from jaxnn.sweeps.record import Log, Record, configuration_of, write_tables
+from jaxnn.sweeps.record import Log, Record, configuration_of
 from jaxnn.sweeps.replay import replay
 from jaxnn.sweeps.results import Sweep
 from jaxnn.sweeps.samplers import Sampler, check_sampler, make_sampler
@@ -75,10 +75,12 @@ def sweep(
         lanes: how many trainings run side by side, over all devices; "auto" fits them to the processor's cache.
         keep: parameters are kept of so many best trials.
         directory: where the sweep is kept, so that the same call goes on from there after whatever ended it: the
-            configuration, a journal with a line for each trial, the last two checkpoints, `trials.csv`, `curves.csv`.
+            configuration, a journal with a line for each trial, the last two checkpoints, `trials.csv`, as of the last
+            checkpoint, and in the end `curves.csv`. It is made in a folder that exists.
         save_every: seconds between two checkpoints.
-        log: `log(trial, {"learning_rate": …, "score": …, "epochs": …})`, called when a trial has ended; after a resume
-            again for those since the last checkpoint. `nn.tensorboard(directory)` is one.
+        log: `log(trial, {"learning_rate": …, "score": …, "epochs": …})`, with all hypers that are numbers, called when
+            a trial has ended; after a resume again for those since the last checkpoint. `nn.tensorboard(directory)` is
+            one.
         progress: show a bar.
 
     Returns:
@@ -105,6 +107,7 @@ def sweep(
         (8, True)
     """
     trials, keep = check_whole("sweep", "trials", trials, least=1), check_whole("sweep", "keep", keep, least=1)
+    check_run("sweep", directory, save_every, log)
     check_sampler(sampler)
     check_scheduler(scheduler)
     plan = make_plan(
@@ -117,7 +120,7 @@ def sweep(
     found, programs = Found(keep), {}
     settings = {"trials": trials, "keep": keep, "sampler": sampler, "scheduler": scheduler, "lanes": lanes}
     configuration = functools.partial(configuration_of, plan, settings)
-    with open_run("sweep", directory, configuration, every=save_every) as run:
+    with open_run("sweep", directory, configuration, every=float(save_every)) as run:
         record = Record(run, plan, found, log)
         with progress_bar(trials, "trial", wanted=progress) as bar:
             for call in _search(plan, programs, asked, trials, judge, record, adaptive=not isinstance(sampler, str)):
@@ -127,7 +130,7 @@ def sweep(
                     break
             else:
                 record.finish()
-        write_tables(run, plan, found)
+        run.write(record.tables)
     return _result(plan, programs, found)
 
 
