@@ -8,6 +8,7 @@ import jaxtyping
 jaxtyping.install_import_hook("jaxnn", "beartype.beartype")
 
 import contextlib  # noqa: E402
+import signal  # noqa: E402
 from collections.abc import Callable, Iterator  # noqa: E402
 
 import hypothesis  # noqa: E402
@@ -46,6 +47,16 @@ def as_installed() -> Iterator[None]:
     jaxtyping.config.update("jaxtyping_disable", True)
     yield
     jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@pytest.fixture
+def heeded() -> Iterator[None]:
+    """Ctrl-C and SIGTERM as in a terminal, for this process and those it starts; in the background they are ignored."""
+    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    before = {number: signal.signal(number, handler) for number, handler in usual.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture

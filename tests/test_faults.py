@@ -18,15 +18,16 @@ def test_killed_six_times_it_ends_as_if_nothing_had_happened(kind):
 
 
 def test_two_processes_give_the_same_bytes():
-    processes = [faults.start("sweep", None) for _ in range(2)]
+    processes = [faults.start("train", None) for _ in range(2)]
     first, second = map(faults.outcome, processes)
     assert first == second
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_an_experiment_ends_with_the_status_of_its_signal(tmp_path, number, status):
+def test_an_experiment_ends_with_the_status_of_its_signal(tmp_path, number, status, heeded):
     directory = tmp_path / "run"
-    command = ["experiments.digits", "--epochs", "1000", "--no-progress", "--run-directory", str(directory)]
+    command = ["experiments.digits", "--epochs", "9000", "--channels", "4", "--no-progress"]
+    command += ["--run-directory", str(directory)]
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
     with subprocess.Popen(
         [sys.executable, "-m", *command], cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True

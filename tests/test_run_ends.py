@@ -131,7 +131,7 @@ else:
 
 
 @pytest.mark.parametrize(("how", "outcome"), [("ignored", "finished"), ("closed", "saved")])
-def test_signals_in_the_night(tmp_path, how, outcome):
+def test_signals_in_the_night(tmp_path, how, outcome, heeded):
     """What is ignored, as `nohup` does it, stays so; and nobody need be there to read that the run is saved."""
     root = str(Path(__file__).parents[1])
     command = [sys.executable, "-c", SIGNALLED, root, str(tmp_path / "run"), how]
@@ -140,8 +140,19 @@ def test_signals_in_the_night(tmp_path, how, outcome):
     assert len(list((tmp_path / "run").glob("checkpoint-*.npz"))) == 1
 
 
+def test_an_ignored_ctrl_c_stays_ignored_after_another_signal(tmp_path, heeded):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with pytest.raises(KeyboardInterrupt):
+        nn.train(
+            RECIPE, TRAIN, key=jax.random.key(0), epochs=400, directory=tmp_path, progress=False,
+            log=lambda epoch, _: os.kill(os.getpid(), signal.SIGTERM) if epoch == 20 else None,
+        )  # fmt: skip
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_saves_and_says_how_to_go_on(tmp_path, number, capfd):
+def test_a_signal_saves_and_says_how_to_go_on(tmp_path, number, capfd, heeded):
     handlers = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
 
     def log(epoch, _values):

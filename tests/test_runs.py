@@ -8,7 +8,7 @@ import optax
 import pytest
 
 import jaxnn as nn
-from runs import RECIPE, TRAIN, VALIDATION, WIDTHS, EnoughError, same, same_sweep, sweep, train
+from runs import RECIPE, SPACE, TRAIN, VALIDATION, WIDTHS, EnoughError, same, same_sweep, sweep, train
 
 
 @pytest.fixture(scope="module")
@@ -39,12 +39,12 @@ def test_a_training_that_is_over_is_read_not_run(tmp_path, trained):
     assert not heard
 
 
-@pytest.mark.parametrize("end_at", [1, 12])
-def test_a_sweep_goes_on_to_the_same_bits(tmp_path, end_at):
-    undisturbed = sweep(space=WIDTHS)
+@pytest.mark.parametrize(("end_at", "space"), [(1, SPACE), (12, WIDTHS)])
+def test_a_sweep_goes_on_to_the_same_bits(tmp_path, end_at, space):
+    undisturbed = sweep(space=space)
     with pytest.raises(EnoughError):
-        sweep(tmp_path, end_at=end_at, space=WIDTHS)
-    same_sweep(sweep(tmp_path, space=WIDTHS), undisturbed)
+        sweep(tmp_path, end_at=end_at, space=space)
+    same_sweep(sweep(tmp_path, space=space), undisturbed)
 
 
 def test_a_sweep_that_is_over_is_read_not_run(tmp_path, swept):

@@ -169,8 +169,9 @@ def open_run(
     if path is None:
         yield NoRun()
         return
-    given, path = path, Path(path).resolve()
-    make(where, path)
+    given = path
+    make(where, Path(path))
+    path = Path(path).resolve()
     with locked(where, path), noted_signals(where) as noted:
         journal = Journal(path / "journal.jsonl", where)
         check_configuration(where, path, configuration(), fresh=_is_fresh(where, path, journal))

@@ -40,14 +40,16 @@ def noted_signals(where: str) -> Iterator[Noted]:
         yield noted
         return
 
+    heeded = [number for number in _NOTED if signal.getsignal(number) is not signal.SIG_IGN]
+
     def note(number: int, _frame: object) -> None:
         noted.number = noted.number or number
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        if signal.SIGINT in heeded:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
         # Not print: the signal may have come in the middle of one. And whoever listened may be gone.
         with contextlib.suppress(OSError):
             os.write(2, f"\n{where}: saving after this portion; Ctrl-C ends at once\n".encode())
 
-    heeded = [number for number in _NOTED if signal.getsignal(number) is not signal.SIG_IGN]
     before = {number: signal.signal(number, note) for number in heeded}
     try:
         yield noted
