@@ -17,10 +17,10 @@ import hypothesis
 import hypothesis.strategies as st
 import numpy as np
 import pytest
+from resumable import EnoughError, same, same_sweep, sweep, train
 
 import jaxnn as nn
 from jaxnn.runs import Run, open_run
-from runs import EnoughError, same, same_sweep, sweep, train
 
 TREE = {"weight": np.linspace(0, 1, 4, dtype="f"), "epoch": np.int32(0)}
 CONFIGURATION = {"kind": "train", "epochs": 30, "data": "float32 (4, 3)"}

@@ -15,10 +15,10 @@ from pathlib import Path
 import jax
 import pytest
 from conftest import words_of
+from resumable import RECIPE, TRAIN, VALIDATION, EnoughError, same, sweep, train
 
 import jaxnn as nn
 from jaxnn.runs import open_run
-from runs import RECIPE, TRAIN, VALIDATION, EnoughError, same, sweep, train
 
 
 @pytest.fixture(scope="module")

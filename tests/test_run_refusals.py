@@ -4,9 +4,9 @@ import jax
 import optax
 import pytest
 from conftest import words_of
+from resumable import RECIPE, VALIDATION, WIDTHS, EnoughError, make_recipe, same, same_sweep, sweep, train
 
 import jaxnn as nn
-from runs import RECIPE, VALIDATION, WIDTHS, EnoughError, make_recipe, same, same_sweep, sweep, train
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ OTHER_SWEEPS = {
     "lanes": ({"lanes": 8}, "lanes was 4 and is 8"),
     "recipe": (
         {"make": lambda hypers: make_recipe(hypers)._replace(loss=lambda *both: 2 * nn.cross_entropy(*both))},
-        "make_recipe was runs.make_recipe and is",
+        "make_recipe was resumable.make_recipe and is",
     ),
 }
 

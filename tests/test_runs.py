@@ -6,9 +6,9 @@ import jax
 import numpy as np
 import optax
 import pytest
+from resumable import RECIPE, SPACE, TRAIN, VALIDATION, WIDTHS, EnoughError, same, same_sweep, sweep, train
 
 import jaxnn as nn
-from runs import RECIPE, SPACE, TRAIN, VALIDATION, WIDTHS, EnoughError, same, same_sweep, sweep, train
 
 
 @pytest.fixture(scope="module")
