@@ -1,5 +1,8 @@
 """PyTorch's convolution alone, forward and both gradients, in workers."""
 
+# pyright: reportMissingImports=false
+# Who checks the types need not have every peer installed.
+
 import time
 from typing import Any
 

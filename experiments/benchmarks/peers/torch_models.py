@@ -4,6 +4,9 @@ Everything runs in workers, so that PyTorch's threads and ours do not share a pr
 it is called. Where a GPU is at hand, PyTorch computes there too.
 """
 
+# pyright: reportMissingImports=false
+# Who checks the types need not have every peer installed.
+
 import functools
 from collections.abc import Callable
 from typing import Any
