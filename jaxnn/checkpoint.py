@@ -221,7 +221,12 @@ def _like(path: Path, leaf: _Leaf, array: np.ndarray, like: Any) -> Any:
     if _is_key(like):
         shape, array = array.shape[:-1], jax.random.wrap_key_data(jnp.asarray(array), impl=leaf.dtype[4:-1])
     else:
-        shape, array = array.shape, array.view(np.dtype(getattr(ml_dtypes, dtype, dtype)))
+        wanted = np.dtype(getattr(ml_dtypes, dtype, dtype))
+        if array.dtype.itemsize != wanted.itemsize:
+            raise CheckpointError(
+                f"load: {path} is damaged: {leaf.name} holds {array.dtype}, not the numbers of {dtype}"
+            )
+        shape, array = array.shape, array.view(wanted)
     if shape != like.shape:
         raise CheckpointError(f"load: {path}: {leaf.name} has shape {shape} in the file, {like.shape} in `like`")
     if isinstance(like, np.ndarray | np.generic):
