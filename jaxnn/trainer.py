@@ -163,7 +163,7 @@ def _check(
 def _described(task: Task, arguments: dict[str, Any], data: Any, validation: Any, loop: Loop) -> dict[str, Any]:
     """All that decides the bits of a training, for its directory."""
     parts = {f"recipe.{name}": describe(part) for name, part in task.recipe._asdict().items()}
-    traced = describe_program(functools.partial(compiled.one_lap, task), data, validation, loop)
+    traced = describe_program(compiled.advance.trace(task, data, validation, loop, 0).jaxpr)
     judged = {"score": describe(task.score), "stop": describe(task.stop), "initial state": describe_state(loop)}
     return parts | {"recipe.traced": traced} | judged | describe_arrays("", arguments) | conditions()
 

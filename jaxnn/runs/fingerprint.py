@@ -7,7 +7,6 @@ import importlib.metadata
 import os
 import platform
 import re
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -70,14 +69,14 @@ def describe_state(tree: Any) -> str:
     return hashlib.sha256(repr(sorted(describe_arrays("", tree).items())).encode()).hexdigest()
 
 
-def describe_program(function: Callable[..., Any], *arguments: Any) -> str:
-    """A digest of everything that a function computes: its operations, their parameters, the arrays it closes over.
+def describe_program(traced: jax.extend.core.ClosedJaxpr) -> str:
+    """A digest of everything that a traced function computes: its operations, their parameters, the arrays in it.
 
-    It is traced on shapes, not compiled. Calls of inner functions are followed, whatever JAX has stored of them, so
-    that the digest does not depend on what ran before.
+    Calls of inner functions are followed, whatever JAX has stored of them, so that the digest does not depend on what
+    ran before.
     """
     digest = hashlib.sha256()
-    _add_closed(digest, jax.make_jaxpr(function)(*arguments))
+    _add_closed(digest, traced)
     return digest.hexdigest()
 
 

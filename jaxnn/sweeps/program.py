@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.stages import Traced
 
 from jaxnn.runs.fingerprint import describe_program
 from jaxnn.sweeps import lanes
@@ -79,10 +80,7 @@ class Program:
 
     def compile(self, compilers: Executor) -> "Program":
         """Trace it here, and have it compiled by the executor's threads, its parts side by side."""
-        state = self.empty()
-        advance = self._advance.lower(state, self._place(self._numbers(np.int32)), self._shared, np.int32(1))
-        assign = self._assign.lower(state, *self._place((self._numbers(bool), self._given)))
-        self._compiling = {"advance": compilers.submit(advance.compile), "assign": compilers.submit(assign.compile)}
+        self._compiling = {name: compilers.submit(part.lower().compile) for name, part in self._parts.items()}
         return self
 
     def empty(self) -> Lanes:
@@ -116,11 +114,15 @@ class Program:
     @functools.cached_property
     def traced(self) -> str:
         """A digest of what its lanes compute."""
-        one = jax.tree.map(lambda leaf: leaf[0], self._given)
-        start = describe_program(functools.partial(lanes.start, self._task), one)
-        limits, epochs = self._numbers(np.int32), np.int32(1)
-        advance = functools.partial(lanes.advance, self._task, self._tile)
-        return start + describe_program(advance, self.shapes, limits, self._shared, epochs)
+        return "".join(describe_program(part.jaxpr) for part in self._parts.values())
+
+    @functools.cached_property
+    def _parts(self) -> dict[str, Traced]:
+        """Its two parts, traced."""
+        state = self.empty()
+        advance = self._advance.trace(state, self._place(self._numbers(np.int32)), self._shared, np.int32(1))
+        assign = self._assign.trace(state, *self._place((self._numbers(bool), self._given)))
+        return {"advance": advance, "assign": assign}
 
     def _place(self, tree: Any) -> Any:
         return jax.device_put(tree, self._sharding)
