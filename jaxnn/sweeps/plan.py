@@ -189,7 +189,7 @@ def warn_of_unused(plan: Plan, setting: Setting) -> None:
     jax.eval_shape(lambda key: _first_losses(plan, plan.recipe_of(hypers), key), plan.key)
     unused = [name for name in plan.space if name not in hypers.seen]
     if unused:
-        warnings.warn(f"sweep: make_recipe does not use {', '.join(map(repr, unused))}", stacklevel=8)
+        warnings.warn(f"sweep: make_recipe does not use {', '.join(map(repr, unused))}", stacklevel=9)
 
 
 def _first_losses(plan: Plan, recipe: Recipe, key: Array) -> Any:

@@ -117,21 +117,26 @@ def sweep(
     tell_of_idle_cores()
     asked = make_sampler(sampler, space, jax.random.fold_in(key, SAMPLER_KEY), trials)
     judge = None if scheduler is None else scheduler.begin(epochs, space, jax.random.fold_in(key, SCHEDULER_KEY))
-    found, programs = Found(keep), {}
     settings = {"trials": trials, "keep": keep, "sampler": sampler, "scheduler": scheduler, "lanes": lanes}
     configuration = functools.partial(configuration_of, plan, settings)
+    found, programs = Found(keep), {}
     with open_run("sweep", directory, configuration, every=float(save_every)) as run:
         record = Record(run, plan, found, log)
-        with progress_bar(trials, "trial", wanted=progress) as bar:
-            for call in _search(plan, programs, asked, trials, judge, record, adaptive=not isinstance(sampler, str)):
-                bar.update(len(found.outcomes) + call.progress - bar.n)
-                bar.set_postfix(found.summary())
-                if record.visit():
-                    break
-            else:
-                record.finish()
+        calls = _search(plan, programs, asked, trials, judge, record, adaptive=not isinstance(sampler, str))
+        _follow(calls, trials, record, progress)
         run.write(record.tables)
     return _result(plan, programs, found)
+
+
+def _follow(calls: Iterator[Call], trials: int, record: Record, progress: bool) -> None:
+    """Go through the calls, to the last one or to a signal, showing and saving what has been found."""
+    with progress_bar(trials, "trial", wanted=progress) as bar:
+        for call in calls:
+            bar.update(len(record.found.outcomes) + call.progress - bar.n)
+            bar.set_postfix(record.found.summary())
+            if record.visit():
+                return
+    record.finish()
 
 
 def _search(
