@@ -172,11 +172,10 @@ def check_data(where: str, data: Any) -> int:
     """`data` is a pair (x, targets) of finite arrays, or pytrees of them, that share their first axis: its length."""
     if not isinstance(data, tuple) or len(data) != 2:
         raise TypeError(f"{where}: data must be a pair (x, targets), not {type(data).__name__}")
-    named = {"x": data[0], "targets": data[1]}
     # A loss may do without targets, and both empty is said more plainly below.
     if not jax.tree.leaves(data[0]) and jax.tree.leaves(data[1]):
         raise TypeError(f"{where}: x must be an array, or a pytree of arrays, not {data[0]!r}")
-    return check_rows(where, named)
+    return check_rows(where, by_name(data))
 
 
 def check_rows(where: str, named: dict[str, Any]) -> int:
@@ -185,6 +184,11 @@ def check_rows(where: str, named: dict[str, Any]) -> int:
     for path, leaf in jax.tree_util.tree_leaves_with_path(named):
         check_finite(where, leaf_name(path), leaf)
     return count
+
+
+def by_name(data: tuple[Any, Any]) -> dict[str, Any]:
+    """The two parts of a data set by the names that messages and run directories give them."""
+    return dict(zip(("x", "targets"), data, strict=True))
 
 
 def leaf_name(path: tuple) -> str:

@@ -2,7 +2,7 @@
 
 import functools
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxnn import loop as compiled
-from jaxnn._checks import check_data, check_key, check_whole, is_traced
+from jaxnn._checks import by_name, check_data, check_key, check_whole, is_traced
 from jaxnn._params import check_arrays
 from jaxnn.evaluation import check_score
 from jaxnn.loop import Loop, Score, Task
@@ -127,8 +127,8 @@ def train(
     data, validation = jax.tree.map(jnp.asarray, (data, validation))
     task = Task(recipe, score, stop, validation is not None or on_divergence == "restore")
     loop = compiled.begin(task, state, epochs)
-    arguments = {"key": key, "params": params, "data": dict(zip(("x", "targets"), data, strict=True))}
-    arguments["validation"] = None if validation is None else dict(zip(("x", "targets"), validation, strict=True))
+    judged = None if validation is None else by_name(validation)
+    arguments = {"key": key, "params": params, "data": by_name(data), "validation": judged}
 
     def configuration() -> dict[str, Any]:
         settings = {"kind": "train", "epochs": epochs, "on_divergence": on_divergence}
@@ -138,7 +138,7 @@ def train(
         loop = run.restore(loop)
         advance = functools.partial(compiled.advance, task, data, validation)
         optimizer = optimizer_of(recipe) if on_divergence == "restore" else None
-        loop = _follow(portions(advance, loop, epochs, optimizer), loop, epochs, run, log, progress)
+        loop = _follow(loop, portions(advance, loop, epochs, optimizer), epochs, run, log, progress)
     if loop.diverged:
         _warn(loop)
     return _result(loop, validated=validation is not None)
@@ -168,12 +168,12 @@ def _described(task: Task, arguments: dict[str, Any], data: Any, validation: Any
     return parts | {"recipe.traced": traced} | judged | describe_arrays("", arguments) | conditions()
 
 
-def _follow(steps: Any, loop: Loop, epochs: int, run: NoRun, log: Log | None, progress: bool) -> Loop:
-    """Go through the portions, and let everybody know of each."""
-    done = int(loop.state.epoch)
+def _follow(begun: Loop, loops: Iterator[Loop], epochs: int, run: NoRun, log: Log | None, progress: bool) -> Loop:
+    """Go through the loop as it is after each portion, and let everybody know of it."""
+    loop, done = begun, int(begun.state.epoch)
     with progress_bar(epochs, "epoch", wanted=progress) as bar:
         bar.update(done)
-        for loop in steps:
+        for loop in loops:
             now = int(loop.state.epoch)
             if run.active or log is not None:
                 _report(loop, range(done, now), run, log)

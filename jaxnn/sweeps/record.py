@@ -13,6 +13,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxnn._checks import by_name
 from jaxnn.runs import NoRun
 from jaxnn.runs.fingerprint import conditions, describe, describe_arrays
 from jaxnn.runs.journal import as_json, pack_array, unpack_array
@@ -224,10 +225,6 @@ def configuration_of(plan: Plan, settings: dict[str, Any]) -> dict[str, Any]:
     parts = {"make_recipe": plan.make_recipe, "score": plan.score, **plan.layout._asdict(), **settings}
     described = {"kind": "sweep"} | {name: describe(part) for name, part in parts.items()}
     space = {f"space.{name}": describe(part) for name, part in plan.space.items()}
-    data = {"key": plan.key, "data": _named(plan.data)}
-    judged = {} if plan.validation is None else describe_arrays("validation", _named(plan.validation))
-    return described | space | describe_arrays("", data) | judged | conditions()
-
-
-def _named(pair: tuple[Any, Any]) -> dict[str, Any]:
-    return dict(zip(("x", "targets"), pair, strict=True))
+    judged = None if plan.validation is None else by_name(plan.validation)
+    data = {"key": plan.key, "data": by_name(plan.data), "validation": judged}
+    return described | space | describe_arrays("", data) | conditions()
