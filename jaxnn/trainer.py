@@ -19,7 +19,7 @@ from jaxnn.loop import Loop, Score, Task
 from jaxnn.portions import portions
 from jaxnn.progress import progress_bar
 from jaxnn.recipe import Recipe, check_training, for_length, optimizer_of, steps_per_epoch
-from jaxnn.runs import NoRun, check_run, open_run
+from jaxnn.runs import Run, check_run, open_run
 from jaxnn.runs.fingerprint import conditions, describe, describe_arrays, describe_program, describe_state
 from jaxnn.runs.journal import as_json
 from jaxnn.stopping import StoppingRule, check_rule
@@ -168,7 +168,7 @@ def _described(task: Task, arguments: dict[str, Any], data: Any, validation: Any
     return parts | {"recipe.traced": traced} | judged | describe_arrays("", arguments) | conditions()
 
 
-def _follow(begun: Loop, loops: Iterator[Loop], epochs: int, run: NoRun, log: Log | None, progress: bool) -> Loop:
+def _follow(begun: Loop, loops: Iterator[Loop], epochs: int, run: Run, log: Log | None, progress: bool) -> Loop:
     """Go through the loop as it is after each portion, and let everybody know of it."""
     loop, done = begun, int(begun.state.epoch)
     with progress_bar(epochs, "epoch", wanted=progress) as bar:
@@ -187,7 +187,7 @@ def _follow(begun: Loop, loops: Iterator[Loop], epochs: int, run: NoRun, log: Lo
     return loop
 
 
-def _report(loop: Loop, epochs: range, run: NoRun, log: Log | None) -> None:
+def _report(loop: Loop, epochs: range, run: Run, log: Log | None) -> None:
     curves = _values(loop)
     for epoch in epochs:
         values = {name: float(curve[epoch]) for name, curve in curves.items()}

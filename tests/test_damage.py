@@ -20,7 +20,7 @@ import pytest
 from resumable import EnoughError, same, same_sweep, sweep, train
 
 import jaxnn as nn
-from jaxnn.runs import Run, open_run
+from jaxnn.runs import open_run
 
 TREE = {"weight": np.linspace(0, 1, 4, dtype="f"), "epoch": np.int32(0)}
 CONFIGURATION = {"kind": "train", "epochs": 30, "data": "float32 (4, 3)"}
@@ -55,7 +55,7 @@ def opened(path: Path) -> State:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         with open_run("train", path, lambda: CONFIGURATION, every=60.0) as run:
-            assert isinstance(run, Run)
+            assert run.active
             return State(run.events, run.restore(TREE) if run.begun else None)
 
 

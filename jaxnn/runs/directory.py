@@ -20,9 +20,7 @@ from jaxnn.runs.configuration import check_configuration
 from jaxnn.runs.interrupts import Interrupted, Noted, noted_signals
 from jaxnn.runs.journal import Journal
 from jaxnn.runs.lock import locked, make
-
-# What makes the files for people: their names and contents.
-Tables = Callable[[], dict[str, str]]
+from jaxnn.runs.run import NoRun, Run, Tables
 
 _KEPT = 2
 _OURS = "journal.jsonl", "curves.csv", "trials.csv"
@@ -30,36 +28,12 @@ _CHECKPOINT = re.compile(r"checkpoint-(\d{6,})\.npz")
 _UNFINISHED = re.compile(r"\.(checkpoint-\d+\.npz|configuration\.json|curves\.csv|trials\.csv)\.\d+\.new")
 
 
-class NoRun:
-    """Stands in for a run that leaves nothing on the disk."""
+class RunDirectory:
+    """A run that is kept; what its methods promise stands in `Run`."""
 
-    begun: dict[str, Any] | None = None
-    events: tuple[dict[str, Any], ...] = ()
-    active = False
-
-    def record(self, event: str, **fields: Any) -> None: ...
-
-    def restore(self, like: Any) -> Any:
-        return like
-
-    def visit(self, tree: Any, tables: Tables, **fields: Any) -> bool:
-        del tree, tables, fields
-        return False
-
-    def finish(self, tree: Any, **fields: Any) -> None: ...
-
-    def write(self, tables: Tables) -> None: ...
-
-
-class Run(NoRun):
-    """An open run directory.
-
-    Attributes:
-        begun: the journal's line on the checkpoint that the run goes on from; None for a fresh one.
-        events: what the journal says up to there.
-    """
-
-    active = True
+    begun: dict[str, Any] | None
+    events: tuple[dict[str, Any], ...]
+    active: bool = True
 
     def __init__(self, where: str, path: Path, journal: Journal, every: float, noted: Noted) -> None:
         self.where = where
@@ -72,30 +46,25 @@ class Run(NoRun):
         self._tidy(self._newest())
 
     def record(self, event: str, **fields: Any) -> None:
-        """One more line in the journal."""
         self._journal.append(event, **fields)
 
     def restore(self, like: Any) -> Any:
-        """What the checkpoint holds that `begun` tells of; what is there before it, `like`, for a fresh run."""
         if self.begun is None:
             return like
         return load(self.path / _file(self.begun["number"]), like=like)
 
     def visit(self, tree: Any, tables: Tables, **fields: Any) -> bool:
-        """Save, and write the tables, when it is time to or when a signal has come; whether one has."""
         if self._noted.number or time.monotonic() - self._saved >= self._every:
             self._save(tree, fields)
             self.write(tables)
         return bool(self._noted.number)
 
     def finish(self, tree: Any, **fields: Any) -> None:
-        """Save the end of the run, unless it is already there."""
         self.done = True
         if self.begun is None or not self.begun.get("done"):
             self._save(tree, {"done": True, **fields})
 
     def write(self, tables: Tables) -> None:
-        """Files for people, beside those that the run needs."""
         for name, content in tables().items():
             write(self.path / name, content.encode(), self.where)
 
@@ -151,7 +120,7 @@ class Run(NoRun):
 @contextlib.contextmanager
 def open_run(
     where: str, path: str | Path | None, configuration: Callable[[], dict[str, Any]], *, every: float
-) -> Iterator[NoRun]:
+) -> Iterator[Run]:
     """The run directory at `path`, new or to be gone on with; no other process may have it open.
 
     Args:
@@ -175,7 +144,7 @@ def open_run(
     with locked(where, path), noted_signals(where) as noted:
         journal = Journal(path / "journal.jsonl", where)
         check_configuration(where, path, configuration(), fresh=_is_fresh(where, path, journal))
-        run = Run(where, path, journal, every, noted)
+        run = RunDirectory(where, path, journal, every, noted)
         try:
             yield run
         finally:

@@ -14,7 +14,7 @@ import jax
 import numpy as np
 
 from jaxnn._checks import by_name
-from jaxnn.runs import NoRun
+from jaxnn.runs import Run
 from jaxnn.runs.fingerprint import conditions, describe, describe_arrays
 from jaxnn.runs.journal import as_json, pack_array, unpack_array
 from jaxnn.sweeps.engine import Call
@@ -40,7 +40,7 @@ class Record:
         past: whether calls are answered from the journal.
     """
 
-    def __init__(self, run: NoRun, plan: Plan, found: Found, log: Log | None) -> None:
+    def __init__(self, run: Run, plan: Plan, found: Found, log: Log | None) -> None:
         self.found = found
         self._run, self._plan, self._log = run, plan, log
         self._events = deque(event for event in run.events if event["event"] != "checkpoint")
