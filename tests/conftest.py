@@ -10,6 +10,7 @@ jaxtyping.install_import_hook("jaxnn", "beartype.beartype")
 import contextlib  # noqa: E402
 import signal  # noqa: E402
 from collections.abc import Callable, Iterator  # noqa: E402
+from typing import Any  # noqa: E402
 
 import hypothesis  # noqa: E402
 import jax  # noqa: E402
@@ -62,6 +63,22 @@ def heeded() -> Iterator[None]:
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def trained() -> Any:
+    """The small training of the tests of run directories, undisturbed."""
+    from resumable import train
+
+    return train()
+
+
+@pytest.fixture(scope="session")
+def swept() -> Any:
+    """Their small sweep, undisturbed."""
+    from resumable import sweep
+
+    return sweep()
 
 
 @contextlib.contextmanager

@@ -150,13 +150,13 @@ def test_a_file_that_is_gone_is_damage(tmp_path, missing):
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
+def runs(tmp_path_factory, trained, swept):
     """A training and a sweep that were ended half way, and how they end undisturbed."""
     folder = tmp_path_factory.mktemp("runs")
     for call, name, end_at in ((train, "train", 20), (sweep, "sweep", 10)):
         with pytest.raises(EnoughError):
             call(folder / name, end_at=end_at)
-    return folder, {"train": train(), "sweep": sweep()}
+    return folder, {"train": trained, "sweep": swept}
 
 
 @hypothesis.settings(max_examples=10, phases=[hypothesis.Phase.generate])

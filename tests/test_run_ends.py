@@ -21,11 +21,6 @@ import jaxnn as nn
 from jaxnn.runs import open_run
 
 
-@pytest.fixture(scope="module")
-def trained():
-    return train()
-
-
 def test_places_where_no_run_can_be_are_refused_first(tmp_path, compilations):
     file = tmp_path / "file"
     file.touch()

@@ -8,17 +8,6 @@ from resumable import RECIPE, VALIDATION, WIDTHS, EnoughError, make_recipe, same
 
 import jaxnn as nn
 
-
-@pytest.fixture(scope="module")
-def trained():
-    return train()
-
-
-@pytest.fixture(scope="module")
-def swept():
-    return sweep()
-
-
 OTHER_CALLS = {
     "epochs": ({"epochs": 41}, "epochs was 40 and is 41"),
     "key": ({"seed": 1}, "key was key<fry>"),

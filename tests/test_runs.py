@@ -11,16 +11,6 @@ from resumable import RECIPE, SPACE, TRAIN, VALIDATION, WIDTHS, EnoughError, sam
 import jaxnn as nn
 
 
-@pytest.fixture(scope="module")
-def trained():
-    return train()
-
-
-@pytest.fixture(scope="module")
-def swept():
-    return sweep()
-
-
 @pytest.mark.parametrize("end_at", [1, 17, 40])
 def test_a_training_goes_on_to_the_same_bits(tmp_path, trained, end_at):
     with pytest.raises(EnoughError):

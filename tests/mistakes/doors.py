@@ -18,6 +18,7 @@ OPTIMIZER = (
     "Recipe: optimizer must be an optax transformation, such as optax.adam(0.01), "
     "or a function of the total steps that gives one, not "
 )
+RULE = "stop must be a stopping rule, with init and update, not "
 MAKES = "params must be such as model.init makes: "
 
 
@@ -181,16 +182,8 @@ DOORS = {
         ValueError,
         "train: score must give one real number, not an array of shape (15, 3)",
     ),
-    "a rule not made": (
-        fit(stop=nn.no_improvement),
-        TypeError,
-        "fit: stop must be a stopping rule, with init and update, not <function no_improvement…",
-    ),
-    "a rule in words": (
-        train(stop="early"),
-        TypeError,
-        "train: stop must be a stopping rule, with init and update, not 'early'",
-    ),
+    "a rule not made": (fit(stop=nn.no_improvement), TypeError, f"fit: {RULE}<function no_improvement…"),
+    "a rule in words": (train(stop="early"), TypeError, f"train: {RULE}'early'"),
     "params of shapes": (
         fit(params=jax.eval_shape(RECIPE.model.init, KEY)),
         TypeError,
