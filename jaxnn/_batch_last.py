@@ -14,7 +14,7 @@ batch-first function between two layers is still right; it only keeps its two tu
 
 import functools
 from collections.abc import Callable
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
@@ -27,6 +27,11 @@ def turn(x: jax.typing.ArrayLike) -> Array:
     """Swap the batch axis between first and last; its own inverse. Scalars and vectors are as they were."""
     x = jnp.asarray(x)
     return x if x.ndim < 2 else jnp.swapaxes(x, 0, -1)
+
+
+def turn_all(tree: Any) -> Any:
+    """`turn` for every array of a tree."""
+    return jax.tree.map(turn, tree)
 
 
 def batch_last(function: Function) -> Function:

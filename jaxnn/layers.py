@@ -13,6 +13,7 @@ from jaxtyping import Array, ArrayLike, Float
 
 from jaxnn._batch_last import batch_last
 from jaxnn._checks import check_bias, check_key, check_rate, check_shape, check_whole
+from jaxnn._products import product
 from jaxnn.initializers import Initializer, he_normal
 
 
@@ -78,7 +79,7 @@ def dense(params: Affine, x: Float[ArrayLike, "batch inputs"]) -> Float[Array, "
 
 @batch_last
 def _dense(x, *, params):
-    return params.weight.T @ x + params.bias[:, None]
+    return product(params.weight, x) + params.bias[:, None]
 
 
 def flatten(x: Float[ArrayLike, "batch *space channels"]) -> Float[Array, "batch features"]:

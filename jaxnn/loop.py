@@ -11,10 +11,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from jaxnn._batch_last import turn_all
 from jaxnn.evaluation import evaluate
 from jaxnn.recipe import Recipe
 from jaxnn.stopping import StoppingRule
-from jaxnn.training import TrainingState, one_epoch
+from jaxnn.training import TrainingState, hold, one_epoch
 
 Score = Callable[[Any, Any], Array]
 
@@ -93,6 +94,8 @@ def _strong(leaf: Any) -> Array:
 def advance(task: Task, data: Any, validation: Any, loop: Loop, until: Array) -> Loop:
     """Carry the loop on until that epoch, or to where the rule stops it or it diverges."""
 
+    data, validation = hold(task.recipe, data), turn_all(validation)
+
     def going(loop: Loop) -> Array:
         return (loop.state.epoch < until) & ~loop.stopped & (loop.diverged == 0)
 
@@ -100,9 +103,9 @@ def advance(task: Task, data: Any, validation: Any, loop: Loop, until: Array) ->
 
 
 def one_lap(task: Task, data: Any, validation: Any, loop: Loop) -> Loop:
-    """One epoch, judged."""
+    """One epoch, judged; the data as `hold` leaves them, the validation part batch last."""
     state, info = one_epoch(task.recipe, data, loop.state)
-    judged = _judge(task, validation, state, info.losses)
+    judged = _judge(task, turn_all(validation), state, info.losses)
     memory, stopped = loop.memory, loop.stopped
     if task.stop is not None:
         memory, stopped = task.stop.update(loop.memory, judged.scores, info.step_sizes)

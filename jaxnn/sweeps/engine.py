@@ -83,7 +83,8 @@ def run_trials(
         diverged, curves = news.diverged if news.diverged.any() else None, news.curves
         busy = sum(trial.proceed(epochs, diverged, curves) for trial in running) / (epochs * program.size)
         running, ended, copies = _decide(running, layout, scheduler)
-        for trial, status in ended:
+        # Best first: whoever keeps parameters of the best need not read those that better ones would push out at once.
+        for trial, status in sorted(ended, key=lambda each: _rank(each[0])):
             report(trial.outcome(status), lambda trial=trial, lanes=lanes: _params(lanes, trial.lanes))
             free.append(trial.lanes)
         if copies:
@@ -169,6 +170,10 @@ def _decide(
             if isinstance(decision, Copy):
                 copies.append((trial, decision))
     return going, ended, copies
+
+
+def _rank(trial: Running) -> float:
+    return np.inf if np.isnan(trial.score) else -trial.score
 
 
 def _params(lanes: Lanes, where: slice) -> Any:

@@ -15,9 +15,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from jaxnn._batch_last import turn_all
 from jaxnn.data import Folds
 from jaxnn.recipe import Recipe, reduce
-from jaxnn.training import TrainingState, init_training, one_epoch
+from jaxnn.training import TrainingState, hold, init_training, one_epoch
 
 # Epochs in one call at most: the length of the buffers that curves come back in.
 LONGEST = 64
@@ -53,6 +54,20 @@ class Curves(NamedTuple):
     losses: Array | np.ndarray
     validation_losses: Array | np.ndarray
     scores: Array | np.ndarray
+
+
+class Part(NamedTuple):
+    """What a lane works on.
+
+    Attributes:
+        train: `(x, targets)`, or with folds and minibatches the numbers of their rows; as `hold` leaves them.
+        judged: `(x, targets)`, batch last between the epochs.
+        counts: which rows of `judged` count; None if all do.
+    """
+
+    train: tuple[Any, Any]
+    judged: tuple[Any, Any]
+    counts: Array | None
 
 
 class Task(NamedTuple):
@@ -115,15 +130,17 @@ def advance(task: Task, tile: int, lanes: Lanes, limits: Array, shared: Any, epo
 
 def _advance_tile(task: Task, lanes: Lanes, limits: Array, shared: Any, epochs: Array) -> tuple[Lanes, Curves]:
     data, validation, folds = shared
-    full_batch = task.recipe_of({name: values[0] for name, values in lanes.values.items()}).batch_size is None
-    parts = None if folds is None else jax.vmap(functools.partial(_fold_parts, data, folds, full_batch))(lanes.fold)
+    any_recipe = task.recipe_of({name: values[0] for name, values in lanes.values.items()})
+    if folds is None:
+        parts, axis = Part(hold(any_recipe, data), turn_all(validation), None), None
+    else:
+        parts, axis = jax.vmap(functools.partial(_fold_part, any_recipe, data, folds))(lanes.fold), 0
 
-    def one(lane: Lanes, limit: Array, part: Any) -> tuple[Lanes, Curves]:
+    def one(lane: Lanes, limit: Array, part: Part) -> tuple[Lanes, Curves]:
         recipe = task.recipe_of(lane.values)
-        train, judged = (data, (*validation, None)) if part is None else part
-        trained = recipe if part is None or full_batch else _by_rows(recipe, data)
-        state, info = one_epoch(trained, train, _unpack(lane.state))
-        curves = Curves(info.losses, *_judge(task, recipe, state, *judged))
+        trained = recipe if folds is None or recipe.batch_size is None else _by_rows(recipe, data)
+        state, info = one_epoch(trained, part.train, _unpack(lane.state))
+        curves = Curves(info.losses, *_judge(task, recipe, state, part))
         finite = jnp.isfinite(curves.losses) & jnp.isfinite(curves.validation_losses)
         running = (lane.state.epoch < limit) & (lane.diverged == 0)
         after = lane._replace(state=_pack(state), diverged=jnp.where(finite, 0, state.epoch))
@@ -131,18 +148,18 @@ def _advance_tile(task: Task, lanes: Lanes, limits: Array, shared: Any, epochs: 
 
     def epoch(i: Array, carry: tuple[Lanes, Curves]) -> tuple[Lanes, Curves]:
         lanes, history = carry
-        lanes, curves = jax.vmap(one)(lanes, limits, parts)
+        lanes, curves = jax.vmap(one, in_axes=(0, 0, axis))(lanes, limits, parts)
         return lanes, jax.tree.map(lambda past, now: past.at[:, i].set(now.astype(past.dtype)), history, curves)
 
     history = Curves(*(jnp.full((len(limits), LONGEST), jnp.nan, float) for _ in Curves._fields))
     return jax.lax.fori_loop(0, epochs, epoch, (lanes, history))
 
 
-def _fold_parts(data: Any, folds: Folds, full_batch: bool, fold: Array) -> tuple[Any, Any]:
-    """What one lane trains on and is judged by; minibatches look rows up, so that no lane holds a copy of the data."""
+def _fold_part(recipe: Recipe, data: Any, folds: Folds, fold: Array) -> Part:
+    """One lane's part; minibatches look rows up, so that no lane holds a copy of the data."""
     rows = folds.train[fold]
-    train = _take(data, rows) if full_batch else (rows, rows)
-    return train, (*_take(data, folds.validation[fold]), folds.counts[fold])
+    train = hold(recipe, _take(data, rows)) if recipe.batch_size is None else (rows, rows)
+    return Part(train, turn_all(_take(data, folds.validation[fold])), folds.counts[fold])
 
 
 def _by_rows(recipe: Recipe, data: tuple[Any, Any]) -> Recipe:
@@ -158,9 +175,8 @@ def _by_rows(recipe: Recipe, data: tuple[Any, Any]) -> Recipe:
     return recipe._replace(model=recipe.model._replace(apply=apply), loss=loss)
 
 
-def _judge(
-    task: Task, recipe: Recipe, state: TrainingState, x: Any, targets: Any, counts: Array | None
-) -> tuple[Array, Array]:
+def _judge(task: Task, recipe: Recipe, state: TrainingState, part: Part) -> tuple[Array, Array]:
+    (x, targets), counts = turn_all(part.judged), part.counts
     outputs = recipe.model.apply(state.params, x)
     losses = recipe.loss(outputs, targets)
     if task.score is None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import jax
 
-from jaxnn.training import TrainingState, one_epoch
+from jaxnn.training import TrainingState, hold, one_epoch
 
 # Measured on two x86 cores with 0.5 MiB of second-level cache each and 32 MiB of third: throughput peaks where all
 # arrays that the lanes of a core make in an epoch are about this many bytes, for five networks from iris to CNNs. Four
@@ -19,7 +19,8 @@ def lane_width(recipe: Any, data: Any, state: TrainingState, platform: str) -> i
     """Lanes a device, a power of two: a function of the shapes and the platform alone, never of a clock."""
     if platform != "cpu":
         return _ELSEWHERE
-    epoch = jax.make_jaxpr(lambda data, state: one_epoch(recipe, data, state))(data, state)
+    held = jax.eval_shape(lambda data: hold(recipe, data), data)
+    epoch = jax.make_jaxpr(lambda held, state: one_epoch(recipe, held, state))(held, state)
     lanes = _CACHE / max(1, working_set(epoch.jaxpr))
     if lanes < 1 / 3:
         return 1

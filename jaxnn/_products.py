@@ -1,0 +1,66 @@
+"""The product of weights and batch-last arrays: one matrix product, or for narrow layers a few sums.
+
+A matrix product pays for itself when it is large. Where a layer has very few inputs, its outputs are few multiples of
+whole rows, which XLA writes in one pass together with the bias and the activation that follow; where it has very few
+outputs, the same holds for the gradient of its inputs and the derivative of the activation before it.
+"""
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.custom_derivatives import SymbolicZero
+from jaxtyping import Array
+
+# Measured on x86 cores, 4-16-3 networks on 120 rows in 32 and 64 lanes: an epoch takes 0.65 to 0.7 of the time that it
+# takes with matrix products alone.
+_FEW = 4
+
+
+@jax.custom_jvp
+def product(weight: Any, x: Array) -> Array:
+    """weightᵀ · x.
+
+    Args:
+        weight: shape (inputs, outputs).
+        x: shape (inputs, batch).
+
+    Returns:
+        Shape (outputs, batch).
+    """
+    if weight.shape[0] > _FEW:
+        return weight.T @ x
+    return functools.reduce(jnp.add, [row[:, None] * values[None] for row, values in zip(weight, x, strict=True)])
+
+
+def _product_jvp(primals, tangents):
+    (weight, x), (weight_dot, x_dot) = primals, tangents
+    outputs = product(weight, x)
+    moved = jnp.zeros_like(outputs)
+    if not isinstance(weight_dot, SymbolicZero):
+        moved = moved + _by_column(weight_dot, x)
+    if not isinstance(x_dot, SymbolicZero):
+        moved = moved + _weighted(weight, x_dot)
+    return outputs, moved
+
+
+product.defjvp(_product_jvp, symbolic_zeros=True)
+
+
+def _by_column(weight: Array, x: Array) -> Array:
+    """The product in a form whose transpose, the gradient of the weights, sums over the batch fast."""
+    if weight.shape[1] > _FEW:
+        return weight.T @ x
+    return jnp.stack([column @ x for column in _columns(weight)])
+
+
+def _weighted(weight: Array, x: Array) -> Array:
+    """The product in a form whose transpose, the gradient of x, is a sum of as many arrays as there are outputs."""
+    if weight.shape[1] > _FEW:
+        return weight.T @ x
+    return jnp.stack([(column[:, None] * x).sum(axis=0) for column in _columns(weight)])
+
+
+def _columns(weight: Array) -> list[Array]:
+    return [weight[:, output] for output in range(weight.shape[1])]
