@@ -27,5 +27,5 @@ def cases(quick: bool) -> list[Case]:
         plain_jax.mapped_side(problem, short, count(16)),
         plain_jax.tiled_side(problem, short, count(8), (1,) if quick else TILES),
     ]
-    title = f"digits sweep: {trials} trials of a CNN (8, 16), {epochs} epochs of Adam, {examples:,} digits, batch 64"
+    title = f"digits sweep: {trials} CNNs of 8 and 16 filters, {epochs} epochs of {examples:,} digits, batch 64"
     return [Case("digits_sweep", title, sides, problems.work(problem))]
