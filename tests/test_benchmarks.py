@@ -106,6 +106,11 @@ def test_seconds_in_which_two_compile_count_once_and_the_rest_of_the_start_is_tr
         compiling.parts(0.0, 1.0, [])
 
 
+def test_a_small_compilation_at_the_end_of_a_run_does_not_hide_the_run():
+    found = compiling.parts(0.0, 10.0, [(1.0, 3.0), (2.0, 5.0), (8.0, 8.1)])
+    assert found == {"trace": 1.0, "compile": 4.0, "run": 5.0}
+
+
 def test_targets_are_reached_by_the_fastest_of_the_peers_they_name():
     rows = measured(side("ours", [1.0] * 2), side("plain vmap", [6.0] * 2), side("Equinox filter_vmap", [4.0] * 2))
     verdicts = targets.judge([rows[0]._replace(name="iris_sweep")], 1e10)

@@ -14,6 +14,8 @@ from experiments.benchmarks.harness import Seconds
 # A device for every core: XLA must then not spread one device's loops over all cores. `nn.sweep` asks for it, and so
 # that they lose nothing, all JAX programs that are spread over the cores do here.
 _ONE_CORE = {"xla_cpu_multi_thread_eigen": False}
+# A compilation is of some length if it takes at least this share of the longest.
+_LONG = 0.2
 _EVENT = "/jax/core/compile/backend_compile_duration"
 
 
@@ -58,9 +60,10 @@ def compilations() -> Iterator[list[tuple[float, float]]]:
 
 
 def parts(begun: float, ended: float, heard: list[tuple[float, float]]) -> Seconds:
-    """The seconds between begun and ended, by part: what follows the last compilation is the run.
+    """The seconds between begun and ended, by part: what follows the last compilation of some length is the run.
 
-    Compilations may run side by side, in threads; a second in which several do counts once. The rest is tracing.
+    Compilations may run side by side, in threads; a second in which several do counts once. The rest is tracing. A run
+    may itself compile some small operation when it first needs it, which is part of its time.
 
     Raises:
         RuntimeError: nothing was compiled, or JAX reports it by another name.
@@ -68,7 +71,9 @@ def parts(begun: float, ended: float, heard: list[tuple[float, float]]) -> Secon
     if not heard:
         raise RuntimeError(f"JAX has reported no {_EVENT}: compile and run cannot be told apart")
     compile_seconds, reached = 0.0, begun
-    for start, end in sorted(heard):
+    longest = max(end - start for start, end in heard)
+    last = max(end for start, end in heard if end - start >= _LONG * longest)
+    for start, end in sorted(each for each in heard if each[1] <= last):
         compile_seconds += max(0.0, end - max(start, reached))
         reached = max(reached, end)
     return {"trace": reached - begun - compile_seconds, "compile": compile_seconds, "run": ended - reached}

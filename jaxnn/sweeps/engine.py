@@ -187,8 +187,9 @@ def _rows(leaf: jax.Array, where: slice) -> np.ndarray:
         first, last, _ = shard.index[0].indices(leaf.shape[0])
         start, stop = max(where.start, first), min(where.stop, last)
         if start < stop:
-            # A copy: a view of the buffer would keep the next call from taking it over.
-            rows.append(np.array(shard.data[start - first : stop - first]))
+            # The start is an argument: a slice between fixed ends would be compiled anew for every lane. A copy: a view
+            # of the buffer would keep the next call from taking it over.
+            rows.append(np.array(jax.lax.dynamic_slice_in_dim(shard.data, start - first, stop - start)))
     return np.concatenate(rows)
 
 
