@@ -1,7 +1,8 @@
 """Training as a pure function.
 
 `init_training` makes a state, `advance` carries it on by whole epochs, and `fit` is the two together. All of them
-can be jitted, mapped over and differentiated; `train` (in `loop.py`), lanes and everything else stand on the same step.
+can be jitted, mapped over and differentiated; `train` (in `trainer.py`), lanes and everything else stand on the
+same step.
 """
 
 import functools
