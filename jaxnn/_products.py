@@ -13,9 +13,9 @@ import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array
 
-# Measured on x86 cores, 4-16-3 networks on 120 rows in 32 and 64 lanes: an epoch takes 0.65 to 0.7 of the time that it
+# Measured on x86 cores, 4-16-3 networks on 120 rows in 64 lanes: an epoch takes 0.65 to 0.85 of the time that it
 # takes with matrix products alone.
-_FEW = 4
+FEW = 4
 
 
 @jax.custom_jvp
@@ -29,7 +29,7 @@ def product(weight: Any, x: Array) -> Array:
     Returns:
         Shape (outputs, batch).
     """
-    if weight.shape[0] > _FEW:
+    if weight.shape[0] > FEW:
         return weight.T @ x
     return functools.reduce(jnp.add, [row[:, None] * values[None] for row, values in zip(weight, x, strict=True)])
 
@@ -39,7 +39,7 @@ def _product_jvp(primals, tangents):
     outputs = product(weight, x)
     moved = jnp.zeros_like(outputs)
     if not isinstance(weight_dot, SymbolicZero):
-        moved = moved + _by_column(weight_dot, x)
+        moved = moved + weight_dot.T @ x
     if not isinstance(x_dot, SymbolicZero):
         moved = moved + _weighted(weight, x_dot)
     return outputs, moved
@@ -48,19 +48,8 @@ def _product_jvp(primals, tangents):
 product.defjvp(_product_jvp, symbolic_zeros=True)
 
 
-def _by_column(weight: Array, x: Array) -> Array:
-    """The product in a form whose transpose, the gradient of the weights, sums over the batch fast."""
-    if weight.shape[1] > _FEW:
-        return weight.T @ x
-    return jnp.stack([column @ x for column in _columns(weight)])
-
-
 def _weighted(weight: Array, x: Array) -> Array:
     """The product in a form whose transpose, the gradient of x, is a sum of as many arrays as there are outputs."""
-    if weight.shape[1] > _FEW:
+    if weight.shape[1] > FEW:
         return weight.T @ x
-    return jnp.stack([(column[:, None] * x).sum(axis=0) for column in _columns(weight)])
-
-
-def _columns(weight: Array) -> list[Array]:
-    return [weight[:, output] for output in range(weight.shape[1])]
+    return jnp.stack([(column[:, None] * x).sum(axis=0) for column in weight.T])

@@ -10,9 +10,13 @@ import sklearn.metrics
 import jaxnn as nn
 
 
-@pytest.fixture
-def classified(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    return rng.normal(size=(30, 4)) * 3, rng.integers(0, 4, 30)
+# Cross entropy is written in two ways, for up to four classes and for more.
+FEW_AND_MANY = pytest.mark.parametrize("classes", [3, 7])
+
+
+@pytest.fixture(params=[4, 5], ids="{} classes".format)
+def classified(request: pytest.FixtureRequest, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    return rng.normal(size=(30, request.param)) * 3, rng.integers(0, request.param, 30)
 
 
 @pytest.fixture
@@ -49,19 +53,24 @@ def test_a_summed_loss_is_the_ssr_of_the_notes() -> None:
 def test_the_gradient_of_cross_entropy_is_softmax_minus_the_observed_class(classified, x64: None) -> None:
     logits, labels = classified
     slopes = jax.grad(lambda logits: nn.cross_entropy(logits, labels).sum())(jnp.asarray(logits))
-    np.testing.assert_allclose(slopes, np.asarray(nn.softmax(logits)) - np.eye(4)[labels], atol=1e-12)
+    np.testing.assert_allclose(slopes, np.asarray(nn.softmax(logits)) - np.eye(logits.shape[1])[labels], atol=1e-12)
 
 
-def test_cross_entropy_of_a_hopeless_logit_is_large_and_not_infinite() -> None:
-    np.testing.assert_allclose(nn.cross_entropy(np.array([[0.0, 1000.0]], "f"), np.array([0])), [1000.0])
+@FEW_AND_MANY
+@pytest.mark.parametrize("hopeless", [1000.0, np.inf])
+def test_cross_entropy_of_a_hopeless_logit_is_as_large_as_it(classes: int, hopeless: float) -> None:
+    logits = np.zeros((1, classes), "f")
+    logits[0, 1] = hopeless
+    np.testing.assert_allclose(nn.cross_entropy(logits, np.array([0])), [hopeless])
 
 
-@pytest.mark.parametrize("label", [-1, -3, 3, 2**31 - 1, -(2**31)])
+@FEW_AND_MANY
+@pytest.mark.parametrize("label", [-1, -3, 7, 2**31 - 1, -(2**31)])
 @pytest.mark.parametrize("dtype", ["int32", "int8", "uint8"])
-def test_a_traced_label_out_of_range_gives_nan_in_its_row_alone(label: int, dtype: str) -> None:
+def test_a_traced_label_out_of_range_gives_nan_in_its_row_alone(classes: int, label: int, dtype: str) -> None:
     if not np.iinfo(dtype).min <= label <= np.iinfo(dtype).max:
         label = np.iinfo(dtype).max
-    losses = jax.jit(nn.cross_entropy)(np.zeros((3, 3), "f"), np.array([0, label, 2], dtype))
+    losses = jax.jit(nn.cross_entropy)(np.zeros((3, classes), "f"), np.array([0, label, 2], dtype))
     np.testing.assert_array_equal(np.isnan(losses), [False, True, False])
 
 

@@ -6,6 +6,7 @@ that reached their rung, and gives the lanes of those that ended to the next one
 own rung; how long a call lasts depends on nothing but the epochs that the trials have left, and so does every decision.
 """
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -84,9 +85,10 @@ def run_trials(
         busy = sum(trial.proceed(epochs, diverged, curves) for trial in running) / (epochs * program.size)
         running, ended, copies = _decide(running, layout, scheduler)
         # Best first: whoever keeps parameters of the best need not read those that better ones would push out at once.
-        for trial, status in sorted(ended, key=lambda each: _rank(each[0])):
-            report(trial.outcome(status), lambda trial=trial, lanes=lanes: _params(lanes, trial.lanes))
-            free.append(trial.lanes)
+        outcomes = [(trial.outcome(status), trial.lanes) for trial, status in ended]
+        for outcome, where in sorted(outcomes, key=lambda each: _rank(each[0].score)):
+            report(outcome, lambda where=where, lanes=lanes: _params(lanes, where))
+            free.append(where)
         if copies:
             lanes = program.copy(lanes, *_copying(program.size, running, copies))
         progress = sum(trial.epoch for trial in running) / layout.epochs
@@ -172,8 +174,8 @@ def _decide(
     return going, ended, copies
 
 
-def _rank(trial: Running) -> float:
-    return np.inf if np.isnan(trial.score) else -trial.score
+def _rank(score: float) -> float:
+    return math.inf if math.isnan(score) else -score
 
 
 def _params(lanes: Lanes, where: slice) -> Any:

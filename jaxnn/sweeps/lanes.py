@@ -140,16 +140,20 @@ def _advance_tile(task: Task, lanes: Lanes, limits: Array, shared: Any, epochs: 
         recipe = task.recipe_of(lane.values)
         trained = recipe if folds is None or recipe.batch_size is None else _by_rows(recipe, data)
         state, info = one_epoch(trained, part.train, _unpack(lane.state))
-        curves = Curves(info.losses, *_judge(task, recipe, state, part))
-        finite = jnp.isfinite(curves.losses) & jnp.isfinite(curves.validation_losses)
         running = (lane.state.epoch < limit) & (lane.diverged == 0)
-        after = lane._replace(state=_pack(state), diverged=jnp.where(finite, 0, state.epoch))
-        return _choose(running, after, lane), Curves(*(jnp.where(running, value, jnp.nan) for value in curves))
+        # Chosen first, then judged: XLA would otherwise make the update anew for every product that judges it.
+        state = _choose(running, _pack(state), lane.state)
+        curves = Curves(info.losses, *_judge(task, recipe, state.params, part))
+        finite = jnp.isfinite(curves.losses) & jnp.isfinite(curves.validation_losses)
+        diverged = jnp.where(running & ~finite, state.epoch, lane.diverged)
+        return lane._replace(state=state, diverged=diverged), Curves(
+            *(jnp.where(running, value, jnp.nan) for value in curves)
+        )
 
     def epoch(i: Array, carry: tuple[Lanes, Curves]) -> tuple[Lanes, Curves]:
         lanes, history = carry
         lanes, curves = jax.vmap(one, in_axes=(0, 0, axis))(lanes, limits, parts)
-        return lanes, jax.tree.map(lambda past, now: past.at[:, i].set(now.astype(past.dtype)), history, curves)
+        return lanes, jax.tree.map(lambda past, now: _write(past, now, i), history, curves)
 
     history = Curves(*(jnp.full((len(limits), LONGEST), jnp.nan, float) for _ in Curves._fields))
     return jax.lax.fori_loop(0, epochs, epoch, (lanes, history))
@@ -175,14 +179,18 @@ def _by_rows(recipe: Recipe, data: tuple[Any, Any]) -> Recipe:
     return recipe._replace(model=recipe.model._replace(apply=apply), loss=loss)
 
 
-def _judge(task: Task, recipe: Recipe, state: TrainingState, part: Part) -> tuple[Array, Array]:
+def _judge(task: Task, recipe: Recipe, params: Any, part: Part) -> tuple[Array, Array]:
     (x, targets), counts = turn_all(part.judged), part.counts
-    outputs = recipe.model.apply(state.params, x)
+    outputs = recipe.model.apply(params, x)
     losses = recipe.loss(outputs, targets)
     if task.score is None:
         return reduce(recipe, losses, counts), -jnp.mean(losses, where=counts)
     counted = {} if counts is None else {"where": counts}
     return reduce(recipe, losses, counts), jnp.asarray(task.score(outputs, targets, **counted))
+
+
+def _write(past: Array, now: Array, epoch: Array) -> Array:
+    return jax.lax.dynamic_update_index_in_dim(past, now.astype(past.dtype), epoch, axis=1)
 
 
 def _take(tree: Any, rows: Array) -> Any:

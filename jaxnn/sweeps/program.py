@@ -67,14 +67,20 @@ class Program:
         self._shared = jax.device_put((task.data, task.validation, task.folds), NamedSharding(mesh, every))
         keys, folds = self._numbers(np.uint32, 2), self._numbers(np.int32)
         self._given = Assignment(keys, {name: self._numbers(np.float32) for name in names}, folds)
-        self.shapes = jax.eval_shape(jax.vmap(functools.partial(lanes.start, task)), self._given)
+        # Functions, not partials of the task: JAX asks for the text of what it maps, and theirs would spell out the data.
+        self.shapes = jax.eval_shape(jax.vmap(lambda given: lanes.start(task, given)), self._given)
+
+        def advance(*state: Any) -> Any:
+            return lanes.advance(task, tile, *state)
+
+        def assign(*state: Any) -> Any:
+            return lanes.assign(task, *state)
 
         shard = functools.partial(jax.shard_map, mesh=mesh, out_specs=lane, check_vma=False)
         options: Any = _ONE_CORE if mesh.size > 1 and mesh.devices.flat[0].platform == "cpu" else None
         jitted = functools.partial(jax.jit, donate_argnums=0, compiler_options=options)
-        advance = functools.partial(lanes.advance, task, tile)
         self._advance = jitted(shard(advance, in_specs=(lane, lane, every, every)))
-        self._assign = jitted(shard(functools.partial(lanes.assign, task), in_specs=lane))
+        self._assign = jitted(shard(assign, in_specs=lane))
         self._copy = jitted(lanes.copy, out_shardings=self._sharding)
         self._compiling: dict[str, Future] = {}
 
