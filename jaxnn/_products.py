@@ -30,7 +30,7 @@ def product(weight: Any, x: Array) -> Array:
         Shape (outputs, batch).
     """
     if weight.shape[0] > FEW:
-        return weight.T @ x
+        return _written_out(weight) @ x
     return functools.reduce(jnp.add, [row[:, None] * values[None] for row, values in zip(weight, x, strict=True)])
 
 
@@ -46,6 +46,13 @@ def _product_jvp(primals, tangents):
 
 
 product.defjvp(_product_jvp, symbolic_zeros=True)
+
+
+def _written_out(weight: Array) -> Array:
+    """weightᵀ; on CPUs as an array of its own, since XLA's products with a turned view take 1.2 to 2 times as long."""
+    return jax.lax.platform_dependent(
+        weight, cpu=lambda weight: jax.lax.optimization_barrier(weight.T), default=jnp.transpose
+    )
 
 
 def _weighted(weight: Array, x: Array) -> Array:

@@ -108,7 +108,7 @@ def _surprise(logits, labels):
 
 
 def _surprise_among_few(logits, labels):
-    """The same by whole rows, in one pass with the layer before: an epoch of a narrow network takes 0.85 of the time."""
+    """The same by whole rows, in one pass with the layer before: epochs of narrow networks take 0.85 of the time."""
     rows = list(logits)
     highest = jax.lax.stop_gradient(functools.reduce(jnp.maximum, rows))
     shift = jnp.where(jnp.isfinite(highest), highest, 0)

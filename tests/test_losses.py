@@ -9,7 +9,6 @@ import sklearn.metrics
 
 import jaxnn as nn
 
-
 # Cross entropy is written in two ways, for up to four classes and for more.
 FEW_AND_MANY = pytest.mark.parametrize("classes", [3, 7])
 
