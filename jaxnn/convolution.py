@@ -14,6 +14,8 @@ from jaxtyping import Array, ArrayLike, Float
 
 from jaxnn._batch_last import batch_last
 from jaxnn._checks import check_bias, check_each_whole, check_shape, check_whole
+from jaxnn._products import product
+from jaxnn._tiles import by_tiles
 from jaxnn._windows import Windows, first_maximum, slide, stack_windows
 from jaxnn.initializers import Initializer, he_normal
 from jaxnn.layers import Affine, init_affine
@@ -101,11 +103,18 @@ def conv(
 
 @batch_last
 def _conv(x, *, params, windows):
-    stacked = stack_windows(x, windows)
     outputs = params.bias.shape[0]
-    # One explicit 2-D matrix product: 1.2 times faster than a contraction that XLA has to lay out itself.
-    product = params.weight.reshape(-1, outputs).T @ stacked.reshape(stacked.shape[0], -1)
-    return product.reshape(outputs, *stacked.shape[1:]) + jnp.expand_dims(params.bias, tuple(range(1, x.ndim)))
+
+    def multiplied(weight: Array, x: Array) -> Array:
+        stacked = stack_windows(x, windows)
+        # One explicit 2-D matrix product: 1.2 times faster than a contraction that XLA has to lay out itself.
+        return product(weight, stacked.reshape(stacked.shape[0], -1)).reshape(outputs, *stacked.shape[1:])
+
+    weight = params.weight.reshape(-1, outputs)
+    cells = weight.shape[0]
+    # Windows that are no larger than the outputs are not worth a pass of their own.
+    size = cells * math.prod(windows.places) * x.dtype.itemsize if cells > outputs else 0
+    return by_tiles(multiplied, weight, x, size=size) + jnp.expand_dims(params.bias, tuple(range(1, x.ndim)))
 
 
 def max_pool(

@@ -35,8 +35,8 @@ def conv(params: nn.Affine, x: jax.Array) -> jax.Array:
     x = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
     stack = jnp.concatenate([x[:, i : i + height, j : j + width] for i in range(3) for j in range(3)])
     outputs = params.bias.size
-    product = params.weight.reshape(-1, outputs).T @ stack.reshape(len(stack), -1)
-    return product.reshape(outputs, height, width, -1) + params.bias[:, None, None, None]
+    filtered = product(params.weight.reshape(-1, outputs), stack.reshape(len(stack), -1))
+    return filtered.reshape(outputs, height, width, -1) + params.bias[:, None, None, None]
 
 
 def pool(x: jax.Array) -> jax.Array:

@@ -104,8 +104,17 @@ class Running:
         epochs = self.diverged or self.epoch
         parts = [curves[:, self.lanes, :done] for curves, done in self.history]
         curves = Curves(*np.concatenate(parts, axis=2)[..., :epochs])
-        spread = float("nan") if self.diverged else float(curves.scores[:, -1].std())
+        scores = curves.scores[:, -1]
+        spread = 0.0 if len(scores) == 1 else float(scores.std())
         seconds = time.perf_counter() - self.started
         return Outcome(
-            self.trial, self.setting, status, epochs, self.score, spread, seconds, curves, tuple(self.copies)
+            self.trial,
+            self.setting,
+            status,
+            epochs,
+            self.score,
+            float("nan") if self.diverged else spread,
+            seconds,
+            curves,
+            tuple(self.copies),
         )
