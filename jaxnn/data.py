@@ -14,6 +14,10 @@ from jaxtyping import Array, ArrayLike, Bool, Float, Int, Real
 
 from jaxnn._checks import check_finite, check_key, check_number, check_rows, check_shape, check_whole, count_rows
 
+# As many bits for each row as `jax.random.permutation` draws: this many times the logarithm of their number. Beyond so
+# many rounds (a million rows) its pairs are sorted as fast.
+_RARE, _ROUNDS = 3, 4
+
 
 class Split(NamedTuple):
     """Two parts of a data set, each with the data's own structure."""
@@ -179,11 +183,29 @@ def minibatches(
     if batch_size > count:
         raise ValueError(f"minibatches: batch_size must be at most the number of rows, {count}, not {batch_size}")
     steps = math.ceil(count / batch_size)
-    order = jax.random.permutation(key, count)
+    order = _shuffled(key, count)
     if steps * batch_size == count:
         return order.reshape(steps, batch_size), None
     filled = jnp.concatenate([order, order[: steps * batch_size - count]])
     return filled.reshape(steps, batch_size), jnp.arange(steps * batch_size).reshape(steps, batch_size) < count
+
+
+def _shuffled(key: Array, count: int) -> Array:
+    """The numbers from 0 to count - 1 in a random order.
+
+    Sorting single words, random above and a place below, takes a CPU a seventh of the time of sorting pairs, as
+    `jax.random.permutation` does. Equal random parts would leave two places in their old order, so there are as many
+    rounds as make that as rare as it is there: it would have to happen to the same two in every round.
+    """
+    low = (count - 1).bit_length()
+    rounds = math.ceil(_RARE * math.log2(count) / (32 - low))
+    if not 1 <= rounds <= _ROUNDS:
+        return jax.random.permutation(key, count)
+    order = places = jnp.arange(count, dtype=jnp.uint32)
+    for round_key in jax.random.split(key, rounds):
+        words = (jax.random.bits(round_key, (count,), jnp.uint32) >> low << low) | places
+        order = order.at[jnp.sort(words) & ((1 << low) - 1)].get(mode="promise_in_bounds")
+    return order.astype(jnp.int32)
 
 
 def _shuffled_rows(where: str, key: Array, count: int, stratify: ArrayLike | None) -> np.ndarray:

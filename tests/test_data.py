@@ -6,6 +6,7 @@ from collections import Counter
 import jax
 import numpy as np
 import pytest
+import scipy.stats
 import sklearn.preprocessing
 from conftest import words_of
 from hypothesis import given
@@ -98,6 +99,23 @@ def test_minibatches_come_in_another_order_for_another_key() -> None:
     first = Counter(np.asarray(orders)[:, :4].ravel().tolist())
     assert max(first.values()) <= 15
     assert len(first) == 12
+
+
+@pytest.mark.parametrize("count", [4, 300], ids=["one round of sorting", "two rounds"])
+def test_every_row_is_as_likely_to_stand_in_every_place(count: int) -> None:
+    keys = jax.random.split(jax.random.key(0), 100 * count)
+    orders = jax.jit(jax.vmap(lambda key: nn.minibatches(key, count, 1)[0].ravel()))(keys)
+    places = np.argsort(orders, axis=1)
+    for row in (0, 1, count - 1):
+        assert scipy.stats.chisquare(np.bincount(places[:, row], minlength=count)).pvalue > 1e-3
+    before = (places[:, 0] < places[:, 1]).sum()
+    assert scipy.stats.binomtest(int(before), len(keys)).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("count", [1, 2, 1 << 16, (1 << 20) + 1])
+def test_an_order_of_any_length_holds_every_row(count: int) -> None:
+    rows, _ = nn.minibatches(jax.random.key(1), count, count)
+    np.testing.assert_array_equal(np.sort(np.asarray(rows).ravel()), np.arange(count))
 
 
 SCALERS = {
