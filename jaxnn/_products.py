@@ -48,7 +48,7 @@ def _product_jvp(primals, tangents):
 product.defjvp(_product_jvp, symbolic_zeros=True)
 
 
-def _written_out(weight: Array) -> Array:
+def _written_out(weight: Any) -> Array:
     """weightᵀ; on CPUs as an array of its own, since XLA's products with a turned view take 1.2 to 2 times as long."""
     return jax.lax.platform_dependent(
         weight, cpu=lambda weight: jax.lax.optimization_barrier(weight.T), default=jnp.transpose

@@ -8,6 +8,7 @@ three axes of space; the bodies (`_conv`, …) are written batch last, see `_bat
 import functools
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
@@ -105,7 +106,7 @@ def conv(
 def _conv(x, *, params, windows):
     outputs = params.bias.shape[0]
 
-    def multiplied(weight: Array, x: Array) -> Array:
+    def multiplied(weight: Any, x: Array) -> Array:
         stacked = stack_windows(x, windows)
         # One explicit 2-D matrix product: 1.2 times faster than a contraction that XLA has to lay out itself.
         return product(weight, stacked.reshape(stacked.shape[0], -1)).reshape(outputs, *stacked.shape[1:])
