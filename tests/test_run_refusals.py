@@ -36,6 +36,7 @@ OTHER_SWEEPS = {
     "space": ({"space": WIDTHS}, "space.width was None and is {'Choice': {'values': [5, 6]}}"),
     "scheduler": ({"scheduler": nn.asha(first=2)}, "scheduler was {'Asha': {'first': 1, 'reduction': 3}} and is"),
     "lanes": ({"lanes": 8}, "lanes was 4 and is 8"),
+    "judge": ({"judge": "rungs"}, "judge was epochs and is rungs"),
     "recipe": (
         {"make": lambda hypers: make_recipe(hypers)._replace(loss=lambda *both: 2 * nn.cross_entropy(*both))},
         "make_recipe was resumable.make_recipe and is",

@@ -49,6 +49,7 @@ def test_a_sweep_that_is_over_is_read_not_run(tmp_path, swept):
 VARIANTS = {
     "folds and repeats": {"validation": None, "folds": 3, "repeats": 2, "lanes": 12, "trials": 6},
     "population": {"scheduler": nn.population_based(every=2), "lanes": 16, "trials": 16},
+    "judged at rungs": {"judge": "rungs"},
     "hyperband, sobol": {"scheduler": nn.hyperband(reduction=3), "sampler": "sobol"},
 }  # fmt: skip
 

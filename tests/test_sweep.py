@@ -145,7 +145,7 @@ def test_the_chunk_holds_no_collective():
     plan_data = jax.tree.map(jnp.asarray, (SPLIT.train, SPLIT.test))
     task = Task(
         lambda values: make_recipe({"learning_rate": values["learning_rate"], "weight_decay": 0.0}),
-        *plan_data, None, nn.accuracy,
+        *plan_data, None, nn.accuracy, "epochs",
     )  # fmt: skip
     with ThreadPoolExecutor() as compilers:
         text = Program(task, ("learning_rate",), 4, 2).compile(compilers).text()
@@ -242,6 +242,7 @@ BAD = {
     "shape": ({"make": needs_shape}, ValueError, "'learning_rate'.*choice"),
     "branch": ({"make": branches}, ValueError, "'weight_decay'.*choice"),
     "score is a table": ({"score": lambda outputs, targets: outputs}, ValueError, "score must give one"),
+    "judge": ({"judge": "rung"}, ValueError, 'judge must be "epochs" or "rungs", not \'rung\''),
     "no recipe": ({"make": lambda hypers: tuple(hypers[name] for name in SPACE)}, TypeError, "must return a Recipe"),
     "lanes": ({"lanes": 0}, ValueError, "lanes must be at least 1"),
     "trials": ({"trials": 0, "keep": 1}, ValueError, "trials must be at least 1"),

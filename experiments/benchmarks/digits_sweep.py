@@ -19,6 +19,7 @@ def cases(quick: bool) -> list[Case]:
 
     sides = [
         ours.sweep_side(problem, short, count(64)),
+        ours.sweep_side(problem, short, count(64), judge="epochs"),
         torch_models.eager_side(problem, short, count(8)),
         torch_models.stacked_side(problem, short, count(16), (2,) if quick else (2, 8)),
         flax_models.stepped_side(problem, short, count(8)),

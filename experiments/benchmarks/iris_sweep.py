@@ -18,6 +18,7 @@ def cases(quick: bool) -> list[Case]:
 
     sides = [
         ours.sweep_side(problem, short),
+        ours.sweep_side(problem, short, judge="epochs"),
         sklearn_models.side(problem, short, count(16)),
         torch_models.eager_side(problem, short, count(8)),
         torch_models.stacked_side(problem, short, count(256), (4,) if quick else (16, 64, 128)),

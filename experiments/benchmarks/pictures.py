@@ -106,9 +106,10 @@ def draw_costs(series: Sequence[Series]) -> Path:
         named(panel, sizes)
         panel.set_title(one.title, fontsize=10)
         panel.grid(alpha=0.3)
-        panel.legend(frameon=False, fontsize=9)
     for panel in axes.ravel()[len(series) :]:
-        panel.set_visible(False)
+        panel.axis("off")
+    # In the last panel, which is often an empty one.
+    axes.ravel()[-1].legend(*axes.ravel()[0].get_legend_handles_labels(), frameon=False, loc="upper left")
     return save(drawing, "benchmarks", "costs")
 
 

@@ -4,6 +4,7 @@ A slope is that of the logarithms between two neighbours: 0 costs nothing more, 
 where it passes one half: below it the machine waits for something else than the work.
 """
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -59,8 +60,8 @@ def measure(quick: bool) -> list[Series]:
         widths((4, 16, 64, 256, 1024)),
         fits("hidden layers of 32", "an MLP on 120 flowers, 100 steps", (1, 2, 4, 8, 16),
              lambda depth: flowers([4, *[32] * depth, 3])),
-        fits("image side (pixels)", "a CNN (8, 16), 10 steps of 64", (4, 8, 16, 32, 64),
-             lambda size: problems.random_images(steps=10, size=size, channels=(8, 16), hidden=32)),
+        fits("pixels of an image", "a CNN (8, 16), 10 steps of 64", (16, 64, 256, 1024, 4096),
+             lambda count: problems.random_images(steps=10, size=math.isqrt(count), channels=(8, 16), hidden=32)),
         fits("examples", "4-16-3, all rows at once, 100 steps", (30, 120, 480, 1920, 7680, 30720),
              lambda count: flowers([4, 16, 3], count)),
     ]  # fmt: skip

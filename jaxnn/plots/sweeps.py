@@ -29,12 +29,15 @@ def sweep_curves(axes: "Axes", found: "Sweep", *, quantity: str = "scores", labe
     curves, norm = found.curves(quantity), _colours(found.scores)
     epochs = np.arange(1, curves.shape[1] + 1)
     for trial in _worst_first(found.scores):
-        end = found.outcomes[trial].epochs - 1  # a curve of one epoch is a dot
+        known = ~np.isnan(curves[trial])  # all but where it was not judged
         style = {"color": _colour(found.scores[trial], norm), "linewidth": 0.8, "alpha": 0.7}
-        axes.plot(epochs, curves[trial], marker=".", markersize=4, markevery=[end], **style)
+        # A curve of one epoch is a dot.
+        axes.plot(epochs[known], curves[trial][known], marker=".", markersize=4, markevery=slice(-1, None), **style)
     if found.kept:
         best = found.best
-        axes.plot(epochs, curves[best.trial], color=COLOURS[4], linewidth=2, label=f"best: trial {best.trial}")
+        known = ~np.isnan(curves[best.trial])
+        style = {"color": COLOURS[4], "linewidth": 2, "marker": ".", "markevery": slice(-1, None)}
+        axes.plot(epochs[known], curves[best.trial][known], label=f"best: trial {best.trial}", **style)
         axes.legend(frameon=False)
     axes.set(xlabel="epoch", ylabel=label or quantity.replace("_", " "))
     if quantity != "scores":

@@ -49,7 +49,7 @@ class Assignment(NamedTuple):
 
 
 class Curves(NamedTuple):
-    """Of every lane and every epoch of a call, shape (lanes, LONGEST); NaN where a lane was frozen."""
+    """Of every lane and every epoch of a call, shape (lanes, LONGEST); NaN where it was frozen or not judged."""
 
     losses: Array | np.ndarray
     validation_losses: Array | np.ndarray
@@ -79,6 +79,7 @@ class Task(NamedTuple):
         validation: `(x, targets)` to judge by; None with folds.
         folds: whose rows each lane trains and is judged on; None with a validation part.
         score: `score(outputs, targets) -> number`; None is minus the mean validation loss.
+        judge: "epochs", to judge every lane after each, or "rungs", only where it has come to its limit.
     """
 
     recipe_of: Callable[[dict[str, Array]], Recipe]
@@ -86,6 +87,7 @@ class Task(NamedTuple):
     validation: tuple[Any, Any] | None
     folds: Folds | None
     score: Callable[..., Array] | None
+    judge: str
 
 
 def start(task: Task, given: Assignment) -> Lanes:
@@ -130,6 +132,7 @@ def advance(task: Task, tile: int, lanes: Lanes, limits: Array, shared: Any, epo
 
 def _advance_tile(task: Task, lanes: Lanes, limits: Array, shared: Any, epochs: Array) -> tuple[Lanes, Curves]:
     data, validation, folds = shared
+    nothing = jnp.array(jnp.nan)
     any_recipe = task.recipe_of({name: values[0] for name, values in lanes.values.items()})
     if folds is None:
         parts, axis = Part(hold(any_recipe, data), turn_all(validation), None), None
@@ -143,8 +146,10 @@ def _advance_tile(task: Task, lanes: Lanes, limits: Array, shared: Any, epochs: 
         running = (lane.state.epoch < limit) & (lane.diverged == 0)
         # Chosen first, then judged: XLA would otherwise make the update anew for every product that judges it.
         state = _choose(running, _pack(state), lane.state)
-        curves = Curves(info.losses, *_judge(task, recipe, state.params, part))
-        finite = jnp.isfinite(curves.losses) & jnp.isfinite(curves.validation_losses)
+        curves, finite = Curves(info.losses, nothing, nothing), jnp.isfinite(info.losses)
+        if task.judge == "epochs":
+            curves = Curves(info.losses, *_judge(task, recipe, state.params, part))
+            finite &= jnp.isfinite(curves.validation_losses)
         diverged = jnp.where(running & ~finite, state.epoch, lane.diverged)
         return lane._replace(state=state, diverged=diverged), Curves(
             *(jnp.where(running, value, jnp.nan) for value in curves)
@@ -156,7 +161,21 @@ def _advance_tile(task: Task, lanes: Lanes, limits: Array, shared: Any, epochs: 
         return lanes, jax.tree.map(lambda past, now: _write(past, now, i), history, curves)
 
     history = Curves(*(jnp.full((len(limits), LONGEST), jnp.nan, float) for _ in Curves._fields))
-    return jax.lax.fori_loop(0, epochs, epoch, (lanes, history))
+    after, history = jax.lax.fori_loop(0, epochs, epoch, (lanes, history))
+    if task.judge == "epochs":
+        return after, history
+    arrive = jax.vmap(functools.partial(_arrive, task), in_axes=(0, 0, 0, axis, 0))
+    return arrive(after, lanes.state.epoch, limits, parts, history)
+
+
+def _arrive(task: Task, lane: Lanes, before: Array, limit: Array, part: Part, curves: Curves) -> tuple[Lanes, Curves]:
+    """Judge a lane that a call, begun at epoch `before`, has brought to its limit; there its curves get their entry."""
+    arrived = (before < limit) & (lane.state.epoch >= limit)
+    judged = _judge(task, task.recipe_of(lane.values), lane.state.params, part)
+    here = arrived & (jnp.arange(LONGEST) == limit - before - 1)
+    entered = [jnp.where(here, now.astype(past.dtype), past) for past, now in zip(curves[1:], judged, strict=True)]
+    diverged = jnp.where(arrived & ~jnp.isfinite(judged[0]), lane.state.epoch, lane.diverged)
+    return lane._replace(diverged=diverged), Curves(curves.losses, *entered)
 
 
 def _fold_part(recipe: Recipe, data: Any, folds: Folds, fold: Array) -> Part:

@@ -37,6 +37,7 @@ class Plan(NamedTuple):
         validation: to judge by; None with folds.
         folds: row numbers; None with a validation part.
         score: the user's, or None.
+        judge: "epochs" or "rungs", when.
         key: the sweep's.
         layout: lanes and epochs of a trial.
         lanes: how many over all devices; None is for `lane_width` to say.
@@ -48,6 +49,7 @@ class Plan(NamedTuple):
     validation: tuple[Any, Any] | None
     folds: Folds | None
     score: Callable[..., Array] | None
+    judge: str
     key: Array
     layout: Layout
     lanes: int | None
@@ -83,7 +85,8 @@ class Plan(NamedTuple):
         devices = jax.devices()
         tile = lane_width(recipe, train, state, devices[0].platform)
         width, tile = lane_tiles(self.lanes, self.layout.lanes, len(devices), tile)
-        task = Task(functools.partial(self.recipe, setting.bucket), self.data, self.validation, self.folds, self.score)
+        recipe_of = functools.partial(self.recipe, setting.bucket)
+        task = Task(recipe_of, self.data, self.validation, self.folds, self.score, self.judge)
         return Program(task, names, width, tile)
 
 
@@ -104,6 +107,7 @@ def make_plan(
     validation: tuple[Any, Any] | None,
     folds: int | None,
     score: Callable[..., Array] | None,
+    judge: str,
     repeats: int,
     lanes: int | str,
 ) -> Plan:
@@ -117,6 +121,8 @@ def make_plan(
         raise ValueError("sweep: give exactly one of validation=(x, targets) and folds=k to judge the trials by")
     if validation is not None:
         check_data("sweep: validation", validation)
+    if judge not in ("epochs", "rungs"):
+        raise ValueError(f'sweep: judge must be "epochs" or "rungs", not {judge!r}')
     if jax.random.key_impl(key) != "threefry2x32":
         raise ValueError(
             f"sweep: key must be a threefry key, not {jax.random.key_impl(key)}: others depend on their lane"
@@ -131,7 +137,7 @@ def make_plan(
     count_of_lanes = _check_lanes(lanes, layout)
     parts = None if folds is None else _folds(data, jax.random.fold_in(key, FOLDS_KEY), count, folds)
     data, validation, parts = jax.tree.map(jnp.asarray, (data, validation, parts))
-    return Plan(make_recipe, space, data, validation, parts, score, key, layout, count_of_lanes)
+    return Plan(make_recipe, space, data, validation, parts, score, judge, key, layout, count_of_lanes)
 
 
 def _folds(data: tuple[Any, Any], key: Array, count: int, folds: int) -> Folds:

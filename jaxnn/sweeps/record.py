@@ -222,7 +222,8 @@ def _differs(what: str) -> ValueError:
 
 def configuration_of(plan: Plan, settings: dict[str, Any]) -> dict[str, Any]:
     """All that decides the bits of a sweep, for its directory; what the recipes compute is added program by program."""
-    parts = {"make_recipe": plan.make_recipe, "score": plan.score, **plan.layout._asdict(), **settings}
+    judging = {"score": plan.score, "judge": plan.judge}
+    parts = {"make_recipe": plan.make_recipe, **judging, **plan.layout._asdict(), **settings}
     described = {"kind": "sweep"} | {name: describe(part) for name, part in parts.items()}
     space = {f"space.{name}": describe(part) for name, part in plan.space.items()}
     judged = None if plan.validation is None else by_name(plan.validation)

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from jaxnn.sweeps.decisions import Continue, Copy, Stop
 from jaxnn.sweeps.engine import run_trials
 from jaxnn.sweeps.plan import Plan
@@ -13,7 +15,7 @@ from jaxnn.sweeps.trials import Outcome
 def replay(plan: Plan, program: Program, outcomes: tuple[Outcome, ...], trial: int) -> Replay:
     """Run a trial to where it ended; under population-based training its ancestors run beside it."""
     cast = _ancestors(outcomes, trial)
-    script = _Script({number: outcomes[number] for number in cast})
+    script = _Script({number: outcomes[number] for number in cast}, judged=plan.judge == "rungs")
     found: dict[int, Any] = {}
 
     def report(outcome: Outcome, params: Any) -> None:
@@ -37,13 +39,21 @@ def _ancestors(outcomes: tuple[Outcome, ...], trial: int) -> set[int]:
     return found
 
 
-class _Script:
-    """A scheduler that repeats what was decided before."""
+def _rungs(outcome: Outcome) -> list[int]:
+    known = ~np.isnan(outcome.curves.scores[0])
+    return (np.flatnonzero(known) + 1).tolist()
 
-    def __init__(self, outcomes: dict[int, Outcome]) -> None:
+
+class _Script:
+    """A scheduler that repeats what was decided before; `judged` if it must visit the rungs at which trials were."""
+
+    def __init__(self, outcomes: dict[int, Outcome], *, judged: bool) -> None:
         self.outcomes = outcomes
         # Everyone stops at everyone's copies, so that a parent is at the very epoch at which it was copied.
-        self.stops = sorted({epoch for outcome in outcomes.values() for epoch, _, _ in outcome.copies})
+        stops = {epoch for outcome in outcomes.values() for epoch, _, _ in outcome.copies}
+        if judged:
+            stops |= {epoch for outcome in outcomes.values() for epoch in _rungs(outcome)}
+        self.stops = sorted(stops)
 
     def add(self, trial: int, setting: Any) -> None: ...
 

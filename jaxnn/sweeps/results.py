@@ -132,7 +132,7 @@ class Sweep(NamedTuple):
         return pandas.DataFrame(self.table()).set_index("trial")
 
     def curves(self, quantity: str = "scores") -> Float[np.ndarray, "trials epochs"]:
-        """A curve for each trial, the mean over its lanes; NaN past its end.
+        """A curve for each trial, the mean over its lanes; NaN past its end, and where it was not judged.
 
         Args:
             quantity: "losses", "validation_losses" or "scores".

@@ -45,6 +45,7 @@ def sweep(
     validation: tuple[Any, Any] | None = None,
     folds: int | None = None,
     score: Callable[..., Array] | None = None,
+    judge: str = "epochs",
     repeats: int = 1,
     sampler: Any = "random",
     scheduler: Any = None,
@@ -69,6 +70,8 @@ def sweep(
         folds: or the number of folds of a cross-validation. Exactly one of the two.
         score: `score(outputs, targets) -> number`, higher is better, with `where=` for folds; by default minus the mean
             validation loss.
+        judge: after all "epochs", or only at "rungs", where the scheduler compares the trials and where they end. It
+            saves time (a fifth for iris networks); curves of the validation loss and of the score are NaN between.
         repeats: trainings of every setting, with keys of their own; a trial's score is their mean.
         sampler: "random", "grid", "sobol", or an object with `ask(count)` and `tell(results)`.
         scheduler: `asha(...)`, `hyperband(...)`, `median_stopping(...)`, `population_based(...)`, or None.
@@ -112,17 +115,17 @@ def sweep(
     check_scheduler(scheduler)
     plan = make_plan(
         make_recipe, space, data, key=key, epochs=epochs, validation=validation, folds=folds, score=score,
-        repeats=repeats, lanes=lanes,
+        judge=judge, repeats=repeats, lanes=lanes,
     )  # fmt: skip
     tell_of_idle_cores()
     asked = make_sampler(sampler, space, jax.random.fold_in(key, SAMPLER_KEY), trials)
-    judge = None if scheduler is None else scheduler.begin(epochs, space, jax.random.fold_in(key, SCHEDULER_KEY))
+    begun = None if scheduler is None else scheduler.begin(epochs, space, jax.random.fold_in(key, SCHEDULER_KEY))
     settings = {"trials": trials, "keep": keep, "sampler": sampler, "scheduler": scheduler, "lanes": lanes}
     configuration = functools.partial(configuration_of, plan, settings)
     found, programs = Found(keep), {}
     with open_run("sweep", directory, configuration, every=float(save_every)) as run:
         record = Record(run, plan, found, log)
-        calls = _search(plan, programs, asked, trials, judge, record, adaptive=not isinstance(sampler, str))
+        calls = _search(plan, programs, asked, trials, begun, record, adaptive=not isinstance(sampler, str))
         _follow(calls, trials, record, progress)
         run.write(record.tables)
     return _result(plan, programs, found)
@@ -140,16 +143,23 @@ def _follow(calls: Iterator[Call], trials: int, record: Record, progress: bool) 
 
 
 def _search(
-    plan: Plan, programs: dict[Any, Program], asked: Sampler, trials: int, judge: Any, record: Record, *, adaptive: bool
+    plan: Plan,
+    programs: dict[Any, Program],
+    asked: Sampler,
+    trials: int,
+    scheduler: Any,
+    record: Record,
+    *,
+    adaptive: bool,
 ) -> Iterator[Call]:
     """All calls of all programs, batch after batch of what the sampler asks for."""
     for batch in _batches(asked, trials, adaptive=adaptive):
         record.asked(batch)
-        yield from _run(plan, programs, batch, judge, record)
+        yield from _run(plan, programs, batch, scheduler, record)
         asked.tell([(setting, record.found.outcomes[number].score) for number, setting in batch])
 
 
-def _run(plan: Plan, programs: dict[Any, Program], batch: Members, judge: Any, record: Record) -> Iterator[Call]:
+def _run(plan: Plan, programs: dict[Any, Program], batch: Members, scheduler: Any, record: Record) -> Iterator[Call]:
     """A batch of trials, bucket after bucket, each through its program, which is made when it is first needed."""
     with ThreadPoolExecutor(_COMPILERS) as compilers:
 
@@ -160,11 +170,11 @@ def _run(plan: Plan, programs: dict[Any, Program], batch: Members, judge: Any, r
             return programs[bucket]
 
         for members, compiled in _one_ahead(_by_bucket(batch), program):
-            if isinstance(judge, RunningPopulations):
+            if isinstance(scheduler, RunningPopulations):
                 _check_population(len(members) * plan.layout.lanes, compiled.size)
             watched = record.watch(compiled, members[0][1])
             for call in run_trials(
-                watched, members, key=plan.key, layout=plan.layout, scheduler=judge, report=record.ended
+                watched, members, key=plan.key, layout=plan.layout, scheduler=scheduler, report=record.ended
             ):
                 yield record.called(call)
 

@@ -34,7 +34,7 @@ class Outcome(NamedTuple):
         score: the mean over its lanes after the last epoch; NaN where it diverged.
         spread: the standard deviation over its lanes.
         seconds: from its start to its end, beside all the others.
-        curves: of its lanes, each of shape (lanes, epochs).
+        curves: of its lanes, each of shape (lanes, epochs); NaN where it was not judged.
         copies: (epoch, parent, values) of each copy under population-based training.
     """
 

@@ -14,17 +14,17 @@ from experiments.benchmarks.harness import Ready, Seconds, Side, timed
 from experiments.benchmarks.problems import HIGHEST, LOWEST, Problem
 
 
-def sweep_side(problem: Problem, short: Problem, timed_trials: int | None = None) -> Side:
-    """`nn.sweep`: it judges the validation part after every epoch and keeps all curves, which no peer does."""
+def sweep_side(problem: Problem, short: Problem, timed_trials: int | None = None, *, judge: str = "rungs") -> Side:
+    """`nn.sweep`, which judges the validation part at the end, as the peers do, or after all "epochs"."""
 
     def prepare() -> Ready:
         count = timed_trials or len(problem.rates)
         return Ready(
-            lambda: sweep(problem.only(slice(count)))[0], lambda: sweep(short)[1], {}, count, len(problem.rates),
-            "judges every epoch", warm=False,
+            lambda: sweep(problem.only(slice(count)), judge=judge)[0], lambda: sweep(short, judge=judge)[1],
+            {}, count, len(problem.rates), warm=False,
         )  # fmt: skip
 
-    return Side("jaxnn sweep", (), prepare)
+    return Side("jaxnn sweep" if judge == "rungs" else "jaxnn, every epoch judged", (), prepare)
 
 
 def fit_side(problem: Problem, short: Problem) -> Side:
