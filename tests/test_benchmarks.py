@@ -162,11 +162,12 @@ def test_a_quick_case_without_any_other_tool(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(benchmarks, "CASES", {"iris_sweep": iris_sweep.cases})
     [result] = benchmarks.main(benchmarks.Config(only=("iris_sweep",), quick=True))
     assert result.agrees
-    assert [row.name for row in result.rows] == ["jaxnn sweep", "plain vmap", "plain vmap, tiled"]
+    named = ["jaxnn sweep", "jaxnn, every epoch judged", "plain vmap", "plain vmap, tiled"]
+    assert [row.name for row in result.rows] == named
     assert set(result.rows[0].start) == {"trace", "compile"}
     printed = capsys.readouterr().out
     assert "left out: PyTorch eager, for want of torch" in printed
-    assert "agree: 3 sides" in printed
+    assert "agree: 4 sides" in printed
     written = json.loads((tmp_path / "runs" / "benchmarks" / "results.json").read_text(encoding="utf-8"))
     assert written["cases"][0]["sides"][0]["rounds"] == [result.rows[0].rounds[0]]
     assert (tmp_path / "runs" / "benchmarks" / "ratios.png").stat().st_size > 5000

@@ -6,6 +6,7 @@ that reached their rung, and gives the lanes of those that ended to the next one
 own rung; how long a call lasts depends on nothing but the epochs that the trials have left, and so does every decision.
 """
 
+import functools
 import math
 import time
 from collections import deque
@@ -123,14 +124,8 @@ def _assignment(size: int, fresh: list[Running], key: Array, layout: Layout) -> 
         repeat[trial.lanes], fold[trial.lanes] = np.divmod(np.arange(layout.lanes), layout.folds)
         for name, value in trial.values.items():
             values[name][trial.lanes] = value
-    return mask, Assignment(trial_keys(key, number, repeat), values, fold)
-
-
-@jax.jit
-def trial_keys(key: Array, trials: Array, repeats: Array) -> Array:
-    """The key of each lane, as numbers: `fold_in(fold_in(key, trial), repeat)`; all folds of a repeat start alike."""
-    keys = jax.vmap(lambda trial, repeat: jax.random.fold_in(jax.random.fold_in(key, trial), repeat))(trials, repeats)
-    return jax.random.key_data(keys)
+    keys = np.tile(np.asarray(jax.random.key_data(key)), (size, 1))
+    return mask, Assignment(keys, number, repeat, values, fold)
 
 
 def _limits(size: int, running: list[Running]) -> np.ndarray:
@@ -179,20 +174,21 @@ def _rank(score: float) -> float:
 
 
 def _params(lanes: Lanes, where: slice) -> Any:
-    return jax.tree.map(lambda leaf: _rows(leaf, where), lanes.state.params)
-
-
-def _rows(leaf: jax.Array, where: slice) -> np.ndarray:
-    """Some lanes of a sharded array, device by device, which is many times faster than to slice the whole."""
-    rows = []
-    for shard in leaf.addressable_shards:
-        first, last, _ = shard.index[0].indices(leaf.shape[0])
+    """Those of some lanes, device by device, which is many times faster than to slice what is sharded."""
+    leaves, structure = jax.tree.flatten(lanes.state.params)
+    found = []
+    for shards in zip(*(leaf.addressable_shards for leaf in leaves), strict=True):
+        first, last, _ = shards[0].index[0].indices(leaves[0].shape[0])
         start, stop = max(where.start, first), min(where.stop, last)
         if start < stop:
-            # The start is an argument: a slice between fixed ends would be compiled anew for every lane. A copy: a view
-            # of the buffer would keep the next call from taking it over.
-            rows.append(np.array(jax.lax.dynamic_slice_in_dim(shard.data, start - first, stop - start)))
-    return np.concatenate(rows)
+            found.append(jax.device_get(_cut([shard.data for shard in shards], start - first, stop - start)))
+    return jax.tree.unflatten(structure, [np.concatenate(rows) for rows in zip(*found, strict=True)])
+
+
+@functools.partial(jax.jit, static_argnums=2)
+def _cut(leaves: list[Array], start: Array, count: int) -> list[Array]:
+    # The start is an argument: a slice between fixed ends would be compiled anew for every lane.
+    return [jax.lax.dynamic_slice_in_dim(leaf, start, count) for leaf in leaves]
 
 
 def _copying(

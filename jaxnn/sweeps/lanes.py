@@ -41,9 +41,18 @@ class Lanes(NamedTuple):
 
 
 class Assignment(NamedTuple):
-    """What a lane is given with a new training, the lanes on the first axis; keys as plain numbers, (lanes, 2)."""
+    """What a lane is given with a new training, the lanes on the first axis.
+
+    Attributes:
+        key: the sweep's, as plain numbers, (lanes, 2).
+        trial, repeat: whose own key is `fold_in(fold_in(key, trial), repeat)`; all folds of a repeat start alike.
+        values: the traced hypers, by path.
+        fold: which fold it trains on; 0 without folds.
+    """
 
     key: Any
+    trial: Any
+    repeat: Any
     values: dict[str, Any]
     fold: Any
 
@@ -92,7 +101,8 @@ class Task(NamedTuple):
 
 def start(task: Task, given: Assignment) -> Lanes:
     """A fresh training in one lane."""
-    state = init_training(task.recipe_of(given.values), jax.random.wrap_key_data(given.key))
+    key = jax.random.fold_in(jax.random.wrap_key_data(given.key), given.trial)
+    state = init_training(task.recipe_of(given.values), jax.random.fold_in(key, given.repeat))
     return Lanes(_pack(state), given.values, given.fold, jnp.zeros((), jnp.int32))
 
 

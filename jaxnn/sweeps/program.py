@@ -65,8 +65,8 @@ class Program:
         self._task, self._tile = task, tile
         self._sharding = NamedSharding(mesh, lane)
         self._shared = jax.device_put((task.data, task.validation, task.folds), NamedSharding(mesh, every))
-        keys, folds = self._numbers(np.uint32, 2), self._numbers(np.int32)
-        self._given = Assignment(keys, {name: self._numbers(np.float32) for name in names}, folds)
+        values, whole = {name: self._numbers(np.float32) for name in names}, self._numbers(np.int32)
+        self._given = Assignment(self._numbers(np.uint32, 2), whole, whole, values, whole)
         # Functions, not partials of the task: JAX asks for the text of what it maps, and theirs spells out the data.
         self.shapes = jax.eval_shape(jax.vmap(lambda given: lanes.start(task, given)), self._given)
 
