@@ -145,7 +145,7 @@ def test_the_chunk_holds_no_collective():
     plan_data = jax.tree.map(jnp.asarray, (SPLIT.train, SPLIT.test))
     task = Task(
         lambda values: make_recipe({"learning_rate": values["learning_rate"], "weight_decay": 0.0}),
-        *plan_data, None, nn.accuracy, "epochs",
+        *plan_data, None, nn.accuracy, "epochs", 64,
     )  # fmt: skip
     with ThreadPoolExecutor() as compilers:
         text = Program(task, ("learning_rate",), 4, 2).compile(compilers).text()

@@ -68,8 +68,7 @@ neighbour = st.tuples(st.floats(0, 0.99), st.floats(0, 0.99))
 )
 def test_neighbours_lanes_refills_chunks_and_schedulers_change_no_bit(alone, before, after, longest, waste, scheduler):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("jaxnn.sweeps.lanes.LONGEST", longest)
-        patch.setattr("jaxnn.sweeps.engine.LONGEST", longest)
+        patch.setattr("jaxnn.sweeps.plan.call_length", lambda *_: longest)
         patch.setattr("jaxnn.sweeps.engine._WASTE", waste)  # calls that go on while most lanes are frozen
         found = run(np.array([*before, (0.7, 0.2), *after]), scheduler)
         # Others wait for lanes that those who diverge leave: the watched trial itself may start late.

@@ -14,6 +14,8 @@ from jaxnn.sweeps.importance import importance
 from jaxnn.sweeps.lanes import Curves
 from jaxnn.sweeps.space import Setting
 from jaxnn.sweeps.trials import Outcome, Running
+from jaxnn.sweeps.width import bytes_made, call_length, lane_width, trace_epoch
+from jaxnn.training import init_training
 
 SPACE = {
     "rate": nn.log_uniform(1e-3, 1.0),
@@ -86,11 +88,26 @@ def test_occupancy_counts_the_calls_in_which_trials_waited(found):
 
 
 def test_a_call_lasts_as_long_as_few_lane_epochs_wait():
-    assert _length(np.array([7, 7, 7])) == 7
-    assert _length(np.array([1, 50])) == 1
+    assert _length(np.array([7, 7, 7]), 64) == 7
+    assert _length(np.array([1, 50]), 64) == 1
     # 1 of 40 lanes freezes after 10 epochs: 20 · 1/40 of 30 lane-epochs are 1.7 %; but no call passes the last end.
-    assert _length(np.array([10] + [30] * 39)) == 30
-    assert _length(np.array([500])) == 64
+    assert _length(np.array([10] + [30] * 39), 64) == 30
+    assert _length(np.array([500]), 64) == 64
+
+
+def epoch_of(sizes, rows, batch_size=None):
+    recipe = nn.Recipe(nn.mlp(sizes), nn.cross_entropy, optax.adam(0.01), batch_size=batch_size)
+    data = np.zeros((rows, sizes[0]), np.float32), np.zeros(rows, np.int32)
+    return trace_epoch(recipe, data, jax.eval_shape(lambda key: init_training(recipe, key), jax.random.key(0)))
+
+
+def test_lanes_and_calls_are_as_large_as_the_shapes_allow():
+    iris, large, wide = epoch_of([4, 16, 3], 120), epoch_of([784, 256, 10], 60_000, 100), epoch_of([784, 2048, 10], 9000)
+    assert [lane_width(epoch, "cpu") for epoch in (iris, large, wide)] == [64, 4, 1]
+    assert (call_length(iris, 64), call_length(large, 1), call_length(large, 4)) == (256, 2, 1)
+    # Every one of the 600 steps counts, and of the arrays in the cache those of one step.
+    once, every = bytes_made(large), bytes_made(large, every_step=True)
+    assert 100 * once < every < 600 * once
 
 
 def test_a_running_trial_counts_the_epochs_in_which_its_lanes_were_at_work():

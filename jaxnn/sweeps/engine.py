@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Array
 
 from jaxnn.sweeps.decisions import Continue, Copy, Stop
-from jaxnn.sweeps.lanes import LONGEST, Assignment, Lanes
+from jaxnn.sweeps.lanes import Assignment, Lanes
 from jaxnn.sweeps.program import Runnable
 from jaxnn.sweeps.space import Setting
 from jaxnn.sweeps.trials import Layout, Outcome, Running
@@ -76,7 +76,7 @@ def run_trials(
     while queue or running:
         fresh = [_begin(queue.popleft(), free.popleft(), layout, scheduler) for _ in range(min(len(queue), len(free)))]
         running = sorted(running + fresh, key=lambda trial: trial.trial)
-        epochs = _length(np.array([trial.limit - trial.epoch for trial in running]))
+        epochs = _length(np.array([trial.limit - trial.epoch for trial in running]), program.longest)
         begun = time.perf_counter()
         if fresh:
             lanes = program.assign(lanes, *_assignment(program.size, fresh, key, layout))
@@ -108,10 +108,12 @@ def _begin(trial: tuple[int, Setting], lanes: slice, layout: Layout, scheduler: 
     return Running(number, setting, lanes, min(scheduler.start(number), layout.epochs), dict(setting.values))
 
 
-def _length(left: np.ndarray) -> int:
+def _length(left: np.ndarray, longest: int) -> int:
     """The longest call that wastes little, for trials with so many epochs left; never past the last of them."""
-    lengths = np.arange(1, min(LONGEST, left.max()) + 1)
-    frozen = np.maximum(lengths[:, None] - left, 0).sum(axis=1)
+    lengths = np.arange(1, min(longest, left.max()) + 1)
+    # A trial with t epochs left is frozen in every epoch after its t-th.
+    ended = np.cumsum(np.bincount(left, minlength=len(lengths)))[: len(lengths)]
+    frozen = np.cumsum(ended)
     return int(lengths[frozen <= _WASTE * lengths * len(left)].max())
 
 

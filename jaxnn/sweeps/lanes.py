@@ -20,9 +20,6 @@ from jaxnn.data import Folds
 from jaxnn.recipe import Recipe, reduce
 from jaxnn.training import TrainingState, hold, init_training, one_epoch
 
-# Epochs in one call at most: the length of the buffers that curves come back in.
-LONGEST = 64
-
 
 class Lanes(NamedTuple):
     """The state of all lanes, each array with the lanes on its first axis.
@@ -58,7 +55,7 @@ class Assignment(NamedTuple):
 
 
 class Curves(NamedTuple):
-    """Of every lane and every epoch of a call, shape (lanes, LONGEST); NaN where it was frozen or not judged."""
+    """Of every lane and every epoch of a call, shape (lanes, longest); NaN where it was frozen or not judged."""
 
     losses: Array | np.ndarray
     validation_losses: Array | np.ndarray
@@ -89,6 +86,7 @@ class Task(NamedTuple):
         folds: whose rows each lane trains and is judged on; None with a validation part.
         score: `score(outputs, targets) -> number`; None is minus the mean validation loss.
         judge: "epochs", to judge every lane after each, or "rungs", only where it has come to its limit.
+        longest: epochs in one call at most, the length of the buffers that curves come back in.
     """
 
     recipe_of: Callable[[dict[str, Array]], Recipe]
@@ -97,6 +95,7 @@ class Task(NamedTuple):
     folds: Folds | None
     score: Callable[..., Array] | None
     judge: str
+    longest: int
 
 
 def start(task: Task, given: Assignment) -> Lanes:
@@ -170,19 +169,23 @@ def _advance_tile(task: Task, lanes: Lanes, limits: Array, shared: Any, epochs: 
         lanes, curves = jax.vmap(one, in_axes=(0, 0, axis))(lanes, limits, parts)
         return lanes, jax.tree.map(lambda past, now: _write(past, now, i), history, curves)
 
-    history = Curves(*(jnp.full((len(limits), LONGEST), jnp.nan, float) for _ in Curves._fields))
+    history = Curves(*(jnp.full((len(limits), task.longest), jnp.nan, float) for _ in Curves._fields))
     after, history = jax.lax.fori_loop(0, epochs, epoch, (lanes, history))
     if task.judge == "epochs":
         return after, history
-    arrive = jax.vmap(functools.partial(_arrive, task), in_axes=(0, 0, 0, axis, 0))
-    return arrive(after, lanes.state.epoch, limits, parts, history)
+    arrived = (lanes.state.epoch < limits) & (after.state.epoch >= limits)
+    enter = jax.vmap(functools.partial(_enter, task), in_axes=(0, 0, 0, axis, 0))
+    return jax.lax.cond(
+        arrived.any(),
+        lambda: enter(after, arrived, limits - lanes.state.epoch - 1, parts, history),
+        lambda: (after, history),
+    )
 
 
-def _arrive(task: Task, lane: Lanes, before: Array, limit: Array, part: Part, curves: Curves) -> tuple[Lanes, Curves]:
-    """Judge a lane that a call, begun at epoch `before`, has brought to its limit; there its curves get their entry."""
-    arrived = (before < limit) & (lane.state.epoch >= limit)
+def _enter(task: Task, lane: Lanes, arrived: Array, place: Array, part: Part, curves: Curves) -> tuple[Lanes, Curves]:
+    """Judge a lane that has arrived at its limit, and enter what is found in this place of its curves."""
     judged = _judge(task, task.recipe_of(lane.values), lane.state.params, part)
-    here = arrived & (jnp.arange(LONGEST) == limit - before - 1)
+    here = arrived & (jnp.arange(task.longest) == place)
     entered = [jnp.where(here, now.astype(past.dtype), past) for past, now in zip(curves[1:], judged, strict=True)]
     diverged = jnp.where(arrived & ~jnp.isfinite(judged[0]), lane.state.epoch, lane.diverged)
     return lane._replace(diverged=diverged), Curves(curves.losses, *entered)

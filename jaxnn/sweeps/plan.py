@@ -18,7 +18,7 @@ from jaxnn.sweeps.lanes import Task
 from jaxnn.sweeps.program import Program
 from jaxnn.sweeps.space import Setting, active, check_space, hypers_of
 from jaxnn.sweeps.trials import Layout
-from jaxnn.sweeps.width import lane_tiles, lane_width
+from jaxnn.sweeps.width import call_length, lane_tiles, lane_width, trace_epoch
 from jaxnn.training import init_training
 
 # Numbers that no trial has, for the keys of whatever else is drawn.
@@ -83,10 +83,12 @@ class Plan(NamedTuple):
         rows = np.arange(self.rows)
         train = jax.tree.map(lambda leaf: leaf[rows], self.data)
         devices = jax.devices()
-        tile = lane_width(recipe, train, state, devices[0].platform)
+        epoch = trace_epoch(recipe, train, state)
+        tile = lane_width(epoch, devices[0].platform)
         width, tile = lane_tiles(self.lanes, self.layout.lanes, len(devices), tile)
         recipe_of = functools.partial(self.recipe, setting.bucket)
-        task = Task(recipe_of, self.data, self.validation, self.folds, self.score, self.judge)
+        longest = call_length(epoch, width)
+        task = Task(recipe_of, self.data, self.validation, self.folds, self.score, self.judge, longest)
         return Program(task, names, width, tile)
 
 

@@ -26,7 +26,7 @@ class News(NamedTuple):
 
     Attributes:
         diverged: of each lane, the epoch whose losses were not finite; 0 as long as all were.
-        curves: (quantity, lane, epoch), in the order of `Curves`; NaN where a lane was frozen, and past the call's end.
+        curves: (quantity, lane, epoch), in the order of `Curves`; NaN where a lane was frozen or not judged.
     """
 
     diverged: np.ndarray
@@ -38,6 +38,7 @@ class Runnable(Protocol):
     """What the engine needs of a program."""
 
     size: int
+    longest: int
 
     def empty(self) -> Any: ...
 
@@ -55,14 +56,14 @@ class Program:
 
     Attributes:
         size: lanes, over all devices.
+        longest: epochs in one call at most.
         shapes: of the lanes.
     """
 
     def __init__(self, task: Task, names: tuple[str, ...], width: int, tile: int) -> None:
         mesh = Mesh(np.array(jax.devices()), ("lane",))
         lane, every = PartitionSpec("lane"), PartitionSpec()
-        self.size = width * mesh.size
-        self._task, self._tile = task, tile
+        self.size, self.longest = width * mesh.size, task.longest
         self._sharding = NamedSharding(mesh, lane)
         self._shared = jax.device_put((task.data, task.validation, task.folds), NamedSharding(mesh, every))
         values, whole = {name: self._numbers(np.float32) for name in names}, self._numbers(np.int32)
@@ -85,8 +86,9 @@ class Program:
         self._compiling: dict[str, Future] = {}
 
     def compile(self, compilers: Executor) -> "Program":
-        """Trace it here, and have it compiled by the executor's threads, its parts side by side."""
-        self._compiling = {name: compilers.submit(part.lower().compile) for name, part in self._parts.items()}
+        """Trace it here, and have it compiled by the executor's threads, one part while the other is being traced."""
+        self._compiling["advance"] = compilers.submit(self._traced_advance.lower().compile)
+        self._compiling["assign"] = compilers.submit(self._traced_assign.lower().compile)
         return self
 
     def empty(self) -> Lanes:
@@ -111,7 +113,7 @@ class Program:
         advance = self._compiling["advance"].result() if self._compiling else self._advance
         state, curves = advance(state, self._place(limits), self._shared, np.int32(epochs))
         diverged, curves = jax.device_get((state.diverged, curves))
-        return state, News(diverged, np.stack(curves))
+        return state, News(diverged, np.stack([curve[:, :epochs] for curve in curves]))
 
     def text(self) -> str:
         """The compiled text of `advance`."""
@@ -120,15 +122,16 @@ class Program:
     @functools.cached_property
     def traced(self) -> str:
         """A digest of what its lanes compute."""
-        return "".join(describe_program(part.jaxpr) for part in self._parts.values())
+        return "".join(describe_program(part.jaxpr) for part in (self._traced_advance, self._traced_assign))
 
     @functools.cached_property
-    def _parts(self) -> dict[str, Traced]:
-        """Its two parts, traced."""
-        state = self.empty()
-        advance = self._advance.trace(state, self._place(self._numbers(np.int32)), self._shared, np.int32(1))
-        assign = self._assign.trace(state, *self._place((self._numbers(bool), self._given)))
-        return {"advance": advance, "assign": assign}
+    def _traced_advance(self) -> Traced:
+        limits = self._place(self._numbers(np.int32))
+        return self._advance.trace(self.empty(), limits, self._shared, np.int32(1))
+
+    @functools.cached_property
+    def _traced_assign(self) -> Traced:
+        return self._assign.trace(self.empty(), *self._place((self._numbers(bool), self._given)))
 
     def _place(self, tree: Any) -> Any:
         return jax.device_put(tree, self._sharding)

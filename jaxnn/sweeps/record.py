@@ -89,7 +89,7 @@ class Record:
     def called(self, call: Call) -> Call:
         """A call has been made, and all it led to has been decided."""
         if self._run.active:
-            news = {} if self._told is None else _packed(self._told, call.epochs)
+            news = {} if self._told is None else _packed(self._told)
             call = call._replace(seconds=self._note("call", **call._asdict(), **news)["seconds"])
         self.found.calls.append(call)
         if self.past and not self._events:
@@ -168,7 +168,7 @@ class _Watched:
 
     def __init__(self, record: Record, program: Program, lanes: Lanes | None) -> None:
         self._record, self._program, self._lanes = record, program, lanes
-        self.size = program.size
+        self.size, self.longest = program.size, program.longest
 
     def empty(self) -> Any:
         # In the past nothing looks at the lanes; those of the checkpoint are handed through to the first call of now.
@@ -191,8 +191,8 @@ class _Watched:
         return state, news
 
 
-def _packed(told: News, epochs: int) -> dict[str, Any]:
-    return {"diverged": pack_array(told.diverged), "curves": pack_array(told.curves[..., :epochs])}
+def _packed(told: News) -> dict[str, Any]:
+    return {"diverged": pack_array(told.diverged), "curves": pack_array(told.curves)}
 
 
 def _described(trial: int, setting: Setting) -> dict[str, Any]:
