@@ -102,7 +102,11 @@ def epoch_of(sizes, rows, batch_size=None):
 
 
 def test_lanes_and_calls_are_as_large_as_the_shapes_allow():
-    iris, large, wide = epoch_of([4, 16, 3], 120), epoch_of([784, 256, 10], 60_000, 100), epoch_of([784, 2048, 10], 9000)
+    iris, large, wide = (
+        epoch_of([4, 16, 3], 120),
+        epoch_of([784, 256, 10], 60_000, 100),
+        epoch_of([784, 2048, 10], 9000),
+    )
     assert [lane_width(epoch, "cpu") for epoch in (iris, large, wide)] == [64, 4, 1]
     assert (call_length(iris, 64), call_length(large, 1), call_length(large, 4)) == (256, 2, 1)
     # Every one of the 600 steps counts, and of the arrays in the cache those of one step.
