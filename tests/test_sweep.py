@@ -1,5 +1,6 @@
 """sweep: what it finds, what it promises to the bit, and what it refuses."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import jax
@@ -28,6 +29,15 @@ def run(seed=0, *, make=make_recipe, space=SPACE, trials=12, epochs=12, lanes=8,
     data = (X, FLOWERS.targets) if "folds" in options else SPLIT.train
     settings = {"score": nn.accuracy, "progress": False, "keep": trials} | judged | options
     return nn.sweep(make, space, data, key=jax.random.key(seed), trials=trials, epochs=epochs, lanes=lanes, **settings)
+
+
+def program(width, tile):
+    plan_data = jax.tree.map(jnp.asarray, (SPLIT.train, SPLIT.test))
+    task = Task(
+        lambda values: make_recipe({"learning_rate": values["learning_rate"], "weight_decay": 0.0}),
+        *plan_data, None, nn.accuracy, "epochs", 64,
+    )  # fmt: skip
+    return Program(task, ("learning_rate",), width, tile)
 
 
 def assert_same_bits(one, other):
@@ -141,14 +151,26 @@ def test_each_combination_of_choices_compiles_one_chunk_whatever_the_trials(comp
         assert sum("assign" in program for program in programs) == 3
 
 
+@pytest.mark.parametrize("options", [{}, {"folds": 2}, {"folds": 2, "judge": "rungs"}], ids=str)
+def test_a_single_lane_on_a_device_trains_like_many(options):
+    """Two folds on two devices: each is alone there."""
+    many, alone = (run(trials=4, epochs=5, lanes=lanes, **options) for lanes in (8, 2))
+    for quantity in ("losses", "validation_losses", "scores"):
+        np.testing.assert_allclose(alone.curves(quantity), many.curves(quantity), rtol=2e-5)
+
+
+def test_a_single_lane_multiplies_without_an_axis_of_lanes():
+    def dots(width):
+        jaxpr = str(program(width, width)._traced_advance.jaxpr)
+        return set(re.findall(r"dimension_numbers=\(\(.*?\), \((.*?)\)\)", jaxpr))
+
+    assert dots(1) == {"[], []"}
+    assert "[0], [0]" in dots(2)
+
+
 def test_the_chunk_holds_no_collective():
-    plan_data = jax.tree.map(jnp.asarray, (SPLIT.train, SPLIT.test))
-    task = Task(
-        lambda values: make_recipe({"learning_rate": values["learning_rate"], "weight_decay": 0.0}),
-        *plan_data, None, nn.accuracy, "epochs", 64,
-    )  # fmt: skip
     with ThreadPoolExecutor() as compilers:
-        text = Program(task, ("learning_rate",), 4, 2).compile(compilers).text()
+        text = program(4, 2).compile(compilers).text()
     assert "while" in text
     assert not any(
         word in text for word in ("all-reduce", "all-gather", "all-to-all", "collective-permute", "reduce-scatter")

@@ -18,6 +18,7 @@ from jaxtyping import Array
 from jaxnn._batch_last import turn_all
 from jaxnn.data import Folds
 from jaxnn.recipe import Recipe, reduce
+from jaxnn.sweeps.axis import over_lanes
 from jaxnn.training import TrainingState, hold, init_training, one_epoch
 
 
@@ -166,7 +167,7 @@ def _advance_tile(task: Task, lanes: Lanes, limits: Array, shared: Any, epochs: 
 
     def epoch(i: Array, carry: tuple[Lanes, Curves]) -> tuple[Lanes, Curves]:
         lanes, history = carry
-        lanes, curves = jax.vmap(one, in_axes=(0, 0, axis))(lanes, limits, parts)
+        lanes, curves = over_lanes(len(limits), one, (0, 0, axis))(lanes, limits, parts)
         return lanes, jax.tree.map(lambda past, now: _write(past, now, i), history, curves)
 
     history = Curves(*(jnp.full((len(limits), task.longest), jnp.nan, float) for _ in Curves._fields))
@@ -174,7 +175,7 @@ def _advance_tile(task: Task, lanes: Lanes, limits: Array, shared: Any, epochs: 
     if task.judge == "epochs":
         return after, history
     arrived = (lanes.state.epoch < limits) & (after.state.epoch >= limits)
-    enter = jax.vmap(functools.partial(_enter, task), in_axes=(0, 0, 0, axis, 0))
+    enter = over_lanes(len(limits), functools.partial(_enter, task), (0, 0, 0, axis, 0))
     return jax.lax.cond(
         arrived.any(),
         lambda: enter(after, arrived, limits - lanes.state.epoch - 1, parts, history),

@@ -18,8 +18,9 @@ from jaxnn.training import TrainingState, hold, one_epoch
 _CACHE, _FEW, _MANY = 24 * 2**20, 4, 64
 _ELSEWHERE = 4096
 # All arrays that the lanes of a core make in a call are at most so many bytes: half a second to two on such a core. The
-# host's visit takes half a millisecond: a call of 256 epochs of iris networks takes 0.88 of the time of four of 64.
-_CALL, _LONGEST = 32 * 2**30, 256
+# host's visit takes half a millisecond: a call of 256 epochs of 64 iris networks takes 0.88 of the time of four of 64.
+# Curves come back in a buffer of so many numbers, or of that many epochs where the lanes are more.
+_CALL, _NUMBERS, _EPOCHS = 32 * 2**30, 2**14, 256
 
 
 def trace_epoch(recipe: Any, data: Any, state: TrainingState) -> Any:
@@ -41,7 +42,7 @@ def lane_width(epoch: Any, platform: str) -> int:
 def call_length(epoch: Any, width: int) -> int:
     """Epochs in one call at most, for so many lanes a device."""
     made = bytes_made(epoch, every_step=True) * width
-    return min(max(_CALL // max(1, made), 1), _LONGEST)
+    return min(max(_CALL // max(1, made), 1), max(_NUMBERS // width, _EPOCHS))
 
 
 def lane_tiles(lanes: int | None, needed: int, devices: int, tile: int) -> tuple[int, int]:
