@@ -37,8 +37,8 @@ def test_losses_are_those_of_every_epoch(halved):
 
 
 def test_a_call_that_is_shorter_than_a_trial_judges_nothing():
-    """300 epochs are two calls, of which the second alone reaches the trials' end."""
-    found = sweep(judge="rungs", scheduler=None, epochs=300, trials=4)
+    """300 epochs of so many lanes are two calls, of which the second alone reaches the trials' end."""
+    found = sweep(judge="rungs", scheduler=None, epochs=300, trials=4, lanes=128)
     assert [call.epochs for call in found.calls] == [256, 44]
     np.testing.assert_array_equal(np.flatnonzero(~np.isnan(found.curves()).all(axis=0)), [299])
     np.testing.assert_array_equal(found.curves()[:, -1].astype(np.float32), found.scores.astype(np.float32))
@@ -68,7 +68,7 @@ def test_a_loss_that_is_not_finite_is_found_where_it_is_judged():
 
     found = nn.sweep(
         make_recipe, SPACE, (line, 3 * line), key=jax.random.key(0), trials=4, epochs=300, validation=(far, far),
-        judge="rungs", lanes=2, progress=False,
+        judge="rungs", lanes=128, progress=False,
     )  # fmt: skip
     assert [(end.status, end.epochs) for end in found.outcomes] == [("diverged", 300)] * 4
     assert np.isfinite(found.curves("losses")).all()

@@ -109,6 +109,7 @@ def test_lanes_and_calls_are_as_large_as_the_shapes_allow():
     )
     assert [lane_width(epoch, "cpu") for epoch in (iris, large, wide)] == [64, 4, 1]
     assert (call_length(iris, 64), call_length(large, 1), call_length(large, 4)) == (256, 2, 1)
+    assert (call_length(iris, 1), call_length(iris, 200)) == (2**14, 256)
     # Every one of the 600 steps counts, and of the arrays in the cache those of one step.
     once, every = bytes_made(large), bytes_made(large, every_step=True)
     assert 100 * once < every < 600 * once

@@ -60,7 +60,7 @@ def main(config: Config) -> list[Result]:
 
     def write() -> Path:
         """What has been measured so far: a long run that breaks keeps it."""
-        return report.write(results, series, targets.judge(results, limits.flops), about, versions, limits)
+        return report.write(results, series, targets.judge(results), about, versions, limits)
 
     for result in run_cases(config, limits):
         results.append(result)
@@ -68,7 +68,7 @@ def main(config: Config) -> list[Result]:
     series += scaling.measure(config.quick) if wanted(config, "scaling") else []
     print(*map(scaling.table, series), sep="\n")
 
-    print(report.verdicts(targets.judge(results, limits.flops)))
+    print(report.verdicts(targets.judge(results)))
     print(f"the benchmarks took {time.perf_counter() - started:.0f} s")
     print(f"results: {write()}")
     say_where(pictures.draw(results, series))
@@ -83,6 +83,8 @@ def run_cases(config: Config, limits: machine.Limits) -> Iterator[Result]:
     try:
         for name, cases in CASES.items():
             for case in cases(config.quick) if wanted(config, name) else []:
+                if case.work.flop:
+                    case = case._replace(sides=[*case.sides, machine.products_side(case.work, config.quick)])
                 result = measure(case, 1 if config.quick else config.rounds)
                 print(report.table(result, limits), flush=True)
                 yield result

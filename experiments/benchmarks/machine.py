@@ -13,11 +13,16 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.benchmarks.compiling import compiled, over_devices
+from experiments.benchmarks.harness import Ready, Side, Work
 from experiments.benchmarks.workers import cores
 
 PACKAGES = (
     "jaxnn", "jax", "jaxlib", "optax", "numpy", "flax", "equinox", "torch", "scikit-learn", "optuna",
 )  # fmt: skip
+
+
+# The side of a case that does its operations as matrix products of the best size, and nothing else.
+PRODUCTS = "matrix products alone"
 
 
 class Limits(NamedTuple):
@@ -63,20 +68,29 @@ def _memory() -> int:
 
 def limits(quick: bool) -> Limits:
     """Measured: the fastest of several sizes, each device with its own product or one product over all threads."""
-    sizes, repeats = ((256,), 1) if quick else ((512, 1024, 2048), 5)
-    flops = [_product(size, repeats, spread) for size in sizes for spread in (False, True)]
-    return Limits(max(flops), _copy(2**20 if quick else 2**26, repeats))
+    repeats = 1 if quick else 5
+    flops = max(flop / _fastest(run, repeats) for flop, run in _products(quick))
+    return Limits(flops, _copy(2**20 if quick else 2**26, repeats))
 
 
-def _product(size: int, repeats: int, spread: bool) -> float:
-    count = len(jax.devices()) if spread else 1
-    x = np.random.default_rng(0).random((count, size, size), np.float32)
+def products_side(work: Work, quick: bool) -> Side:
+    """A case's operations as matrix products: it takes turns with the others, since a machine has slow spells."""
 
-    def product(x: Any) -> Any:
-        return jnp.matmul(x[0], x[0])[None]
+    def prepare() -> Ready:
+        flop, run = max(_products(quick), key=lambda product: product[0] / _fastest(product[1], 2))
+        return Ready(lambda: {"run": _fastest(run, 1 if quick else 3) * work.flop / flop}, detail="of the best size")
 
-    program = _program(product, x, spread)
-    return 2 * size**3 * count / _fastest(program, repeats)
+    return Side(PRODUCTS, (), prepare)
+
+
+def _products(quick: bool) -> list[tuple[float, Callable[[], Any]]]:
+    """Operations and program of several products."""
+    found = []
+    for size in (256,) if quick else (512, 1024, 2048):
+        for spread in (False, True):
+            x = np.random.default_rng(0).random((len(jax.devices()) if spread else 1, size, size), np.float32)
+            found.append((2.0 * size**3 * len(x), _program(lambda x: jnp.matmul(x[0], x[0])[None], x, spread)))
+    return found
 
 
 def _copy(count: int, repeats: int) -> float:

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from experiments.benchmarks.harness import Result
+from experiments.benchmarks.harness import Result, Row
+from experiments.benchmarks.machine import PRODUCTS
 from experiments.benchmarks.scaling import Series
 from experiments.common import save
 from jaxnn import plots
@@ -17,15 +18,20 @@ PEERS_ONLY = ("iris_sweep", "digits_sweep", "mnist_cnn", "digits_cnn", "mlp", "i
 def draw(results: Sequence[Result], series: Sequence[Series]) -> list[Path]:
     """All for which there is something to show."""
     found = []
-    shown = [result for result in results if result.name in PEERS_ONLY and len(result.rows) > 1]
+    shown = [result for result in results if result.name in PEERS_ONLY and _peers(result)]
     if shown:
         found.append(draw_ratios(shown))
-    convolutions = [result for result in results if result.name.startswith("conv_") and len(result.rows) > 1]
+    convolutions = [result for result in results if result.name.startswith("conv_") and _peers(result)]
     if convolutions:
         found.append(draw_convolutions(convolutions))
     if series:
         found += [draw_lanes(series[0]), draw_costs(series[1:])]
     return found
+
+
+def _peers(result: Result) -> list[Row]:
+    """The other tools' sides; the machine's limit is none."""
+    return [row for row in result.rows[1:] if row.name != PRODUCTS]
 
 
 def draw_ratios(results: Sequence[Result]) -> Path:
@@ -40,7 +46,7 @@ def draw_ratios(results: Sequence[Result]) -> Path:
 
 
 def _ratios(axes: Any, result: Result) -> None:
-    peers = sorted(result.rows[1:], key=lambda row: -row.ratio[0])
+    peers = sorted(_peers(result), key=lambda row: -row.ratio[0])
     places, ratios = np.arange(len(peers)), np.array([row.ratio for row in peers])
     middle, low, high = ratios.T
     axes.barh(places, middle - 1, left=1, color=[plots.COLOURS[0 if ratio >= 1 else 4] for ratio in middle])
@@ -59,7 +65,7 @@ def _ratios(axes: Any, result: Result) -> None:
 def draw_convolutions(results: Sequence[Result]) -> Path:
     """A group of bars for each shape, lanes and loop: XLA's convolution and PyTorch's."""
     drawing, [[axes]] = plots.figure(1, 1, size=(9.0, 1.2 + 0.42 * len(results)))
-    names = list(dict.fromkeys(row.name for result in results for row in result.rows[1:]))
+    names = list(dict.fromkeys(row.name for result in results for row in _peers(result)))
     places, thick = np.arange(len(results))[::-1], 0.8 / len(names)
     for i, name in enumerate(names):
         ratios = [next((row.ratio[0] for row in result.rows if row.name == name), np.nan) for result in results]

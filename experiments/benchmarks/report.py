@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.benchmarks.harness import Result, Row, Work
-from experiments.benchmarks.machine import Limits
+from experiments.benchmarks.harness import Result, Row
+from experiments.benchmarks.machine import PRODUCTS, Limits
 from experiments.benchmarks.scaling import Series
 from experiments.benchmarks.targets import Verdict
 from experiments.common import RUNS
@@ -30,7 +30,7 @@ def table(result: Result, limits: Limits) -> str:
     """Every side: seconds, ratio to jaxnn alone and with its start, and how much of the machine jaxnn uses."""
     lines = [_COLUMNS, *map(_line, result.rows)]
     median = result.rows[0].median
-    share = shares(result.work, median, limits)
+    share = shares(result, limits)
     if result.work.flop:
         lines.append(
             f"  jaxnn: {result.work.flop / median / 1e9:.3g} GFLOP/s, {share['flops']:.0%} of the peak; "
@@ -51,9 +51,12 @@ def _line(row: Row) -> str:
     )
 
 
-def shares(work: Work, run: float, limits: Limits) -> dict[str, float]:
-    """FLOP/s and bytes/s of a run as shares of the machine's."""
-    return {"flops": work.flop / run / limits.flops, "bandwidth": work.bytes / run / limits.bandwidth}
+def shares(result: Result, limits: Limits) -> dict[str, float]:
+    """FLOP/s and bytes/s of jaxnn as shares of the machine's: of its products in the same rounds, if they took part."""
+    work, run = result.work, result.rows[0].median
+    beside = [row.ratio[0] for row in result.rows if row.name == PRODUCTS]
+    flops = beside[0] if beside else work.flop / run / limits.flops
+    return {"flops": flops, "bandwidth": work.bytes / run / limits.bandwidth}
 
 
 def seconds(value: float) -> str:
@@ -87,7 +90,7 @@ def write(
         {
             "case": result.name, "title": result.title, "agrees": result.agrees, "missing": result.missing,
             "failed": result.failed, "work": result.work._asdict(),
-            "shares": shares(result.work, result.rows[0].median, limits),
+            "shares": shares(result, limits),
             "sides": [row._asdict() for row in result.rows],
         }
         for result in results

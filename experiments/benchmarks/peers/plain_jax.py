@@ -4,7 +4,6 @@ The loops here serve Flax as well, with its own layers.
 """
 
 import functools
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +13,7 @@ import numpy as np
 import optax
 
 from experiments.benchmarks.compiling import compiled, over_devices
-from experiments.benchmarks.harness import Ready, Seconds, Side, timed
+from experiments.benchmarks.harness import Ready, Seconds, Side, seconds, timed
 from experiments.benchmarks.problems import Problem
 
 Apply = Callable[[Any, Any], Any]
@@ -116,16 +115,9 @@ def tiled_side(problem: Problem, short: Problem, timed_trials: int, tiles: tuple
         some, devices = problem.only(slice(timed_trials)), len(jax.devices())
         widths = [tile for tile in tiles if timed_trials % (tile * devices) == 0]
         tried = {tile: mapped(some, tile) for tile in widths}
-        best = min(tried, key=lambda tile: _seconds(tried[tile][0]))
+        best = min(tried, key=lambda tile: seconds(tried[tile][0]))
         run, start = tried[best]
         losses = run if short is problem else lambda: mapped(short, 2)[0]()
         return Ready(timed(run), losses, start, timed_trials, len(problem.rates), f"tiles of {best}")
 
     return Side("plain vmap, tiled", (), prepare)
-
-
-def _seconds(run: Callable[[], Any]) -> float:
-    run()
-    begun = time.perf_counter()
-    run()
-    return time.perf_counter() - begun
