@@ -168,7 +168,10 @@ def _advance_tile(task: Task, lanes: Lanes, limits: Array, shared: Any, epochs: 
     def epoch(i: Array, carry: tuple[Lanes, Curves]) -> tuple[Lanes, Curves]:
         lanes, history = carry
         lanes, curves = over_lanes(len(limits), one, (0, 0, axis))(lanes, limits, parts)
-        return lanes, jax.tree.map(lambda past, now: _write(past, now, i), history, curves)
+        written = curves if task.judge == "epochs" else curves._replace(validation_losses=None, scores=None)
+        return lanes, Curves(
+            *(past if now is None else _write(past, now, i) for past, now in zip(history, written, strict=True))
+        )
 
     history = Curves(*(jnp.full((len(limits), task.longest), jnp.nan, float) for _ in Curves._fields))
     after, history = jax.lax.fori_loop(0, epochs, epoch, (lanes, history))
@@ -222,7 +225,7 @@ def _judge(task: Task, recipe: Recipe, params: Any, part: Part) -> tuple[Array, 
     return reduce(recipe, losses, counts), jnp.asarray(task.score(outputs, targets, **counted))
 
 
-def _write(past: Array, now: Array, epoch: Array) -> Array:
+def _write(past: Any, now: Any, epoch: Array) -> Array:
     return jax.lax.dynamic_update_index_in_dim(past, now.astype(past.dtype), epoch, axis=1)
 
 
