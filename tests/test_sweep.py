@@ -37,7 +37,7 @@ def program(width, tile):
         lambda values: make_recipe({"learning_rate": values["learning_rate"], "weight_decay": 0.0}),
         *plan_data, None, nn.accuracy, "epochs", 64,
     )  # fmt: skip
-    return Program(task, ("learning_rate",), width, tile)
+    return Program(task, jax.random.key(0), ("learning_rate",), width, tile)
 
 
 def assert_same_bits(one, other):

@@ -55,7 +55,6 @@ def run_trials(
     program: Runnable,
     trials: Iterable[tuple[int, Setting]],
     *,
-    key: Array,
     layout: Layout,
     scheduler: Any,
     report: Report,
@@ -65,7 +64,6 @@ def run_trials(
     Args:
         program: compiled for the trials' bucket.
         trials: number and setting of each, in the order in which they start.
-        key: the sweep's; a trial's own is `fold_in(fold_in(key, trial), repeat)`.
         layout: lanes of a trial, and its epochs.
         scheduler: what `asha(...).begin(...)` returns, or None.
         report: gets every outcome.
@@ -79,7 +77,7 @@ def run_trials(
         epochs = _length(np.array([trial.limit - trial.epoch for trial in running]), program.longest)
         begun = time.perf_counter()
         if fresh:
-            lanes = program.assign(lanes, *_assignment(program.size, fresh, key, layout))
+            lanes = program.assign(lanes, _assignment(program.size, fresh, layout))
         lanes, news = program.advance(lanes, _limits(program.size, running), epochs)
         seconds = time.perf_counter() - begun
         diverged, curves = news.diverged if news.diverged.any() else None, news.curves
@@ -117,17 +115,17 @@ def _length(left: np.ndarray, longest: int) -> int:
     return int(lengths[frozen <= _WASTE * lengths * len(left)].max())
 
 
-def _assignment(size: int, fresh: list[Running], key: Array, layout: Layout) -> tuple[np.ndarray, Assignment]:
-    """The mask of the lanes that start, and what each of them is given."""
-    mask, fold, repeat, number = (np.zeros(size, kind) for kind in (bool, np.int32, np.int32, np.int32))
+def _assignment(size: int, fresh: list[Running], layout: Layout) -> Assignment:
+    """What the lanes are given that start."""
+    starts, trial, repeat, fold = (np.zeros(size, kind) for kind in (bool, np.int32, np.int32, np.int32))
     values = {name: np.zeros(size, np.float32) for name in fresh[0].values}
-    for trial in fresh:
-        mask[trial.lanes], number[trial.lanes] = True, trial.trial
-        repeat[trial.lanes], fold[trial.lanes] = np.divmod(np.arange(layout.lanes), layout.folds)
-        for name, value in trial.values.items():
-            values[name][trial.lanes] = value
-    keys = np.tile(np.asarray(jax.random.key_data(key)), (size, 1))
-    return mask, Assignment(keys, number, repeat, values, fold)
+    repeats, folds = np.divmod(np.arange(layout.lanes), layout.folds)
+    for each in fresh:
+        starts[each.lanes], trial[each.lanes] = True, each.trial
+        repeat[each.lanes], fold[each.lanes] = repeats, folds
+        for name, value in each.values.items():
+            values[name][each.lanes] = value
+    return Assignment(starts, trial, repeat, values, fold)
 
 
 def _limits(size: int, running: list[Running]) -> np.ndarray:

@@ -39,16 +39,16 @@ class Lanes(NamedTuple):
 
 
 class Assignment(NamedTuple):
-    """What a lane is given with a new training, the lanes on the first axis.
+    """What the lanes are given that start a new training, the lanes on the first axis.
 
     Attributes:
-        key: the sweep's, as plain numbers, (lanes, 2).
+        starts: which lanes do; the others go on with what they have.
         trial, repeat: whose own key is `fold_in(fold_in(key, trial), repeat)`; all folds of a repeat start alike.
         values: the traced hypers, by path.
         fold: which fold it trains on; 0 without folds.
     """
 
-    key: Any
+    starts: Any
     trial: Any
     repeat: Any
     values: dict[str, Any]
@@ -99,20 +99,20 @@ class Task(NamedTuple):
     longest: int
 
 
-def start(task: Task, given: Assignment) -> Lanes:
-    """A fresh training in one lane."""
-    key = jax.random.fold_in(jax.random.wrap_key_data(given.key), given.trial)
-    state = init_training(task.recipe_of(given.values), jax.random.fold_in(key, given.repeat))
+def start(task: Task, key: Array, given: Assignment) -> Lanes:
+    """A fresh training in one lane; the key is the sweep's."""
+    own = jax.random.fold_in(jax.random.fold_in(key, given.trial), given.repeat)
+    state = init_training(task.recipe_of(given.values), own)
     return Lanes(_pack(state), given.values, given.fold, jnp.zeros((), jnp.int32))
 
 
-def assign(task: Task, lanes: Lanes, mask: Array, given: Assignment) -> Lanes:
-    """A fresh training in every lane of the mask."""
+def assign(task: Task, key: Array, lanes: Lanes, given: Assignment) -> Lanes:
+    """A fresh training in every lane that starts one."""
 
-    def one(lane: Lanes, chosen: Array, given: Assignment) -> Lanes:
-        return _choose(chosen, start(task, given), lane)
+    def one(lane: Lanes, given: Assignment) -> Lanes:
+        return _choose(given.starts, start(task, key, given), lane)
 
-    return jax.vmap(one)(lanes, mask, given)
+    return jax.vmap(one)(lanes, given)
 
 
 def copy(lanes: Lanes, parents: Array, mask: Array, values: dict[str, Array]) -> Lanes:

@@ -89,7 +89,7 @@ class Plan(NamedTuple):
         recipe_of = functools.partial(self.recipe, setting.bucket)
         longest = call_length(epoch, width)
         task = Task(recipe_of, self.data, self.validation, self.folds, self.score, self.judge, longest)
-        return Program(task, names, width, tile)
+        return Program(task, self.key, names, width, tile)
 
 
 class _Hypers(dict):

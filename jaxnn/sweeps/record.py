@@ -174,8 +174,8 @@ class _Watched:
         # In the past nothing looks at the lanes; those of the checkpoint are handed through to the first call of now.
         return self._lanes if self._record.past else self._program.empty()
 
-    def assign(self, state: Any, mask: np.ndarray, given: Assignment) -> Any:
-        return state if self._record.past else self._program.assign(state, mask, given)
+    def assign(self, state: Any, given: Assignment) -> Any:
+        return state if self._record.past else self._program.assign(state, given)
 
     def copy(self, state: Any, parents: np.ndarray, mask: np.ndarray, values: dict[str, np.ndarray]) -> Any:
         if not self._record.past:

@@ -23,7 +23,7 @@ def replay(plan: Plan, program: Program, outcomes: tuple[Outcome, ...], trial: i
 
     members = [(number, outcomes[number].setting) for number in sorted(cast)]
     layout = plan.layout._replace(epochs=max(outcomes[number].epochs for number in cast))
-    for _ in run_trials(program, members, key=plan.key, layout=layout, scheduler=script, report=report):
+    for _ in run_trials(program, members, layout=layout, scheduler=script, report=report):
         pass
     params, curves = found[trial]
     return Replay(params, curves)
