@@ -16,6 +16,7 @@ from jaxtyping import Array
 
 from jaxnn.runs.fingerprint import describe_program
 from jaxnn.sweeps import lanes
+from jaxnn.sweeps.epochs import advance as advance_lanes
 from jaxnn.sweeps.lanes import Assignment, Lanes, Task
 
 # Where every core is a device, XLA must not also spread one device's loops over all cores: the devices would wait for
@@ -77,7 +78,7 @@ class Program:
 
         def advance(state: Lanes, columns: Array, shared: Any) -> Any:
             limits, epochs = columns.T
-            state, curves = lanes.advance(task, tile, state, limits, shared, epochs[0])
+            state, curves = advance_lanes(task, tile, state, limits, shared, epochs[0])
             return state, jnp.stack(curves, axis=1)
 
         def assign(state: Lanes, columns: Array, key: Array) -> Lanes:

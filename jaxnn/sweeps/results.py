@@ -13,7 +13,7 @@ from jaxnn.recipe import Recipe
 from jaxnn.sweeps.columns import Column, columns
 from jaxnn.sweeps.engine import Call
 from jaxnn.sweeps.importance import importance
-from jaxnn.sweeps.lanes import Curves
+from jaxnn.sweeps.epochs import Curves
 from jaxnn.sweeps.tables import rows
 from jaxnn.sweeps.trials import Outcome
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxnn.sweeps.lanes import Curves
+from jaxnn.sweeps.epochs import Curves
 from jaxnn.sweeps.space import Setting
 
 
