@@ -173,9 +173,7 @@ def _run(plan: Plan, programs: dict[Any, Program], batch: Members, scheduler: An
             if isinstance(scheduler, RunningPopulations):
                 _check_population(len(members) * plan.layout.lanes, compiled.size)
             watched = record.watch(compiled, members[0][1])
-            for call in run_trials(
-                watched, members, layout=plan.layout, scheduler=scheduler, report=record.ended
-            ):
+            for call in run_trials(watched, members, layout=plan.layout, scheduler=scheduler, report=record.ended):
                 yield record.called(call)
 
 
