@@ -9,9 +9,9 @@ import pytest
 import jaxnn as nn
 from jaxnn.sweeps.columns import Column, columns
 from jaxnn.sweeps.engine import Call, _length
+from jaxnn.sweeps.epochs import Curves
 from jaxnn.sweeps.found import Found
 from jaxnn.sweeps.importance import importance
-from jaxnn.sweeps.epochs import Curves
 from jaxnn.sweeps.space import Setting
 from jaxnn.sweeps.trials import Outcome, Running
 from jaxnn.sweeps.width import bytes_made, call_length, lane_width, trace_epoch

@@ -12,8 +12,8 @@ from jaxnn.evaluation import predict
 from jaxnn.recipe import Recipe
 from jaxnn.sweeps.columns import Column, columns
 from jaxnn.sweeps.engine import Call
-from jaxnn.sweeps.importance import importance
 from jaxnn.sweeps.epochs import Curves
+from jaxnn.sweeps.importance import importance
 from jaxnn.sweeps.tables import rows
 from jaxnn.sweeps.trials import Outcome
 

@@ -9,7 +9,6 @@ import numpy as np
 from jaxnn.sweeps.epochs import Curves
 from jaxnn.sweeps.space import Setting
 
-
 _SCORES = Curves._fields.index("scores")
 
 
