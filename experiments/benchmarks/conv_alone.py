@@ -53,9 +53,9 @@ def case(shape: Shape, lanes: int, scan: bool) -> Case:
     title = f"conv alone: {images}×{size}×{size}×{inputs}→{outputs}, {lanes} lane{'s' * (lanes > 1)}, " + (
         f"{STEPS} steps in a loop" if scan else "one step"
     )
-    # What a side takes long for, it does on fewer images.
-    fewer = 1 if lanes == 1 else 8
-    slower = fewer * (8 if scan else 2) if scan or lanes > 1 else 1
+    # What a side takes long for, it does on fewer images: on so many that windows too large for the cache stay so.
+    fewer = 1 if lanes == 1 else 4
+    slower = fewer * (8 if scan else 4) if scan or lanes > 1 else 1
     sides = [
         jax_side("jaxnn conv", ours, shape, lanes, scan, max(1, images // fewer)),
         jax_side("lax.conv", plain_jax.convolve, shape, lanes, scan, max(1, images // slower)),

@@ -8,7 +8,7 @@ TILES = (1, 2, 4)
 
 
 def cases(quick: bool) -> list[Case]:
-    """One case, every side timed on some of the trials; scikit-learn has no convolutions."""
+    """One case, the peers timed on some of the trials; scikit-learn has no convolutions."""
     trials, epochs, examples = (4, 1, 128) if quick else (256, 4, 1408)
     problem = problems.digits(epochs=epochs, trials=trials, count=examples)
     # Ten steps: twice as many blow rounding up to a percent at the largest rates, for two runs of one tool as well.
@@ -18,8 +18,8 @@ def cases(quick: bool) -> list[Case]:
         return min(some, trials)
 
     sides = [
-        ours.sweep_side(problem, short, count(64)),
-        ours.sweep_side(problem, short, count(64), judge="epochs"),
+        ours.sweep_side(problem, short),
+        ours.sweep_side(problem, short, judge="epochs"),
         torch_models.eager_side(problem, short, count(8)),
         torch_models.stacked_side(problem, short, count(16), (2,) if quick else (2, 8)),
         flax_models.stepped_side(problem, short, count(8)),

@@ -1,5 +1,6 @@
 """jaxnn: `nn.sweep` for many trainings, a jitted `nn.fit` for one."""
 
+import functools
 import time
 from typing import Any
 
@@ -14,15 +15,13 @@ from experiments.benchmarks.harness import Ready, Seconds, Side, timed
 from experiments.benchmarks.problems import HIGHEST, LOWEST, Problem
 
 
-def sweep_side(problem: Problem, short: Problem, timed_trials: int | None = None, *, judge: str = "rungs") -> Side:
+def sweep_side(problem: Problem, short: Problem, *, judge: str = "rungs") -> Side:
     """`nn.sweep`, which judges the validation part at the end, as the peers do, or after all "epochs"."""
 
     def prepare() -> Ready:
-        count = timed_trials or len(problem.rates)
-        return Ready(
-            lambda: sweep(problem.only(slice(count)), judge=judge)[0], lambda: sweep(short, judge=judge)[1],
-            {}, count, len(problem.rates), warm=False,
-        )  # fmt: skip
+        count = len(problem.rates)
+        run, check = (functools.partial(sweep, which, judge=judge) for which in (problem, short))
+        return Ready(lambda: run()[0], lambda: check()[1], {}, count, count, warm=False)
 
     return Side("jaxnn sweep" if judge == "rungs" else "jaxnn, every epoch judged", (), prepare)
 
