@@ -1,9 +1,10 @@
 """The epochs of all lanes: every lane trains to an end of its own, and is judged.
 
-Seen from outside a lane freezes at its limit; inside of the loop over epochs none does. The loop runs to the next end of
-some lane, whose state is laid aside, and the lane itself trains on for nothing until the call is over: to choose between
-the new and the old state of every lane in every epoch copies both, and takes 1.05 of the time. The number of epochs is an argument of the program, not a shape, so that a
-training's bits do not depend on it: a loop of another static length may be compiled another way.
+Seen from outside a lane freezes at its limit; inside of the loop over epochs none does. The loop runs to the next end
+of some lane, whose state is laid aside, and the lane itself trains on for nothing until the call is over: to choose
+between the new and the old state of every lane in every epoch copies both, and takes 1.05 of the time. The number of
+epochs is an argument of the program, not a shape, so that a training's bits do not depend on it: a loop of another
+static length may be compiled another way.
 """
 
 import functools
