@@ -76,24 +76,33 @@ def test_curves_end_where_a_lane_does():
     np.testing.assert_array_equal(known, np.broadcast_to(np.arange(EPOCHS) < LIMITS[:, None], known.shape))
 
 
-def spoiled(values):
-    """Full batches, and losses of the validation part that are finite whatever the network says."""
+def full_batch(values):
+    return recipe_of(values)._replace(batch_size=None)
+
+
+def finite_validation(values):
+    """The losses of the validation part are finite whatever the network says."""
 
     def loss(outputs, labels):
         losses = nn.cross_entropy(outputs, labels)
         return losses if len(labels) == len(SPLIT.train[1]) else jnp.zeros_like(losses)
 
-    return recipe_of(values)._replace(loss=loss, batch_size=None)
+    return full_batch(values)._replace(loss=loss)
 
 
-@pytest.mark.parametrize(("limit", "diverged"), [(1, 0), (4, 2)])
-def test_a_lane_at_its_limit_does_not_diverge_while_others_run(limit, diverged):
-    """The first update leaves the numbers, which the second epoch's losses tell: no lane of limit one gets there."""
+@pytest.mark.parametrize(
+    ("recipe_of", "limit", "diverged"),
+    [(finite_validation, 1, 0), (finite_validation, 4, 2), (full_batch, 1, 1), (full_batch, 4, 2)],
+)
+def test_a_lane_diverges_at_its_first_losses_that_are_not_finite(recipe_of, limit, diverged):
+    """The first update leaves the numbers. A lane of limit one is judged then; the second epoch's losses tell as well,
+    but it does not get there, while others run on."""
     chosen = LIMITS == 5
     rates = np.where(chosen, np.inf, RATES).astype(np.float32)
-    ours, lanes = begun(judge="rungs", rates=rates, recipe_of=spoiled)
-    _, news = ours.advance(lanes, np.where(chosen, limit, LIMITS).astype(np.int32), EPOCHS)
+    ours, lanes = begun(judge="rungs", rates=rates, recipe_of=recipe_of)
+    after, news = ours.advance(lanes, np.where(chosen, limit, LIMITS).astype(np.int32), EPOCHS)
     np.testing.assert_array_equal(news.diverged, np.where(chosen, diverged, 0))
+    np.testing.assert_array_equal(after.diverged, news.diverged)
 
 
 def test_columns_carry_every_bit():

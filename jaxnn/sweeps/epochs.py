@@ -96,7 +96,7 @@ def _advance_tile(task: Task, lanes: Lanes, limits: Array, shared: Any, epochs: 
     _, _, after, history = jax.lax.while_loop(lambda carry: carry[0] < ends.max(), stretch, begin)
     if task.judge == "epochs":
         return after, history
-    arrived = (lanes.state.epoch < limits) & (after.state.epoch >= limits)
+    arrived = (lanes.state.epoch < limits) & (after.state.epoch >= limits) & (after.diverged == 0)
     enter = each(functools.partial(_enter, task), (0, 0, 0, axis, 0))
     return jax.lax.cond(
         arrived.any(),
