@@ -20,7 +20,7 @@ from jaxnn._batch_last import turn_all
 from jaxnn.data import Folds
 from jaxnn.recipe import Recipe, reduce
 from jaxnn.sweeps.lanes import Lanes, Task, choose, pack, unpack
-from jaxnn.training import hold, one_epoch
+from jaxnn.training import TrainingState, hold, one_epoch
 
 
 class Curves(NamedTuple):
@@ -85,15 +85,19 @@ def _advance_tile(task: Task, lanes: Lanes, limits: Array, shared: Any, epochs: 
             *(past if now is None else _write(past, now, i) for past, now in zip(history, written, strict=True))
         )
 
-    def stretch(carry: tuple[Array, Lanes, Lanes, Curves]) -> tuple[Array, Lanes, Lanes, Curves]:
-        begin, live, ended, history = carry
+    def stretch(carry: tuple[Array, Any, Lanes, Curves]) -> tuple[Array, Any, Lanes, Curves]:
+        begin, ended, live, history = carry
         end = jnp.where(ends > begin, ends, epochs).min()
         live, history = jax.lax.fori_loop(begin, end, epoch, (live, history))
-        return end, live, each(choose, (0, 0, 0))(ends == end, live, ended), history
+        return end, each(choose, (0, 0, 0))(ends == end, _learned(live), ended), live, history
 
     history = Curves(*(jnp.full((*limits.shape, task.longest), jnp.nan, float) for _ in Curves._fields))
-    begin = jnp.zeros((), epochs.dtype), lanes, lanes, history
-    _, _, after, history = jax.lax.while_loop(lambda carry: carry[0] < ends.max(), stretch, begin)
+    begin = jnp.zeros((), epochs.dtype), _learned(lanes), lanes, history
+    _, (params, optimizer_state), live, history = jax.lax.while_loop(
+        lambda carry: carry[0] < ends.max(), stretch, begin
+    )
+    state = TrainingState(params, optimizer_state, lanes.state.key, lanes.state.epoch + ends)
+    after = lanes._replace(state=state, diverged=live.diverged)
     if task.judge == "epochs":
         return after, history
     arrived = (lanes.state.epoch < limits) & (after.state.epoch >= limits) & (after.diverged == 0)
@@ -160,6 +164,10 @@ def _judge(task: Task, recipe: Recipe, params: Any, part: Part) -> tuple[Array, 
         return reduce(recipe, losses, counts), -jnp.mean(losses, where=counts)
     counted = {} if counts is None else {"where": counts}
     return reduce(recipe, losses, counts), jnp.asarray(task.score(outputs, targets, **counted))
+
+
+def _learned(lanes: Lanes) -> tuple[Any, Any]:
+    return lanes.state.params, lanes.state.optimizer_state
 
 
 def _over_lanes(function: Callable[..., Any], axes: tuple[int | None, ...]) -> Callable[..., Any]:
