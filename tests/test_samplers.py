@@ -1,13 +1,13 @@
 """Samplers: the key alone decides their sequence, the grid is the product it says, and others may be plugged in."""
 
 import itertools
-import time
 from typing import Any
 
 import jax
 import numpy as np
 import pytest
 import scipy.stats
+from effort import calls
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -120,11 +120,9 @@ def test_a_grid_is_asked_for_in_parts_and_ends() -> None:
 
 
 @pytest.mark.parametrize("name", ["random", "sobol", "grid"])
-def test_ten_thousand_settings_take_well_under_a_second(name: str, as_installed: None) -> None:
-    sampler_of(name)  # SciPy is imported once
-    start = time.process_time()
-    assert len(sampler_of(name, trials=10_000).ask(10_000)) > 8_000
-    assert time.process_time() - start < 0.8
+def test_ten_thousand_settings_cost_a_few_calls_each(name: str, as_installed: None) -> None:
+    sampler_of(name).ask(1)  # SciPy is imported, and what draws is compiled, once
+    assert calls(lambda: sampler_of(name, trials=10_000).ask(10_000)) < 10 * 10_000
 
 
 class Fixed:

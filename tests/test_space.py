@@ -1,6 +1,5 @@
 """Spaces: distributions against SciPy's, and settings against a plain walk through the space."""
 
-import time
 from typing import Any
 
 import jax
@@ -8,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.stats
+from effort import calls
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -187,11 +187,10 @@ def test_bucket_count_is_how_many_buckets_are_found(space: dict) -> None:
         assert len(found) == sp.bucket_count(space)
 
 
-def test_ten_thousand_settings_take_well_under_a_second(rng: np.random.Generator) -> None:
+def test_ten_thousand_settings_cost_a_few_calls_each(rng: np.random.Generator) -> None:
+    """A tenth of a second; a walk through the space for each would take several."""
     quantiles = rng.random((10_000, 7))
-    start = time.process_time()
-    assert len(sp.settings(SPACE, quantiles)) == 10_000
-    assert time.process_time() - start < 0.5
+    assert calls(lambda: sp.settings(SPACE, quantiles)) < 10 * 10_000
 
 
 SIMPLE = {"rate": nn.uniform(0, 1), "width": sp.choice(8, 16)}
