@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 
-def calls(function: Callable[[], Any]) -> int:
-    """How many functions it calls, of Python and of C."""
+def calls(function: Callable[[], Any]) -> tuple[int, Any]:
+    """How many functions it calls, of Python and of C, and what it returns."""
     count = 0
 
     def heard(frame: Any, event: str, argument: Any) -> None:
@@ -16,7 +16,7 @@ def calls(function: Callable[[], Any]) -> int:
     before = sys.getprofile()
     sys.setprofile(heard)
     try:
-        function()
+        returned = function()
     finally:
         sys.setprofile(before)
-    return count
+    return count, returned

@@ -122,7 +122,9 @@ def test_a_grid_is_asked_for_in_parts_and_ends() -> None:
 @pytest.mark.parametrize("name", ["random", "sobol", "grid"])
 def test_ten_thousand_settings_cost_a_few_calls_each(name: str, as_installed: None) -> None:
     sampler_of(name).ask(1)  # SciPy is imported, and what draws is compiled, once
-    assert calls(lambda: sampler_of(name, trials=10_000).ask(10_000)) < 10 * 10_000
+    count, found = calls(lambda: sampler_of(name, trials=10_000).ask(10_000))
+    assert len(found) > 8_000
+    assert count < 10 * 10_000
 
 
 class Fixed:
