@@ -67,7 +67,7 @@ def advance(task: Task, tile: int, lanes: Lanes, limits: Array, shared: Any, epo
 
 def _advance_tile(task: Task, lanes: Lanes, limits: Array, shared: Any, epochs: Array) -> tuple[Lanes, Curves]:
     """The same for the lanes of one tile, or for a lane without an axis of lanes."""
-    each = _over_lanes if limits.ndim else _alone
+    each = jax.vmap if limits.ndim else _alone
     data, validation, folds = shared
     any_recipe = task.recipe_of({name: values.ravel()[0] for name, values in lanes.values.items()})
     if folds is None:
@@ -170,12 +170,9 @@ def _learned(lanes: Lanes) -> tuple[Any, Any]:
     return lanes.state.params, lanes.state.optimizer_state
 
 
-def _over_lanes(function: Callable[..., Any], axes: tuple[int | None, ...]) -> Callable[..., Any]:
-    return jax.vmap(function, in_axes=axes)
-
-
-def _alone(function: Callable[..., Any], axes: tuple[int | None, ...]) -> Callable[..., Any]:
-    del axes
+def _alone(function: Callable[..., Any], in_axes: tuple[int | None, ...]) -> Callable[..., Any]:
+    """What `jax.vmap` is for many lanes, for one."""
+    del in_axes
     return function
 
 

@@ -69,8 +69,8 @@ class Program:
         lane, every = PartitionSpec("lane"), PartitionSpec()
         self.size, self.longest = width * mesh.size, task.longest
         self._sharding = NamedSharding(mesh, lane)
-        shared = (task.data, task.validation, task.folds), key
-        self._shared, self._key = jax.device_put(shared, NamedSharding(mesh, every))
+        everywhere = (task.data, task.validation, task.folds), key
+        self._shared, self._key = jax.device_put(everywhere, NamedSharding(mesh, every))
         values, whole = {name: self._numbers(np.float32) for name in names}, self._numbers(np.int32)
         self._given = Assignment(self._numbers(bool), whole, whole, values, whole)
         # Functions, not partials of the task: JAX asks for the text of what it maps, and theirs spells out the data.

@@ -1,6 +1,5 @@
 """jaxnn: `nn.sweep` for many trainings, a jitted `nn.fit` for one."""
 
-import functools
 import time
 from typing import Any
 
@@ -20,8 +19,9 @@ def sweep_side(problem: Problem, short: Problem, *, judge: str = "rungs") -> Sid
 
     def prepare() -> Ready:
         count = len(problem.rates)
-        run, check = (functools.partial(sweep, which, judge=judge) for which in (problem, short))
-        return Ready(lambda: run()[0], lambda: check()[1], {}, count, count, warm=False)
+        return Ready(
+            lambda: sweep(problem, judge=judge)[0], lambda: sweep(short, judge=judge)[1], {}, count, count, warm=False
+        )
 
     return Side("jaxnn sweep" if judge == "rungs" else "jaxnn, every epoch judged", (), prepare)
 
