@@ -9,7 +9,7 @@ import optax
 import pytest
 
 import jaxnn as nn
-from jaxnn.sweeps.lanes import Assignment, Task
+from jaxnn.sweeps.lanes import Orders, Task
 from jaxnn.sweeps.program import Program, from_columns, to_columns
 
 FLOWERS = nn.datasets.iris()
@@ -32,22 +32,28 @@ def program(tile, judge, recipe_of):
 
 
 def begun(*, tile=4, judge="epochs", rates=RATES, recipe_of=recipe_of):
-    """A program of four lanes a device, and its lanes with a trial each."""
+    """A program of four lanes a device, and its lanes with a trial each, none of which has run an epoch."""
     ours = program(tile, judge, recipe_of)
+    return ours, told(ours, ours.empty(), 0 * LIMITS, 1, rates=rates, starts=True)[0]
+
+
+def told(ours, lanes, limits, epochs, *, rates=RATES, starts=False):
+    """A call with these limits, and its news."""
     numbers, zeros = np.arange(len(rates), dtype=np.int32), np.zeros(len(rates), np.int32)
-    given = Assignment(np.ones(len(rates), bool), numbers, zeros, {"learning_rate": rates}, zeros)
-    return ours, ours.assign(ours.empty(), given)
+    orders = Orders(np.full(len(rates), starts), numbers, zeros, {"learning_rate": rates}, zeros, limits)
+    lanes, read = ours.advance(lanes, orders, epochs)
+    return lanes, read()
 
 
 @pytest.mark.parametrize(("tile", "judge"), [(4, "epochs"), (2, "epochs"), (1, "epochs"), (4, "rungs"), (1, "rungs")])
 def test_one_call_is_many_short_ones_to_the_bit(tile, judge):
     ours, lanes = begun(tile=tile, judge=judge)
-    at_once, news = ours.advance(lanes, LIMITS, EPOCHS)
+    at_once, news = told(ours, lanes, LIMITS, EPOCHS)
     _, lanes = begun(tile=tile, judge=judge)
     short = []
     for _ in range(EPOCHS):
-        lanes, told = ours.advance(lanes, LIMITS, 1)
-        short.append(told.curves)
+        lanes, news_of_one = told(ours, lanes, LIMITS, 1)
+        short.append(news_of_one.curves)
     jax.tree.map(np.testing.assert_array_equal, at_once, lanes)
     np.testing.assert_array_equal(news.curves, np.concatenate(short, axis=2))
 
@@ -55,7 +61,7 @@ def test_one_call_is_many_short_ones_to_the_bit(tile, judge):
 @pytest.mark.parametrize("tile", [4, 1])
 def test_every_lane_is_where_it_would_be_alone(tile):
     ours, lanes = begun(tile=tile)
-    after, news = ours.advance(lanes, LIMITS, EPOCHS)
+    after, news = told(ours, lanes, LIMITS, EPOCHS)
     ran = np.minimum(LIMITS, EPOCHS)
     np.testing.assert_array_equal(after.state.epoch, ran)
     for lane in np.flatnonzero(ran):
@@ -71,7 +77,7 @@ def test_every_lane_is_where_it_would_be_alone(tile):
 
 def test_curves_end_where_a_lane_does():
     ours, lanes = begun()
-    _, news = ours.advance(lanes, LIMITS, EPOCHS)
+    _, news = told(ours, lanes, LIMITS, EPOCHS)
     known = ~np.isnan(news.curves)
     np.testing.assert_array_equal(known, np.broadcast_to(np.arange(EPOCHS) < LIMITS[:, None], known.shape))
 
@@ -100,7 +106,7 @@ def test_a_lane_diverges_at_its_first_losses_that_are_not_finite(recipe_of, limi
     chosen = LIMITS == 5
     rates = np.where(chosen, np.inf, RATES).astype(np.float32)
     ours, lanes = begun(judge="rungs", rates=rates, recipe_of=recipe_of)
-    after, news = ours.advance(lanes, np.where(chosen, limit, LIMITS).astype(np.int32), EPOCHS)
+    after, news = told(ours, lanes, np.where(chosen, limit, LIMITS).astype(np.int32), EPOCHS)
     np.testing.assert_array_equal(news.diverged, np.where(chosen, diverged, 0))
     np.testing.assert_array_equal(after.diverged, news.diverged)
 

@@ -148,7 +148,6 @@ def test_each_combination_of_choices_compiles_one_chunk_whatever_the_trials(comp
             found = run(make=make, space=space, trials=trials, epochs=1, keep=1, sampler="sobol")
         assert {outcome.setting.bucket for outcome in found.outcomes} == {(("width", i),) for i in range(3)}
         assert sum("advance" in program for program in programs) == 3
-        assert sum("assign" in program for program in programs) == 3
 
 
 @pytest.mark.parametrize("options", [{}, {"folds": 2}, {"folds": 2, "judge": "rungs"}], ids=str)
@@ -161,7 +160,7 @@ def test_a_single_lane_on_a_device_trains_like_many(options):
 
 def test_a_single_lane_multiplies_without_an_axis_of_lanes():
     def dots(width):
-        jaxpr = str(program(width, width)._traced_advance.jaxpr)
+        jaxpr = str(program(width, width)._traced.jaxpr)
         return set(re.findall(r"dimension_numbers=\(\(.*?\), \((.*?)\)\)", jaxpr))
 
     assert dots(1) == {"[], []"}

@@ -94,7 +94,7 @@ def test_a_trial_that_starts_in_a_refilled_lane_has_the_same_bits(alone):
 
 def test_more_lanes_of_which_as_many_run_at_a_time_change_no_bit(alone, monkeypatch):
     """Four lanes on two devices above; sixteen here, two at a time on each."""
-    monkeypatch.setattr("jaxnn.sweeps.plan.lane_width", lambda *_: 2)
+    monkeypatch.setattr("jaxnn.sweeps.plan.lane_width", lambda *_: (8, 2))
     quantiles = np.array([[0.5, 0.0]] * 3 + [[0.7, 0.2]] + [[0.1, 0.3]] * 16)
     found = nn.sweep(
         make_recipe, SPACE, SPLIT.train, key=jax.random.key(0), trials=20, epochs=EPOCHS, lanes=16,

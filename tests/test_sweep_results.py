@@ -107,7 +107,7 @@ def test_lanes_and_calls_are_as_large_as_the_shapes_allow():
         epoch_of([784, 256, 10], 60_000, 100),
         epoch_of([784, 2048, 10], 9000),
     )
-    assert [lane_width(epoch, "cpu") for epoch in (iris, large, wide)] == [64, 4, 1]
+    assert [lane_width(epoch, "cpu") for epoch in (iris, large, wide)] == [(64, 64), (2, 1), (4, 1)]
     assert (call_length(iris, 64), call_length(large, 1), call_length(large, 4)) == (256, 2, 1)
     assert (call_length(iris, 1), call_length(iris, 200)) == (2**14, 256)
     # Every one of the 600 steps counts, and of the arrays in the cache those of one step.
@@ -118,10 +118,12 @@ def test_lanes_and_calls_are_as_large_as_the_shapes_allow():
 def test_a_running_trial_counts_the_epochs_in_which_its_lanes_were_at_work():
     trial = Running(0, Setting((), {}), slice(1, 3), 5, {})
     curves = np.stack([np.arange(40.0).reshape(4, 10)] * 3)
-    assert trial.proceed(3, np.zeros(4, int), curves) == 2 * 3
+    assert trial.send(3) == 3
+    assert trial.proceed(3, np.zeros(4, int), curves, 0.0) == 2 * 3
     assert trial.score == np.mean([12, 22])
     # Four more epochs, of which two are its own; one of its lanes diverges at its epoch 4, the first of the two.
-    assert trial.proceed(4, np.array([0, 4, 0, 9]), curves) == 1 + 2
+    assert trial.send(4) == 2
+    assert trial.proceed(2, np.array([0, 4, 0, 9]), curves, 0.0) == 1 + 2
     assert trial.epoch == 5
     assert np.isnan(trial.score)
     outcome = trial.outcome("diverged")

@@ -4,6 +4,10 @@ A trial takes one lane for each of its repeats and folds; they start together, r
 their mean. Between two calls of the compiled program the host reads the curves, asks the scheduler about the trials
 that reached their rung, and gives the lanes of those that ended to the next ones. Inside a call a lane freezes at its
 own rung; how long a call lasts depends on nothing but the epochs that the trials have left, and so does every decision.
+
+Without a scheduler it is known beforehand when a trial ends, unless it diverges. Then the next call is sent before the
+news of the last one are read, and the devices need not wait for the host; the lanes of a trial that diverges are given
+away a call later.
 """
 
 import functools
@@ -18,8 +22,8 @@ import numpy as np
 from jaxtyping import Array
 
 from jaxnn.sweeps.decisions import Continue, Copy, Stop
-from jaxnn.sweeps.lanes import Assignment, Lanes
-from jaxnn.sweeps.program import Runnable
+from jaxnn.sweeps.lanes import Lanes, Orders
+from jaxnn.sweeps.program import News, Runnable
 from jaxnn.sweeps.space import Setting
 from jaxnn.sweeps.trials import Layout, Outcome, Running
 
@@ -40,7 +44,7 @@ class Call(NamedTuple):
         running: the trials that go on.
         waiting: trials that had no lane yet.
         progress: epochs done of the running trials, as a share of all they may do, summed.
-        seconds: from handing it the lanes to having read its curves.
+        seconds: from its beginning, when it had been sent and the call before was over, to having read its curves.
     """
 
     epochs: int
@@ -49,6 +53,16 @@ class Call(NamedTuple):
     waiting: int
     progress: float
     seconds: float
+
+
+class _Sent(NamedTuple):
+    """A call under way: the lanes as it leaves them, and the trials in it with how many of its epochs are their own."""
+
+    lanes: Any
+    read: Callable[[], News]
+    epochs: int
+    members: list[tuple[Running, int]]
+    sent: float
 
 
 def run_trials(
@@ -68,30 +82,67 @@ def run_trials(
         scheduler: what `asha(...).begin(...)` returns, or None.
         report: gets every outcome.
     """
-    queue, free = deque(trials), deque(_groups(program.size, layout.lanes))
+    queue, free = deque(trials), _groups(program.size, layout.lanes)
     running: list[Running] = []
-    lanes = program.empty()
-    while queue or running:
-        fresh = [_begin(queue.popleft(), free.popleft(), layout, scheduler) for _ in range(min(len(queue), len(free)))]
-        running = sorted(running + fresh, key=lambda trial: trial.trial)
-        epochs = _length(np.array([trial.limit - trial.epoch for trial in running]), program.longest)
-        begun = time.perf_counter()
-        if fresh:
-            lanes = program.assign(lanes, _assignment(program.size, fresh, layout))
-        lanes, news = program.advance(lanes, _limits(program.size, running), epochs)
-        seconds = time.perf_counter() - begun
-        diverged, curves = news.diverged if news.diverged.any() else None, news.curves
-        busy = sum(trial.proceed(epochs, diverged, curves) for trial in running) / (epochs * program.size)
-        running, ended, copies = _decide(running, layout, scheduler)
-        # Best first: whoever keeps parameters of the best need not read those that better ones would push out at once.
-        outcomes = [(trial.outcome(status), trial.lanes) for trial, status in ended]
-        for outcome, where in sorted(outcomes, key=lambda each: _rank(each[0].score)):
-            report(outcome, lambda where=where, lanes=lanes: _params(lanes, where))
-            free.append(where)
+    sent: deque[_Sent] = deque()
+    lanes, over = program.empty(), 0.0
+    ahead = program.ahead if scheduler is None else 0
+    while queue or running or sent:
+        if queue or running:
+            # A lane of each device in turn: those of one may run one after another, and free ones then cost no time.
+            free.sort(key=lambda where: (where.start % program.width, where.start))
+            places = [free.pop(0) for _ in range(min(len(queue), len(free)))]
+            fresh = [_begin(queue.popleft(), where, layout, scheduler) for where in places]
+            running = sorted(running + fresh, key=lambda trial: trial.trial)
+            sent.append(_send(program, lanes, running, fresh, layout))
+            lanes = sent[-1].lanes
+            free += [trial.lanes for trial in running if trial.sent == layout.epochs]
+            running = [trial for trial in running if trial.sent < layout.epochs]
+            if len(sent) <= ahead:
+                continue
+        call = sent.popleft()
+        news, begun = call.read(), max(call.sent, over)
+        over = time.perf_counter()
+        # The others diverged in the call before, when this one was under way.
+        members = [member for member in call.members if not member[0].diverged]
+        busy = _note(members, news, begun) / (call.epochs * program.size)
+        ended, copies = _decide([trial for trial, _ in members], layout, scheduler)
+        _tell(ended, call.lanes, report)
+        gone = {trial.trial for trial, _ in ended}
+        free += [trial.lanes for trial in running if trial.trial in gone]
+        running = [trial for trial in running if trial.trial not in gone]
         if copies:
             lanes = program.copy(lanes, *_copying(program.size, running, copies))
-        progress = sum(trial.epoch for trial in running) / layout.epochs
-        yield Call(epochs, busy, len(running), len(queue), progress, seconds)
+        yield Call(call.epochs, busy, *_under_way(running, sent, len(queue), layout), over - begun)
+
+
+def _send(program: Runnable, lanes: Any, running: list[Running], fresh: list[Running], layout: Layout) -> _Sent:
+    """Hand a call to the devices."""
+    epochs = _length(np.array([trial.limit - trial.sent for trial in running]), program.longest)
+    orders = _orders(program.size, running, fresh, layout)
+    now = time.perf_counter()
+    lanes, read = program.advance(lanes, orders, epochs)
+    return _Sent(lanes, read, epochs, [(trial, trial.send(epochs)) for trial in running], now)
+
+
+def _note(members: list[tuple[Running, int]], news: News, begun: float) -> int:
+    """What a call told, for its trials; how many lane-epochs were at work."""
+    diverged = news.diverged if news.diverged.any() else None
+    return sum(trial.proceed(done, diverged, news.curves, begun) for trial, done in members)
+
+
+def _tell(ended: list[tuple[Running, str]], lanes: Any, report: Report) -> None:
+    """Best first: whoever keeps parameters of the best need not read those that better ones would push out at once."""
+    outcomes = [(trial.outcome(status), trial.lanes) for trial, status in ended]
+    for outcome, where in sorted(outcomes, key=lambda each: _rank(each[0].score)):
+        report(outcome, lambda where=where: _params(lanes, where))
+
+
+def _under_way(running: list[Running], sent: Iterable[_Sent], waiting: int, layout: Layout) -> tuple[int, int, float]:
+    """How many trials run and wait, and the progress of the former."""
+    sent_for = [trial for call in sent for trial, _ in call.members if not trial.diverged]
+    found = {trial.trial: trial.epoch for trial in [*running, *sent_for]}
+    return len(found), waiting, sum(found.values()) / layout.epochs
 
 
 def _groups(size: int, lanes: int) -> list[slice]:
@@ -115,32 +166,26 @@ def _length(left: np.ndarray, longest: int) -> int:
     return int(lengths[frozen <= _WASTE * lengths * len(left)].max())
 
 
-def _assignment(size: int, fresh: list[Running], layout: Layout) -> Assignment:
-    """What the lanes are given that start."""
-    starts, trial, repeat, fold = (np.zeros(size, kind) for kind in (bool, np.int32, np.int32, np.int32))
-    values = {name: np.zeros(size, np.float32) for name in fresh[0].values}
+def _orders(size: int, running: list[Running], fresh: list[Running], layout: Layout) -> Orders:
+    """What the lanes are told: who starts where, and where each one freezes."""
+    starts, trial, repeat, fold, limit = (np.zeros(size, kind) for kind in (bool, *[np.int32] * 4))
+    values = {name: np.zeros(size, np.float32) for name in running[0].values}
     repeats, folds = np.divmod(np.arange(layout.lanes), layout.folds)
+    for each in running:
+        limit[each.lanes] = each.limit
     for each in fresh:
         starts[each.lanes], trial[each.lanes] = True, each.trial
         repeat[each.lanes], fold[each.lanes] = repeats, folds
         for name, value in each.values.items():
             values[name][each.lanes] = value
-    return Assignment(starts, trial, repeat, values, fold)
-
-
-def _limits(size: int, running: list[Running]) -> np.ndarray:
-    """The epoch at which each lane freezes; 0 for those that hold no trial."""
-    limits = np.zeros(size, np.int32)
-    for trial in running:
-        limits[trial.lanes] = trial.limit
-    return limits
+    return Orders(starts, trial, repeat, values, fold, limit)
 
 
 def _decide(
     running: list[Running], layout: Layout, scheduler: Any
-) -> tuple[list[Running], list[tuple[Running, str]], list[tuple[Running, Copy]]]:
-    """Who goes on, who ended and how, and who is to copy whom; the scheduler is asked in the order of the trials."""
-    going, ended, copies = [], [], []
+) -> tuple[list[tuple[Running, str]], list[tuple[Running, Copy]]]:
+    """Who ended and how, and who is to copy whom; the scheduler is asked in the order of the trials."""
+    ended, copies = [], []
     arrived = {}
     if scheduler is not None:
         arrived = {trial.trial: trial.score for trial in running if trial.epoch >= trial.limit or trial.diverged}
@@ -151,7 +196,6 @@ def _decide(
             ended.append((trial, "diverged"))
             continue
         if trial.epoch < trial.limit:
-            going.append(trial)
             continue
         decision = Stop()
         if scheduler is not None:
@@ -163,10 +207,9 @@ def _decide(
         else:
             assert isinstance(decision, Continue | Copy)
             trial.limit = min(decision.until, layout.epochs)
-            going.append(trial)
             if isinstance(decision, Copy):
                 copies.append((trial, decision))
-    return going, ended, copies
+    return ended, copies
 
 
 def _rank(score: float) -> float:
@@ -181,8 +224,15 @@ def _params(lanes: Lanes, where: slice) -> Any:
         first, last, _ = shards[0].index[0].indices(leaves[0].shape[0])
         start, stop = max(where.start, first), min(where.stop, last)
         if start < stop:
-            found.append(jax.device_get(_cut([shard.data for shard in shards], start - first, stop - start)))
+            found.append(_rows([shard.data for shard in shards], start - first, stop - start))
     return jax.tree.unflatten(structure, [np.concatenate(rows) for rows in zip(*found, strict=True)])
+
+
+def _rows(leaves: list[Array], start: int, count: int) -> list[np.ndarray]:
+    if leaves[0].device.platform == "cpu":
+        # A view: it need not wait for the device, which may be at work on the next call.
+        return [np.asarray(leaf)[start : start + count] for leaf in leaves]
+    return jax.device_get(_cut(leaves, start, count))
 
 
 @functools.partial(jax.jit, static_argnums=2)

@@ -34,14 +34,15 @@ class Lanes(NamedTuple):
     diverged: Array
 
 
-class Assignment(NamedTuple):
-    """What the lanes are given that start a new training, the lanes on the first axis.
+class Orders(NamedTuple):
+    """What the lanes are told with a call, each array with the lanes on its first axis.
 
     Attributes:
-        starts: which lanes do; the others go on with what they have.
+        starts: which lanes begin a new training; the others go on with what they have.
         trial, repeat: whose own key is `fold_in(fold_in(key, trial), repeat)`; all folds of a repeat start alike.
-        values: the traced hypers, by path.
+        values: the traced hypers of what begins, by path.
         fold: which fold it trains on; 0 without folds.
+        limit: the epoch at which each lane freezes; 0 if it is free.
     """
 
     starts: Any
@@ -49,6 +50,7 @@ class Assignment(NamedTuple):
     repeat: Any
     values: dict[str, Any]
     fold: Any
+    limit: Any
 
 
 class Task(NamedTuple):
@@ -73,20 +75,20 @@ class Task(NamedTuple):
     longest: int
 
 
-def start(task: Task, key: Array, given: Assignment) -> Lanes:
+def start(task: Task, key: Array, orders: Orders) -> Lanes:
     """A fresh training in one lane; the key is the sweep's."""
-    own = jax.random.fold_in(jax.random.fold_in(key, given.trial), given.repeat)
-    state = init_training(task.recipe_of(given.values), own)
-    return Lanes(pack(state), given.values, given.fold, jnp.zeros((), jnp.int32))
+    own = jax.random.fold_in(jax.random.fold_in(key, orders.trial), orders.repeat)
+    state = init_training(task.recipe_of(orders.values), own)
+    return Lanes(pack(state), orders.values, orders.fold, jnp.zeros((), jnp.int32))
 
 
-def assign(task: Task, key: Array, lanes: Lanes, given: Assignment) -> Lanes:
-    """A fresh training in every lane that starts one."""
+def assign(task: Task, key: Array, lanes: Lanes, orders: Orders) -> Lanes:
+    """A fresh training in every lane that begins one."""
 
-    def one(lane: Lanes, given: Assignment) -> Lanes:
-        return choose(given.starts, start(task, key, given), lane)
+    def one(lane: Lanes, orders: Orders) -> Lanes:
+        return choose(orders.starts, start(task, key, orders), lane)
 
-    return jax.vmap(one)(lanes, given)
+    return jax.lax.cond(orders.starts.any(), lambda: jax.vmap(one)(lanes, orders), lambda: lanes)
 
 
 def copy(lanes: Lanes, parents: Array, mask: Array, values: dict[str, Array]) -> Lanes:

@@ -4,6 +4,7 @@ One program serves all trials that share their choices, however many they are.
 """
 
 import functools
+from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -17,7 +18,7 @@ from jaxtyping import Array
 from jaxnn.runs.fingerprint import describe_program
 from jaxnn.sweeps import lanes
 from jaxnn.sweeps.epochs import advance as advance_lanes
-from jaxnn.sweeps.lanes import Assignment, Lanes, Task
+from jaxnn.sweeps.lanes import Lanes, Orders, Task
 
 # Where every core is a device, XLA must not also spread one device's loops over all cores: the devices would wait for
 # one another. Measured on two cores: 1.3 times the steps of iris networks, no change for CNNs.
@@ -38,64 +39,69 @@ class News(NamedTuple):
 
 @runtime_checkable
 class Runnable(Protocol):
-    """What the engine needs of a program."""
+    """What the engine needs of a program.
+
+    Attributes:
+        size: lanes, over all devices.
+        width: lanes of each device.
+        longest: epochs in one call at most.
+        ahead: how many calls may be under way before the news of the first are read.
+    """
 
     size: int
+    width: int
     longest: int
+    ahead: int
 
     def empty(self) -> Any: ...
 
-    def assign(self, state: Any, given: Assignment) -> Any: ...
-
     def copy(self, state: Any, parents: np.ndarray, mask: np.ndarray, values: dict[str, np.ndarray]) -> Any: ...
 
-    def advance(self, state: Any, limits: np.ndarray, epochs: int) -> tuple[Any, News]: ...
+    def advance(self, state: Any, orders: Orders, epochs: int) -> tuple[Any, Callable[[], News]]: ...
 
 
 class Program:
     """A task for `width` lanes on every device, `tile` at a time; `names` are its traced hypers, `key` is the sweep's.
 
-    Its parts are compiled when `compile` is called, or else when they are first needed. What the host hands over with a
-    call is one array, and the curves come back as one: with two devices each array costs a tenth of a millisecond.
+    It is compiled when `compile` is called, or else when it is first needed. What the host hands over with a call is
+    one array, and the curves come back as one: with two devices each array costs a tenth of a millisecond. The lanes
+    that a call is given are not donated: who looks ahead still reads what the trials have learned that ended in them.
 
     Attributes:
-        size: lanes, over all devices.
-        longest: epochs in one call at most.
+        size, width, longest, ahead: as the engine needs them.
         shapes: of the lanes.
     """
+
+    ahead = 1
 
     def __init__(self, task: Task, key: Array, names: tuple[str, ...], width: int, tile: int) -> None:
         mesh = Mesh(np.array(jax.devices()), ("lane",))
         lane, every = PartitionSpec("lane"), PartitionSpec()
-        self.size, self.longest = width * mesh.size, task.longest
+        self.size, self.width, self.longest = width * mesh.size, width, task.longest
         self._sharding = NamedSharding(mesh, lane)
         everywhere = (task.data, task.validation, task.folds), key
-        self._shared, self._key = jax.device_put(everywhere, NamedSharding(mesh, every))
+        self._shared = jax.device_put(everywhere, NamedSharding(mesh, every))
         values, whole = {name: self._numbers(np.float32) for name in names}, self._numbers(np.int32)
-        self._given = Assignment(self._numbers(bool), whole, whole, values, whole)
-        # Functions, not partials of the task: JAX asks for the text of what it maps, and theirs spells out the data.
-        self.shapes = jax.eval_shape(jax.vmap(lambda given: lanes.start(task, key, given)), self._given)
+        self._orders = Orders(self._numbers(bool), whole, whole, values, whole, whole)
+        # A function, not a partial of the task: JAX asks for the text of what it maps, and that spells out the data.
+        self.shapes = jax.eval_shape(jax.vmap(lambda orders: lanes.start(task, key, orders)), self._orders)
 
-        def advance(state: Lanes, columns: Array, shared: Any) -> Any:
-            limits, epochs = columns.T
-            state, curves = advance_lanes(task, tile, state, limits, shared, epochs[0])
+        def advance(state: Lanes, columns: Array, everywhere: Any) -> Any:
+            shared, key = everywhere
+            orders, epochs = from_columns((self._orders, whole), columns)
+            state = lanes.assign(task, key, state, orders)
+            state, curves = advance_lanes(task, tile, state, orders.limit, shared, epochs[0])
             return state, jnp.stack(curves, axis=1)
 
-        def assign(state: Lanes, columns: Array, key: Array) -> Lanes:
-            return lanes.assign(task, key, state, from_columns(self._given, columns))
-
-        shard = functools.partial(jax.shard_map, mesh=mesh, out_specs=lane, check_vma=False)
+        sharded = jax.shard_map(advance, mesh=mesh, in_specs=(lane, lane, every), out_specs=lane, check_vma=False)
         options: Any = _ONE_CORE if mesh.size > 1 and mesh.devices.flat[0].platform == "cpu" else None
-        jitted = functools.partial(jax.jit, donate_argnums=0, compiler_options=options)
-        self._advance = jitted(shard(advance, in_specs=(lane, lane, every)))
-        self._assign = jitted(shard(assign, in_specs=(lane, lane, every)))
-        self._copy = jitted(lanes.copy, out_shardings=self._sharding)
-        self._compiling: dict[str, Future] = {}
+        self._advance = jax.jit(sharded, compiler_options=options)
+        self._copy = jax.jit(lanes.copy, donate_argnums=0, compiler_options=options, out_shardings=self._sharding)
+        self._compiling: Future | None = None
 
     def compile(self, compilers: Executor) -> "Program":
-        """Trace it here, and have it compiled by the executor's threads, one part while the other is being traced."""
-        self._compiling["advance"] = compilers.submit(self._traced_advance.lower().compile)
-        self._compiling["assign"] = compilers.submit(self._traced_assign.lower().compile)
+        """Trace it here, and have it compiled by one of the executor's threads."""
+        self._compiling = compilers.submit(self._traced.lower().compile)
         return self
 
     def empty(self) -> Lanes:
@@ -106,42 +112,40 @@ class Program:
         """Lanes that were saved, on the devices again."""
         return self._place(state)
 
-    def assign(self, state: Lanes, given: Assignment) -> Lanes:
-        """A fresh training in every lane that starts one."""
-        assign = self._compiling["assign"].result() if self._compiling else self._assign
-        return assign(state, self._place(to_columns(given)), self._key)
-
     def copy(self, state: Lanes, parents: np.ndarray, mask: np.ndarray, values: dict[str, np.ndarray]) -> Lanes:
         """What the parent has learned, in every lane of the mask."""
         return self._copy(state, *self._place((parents, mask, values)))
 
-    def advance(self, state: Lanes, limits: np.ndarray, epochs: int) -> tuple[Lanes, News]:
-        """So many epochs, each lane up to its own limit."""
-        advance = self._compiling["advance"].result() if self._compiling else self._advance
-        state, curves = advance(state, self._place(self._orders(limits, epochs)), self._shared)
-        diverged, curves = jax.device_get((state.diverged, curves))
-        return state, News(diverged, curves[..., :epochs].swapaxes(0, 1))
+    def advance(self, state: Lanes, orders: Orders, epochs: int) -> tuple[Lanes, Callable[[], News]]:
+        """So many epochs, each lane up to its own limit, and a function that waits for the news of it."""
+        columns = self._place(to_columns((orders, np.full(self.size, epochs, np.int32))))
+        state, curves = self._compiled(state, columns, self._shared)
+        diverged = state.diverged
+
+        def read() -> News:
+            told = jax.device_get((diverged, curves))
+            return News(told[0], told[1][..., :epochs].swapaxes(0, 1))
+
+        return state, read
 
     def text(self) -> str:
         """The compiled text of `advance`."""
-        return self._compiling["advance"].result().as_text()
+        assert self._compiling is not None
+        return self._compiling.result().as_text()
 
     @functools.cached_property
     def traced(self) -> str:
         """A digest of what its lanes compute."""
-        return "".join(describe_program(part.jaxpr) for part in (self._traced_advance, self._traced_assign))
+        return describe_program(self._traced.jaxpr)
 
     @functools.cached_property
-    def _traced_advance(self) -> Traced:
-        orders = self._orders(self._numbers(np.int32), 1)
-        return self._advance.trace(self.empty(), self._place(orders), self._shared)
+    def _traced(self) -> Traced:
+        columns = self._place(to_columns((self._orders, self._orders.limit)))
+        return self._advance.trace(self.empty(), columns, self._shared)
 
     @functools.cached_property
-    def _traced_assign(self) -> Traced:
-        return self._assign.trace(self.empty(), self._place(to_columns(self._given)), self._key)
-
-    def _orders(self, limits: np.ndarray, epochs: int) -> np.ndarray:
-        return to_columns((limits, np.full(self.size, epochs, np.int32)))
+    def _compiled(self) -> Callable[..., Any]:
+        return self._advance if self._compiling is None else self._compiling.result()
 
     def _place(self, tree: Any) -> Any:
         return jax.device_put(tree, self._sharding)

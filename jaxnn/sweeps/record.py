@@ -19,7 +19,7 @@ from jaxnn.runs.fingerprint import conditions, describe, describe_arrays
 from jaxnn.runs.journal import as_json, pack_array, unpack_array
 from jaxnn.sweeps.engine import Call
 from jaxnn.sweeps.found import Found
-from jaxnn.sweeps.lanes import Assignment, Lanes
+from jaxnn.sweeps.lanes import Lanes, Orders
 from jaxnn.sweeps.plan import Plan
 from jaxnn.sweeps.program import News, Program, Runnable
 from jaxnn.sweeps.space import Setting
@@ -164,18 +164,20 @@ class Record:
 
 
 class _Watched:
-    """A program whose calls of the past are answered by the journal, and whose calls of now are written into it."""
+    """A program whose calls of the past are answered by the journal, and whose calls of now are written into it.
+
+    It does not look ahead: the lanes of a checkpoint are those that the journal tells of.
+    """
+
+    ahead = 0
 
     def __init__(self, record: Record, program: Program, lanes: Lanes | None) -> None:
         self._record, self._program, self._lanes = record, program, lanes
-        self.size, self.longest = program.size, program.longest
+        self.size, self.width, self.longest = program.size, program.width, program.longest
 
     def empty(self) -> Any:
         # In the past nothing looks at the lanes; those of the checkpoint are handed through to the first call of now.
         return self._lanes if self._record.past else self._program.empty()
-
-    def assign(self, state: Any, given: Assignment) -> Any:
-        return state if self._record.past else self._program.assign(state, given)
 
     def copy(self, state: Any, parents: np.ndarray, mask: np.ndarray, values: dict[str, np.ndarray]) -> Any:
         if not self._record.past:
@@ -183,12 +185,17 @@ class _Watched:
             self._record.latest(state)
         return state
 
-    def advance(self, state: Any, limits: np.ndarray, epochs: int) -> tuple[Any, News]:
+    def advance(self, state: Any, orders: Orders, epochs: int) -> tuple[Any, Callable[[], News]]:
         if self._record.past:
-            return state, self._record.news(epochs)
-        state, news = self._program.advance(state, limits, epochs)
-        self._record.latest(state, news)
-        return state, news
+            return state, lambda: self._record.news(epochs)
+        state, read = self._program.advance(state, orders, epochs)
+
+        def noted() -> News:
+            news = read()
+            self._record.latest(state, news)
+            return news
+
+        return state, noted
 
 
 def _packed(told: News) -> dict[str, Any]:

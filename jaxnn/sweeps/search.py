@@ -28,7 +28,7 @@ from jaxnn.sweeps.space import Setting
 
 Members = list[tuple[int, Setting]]
 
-# Threads that compile: the two parts of a program, or those of the next one while this one runs.
+# Threads that compile the programs of the first two buckets, or the next one's while this one's runs.
 _COMPILERS = 2
 # Settings that a searcher is asked for before it is told how the last ones did.
 _AT_ONCE = 32

@@ -61,9 +61,10 @@ class Running:
         lanes: where it lies.
         limit: the epoch at which it is judged next, and at which its lanes freeze.
         values: its traced hypers now.
-        epoch: how many it has run.
+        sent: the epochs it has been sent for.
+        epoch: those of them that it has told of.
         diverged: the first epoch at which a lane's loss was no longer finite; 0 as long as all are.
-        started: on the clock.
+        started: on the clock, when its first call began.
         history: the curves of all lanes, call by call, each call's in one array (quantity, lane, epoch), and how many
             epochs of it are its own.
         copies: (epoch, parent, values) so far.
@@ -74,20 +75,28 @@ class Running:
     lanes: slice
     limit: int
     values: dict[str, float]
+    sent: int = 0
     epoch: int = 0
     diverged: int = 0
-    started: float = field(default_factory=time.perf_counter)
+    started: float = 0.0
     history: list[tuple[np.ndarray, int]] = field(default_factory=list)
     copies: list[tuple[int, int, dict[str, float]]] = field(default_factory=list)
 
-    def proceed(self, epochs: int, diverged: np.ndarray | None, curves: np.ndarray) -> int:
-        """Note a call of so many epochs, given all lanes' news; how many lane-epochs of it were at work.
+    def send(self, epochs: int) -> int:
+        """Note that it takes part in a call of so many epochs; how many of them are its own."""
+        done = min(epochs, self.limit - self.sent)
+        self.sent += done
+        return done
+
+    def proceed(self, done: int, diverged: np.ndarray | None, curves: np.ndarray, begun: float) -> int:
+        """Note what a call told, in which it had so many epochs of its own; how many lane-epochs of it were at work.
 
         There are many calls and many trials: no array is touched that need not be, and `diverged` is None as long as
         no lane has.
         """
-        before, done = self.epoch, min(epochs, self.limit - self.epoch)
+        before = self.epoch
         self.epoch += done
+        self.started = self.started or begun
         self.history.append((curves, done))
         if diverged is None or not diverged[self.lanes].any():
             return (self.lanes.stop - self.lanes.start) * done

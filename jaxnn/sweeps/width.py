@@ -12,9 +12,11 @@ import jax
 from jaxnn.training import TrainingState, hold, one_epoch
 
 # Measured on two x86 cores with 0.5 MiB of second-level cache each and 32 MiB of third: throughput peaks where all
-# arrays that the lanes of a core make in an epoch are about this many bytes, for five networks from iris to CNNs. Four
-# lanes pay even beyond, as long as one of them is not many times the cache. iris (4-16-3, 120 rows) gets 64 lanes a
-# core, a 64-32-10 network 32, a CNN of 4 and 8 filters 8, one of 8 and 16 filters with batches of 64 gets 4.
+# arrays that the lanes of a core make in an epoch are about this many bytes, for networks from iris to CNNs. iris
+# (4-16-3, 120 rows) gets 64 lanes a core, a 64-32-10 network 32, a CNN of 4 and 8 filters with batches of 64 gets 4.
+# Where fewer than four fit, one at a time is faster, without an axis of lanes: a CNN of 8 and 16 filters takes 0.86 to
+# 0.98 of the time of four at a time, one of 16 and 32 takes 0.76, a 64-512-512-10 network 0.72. Then four lanes of a
+# core take turns, so that the host has as few visits to make, as long as an epoch of all is not too long for a call.
 _CACHE, _FEW, _MANY = 24 * 2**20, 4, 64
 _ELSEWHERE = 4096
 # All arrays that the lanes of a core make in a call are at most so many bytes: half a second to two on such a core. The
@@ -29,14 +31,15 @@ def trace_epoch(recipe: Any, data: Any, state: TrainingState) -> Any:
     return jax.make_jaxpr(lambda held, state: one_epoch(recipe, held, state))(held, state).jaxpr
 
 
-def lane_width(epoch: Any, platform: str) -> int:
-    """Lanes a device, a power of two: a function of the shapes and the platform alone, never of a clock."""
+def lane_width(epoch: Any, platform: str) -> tuple[int, int]:
+    """Lanes a device, and how many of them run at a time: of the shapes and the platform alone, never of a clock."""
     if platform != "cpu":
-        return _ELSEWHERE
-    lanes = _CACHE / max(1, bytes_made(epoch))
-    if lanes < 1 / 3:
-        return 1
-    return int(2 ** math.floor(math.log2(min(max(lanes, _FEW), _MANY))))
+        return _ELSEWHERE, _ELSEWHERE
+    fitting = _CACHE // max(1, bytes_made(epoch))
+    if fitting < _FEW:
+        return min(max(_CALL // bytes_made(epoch, every_step=True), 1), _FEW), 1
+    tile = 2 ** int(math.log2(min(fitting, _MANY)))
+    return tile, tile
 
 
 def call_length(epoch: Any, width: int) -> int:
@@ -45,23 +48,26 @@ def call_length(epoch: Any, width: int) -> int:
     return min(max(_CALL // max(1, made), 1), max(_NUMBERS // width, _EPOCHS))
 
 
-def lane_tiles(lanes: int | None, needed: int, devices: int, tile: int) -> tuple[int, int]:
+def lane_tiles(lanes: int | None, needed: int, devices: int, best: tuple[int, int]) -> tuple[int, int]:
     """Lanes a device, and how many of them run at a time.
 
     Args:
-        lanes: over all devices, as the user wants it; None is one tile a device.
+        lanes: over all devices, as the user wants it; None is for `best` to say.
         needed: by one trial, which must fit with all its repeats and folds.
         devices: how many.
-        tile: lanes that a device carries at its best.
+        best: what `lane_width` says.
 
     Example:
-        >>> lane_tiles(None, 5, 2, 64), lane_tiles(512, 1, 2, 64), lane_tiles(6, 1, 2, 64), lane_tiles(None, 300, 2, 64)
-        ((64, 64), (256, 64), (3, 3), (192, 64))
+        >>> iris, cnn = (64, 64), (4, 1)
+        >>> lane_tiles(None, 5, 2, iris), lane_tiles(None, 300, 2, iris), lane_tiles(None, 5, 2, cnn)
+        ((64, 64), (192, 64), (4, 1))
+        >>> lane_tiles(512, 1, 2, iris), lane_tiles(6, 1, 2, iris), lane_tiles(6, 1, 2, cnn)
+        ((256, 64), (3, 3), (3, 1))
     """
+    width, tile = best
     least = -(-needed // devices)
     if lanes is None:
-        width = max(1, -(-least // tile)) * tile
-        return width, tile
+        return max(width, -(-least // tile) * tile), tile
     width = max(lanes // devices, least)
     divisor = next(size for size in range(min(tile, width), 0, -1) if width % size == 0)
     # A width that hardly divides is better run at once than in splinters.
