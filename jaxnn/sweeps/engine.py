@@ -159,7 +159,10 @@ def _begin(trial: tuple[int, Setting], lanes: slice, layout: Layout, scheduler: 
 
 def _length(left: np.ndarray, longest: int) -> int:
     """The longest call that wastes little, for trials with so many epochs left; never past the last of them."""
-    lengths = np.arange(1, min(longest, left.max()) + 1)
+    most = min(longest, int(left.max()))
+    if left.min() >= most:
+        return most
+    lengths = np.arange(1, most + 1)
     # A trial with t epochs left is frozen in every epoch after its t-th.
     ended = np.cumsum(np.bincount(left, minlength=len(lengths)))[: len(lengths)]
     frozen = np.cumsum(ended)
@@ -220,19 +223,20 @@ def _params(lanes: Lanes, where: slice) -> Any:
     """Those of some lanes, device by device, which is many times faster than to slice what is sharded."""
     leaves, structure = jax.tree.flatten(lanes.state.params)
     found = []
-    for shards in zip(*(leaf.addressable_shards for leaf in leaves), strict=True):
-        first, last, _ = shards[0].index[0].indices(leaves[0].shape[0])
-        start, stop = max(where.start, first), min(where.stop, last)
+    for device in range(len(leaves[0].sharding.device_set)):
+        shards = [leaf.addressable_data(device) for leaf in leaves]
+        first = device * len(shards[0])
+        start, stop = max(where.start - first, 0), min(where.stop - first, len(shards[0]))
         if start < stop:
-            found.append(_rows([shard.data for shard in shards], start - first, stop - start))
+            found.append(_rows(shards, start, stop))
     return jax.tree.unflatten(structure, [np.concatenate(rows) for rows in zip(*found, strict=True)])
 
 
-def _rows(leaves: list[Array], start: int, count: int) -> list[np.ndarray]:
-    if leaves[0].device.platform == "cpu":
+def _rows(leaves: list[Array], start: int, stop: int) -> list[np.ndarray]:
+    if next(iter(leaves[0].devices())).platform == "cpu":
         # A view: it need not wait for the device, which may be at work on the next call.
-        return [np.asarray(leaf)[start : start + count] for leaf in leaves]
-    return jax.device_get(_cut(leaves, start, count))
+        return [np.asarray(leaf)[start:stop] for leaf in leaves]
+    return jax.device_get(_cut(leaves, start, stop - start))
 
 
 @functools.partial(jax.jit, static_argnums=2)

@@ -64,8 +64,8 @@ class Program:
     """A task for `width` lanes on every device, `tile` at a time; `names` are its traced hypers, `key` is the sweep's.
 
     It is compiled when `compile` is called, or else when it is first needed. What the host hands over with a call is
-    one array, and the curves come back as one: with two devices each array costs a tenth of a millisecond. The lanes
-    that a call is given are not donated: who looks ahead still reads what the trials have learned that ended in them.
+    one array, and what it reads another: with two devices each array costs a tenth of a millisecond. The lanes that a
+    call is given are not donated: who looks ahead still reads what the trials have learned that ended in them.
 
     Attributes:
         size, width, longest, ahead: as the engine needs them.
@@ -91,7 +91,7 @@ class Program:
             orders, epochs = from_columns((self._orders, whole), columns)
             state = lanes.assign(task, key, state, orders)
             state, curves = advance_lanes(task, tile, state, orders.limit, shared, epochs[0])
-            return state, jnp.stack(curves, axis=1)
+            return state, jnp.concatenate([state.diverged[:, None].astype(float), *curves], axis=1)
 
         sharded = jax.shard_map(advance, mesh=mesh, in_specs=(lane, lane, every), out_specs=lane, check_vma=False)
         options: Any = _ONE_CORE if mesh.size > 1 and mesh.devices.flat[0].platform == "cpu" else None
@@ -119,12 +119,12 @@ class Program:
     def advance(self, state: Lanes, orders: Orders, epochs: int) -> tuple[Lanes, Callable[[], News]]:
         """So many epochs, each lane up to its own limit, and a function that waits for the news of it."""
         columns = self._place(to_columns((orders, np.full(self.size, epochs, np.int32))))
-        state, curves = self._compiled(state, columns, self._shared)
-        diverged = state.diverged
+        state, told = self._compiled(state, columns, self._shared)
 
         def read() -> News:
-            told = jax.device_get((diverged, curves))
-            return News(told[0], told[1][..., :epochs].swapaxes(0, 1))
+            found = np.asarray(told)
+            curves = found[:, 1:].reshape(self.size, -1, self.longest)
+            return News(found[:, 0].astype(np.int32), curves[..., :epochs].swapaxes(0, 1))
 
         return state, read
 
