@@ -103,3 +103,26 @@ def test_more_lanes_of_which_as_many_run_at_a_time_change_no_bit(alone, monkeypa
     assert len(found.calls) == 2
     assert_same_bits(found.outcomes[WATCHED].curves, alone.outcomes[WATCHED].curves)
     assert_same_bits(found.params(WATCHED), alone.params(WATCHED))
+
+
+def test_to_send_the_next_call_before_the_last_is_read_changes_nothing(monkeypatch, tmp_path):
+    """With a directory each call is read before the next is sent; without, trials diverge while another is under way."""
+    monkeypatch.setattr("jaxnn.sweeps.plan.call_length", lambda *_: 2)
+    quantiles = np.array([[0.5, 0.9], [0.6, 0.1], [0.3, 0.9], [0.7, 0.2], [0.2, 0.6], [0.4, 0.3], [0.9, 0.9]])
+
+    def found(directory):
+        told = []
+        swept = nn.sweep(
+            make_recipe, SPACE, SPLIT.train, key=jax.random.key(0), trials=7, epochs=EPOCHS, lanes=4, keep=7,
+            validation=SPLIT.test, sampler=Given(quantiles), directory=directory, progress=False,
+            log=lambda trial, numbers: told.append(trial),
+        )  # fmt: skip
+        assert sorted(told) == list(range(7))
+        at_work = sum(call.busy * call.epochs for call in swept.calls) * 4
+        assert at_work == pytest.approx(sum(outcome.epochs for outcome in swept.outcomes))
+        return swept
+
+    ahead, one_by_one = found(None), found(tmp_path / "sweep")
+    for one, other in zip(ahead.outcomes, one_by_one.outcomes, strict=True):
+        assert_same_bits(one._replace(seconds=0.0), other._replace(seconds=0.0))
+    assert_same_bits([ahead.params(trial) for trial in (1, 3, 5)], [one_by_one.params(trial) for trial in (1, 3, 5)])
