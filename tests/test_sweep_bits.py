@@ -106,7 +106,7 @@ def test_more_lanes_of_which_as_many_run_at_a_time_change_no_bit(alone, monkeypa
 
 
 def test_to_send_the_next_call_before_the_last_is_read_changes_nothing(monkeypatch, tmp_path):
-    """With a directory each call is read before the next is sent; without, trials diverge while another is under way."""
+    """With a directory each call is read before the next is sent; without, trials diverge while one is under way."""
     monkeypatch.setattr("jaxnn.sweeps.plan.call_length", lambda *_: 2)
     quantiles = np.array([[0.5, 0.9], [0.6, 0.1], [0.3, 0.9], [0.7, 0.2], [0.2, 0.6], [0.4, 0.3], [0.9, 0.9]])
 

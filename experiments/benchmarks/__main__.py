@@ -15,6 +15,7 @@ from experiments.benchmarks import (
     conv_alone,
     digits_sweep,
     iris_sweep,
+    lane_counts,
     machine,
     one_network,
     pictures,
@@ -29,6 +30,7 @@ from experiments.common import command, say_where
 CASES: dict[str, Callable[[bool], list[Case]]] = {
     "iris_sweep": iris_sweep.cases,
     "digits_sweep": digits_sweep.cases,
+    "lane_counts": lane_counts.cases,
     "one_network": one_network.cases,
     "conv_alone": conv_alone.cases,
     "cold_start": cold_start.cases,
@@ -40,7 +42,7 @@ class Config:
     """Time jaxnn beside PyTorch, scikit-learn, Optuna, Flax, Equinox and plain JAX, as far as they are installed."""
 
     only: tuple[str, ...] = ()
-    """Cases to run, of: iris_sweep, digits_sweep, one_network, conv_alone, cold_start, scaling; all by default."""
+    """Of iris_sweep, digits_sweep, lane_counts, one_network, conv_alone, cold_start, scaling; all by default."""
     quick: bool = False
     """Tiny sizes and one round: whether all runs, not how fast."""
     rounds: int = 5

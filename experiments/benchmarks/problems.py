@@ -64,11 +64,11 @@ def make(
     """A sweep of so many trials, or with trials=0 one training alone, at a rate of 0.001."""
     count = max(trials, 1)
     rates = LOWEST * (HIGHEST / LOWEST) ** ((np.arange(count) + 0.5) / count) if trials else np.array([1e-3])
-    rows = None if batch is None else _orders(_keys(seed, trials), len(data[1]), batch, epochs)
+    rows = None if batch is None else _orders(keys(seed, trials), len(data[1]), batch, epochs)
     return Problem(data, test, layers, epochs, rates.astype(np.float32), rows, seed, not trials)
 
 
-def _keys(seed: int, trials: int) -> Any:
+def keys(seed: int, trials: int) -> Any:
     """The key of each training, as `nn.sweep` makes them; a training alone has the key itself."""
     key = jax.random.key(seed)
     if not trials:
@@ -76,7 +76,7 @@ def _keys(seed: int, trials: int) -> Any:
     return jax.vmap(lambda trial: jax.random.fold_in(jax.random.fold_in(key, trial), 0))(np.arange(trials))
 
 
-def _orders(keys: Any, count: int, batch: int, epochs: int) -> np.ndarray:
+def _orders(each: Any, count: int, batch: int, epochs: int) -> np.ndarray:
     """The rows of all minibatches, as `nn.fit` draws them from a key."""
     if count % batch:
         raise ValueError(f"batch {batch} must divide the {count} examples: not every tool can leave rows out of a mean")
@@ -87,7 +87,7 @@ def _orders(keys: Any, count: int, batch: int, epochs: int) -> np.ndarray:
         return nn.minibatches(order_key, count, batch)[0]
 
     every = jax.vmap(jax.vmap(one, in_axes=(None, 0)), in_axes=(0, None))
-    return np.asarray(jax.jit(every)(keys, np.arange(epochs))).reshape(len(keys), -1, batch)
+    return np.asarray(jax.jit(every)(each, np.arange(epochs))).reshape(len(each), -1, batch)
 
 
 def iris(*, epochs: int, trials: int = 0) -> Problem:

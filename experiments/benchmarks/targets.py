@@ -56,12 +56,14 @@ def judge(results: Sequence[Result]) -> list[Verdict]:
 
 
 def all_targets(results: Sequence[Result]) -> list[Target]:
-    """Those above, and those of every shape of convolution that was measured."""
+    """Those above, and those of every shape of convolution and every number of lanes that was measured."""
     found = list(TARGETS)
     for result in results:
         if result.name.startswith("conv_"):
             wanted = CONV_IN_SCAN_TARGETS if "_scan" in result.name else CONV_TARGETS
             found += [Target(result.name, (peer,), ratio) for peer, ratio in wanted.items()]
+        if result.name.startswith("lanes_"):
+            found.append(Target(result.name, ("jitted fits",), 1))
     return found
 
 

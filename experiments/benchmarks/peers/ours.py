@@ -1,6 +1,9 @@
 """jaxnn: `nn.sweep` for many trainings, a jitted `nn.fit` for one."""
 
+import functools
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jax
@@ -11,17 +14,16 @@ import optax
 import jaxnn as nn
 from experiments.benchmarks.compiling import compilations, compiled, parts
 from experiments.benchmarks.harness import Ready, Seconds, Side, timed
-from experiments.benchmarks.problems import HIGHEST, LOWEST, Problem
+from experiments.benchmarks.problems import HIGHEST, LOWEST, Problem, keys
 
 
-def sweep_side(problem: Problem, short: Problem, *, judge: str = "rungs") -> Side:
+def sweep_side(problem: Problem, short: Problem, *, judge: str = "rungs", lanes: int | str = "auto") -> Side:
     """`nn.sweep`, which judges the validation part at the end, as the peers do, or after all "epochs"."""
 
     def prepare() -> Ready:
         count = len(problem.rates)
-        return Ready(
-            lambda: sweep(problem, judge=judge)[0], lambda: sweep(short, judge=judge)[1], {}, count, count, warm=False
-        )
+        run, check = (functools.partial(sweep, some, judge=judge, lanes=lanes) for some in (problem, short))
+        return Ready(lambda: run()[0], lambda: check()[1], {}, count, count, warm=False)
 
     return Side("jaxnn sweep" if judge == "rungs" else "jaxnn, every epoch judged", (), prepare)
 
@@ -35,6 +37,17 @@ def fit_side(problem: Problem, short: Problem) -> Side:
         return Ready(timed(program), lambda: check()[None], start)
 
     return Side("jaxnn fit", (), prepare)
+
+
+def fits_side(problem: Problem, short: Problem) -> Side:
+    """One training after the other through a jitted `nn.fit`, in a thread for each device."""
+
+    def prepare() -> Ready:
+        run, start = fits(problem)
+        count = len(problem.rates)
+        return Ready(timed(run), lambda: fits(short)[0](), start, count, count, f"{len(jax.devices())} threads")
+
+    return Side("jitted fits", (), prepare)
 
 
 def model_of(problem: Problem) -> nn.Model:
@@ -75,15 +88,43 @@ def sweep(problem: Problem, **options: Any) -> tuple[Seconds, np.ndarray]:
     return parts(begun, ended, heard), found.curves("validation_losses")[:, -1]
 
 
-def fit(problem: Problem) -> tuple[Any, Seconds]:
-    """A program that trains from the start and returns the validation loss, as NumPy; and what it took to make."""
+def fit(problem: Problem) -> tuple[Callable[[], np.ndarray], Seconds]:
+    """A program that trains from the start and returns the validation loss; and what it took to make."""
+    [key] = jax.random.key_data(keys(problem.seed, 0))
+    arguments = jax.device_put((problem.data, problem.test, problem.rates[0], key))
+    program, start = compiled(_training(problem), *arguments)
+    return lambda: np.asarray(program(*arguments)), start
+
+
+def fits(problem: Problem) -> tuple[Callable[[], np.ndarray], Seconds]:
+    """The same for every trial, one after the other on each device."""
+    each = np.asarray(jax.random.key_data(keys(problem.seed, len(problem.rates))))
+    homes, losses = jax.devices(), np.empty(len(problem.rates))
+    data = [jax.device_put((problem.data, problem.test), home) for home in homes]
+    made = [
+        compiled(_training(problem), *held, *jax.device_put((problem.rates[0], each[0]), home), spread=True)
+        for held, home in zip(data, homes, strict=True)
+    ]
+
+    def work(place: int) -> None:
+        for trial in range(place, len(losses), len(homes)):
+            own = jax.device_put((problem.rates[trial], each[trial]), homes[place])
+            losses[trial] = made[place][0](*data[place], *own)
+
+    def run() -> np.ndarray:
+        with ThreadPoolExecutor(len(homes)) as threads:
+            list(threads.map(work, range(len(homes))))
+        return losses.copy()
+
+    return run, made[0][1]
+
+
+def _training(problem: Problem) -> Callable[..., Any]:
     model = model_of(problem)
 
-    def train(data: Any, test: Any, rate: Any) -> Any:
+    def train(data: Any, test: Any, rate: Any, key: Any) -> Any:
         recipe = nn.Recipe(model, nn.cross_entropy, optax.adam(rate), batch_size=problem.batch)
-        params = nn.fit(recipe, data, key=jax.random.key(problem.seed), epochs=problem.epochs).params
+        params = nn.fit(recipe, data, key=jax.random.wrap_key_data(key), epochs=problem.epochs).params
         return nn.cross_entropy(model.apply(params, test[0]), test[1]).mean()
 
-    arguments = jax.device_put((problem.data, problem.test, problem.rates[0]))
-    program, start = compiled(train, *arguments)
-    return lambda: np.asarray(program(*arguments)), start
+    return train
