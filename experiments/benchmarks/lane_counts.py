@@ -7,7 +7,7 @@ from experiments.benchmarks.harness import Case, Work
 from experiments.benchmarks.peers import ours
 from experiments.benchmarks.problems import Problem
 
-IRIS, DIGITS = (2, 4, 8, 16, 32, 128, 512), (2, 4, 8, 32)
+IRIS, DIGITS = (2, 4, 8, 32, 512), (2, 8)
 # Floating-point operations are those of the sweeps themselves, where the machine's limits are compared.
 _NONE = Work(0, 0)
 
