@@ -16,6 +16,14 @@ SPACE = {"learning_rate": nn.log_uniform(1e-4, 1.0), "spoil": nn.uniform(0.0, 1.
 WATCHED, EPOCHS = 3, 9
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _one_trial_of_a_lane_in_a_call():
+    """Lanes that take several would hold all trials at once, so that none is refilled."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("jaxnn.sweeps.plan.turns", lambda *_: 1)
+        yield
+
+
 def make_recipe(hypers):
     """A trial whose `spoil` is above 1/2 diverges; dropout and minibatches draw from its key."""
 
@@ -92,12 +100,14 @@ def test_a_trial_that_starts_in_a_refilled_lane_has_the_same_bits(alone):
     assert_same_bits(found.outcomes[8].curves, last.curves)
 
 
-def test_more_lanes_of_which_as_many_run_at_a_time_change_no_bit(alone, monkeypatch):
-    """Four lanes on two devices above; sixteen here, two at a time on each."""
+@pytest.mark.parametrize(("lanes", "turns"), [(16, 1), (4, 4)])
+def test_more_trials_in_a_call_of_which_as_many_run_at_a_time_change_no_bit(alone, monkeypatch, lanes, turns):
+    """Four lanes on two devices above; sixteen trials here, two at a time on each."""
     monkeypatch.setattr("jaxnn.sweeps.plan.lane_width", lambda *_: (8, 2))
+    monkeypatch.setattr("jaxnn.sweeps.plan.turns", lambda *_: turns)
     quantiles = np.array([[0.5, 0.0]] * 3 + [[0.7, 0.2]] + [[0.1, 0.3]] * 16)
     found = nn.sweep(
-        make_recipe, SPACE, SPLIT.train, key=jax.random.key(0), trials=20, epochs=EPOCHS, lanes=16,
+        make_recipe, SPACE, SPLIT.train, key=jax.random.key(0), trials=20, epochs=EPOCHS, lanes=lanes,
         validation=SPLIT.test, sampler=Given(quantiles), keep=20, progress=False,
     )  # fmt: skip
     assert len(found.calls) == 2

@@ -14,7 +14,7 @@ from jaxnn.sweeps.found import Found
 from jaxnn.sweeps.importance import importance
 from jaxnn.sweeps.space import Setting
 from jaxnn.sweeps.trials import Outcome, Running
-from jaxnn.sweeps.width import bytes_made, call_length, lane_width, trace_epoch
+from jaxnn.sweeps.width import bytes_made, call_length, lane_width, trace_epoch, turns
 from jaxnn.training import init_training
 
 SPACE = {
@@ -110,6 +110,8 @@ def test_lanes_and_calls_are_as_large_as_the_shapes_allow():
     assert [lane_width(epoch, "cpu") for epoch in (iris, large, wide)] == [(64, 64), (2, 1), (4, 1)]
     assert (call_length(iris, 64), call_length(large, 1), call_length(large, 4)) == (256, 2, 1)
     assert (call_length(iris, 1), call_length(iris, 200)) == (2**14, 256)
+    assert [turns(iris, width, 500) for width in (1, 4, 64)] == [16, 4, 1]
+    assert [turns(large, 1, epochs) for epochs in (1, 2)] == [2, 1]
     # Every one of the 600 steps counts, and of the arrays in the cache those of one step.
     once, every = bytes_made(large), bytes_made(large, every_step=True)
     assert 100 * once < every < 600 * once

@@ -10,19 +10,17 @@ news of the last one are read, and the devices need not wait for the host; the l
 away a call later.
 """
 
-import functools
 import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
-from jaxtyping import Array
 
 from jaxnn.sweeps.decisions import Continue, Copy, Stop
-from jaxnn.sweeps.lanes import Lanes, Orders
+from jaxnn.sweeps.lanes import Orders
+from jaxnn.sweeps.learned import read_params
 from jaxnn.sweeps.program import News, Runnable
 from jaxnn.sweeps.space import Setting
 from jaxnn.sweeps.trials import Layout, Outcome, Running
@@ -89,10 +87,9 @@ def run_trials(
     ahead = program.ahead if scheduler is None else 0
     while queue or running or sent:
         if queue or running:
-            # A lane of each device in turn: those of one may run one after another, and free ones then cost no time.
-            free.sort(key=lambda where: (where.start % program.width, where.start))
-            places = [free.pop(0) for _ in range(min(len(queue), len(free)))]
-            fresh = [_begin(queue.popleft(), where, layout, scheduler) for where in places]
+            fresh = [
+                _begin(queue.popleft(), where, layout, scheduler) for where in _taken(free, len(queue), program.width)
+            ]
             running = sorted(running + fresh, key=lambda trial: trial.trial)
             sent.append(_send(program, lanes, running, fresh, layout))
             lanes = sent[-1].lanes
@@ -135,7 +132,7 @@ def _tell(ended: list[tuple[Running, str]], lanes: Any, report: Report) -> None:
     """Best first: whoever keeps parameters of the best need not read those that better ones would push out at once."""
     outcomes = [(trial.outcome(status), trial.lanes) for trial, status in ended]
     for outcome, where in sorted(outcomes, key=lambda each: _rank(each[0].score)):
-        report(outcome, lambda where=where: _params(lanes, where))
+        report(outcome, lambda where=where: read_params(lanes, where))
 
 
 def _under_way(running: list[Running], sent: Iterable[_Sent], waiting: int, layout: Layout) -> tuple[int, int, float]:
@@ -147,6 +144,16 @@ def _under_way(running: list[Running], sent: Iterable[_Sent], waiting: int, layo
 
 def _groups(size: int, lanes: int) -> list[slice]:
     return [slice(start, start + lanes) for start in range(0, size - lanes + 1, lanes)]
+
+
+def _taken(free: list[slice], most: int, width: int) -> list[slice]:
+    """At most so many of the free places, which are free no longer.
+
+    A lane of each device in turn: those of one device may run one after another, and its free ones then cost no time.
+    """
+    free.sort(key=lambda where: (where.start % width, where.start))
+    taken, free[:] = free[:most], free[most:]
+    return taken
 
 
 def _begin(trial: tuple[int, Setting], lanes: slice, layout: Layout, scheduler: Any) -> Running:
@@ -217,32 +224,6 @@ def _decide(
 
 def _rank(score: float) -> float:
     return math.inf if math.isnan(score) else -score
-
-
-def _params(lanes: Lanes, where: slice) -> Any:
-    """Those of some lanes, device by device, which is many times faster than to slice what is sharded."""
-    leaves, structure = jax.tree.flatten(lanes.state.params)
-    found = []
-    for device in range(len(leaves[0].sharding.device_set)):
-        shards = [leaf.addressable_data(device) for leaf in leaves]
-        first = device * len(shards[0])
-        start, stop = max(where.start - first, 0), min(where.stop - first, len(shards[0]))
-        if start < stop:
-            found.append(_rows(shards, start, stop))
-    return jax.tree.unflatten(structure, [np.concatenate(rows) for rows in zip(*found, strict=True)])
-
-
-def _rows(leaves: list[Array], start: int, stop: int) -> list[np.ndarray]:
-    if next(iter(leaves[0].devices())).platform == "cpu":
-        # A view: it need not wait for the device, which may be at work on the next call.
-        return [np.asarray(leaf)[start:stop] for leaf in leaves]
-    return jax.device_get(_cut(leaves, start, stop - start))
-
-
-@functools.partial(jax.jit, static_argnums=2)
-def _cut(leaves: list[Array], start: Array, count: int) -> list[Array]:
-    # The start is an argument: a slice between fixed ends would be compiled anew for every lane.
-    return [jax.lax.dynamic_slice_in_dim(leaf, start, count) for leaf in leaves]
 
 
 def _copying(

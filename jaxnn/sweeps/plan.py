@@ -18,7 +18,7 @@ from jaxnn.sweeps.lanes import Task
 from jaxnn.sweeps.program import Program
 from jaxnn.sweeps.space import Setting, active, check_space, hypers_of
 from jaxnn.sweeps.trials import Layout
-from jaxnn.sweeps.width import call_length, lane_tiles, lane_width, trace_epoch
+from jaxnn.sweeps.width import call_length, lane_tiles, lane_width, trace_epoch, turns
 from jaxnn.training import init_training
 
 # Numbers that no trial has, for the keys of whatever else is drawn.
@@ -41,6 +41,7 @@ class Plan(NamedTuple):
         key: the sweep's.
         layout: lanes and epochs of a trial.
         lanes: how many over all devices; None is for `lane_width` to say.
+        decided: whether a scheduler decides who goes on between two calls.
     """
 
     make_recipe: Callable[[dict[str, Any]], Recipe]
@@ -53,6 +54,7 @@ class Plan(NamedTuple):
     key: Array
     layout: Layout
     lanes: int | None
+    decided: bool
 
     def hypers(self, setting: Setting) -> dict[str, Any]:
         """A setting as `make_recipe` gets it."""
@@ -86,6 +88,8 @@ class Plan(NamedTuple):
         epoch = trace_epoch(recipe, train, state)
         best = lane_width(epoch, devices[0].platform)
         width, tile = lane_tiles(self.lanes, self.layout.lanes, len(devices), best)
+        if not self.decided and self.layout.lanes <= width:
+            width *= turns(epoch, width, self.layout.epochs)
         recipe_of = functools.partial(self.recipe, setting.bucket)
         longest = call_length(epoch, width)
         task = Task(recipe_of, self.data, self.validation, self.folds, self.score, self.judge, longest)
@@ -112,6 +116,7 @@ def make_plan(
     judge: str,
     repeats: int,
     lanes: int | str,
+    decided: bool,
 ) -> Plan:
     """Check the arguments of `sweep` that need no recipe; nothing is brought to a device before all are right."""
     if not callable(make_recipe):
@@ -139,7 +144,7 @@ def make_plan(
     count_of_lanes = _check_lanes(lanes, layout)
     parts = None if folds is None else _folds(data, jax.random.fold_in(key, FOLDS_KEY), count, folds)
     data, validation, parts = jax.tree.map(jnp.asarray, (data, validation, parts))
-    return Plan(make_recipe, space, data, validation, parts, score, judge, key, layout, count_of_lanes)
+    return Plan(make_recipe, space, data, validation, parts, score, judge, key, layout, count_of_lanes, decided)
 
 
 def _folds(data: tuple[Any, Any], key: Array, count: int, folds: int) -> Folds:

@@ -75,7 +75,8 @@ def sweep(
         repeats: trainings of every setting, with keys of their own; a trial's score is their mean.
         sampler: "random", "grid", "sobol", or an object with `ask(count)` and `tell(results)`.
         scheduler: `asha(...)`, `hyperband(...)`, `median_stopping(...)`, `population_based(...)`, or None.
-        lanes: how many trainings run side by side, over all devices; "auto" fits them to the processor's cache.
+        lanes: how many trainings run side by side, over all devices; "auto" fits them to the processor's cache. Without
+            a scheduler a lane may take several trials in a call, one after the other.
         keep: parameters are kept of so many best trials.
         directory: where the sweep is kept, so that the same call goes on from there after whatever ended it: the
             configuration, a journal with a line for each trial, the last two checkpoints, `trials.csv`, as of the last
@@ -115,7 +116,7 @@ def sweep(
     check_scheduler(scheduler)
     plan = make_plan(
         make_recipe, space, data, key=key, epochs=epochs, validation=validation, folds=folds, score=score,
-        judge=judge, repeats=repeats, lanes=lanes,
+        judge=judge, repeats=repeats, lanes=lanes, decided=scheduler is not None,
     )  # fmt: skip
     tell_of_idle_cores()
     asked = make_sampler(sampler, space, jax.random.fold_in(key, SAMPLER_KEY), trials)

@@ -23,6 +23,8 @@ _ELSEWHERE = 4096
 # host's visit takes half a millisecond: a call of 256 epochs of 64 iris networks takes 0.88 of the time of four of 64.
 # Curves come back in a buffer of so many numbers, or of that many epochs where the lanes are more.
 _CALL, _NUMBERS, _EPOCHS = 32 * 2**30, 2**14, 256
+# Trials of a device in a call at most, where its lanes take several: two lanes of iris networks take 0.73 of the time.
+_TURNS = 16
 
 
 def trace_epoch(recipe: Any, data: Any, state: TrainingState) -> Any:
@@ -46,6 +48,15 @@ def call_length(epoch: Any, width: int) -> int:
     """Epochs in one call at most, for so many lanes a device."""
     made = bytes_made(epoch, every_step=True) * width
     return min(max(_CALL // max(1, made), 1), max(_NUMBERS // width, _EPOCHS))
+
+
+def turns(epoch: Any, width: int, epochs: int) -> int:
+    """Trials that a lane may take one after the other in a call, where nobody decides anything between them.
+
+    A call of few lanes would else be short beside the host's visit.
+    """
+    made = bytes_made(epoch, every_step=True) * width * min(epochs, call_length(epoch, width))
+    return max(min(_TURNS // width, _CALL // max(1, made)), 1)
 
 
 def lane_tiles(lanes: int | None, needed: int, devices: int, best: tuple[int, int]) -> tuple[int, int]:
