@@ -60,7 +60,7 @@ class _Sent(NamedTuple):
     read: Callable[[], News]
     epochs: int
     members: list[tuple[Running, int]]
-    sent: float
+    at: float
 
 
 def run_trials(
@@ -80,25 +80,24 @@ def run_trials(
         scheduler: what `asha(...).begin(...)` returns, or None.
         report: gets every outcome.
     """
-    queue, free = deque(trials), _groups(program.size, layout.lanes)
+    queue, places = deque(trials), _places(program, layout.lanes)
     running: list[Running] = []
     sent: deque[_Sent] = deque()
     lanes, over = program.empty(), 0.0
     ahead = program.ahead if scheduler is None else 0
     while queue or running or sent:
         if queue or running:
-            fresh = [
-                _begin(queue.popleft(), where, layout, scheduler) for where in _taken(free, len(queue), program.width)
-            ]
+            taken = {trial.lanes.start for trial in running}
+            free = [where for where in places if where.start not in taken]
+            fresh = [_begin(queue.popleft(), where, layout, scheduler) for where in free[: len(queue)]]
             running = sorted(running + fresh, key=lambda trial: trial.trial)
             sent.append(_send(program, lanes, running, fresh, layout))
             lanes = sent[-1].lanes
-            free += [trial.lanes for trial in running if trial.sent == layout.epochs]
             running = [trial for trial in running if trial.sent < layout.epochs]
             if len(sent) <= ahead:
                 continue
         call = sent.popleft()
-        news, begun = call.read(), max(call.sent, over)
+        news, begun = call.read(), max(call.at, over)
         over = time.perf_counter()
         # The others diverged in the call before, when this one was under way.
         members = [member for member in call.members if not member[0].diverged]
@@ -106,7 +105,6 @@ def run_trials(
         ended, copies = _decide([trial for trial, _ in members], layout, scheduler)
         _tell(ended, call.lanes, report)
         gone = {trial.trial for trial, _ in ended}
-        free += [trial.lanes for trial in running if trial.trial in gone]
         running = [trial for trial in running if trial.trial not in gone]
         if copies:
             lanes = program.copy(lanes, *_copying(program.size, running, copies))
@@ -142,18 +140,13 @@ def _under_way(running: list[Running], sent: Iterable[_Sent], waiting: int, layo
     return len(found), waiting, sum(found.values()) / layout.epochs
 
 
-def _groups(size: int, lanes: int) -> list[slice]:
-    return [slice(start, start + lanes) for start in range(0, size - lanes + 1, lanes)]
+def _places(program: Runnable, lanes: int) -> list[slice]:
+    """Where trials of so many lanes can lie.
 
-
-def _taken(free: list[slice], most: int, width: int) -> list[slice]:
-    """At most so many of the free places, which are free no longer.
-
-    A lane of each device in turn: those of one device may run one after another, and its free ones then cost no time.
+    A place of each device in turn: those of one device may run one after another, and free ones then cost no time.
     """
-    free.sort(key=lambda where: (where.start % width, where.start))
-    taken, free[:] = free[:most], free[most:]
-    return taken
+    starts = range(0, program.size - lanes + 1, lanes)
+    return [slice(start, start + lanes) for start in sorted(starts, key=lambda start: start % program.width)]
 
 
 def _begin(trial: tuple[int, Setting], lanes: slice, layout: Layout, scheduler: Any) -> Running:

@@ -140,7 +140,7 @@ class Program:
 
     @functools.cached_property
     def _traced(self) -> Traced:
-        columns = self._place(to_columns((self._orders, self._orders.limit)))
+        columns = self._place(to_columns((self._orders, self._numbers(np.int32))))
         return self._advance.trace(self.empty(), columns, self._shared)
 
     @functools.cached_property
