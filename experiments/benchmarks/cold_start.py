@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from experiments.benchmarks.harness import Case, Ready, Side, Work, timed
+from experiments.benchmarks.harness import Case, Ready, Side, timed
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -87,11 +87,10 @@ IMPORTS = {"jaxnn": (), "jax, optax": (), "sklearn.neural_network": ("sklearn",)
 def cases(quick: bool) -> list[Case]:
     """Cold, and with a warm compilation cache; in a full run also imports alone, and the quick tour."""
     peers = [_side(name, needs, _python(script)) for name, (needs, script) in SCRIPTS.items()]
-    nothing = Work(0.0, 0.0)
     trained = [_side("jaxnn", (), _python(JAXNN)), *(peers[:2] if quick else peers)]
     found = [
-        Case("cold_start", "cold start: a process that trains iris", trained, nothing),
-        Case("cold_start_cached", "the same with a warm compilation cache", [_cached(), peers[0]], nothing),
+        Case("cold_start", "cold start: a process that trains iris", trained),
+        Case("cold_start_cached", "the same with a warm compilation cache", [_cached(), peers[0]]),
     ]
     if quick:
         return found
@@ -99,8 +98,8 @@ def cases(quick: bool) -> list[Case]:
     tour = _side("python -m experiments", (), _tour)
     return [
         *found,
-        Case("imports", "imports alone, as whole processes", imports, nothing),
-        Case("tour", "the quick tour, as a whole process", [tour, peers[0]], nothing, most=2),
+        Case("imports", "imports alone, as whole processes", imports),
+        Case("tour", "the quick tour, as a whole process", [tour, peers[0]], most=2),
     ]
 
 

@@ -57,12 +57,12 @@ class Work(NamedTuple):
 
 
 class Case(NamedTuple):
-    """What is measured: the sides, the first of them jaxnn's, the work that they do, and at most how many rounds."""
+    """What is measured: the sides, the first of them jaxnn's, the work if it counts, and at most how many rounds."""
 
     name: str
     title: str
     sides: Sequence[Side]
-    work: Work
+    work: Work = Work(0.0, 0.0)
     most: int = 1000
 
 

@@ -3,13 +3,11 @@
 import jax
 
 from experiments.benchmarks import problems
-from experiments.benchmarks.harness import Case, Work
+from experiments.benchmarks.harness import Case
 from experiments.benchmarks.peers import ours
 from experiments.benchmarks.problems import Problem
 
 IRIS, DIGITS = (2, 4, 8, 32, 512), (2, 8)
-# Floating-point operations are those of the sweeps themselves, where the machine's limits are compared.
-_NONE = Work(0, 0)
 
 
 def cases(quick: bool) -> list[Case]:
@@ -31,4 +29,4 @@ def _case(name: str, lanes: int, problem: Problem, short: Problem) -> Case:
     network = "networks 4-16-3" if name == "iris" else "CNNs on digits"
     title = f"lanes: {len(problem.rates)} {network} through {lanes} lanes, {problem.epochs} epochs"
     sides = [ours.sweep_side(problem, short, lanes=lanes), ours.fits_side(problem, short)]
-    return Case(f"lanes_{name}_{lanes}", title, sides, _NONE)
+    return Case(f"lanes_{name}_{lanes}", title, sides)
