@@ -15,10 +15,11 @@ from jaxtyping import Array
 
 # Measured on two x86 cores that share 32 MiB of cache, forward and backward, float32: convolutions with 30 to 75 MB of
 # windows take 0.5 to 0.7 of the time in tiles of 3 to 9 MB; with 14 MB they take longer. Eight examples are a vector.
-_CACHE, _TILE, _LEAST = 16 * 2**20, 4 * 2**20, 8
+CACHE = 16 * 2**20
+_TILE, _LEAST = 4 * 2**20, 8
 
 
-def by_tiles(function: Callable[[Any, Array], Array], params: Any, x: Array, *, size: int) -> Array:
+def by_tiles(function: Callable[[Any, Array], Array], params: Any, x: Array, *, size: int, whole: int = CACHE) -> Array:
     """`function(params, x)`, on CPUs tile by tile if all of it is too large.
 
     Args:
@@ -26,9 +27,10 @@ def by_tiles(function: Callable[[Any, Array], Array], params: Any, x: Array, *, 
         params: what it takes beside x.
         x: batch last.
         size: bytes that it makes of one example.
+        whole: bytes up to which all examples go together.
     """
     tile = max(_LEAST, _TILE // max(size, 1))
-    if x.shape[-1] * size <= _CACHE or x.shape[-1] <= tile:
+    if x.shape[-1] * size <= whole or x.shape[-1] <= tile:
         return function(params, x)
     # Checkpointed on every platform: a choice between them would keep what either wants to keep.
     chosen = functools.partial(

@@ -86,13 +86,17 @@ def lane_tiles(lanes: int | None, needed: int, devices: int, best: tuple[int, in
 
 
 def bytes_made(jaxpr: Any, *, every_step: bool = False) -> int:
-    """Bytes of all arrays that a program makes, the body of a loop counted once, or for every step of a scan."""
+    """Bytes of all arrays that a program makes, the body of a loop counted once, or for every step of a scan.
+
+    Of a choice the largest branch counts: layers choose by the platform.
+    """
     total = 0
     for equation in jaxpr.eqns:
         inner = [part for value in equation.params.values() for part in _jaxprs(value)]
         steps = equation.params["length"] if every_step and equation.primitive.name == "scan" else 1
-        made = sum(bytes_made(part, every_step=every_step) for part in inner)
-        total += steps * made if inner else sum(_bytes(out.aval) for out in equation.outvars)
+        made = [bytes_made(part, every_step=every_step) for part in inner]
+        parts = max(made, default=0) if equation.primitive.name == "cond" else sum(made)
+        total += steps * parts if inner else sum(_bytes(out.aval) for out in equation.outvars)
     return total
 
 
