@@ -64,8 +64,12 @@ def in_pairs(convolve: Convolve, weight: Array, x: Array, windows: Windows, axis
     before, after = windows.padding[axis]
     edges = [(0, 0)] * x.ndim
     edges[along] = before, after + 2 * pairs - places
-    x = jnp.pad(x, edges)
-    d0, d1, d2, d3 = (jax.lax.slice_in_dim(x, first, first + 2 * pairs - 1, 2, axis=along) for first in range(4))
+    halves = jnp.pad(_added_up(x), edges).reshape(*x.shape[:along], pairs + 1, 2, *x.shape[along + 1 :])
+    # Split, not indexed: that has two halves put together as its derivative, not two whole arrays of many zeros added.
+    even, odd = (half.squeeze(along + 1) for half in jax.lax.split(halves, (1, 1), axis=along + 1))
+    d0, d1, d2, d3 = (
+        jax.lax.slice_in_dim(half, first, first + pairs, axis=along) for first in (0, 1) for half in (even, odd)
+    )
     g0, g1, g2 = (jax.lax.slice_in_dim(weight, cell, cell + 1, axis=axis) for cell in range(3))
     single = windows._replace(
         size=_put(windows.size, axis, 1),
@@ -87,3 +91,19 @@ def _products(places: int) -> int:
 
 def _put(values: tuple, axis: int, value: object) -> tuple:
     return (*values[:axis], value, *values[axis + 1 :])
+
+
+@jax.custom_jvp
+def _added_up(x: Array) -> Array:
+    """x, whose gradient is added up from all windows before it goes on.
+
+    XLA would else add it up on the way into whatever comes next: of 64 images of 32×32×32 that are turned to be batch
+    first, in 137 ms instead of 9. It does not look into a loop.
+    """
+    return x
+
+
+@_added_up.defjvp
+def _added_up_jvp(primals, tangents):
+    (x,), (x_dot,) = primals, tangents
+    return x, jax.lax.map(jax.lax.optimization_barrier, x_dot)
