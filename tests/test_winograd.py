@@ -121,3 +121,14 @@ def test_a_layer_of_pairs_multiplies_two_thirds_as_often(rng: np.random.Generato
     places, filters = x[..., 0].size, params.weight.size
     # Of a product (a, b) · (b, c) the three sizes are a·b, b·c and a·c.
     assert sum(math.isqrt(size) for size in sizes) == 3 * places * filters * 2 // 3
+
+
+def test_lanes_of_pairs_do_not_look_at_one_another(rng: np.random.Generator) -> None:
+    params, x = large(rng)
+    lanes = jax.jit(jax.vmap(lambda params, x: with_gradients(functools.partial(ours, case=LARGE), params, x)))
+
+    def first(neighbour: Any) -> Any:
+        pair = jax.tree.map(lambda leaf: jnp.stack([leaf, jnp.full_like(leaf, neighbour)]), (params, x))
+        return jax.tree.map(lambda leaf: np.asarray(leaf[0]), lanes(*pair))
+
+    jax.tree.map(np.testing.assert_array_equal, first(jnp.nan), first(1.0))
