@@ -25,22 +25,23 @@ from jaxtyping import Array
 from jaxnn._products import FEW
 from jaxnn._windows import Windows
 
-# Measured on two x86 cores, forward and backward, 32 to 256 filters: 0.65 to 0.85 of the time; 16 filters on 8 channels
-# of 64 images of 8×8 (4.7 million multiplications): 0.6 to 1. Smaller ones do not repay the compilation of about a
-# second more, and of so few channels the windows are no burden.
-_MANY = 2**22
+# Multiplications for an example. Measured on two x86 cores, forward and backward: 0.65 to 0.85 of the time with 32 to 256
+# filters, 0.7 to 1 with 16 on 8 channels of 8×8 (74 thousand); smaller ones do not repay the compilation of about a second
+# more, and of so few channels the windows are no burden. The batch does not count, so that the same layer adds up in the
+# same order when it trains and when it is judged.
+_MANY = 2**16
 
 Convolve = Callable[[Array, Array, Windows], Array]
 
 
-def axis_of_pairs(windows: Windows, inputs: int, outputs: int, batch: int) -> int | None:
+def axis_of_pairs(windows: Windows, inputs: int, outputs: int) -> int | None:
     """The axis of space along which pairs of places save the most; None if they would not pay for themselves."""
     axes = [
         axis
         for axis, cell in enumerate(zip(windows.size, windows.stride, windows.dilation, strict=True))
         if cell == (3, 1, 1) and _products(windows.places[axis]) <= 0.8 * 3 * windows.places[axis]
     ]
-    multiplications = math.prod(windows.size) * math.prod(windows.places) * inputs * outputs * batch
+    multiplications = math.prod(windows.size) * math.prod(windows.places) * inputs * outputs
     if not axes or inputs <= FEW or multiplications < _MANY:
         return None
     return min(axes, key=lambda axis: _products(windows.places[axis]) / windows.places[axis])

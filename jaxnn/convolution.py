@@ -117,7 +117,7 @@ def _conv(x, *, params, windows):
     # Windows that are no larger than the outputs are not worth a pass of their own.
     size = cells * math.prod(windows.places) * x.dtype.itemsize if cells > outputs else 0
     multiply = functools.partial(_multiply, windows=windows)
-    axis = axis_of_pairs(windows, inputs, outputs, x.shape[-1])
+    axis = axis_of_pairs(windows, inputs, outputs)
     if axis is None:
         convolved = by_tiles(multiply, weight, x, size=size)
     else:

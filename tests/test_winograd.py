@@ -74,12 +74,12 @@ def test_pairs_of_whole_numbers_are_exact(rng: np.random.Generator) -> None:
         (Case((32, 32), (3, 3), 1, "same", (1, 2)), 16, 0),
         (Case((5, 3), (3, 3)), 5000, None),  # three places and one
         (Case((32, 32), (3, 3), 1, "same"), 4, None),
-        (Case((8, 8), (3, 3), 1, "same"), 16, None),  # soon done
+        (Case((4, 4), (3, 3), 1, "same"), 16, None),  # soon done
     ],
     ids=str,
 )
 def test_pairs_are_made_along_the_axis_where_they_save_most(case: Case, inputs: int, axis: int | None) -> None:
-    assert axis_of_pairs(windows_of(case), inputs, 16, 16) == axis
+    assert axis_of_pairs(windows_of(case), inputs, 16) == axis
 
 
 LARGE = Case((16, 16), (3, 3), 1, "same")
