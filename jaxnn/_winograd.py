@@ -25,10 +25,10 @@ from jaxtyping import Array
 from jaxnn._products import FEW
 from jaxnn._windows import Windows
 
-# Multiplications for an example. Measured on two x86 cores, forward and backward: 0.65 to 0.85 of the time with 32 to 256
-# filters, 0.7 to 1 with 16 on 8 channels of 8×8 (74 thousand); smaller ones do not repay the compilation of about a second
-# more, and of so few channels the windows are no burden. The batch does not count, so that the same layer adds up in the
-# same order when it trains and when it is judged.
+# Multiplications for an example. Measured on two x86 cores, forward and backward: 0.65 to 0.85 of the time with 32 to
+# 256 filters, 0.7 to 1 with 16 on 8 channels of 8×8 (74 thousand); smaller ones do not repay the compilation of about a
+# second more. The batch does not count: a layer adds up in the same order when it trains and when it is judged. Of few
+# channels the windows are no burden.
 _MANY = 2**16
 
 Convolve = Callable[[Array, Array, Windows], Array]
