@@ -30,21 +30,24 @@ from jaxnn._windows import Windows
 # second more. The batch does not count: a layer adds up in the same order when it trains and when it is judged. Of few
 # channels the windows are no burden.
 _MANY = 2**16
+# Products for each of those one by one, at most: an odd number of places has one more to pay for.
+_SHARE = 0.8
 
 Convolve = Callable[[Array, Array, Windows], Array]
 
 
 def axis_of_pairs(windows: Windows, inputs: int, outputs: int) -> int | None:
     """The axis of space along which pairs of places save the most; None if they would not pay for themselves."""
-    axes = [
-        axis
+    shares = {
+        axis: 4 * _pairs(windows.places[axis]) / (3 * windows.places[axis])
         for axis, cell in enumerate(zip(windows.size, windows.stride, windows.dilation, strict=True))
-        if cell == (3, 1, 1) and _products(windows.places[axis]) <= 0.8 * 3 * windows.places[axis]
-    ]
+        if cell == (3, 1, 1)
+    }
+    axis = min(shares, key=shares.__getitem__, default=None)
     multiplications = math.prod(windows.size) * math.prod(windows.places) * inputs * outputs
-    if not axes or inputs <= FEW or multiplications < _MANY:
+    if axis is None or shares[axis] > _SHARE or inputs <= FEW or multiplications < _MANY:
         return None
-    return min(axes, key=lambda axis: _products(windows.places[axis]) / windows.places[axis])
+    return axis
 
 
 def in_pairs(convolve: Convolve, weight: Array, x: Array, windows: Windows, axis: int) -> Array:
@@ -61,11 +64,11 @@ def in_pairs(convolve: Convolve, weight: Array, x: Array, windows: Windows, axis
         Shape (outputs, *places, batch).
     """
     places, along = windows.places[axis], axis + 1
-    pairs = (places + 1) // 2
+    pairs = _pairs(places)
     before, after = windows.padding[axis]
-    edges = [(0, 0)] * x.ndim
-    edges[along] = before, after + 2 * pairs - places
-    halves = jnp.pad(_added_up(x), edges).reshape(*x.shape[:along], pairs + 1, 2, *x.shape[along + 1 :])
+    edges = ((0, 0), *_put(windows.padding, axis, (before, after + 2 * pairs - places)), (0, 0))
+    padded = jnp.pad(_added_up(x), edges)
+    halves = padded.reshape(*padded.shape[:along], pairs + 1, 2, *padded.shape[along + 1 :])
     # Split, not indexed: that has two halves put together as its derivative, not two whole arrays of many zeros added.
     even, odd = (half.squeeze(along + 1) for half in jax.lax.split(halves, (1, 1), axis=along + 1))
     d0, d1, d2, d3 = (
@@ -74,7 +77,7 @@ def in_pairs(convolve: Convolve, weight: Array, x: Array, windows: Windows, axis
     g0, g1, g2 = (jax.lax.slice_in_dim(weight, cell, cell + 1, axis=axis) for cell in range(3))
     single = windows._replace(
         size=_put(windows.size, axis, 1),
-        padding=_put(windows.padding, axis, (0, 0)),
+        padding=((0, 0),) * len(windows.padding),
         places=_put(windows.places, axis, pairs),
     )
     m0 = convolve(g0, d0 - d2, single)
@@ -86,8 +89,8 @@ def in_pairs(convolve: Convolve, weight: Array, x: Array, windows: Windows, axis
     return jax.lax.slice_in_dim(side_by_side, 0, places, axis=along)
 
 
-def _products(places: int) -> int:
-    return 4 * ((places + 1) // 2)
+def _pairs(places: int) -> int:
+    return (places + 1) // 2
 
 
 def _put(values: tuple, axis: int, value: object) -> tuple:
