@@ -13,6 +13,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from jaxnn._platforms import chosen
+
 # Measured on two x86 cores that share 32 MiB of cache, forward and backward, float32: convolutions with 30 to 75 MB of
 # windows take 0.5 to 0.7 of the time in tiles of 3 to 9 MB; with 14 MB they take longer. Eight examples are a vector.
 CACHE = 16 * 2**20
@@ -32,11 +34,7 @@ def by_tiles(function: Callable[[Any, Array], Array], params: Any, x: Array, *, 
     tile = max(_LEAST, _TILE // max(size, 1))
     if x.shape[-1] * size <= whole or x.shape[-1] <= tile:
         return function(params, x)
-    # Checkpointed on every platform: a choice between them would keep what either wants to keep.
-    chosen = functools.partial(
-        jax.lax.platform_dependent, cpu=functools.partial(_mapped, function, tile), default=function
-    )
-    return jax.checkpoint(chosen)(params, x)
+    return chosen(cpu=functools.partial(_mapped, function, tile), default=function)(params, x)
 
 
 def _mapped(function: Callable[[Any, Array], Array], tile: int, params: Any, x: Array) -> Array:

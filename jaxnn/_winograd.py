@@ -7,7 +7,7 @@ next. Of the four products
     m3 = (d1 - d3) · g2                   m2 = (d2 - d1) · (g0 - g1 + g2) / 2
 
 these are m0 + m1 + m2 and m1 - m2 - m3: exact for whole numbers, and else rounded about as often as the six. Along one
-axis of space this takes two thirds of the multiplications and of the memory for windows; along two, or for four places
+axis of space this takes two thirds of the multiplications and of the windows, but all at a time; along two, or for four places
 at once, fewer still, but more passes over the arrays, as much time, and twice the compilation.
 
 References:

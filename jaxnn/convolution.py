@@ -11,12 +11,12 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
 from jaxnn._batch_last import batch_last
 from jaxnn._checks import check_bias, check_each_whole, check_shape, check_whole
+from jaxnn._platforms import chosen
 from jaxnn._products import product
 from jaxnn._tiles import CACHE, by_tiles
 from jaxnn._windows import Windows, first_maximum, slide, stack_windows
@@ -27,7 +27,8 @@ from jaxnn.layers import Affine, init_affine
 _AXES = ("length", "height width", "depth height width")
 
 # Bytes of windows up to which pairs of places go together: in tiles they take 1.1 to 1.3 times as long, whatever the
-# size (75 and 300 MB of windows, two x86 cores), but a network of large images should not run out of memory.
+# size (75 and 300 MB of windows, two x86 cores). Together they make arrays of twice as many bytes, forward and backward,
+# and a network of large images should not run out of memory.
 _WHOLE = 256 * 2**20
 
 
@@ -122,11 +123,8 @@ def _conv(x, *, params, windows):
         convolved = by_tiles(multiply, weight, x, size=size)
     else:
         pairs = functools.partial(in_pairs, _multiply, windows=windows, axis=axis)
-        chosen = functools.partial(jax.lax.platform_dependent, cpu=pairs, default=multiply)
-        # A choice would keep what either branch wants to keep. Checkpointed it keeps neither's, and makes it again in
-        # the backward pass; where the cache has room XLA is free to see that, and to make it once.
-        again = jax.checkpoint(chosen, prevent_cse=x.shape[-1] * size > CACHE)
-        convolved = by_tiles(again, weight, x, size=size, whole=_WHOLE)
+        either = chosen(cpu=pairs, default=multiply, keep=x.shape[-1] * size <= CACHE)
+        convolved = by_tiles(either, weight, x, size=size, whole=_WHOLE)
     return convolved + jnp.expand_dims(params.bias, tuple(range(1, x.ndim)))
 
 

@@ -105,9 +105,8 @@ def test_a_layer_of_pairs_equals_lax_in_any_mode(
             return jax.grad(lambda *given: (layer(*given) ** 2).mean(), (0, 1))(params, x)
 
         lanes = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf[::-1]]), params)
-        return with_gradients(layer, params, x), jax.jvp(slopes, (params, x), (params, x)), jax.vmap(
-            layer, (0, None)
-        )(lanes, x)  # fmt: skip
+        mapped = jax.vmap(layer, (0, None))(lanes, x)
+        return with_gradients(layer, params, x), jax.jvp(slopes, (params, x), (params, x)), mapped
 
     found, expected = (jax.jit(functools.partial(ways, function))() for function in (ours, theirs))
     assert_equal_to_scale(found, expected, TOLERANCE["float32"])
