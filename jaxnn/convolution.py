@@ -27,8 +27,8 @@ from jaxnn.layers import Affine, init_affine
 _AXES = ("length", "height width", "depth height width")
 
 # Bytes of windows up to which pairs of places go together: in tiles they take 1.1 to 1.3 times as long, whatever the
-# size (75 and 300 MB of windows, two x86 cores). Together they make arrays of twice as many bytes, forward and backward,
-# and a network of large images should not run out of memory.
+# size (75 and 300 MB of windows, two x86 cores). Together they make arrays of twice as many bytes, forward and
+# backward, and a network of large images should not run out of memory.
 _WHOLE = 256 * 2**20
 
 

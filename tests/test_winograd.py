@@ -82,12 +82,12 @@ def test_pairs_are_made_along_the_axis_where_they_save_most(case: Case, inputs: 
     assert axis_of_pairs(windows_of(case), inputs, 16) == axis
 
 
-LARGE = Case((16, 16), (3, 3), 1, "same")
+LARGE = Case((32, 32), (3, 3), 1, "same")
 
 
 def large(rng: np.random.Generator) -> tuple[nn.Affine, np.ndarray]:
-    weight = rng.normal(size=(3, 3, 16, 6)).astype("f")
-    return nn.Affine(weight, rng.normal(size=6).astype("f")), rng.normal(size=(30, 16, 16, 16)).astype("f")
+    weight = rng.normal(size=(3, 3, 16, 8)).astype("f")
+    return nn.Affine(weight, rng.normal(size=8).astype("f")), rng.normal(size=(10, 32, 32, 16)).astype("f")
 
 
 @pytest.mark.parametrize("whole", [0, convolution._WHOLE], ids=["in tiles", "whole"])
