@@ -108,8 +108,8 @@ def test_lanes_and_calls_are_as_large_as_the_shapes_allow():
         epoch_of([784, 2048, 10], 9000),
     )
     assert [lane_width(epoch, "cpu") for epoch in (iris, large, wide)] == [(64, 64), (3, 1), (4, 1)]
-    assert (call_length(iris, 64), call_length(large, 1), call_length(large, 4)) == (256, 3, 1)
-    assert (call_length(iris, 1), call_length(iris, 200)) == (2**14, 256)
+    assert (call_length(iris, 64), call_length(large, 1), call_length(large, 4)) == (512, 3, 1)
+    assert (call_length(iris, 1), call_length(iris, 200)) == (2**15, 256)
     assert [turns(iris, width, 500) for width in (1, 4, 64)] == [16, 4, 1]
     assert [turns(large, 1, epochs) for epochs in (1, 2)] == [3, 1]
     # Every one of the 600 steps counts, and of the arrays in the cache those of one step.

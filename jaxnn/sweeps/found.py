@@ -1,10 +1,9 @@
 """What a sweep has found so far: every outcome, the parameters of the best, and a line for the progress bar."""
 
+import math
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
-
-import numpy as np
 
 from jaxnn.sweeps.engine import Call
 from jaxnn.sweeps.trials import Outcome
@@ -22,13 +21,14 @@ class Found:
     def add(self, outcome: Outcome, params: Callable[[], Any]) -> None:
         """A trial has ended; its parameters are read only if it is among the best."""
         self.outcomes[outcome.trial] = outcome
-        if outcome.status == "diverged" or np.isnan(outcome.score):
+        if outcome.status == "diverged" or math.isnan(outcome.score):
             return
-        worst = min(self.kept, key=self._score, default=None)
-        if len(self.kept) < self.keep or worst is None or outcome.score > self._score(worst):
-            self.kept[outcome.trial] = params()
-        if len(self.kept) > self.keep:
-            del self.kept[min(self.kept, key=self._score)]
+        if len(self.kept) == self.keep:
+            worst = min(self.kept, key=self._score)
+            if outcome.score <= self._score(worst):
+                return
+            del self.kept[worst]
+        self.kept[outcome.trial] = params()
 
     def summary(self) -> dict[str, str]:
         """For the progress bar: how many trials run, were stopped or diverged, and the best score so far."""
