@@ -38,7 +38,7 @@ def test_losses_are_those_of_every_epoch(halved):
 
 def test_a_call_that_is_shorter_than_a_trial_judges_nothing():
     """300 epochs of so many lanes are two calls, of which the second alone reaches the trials' end."""
-    found = sweep(judge="rungs", scheduler=None, epochs=300, trials=4, lanes=128)
+    found = sweep(judge="rungs", scheduler=None, epochs=300, trials=4, lanes=256)
     assert [call.epochs for call in found.calls] == [256, 44]
     np.testing.assert_array_equal(np.flatnonzero(~np.isnan(found.curves()).all(axis=0)), [299])
     np.testing.assert_array_equal(found.curves()[:, -1].astype(np.float32), found.scores.astype(np.float32))
