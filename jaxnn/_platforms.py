@@ -1,10 +1,11 @@
-"""One thing on CPUs and another elsewhere, for functions that are differentiated."""
+"""One thing on CPUs and another elsewhere, for functions that are differentiated; and arrays that lie in memory."""
 
 import functools
 from collections.abc import Callable
 from typing import Any
 
 import jax
+from jaxtyping import Array
 
 
 def chosen(*, cpu: Callable[..., Any], default: Callable[..., Any], keep: bool = False) -> Callable[..., Any]:
@@ -19,3 +20,11 @@ def chosen(*, cpu: Callable[..., Any], default: Callable[..., Any], keep: bool =
             where there is room.
     """
     return jax.checkpoint(functools.partial(jax.lax.platform_dependent, cpu=cpu, default=default), prevent_cse=not keep)
+
+
+def stored(x: Array) -> Array:
+    """x as an array of its own: what follows reads it, and does not make it anew for each of its parts.
+
+    XLA for CPUs looks into whatever is not a loop, a barrier included; a loop of one turn is none.
+    """
+    return jax.lax.fori_loop(0, 2, lambda _, x: jax.lax.optimization_barrier(x), x)

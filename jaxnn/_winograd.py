@@ -22,6 +22,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from jaxnn._platforms import stored
 from jaxnn._products import FEW
 from jaxnn._windows import Windows
 
@@ -110,4 +111,4 @@ def _added_up(x: Array) -> Array:
 @_added_up.defjvp
 def _added_up_jvp(primals, tangents):
     (x,), (x_dot,) = primals, tangents
-    return x, jax.lax.map(jax.lax.optimization_barrier, x_dot)
+    return x, stored(x_dot)

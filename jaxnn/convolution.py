@@ -11,12 +11,13 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
 from jaxnn._batch_last import batch_last
 from jaxnn._checks import check_bias, check_each_whole, check_shape, check_whole
-from jaxnn._platforms import chosen
+from jaxnn._platforms import chosen, stored
 from jaxnn._products import product
 from jaxnn._tiles import CACHE, by_tiles
 from jaxnn._windows import Windows, first_maximum, slide, stack_windows
@@ -30,6 +31,8 @@ _AXES = ("length", "height width", "depth height width")
 # size (75 and 300 MB of windows, two x86 cores). Together they make arrays of twice as many bytes, forward and
 # backward, and a network of large images should not run out of memory.
 _WHOLE = 256 * 2**20
+# Bytes of images that are turned as often as they are looked at: they lie in the first-level cache.
+_NEAR = 2**15
 
 
 def init_conv(
@@ -120,12 +123,23 @@ def _conv(x, *, params, windows):
     multiply = functools.partial(_multiply, windows=windows)
     axis = axis_of_pairs(windows, inputs, outputs)
     if axis is None:
+        x = _turned_once(x) if x.size * x.dtype.itemsize > _NEAR else x
         convolved = by_tiles(multiply, weight, x, size=size)
     else:
         pairs = functools.partial(in_pairs, _multiply, windows=windows, axis=axis)
         either = chosen(cpu=pairs, default=multiply, keep=x.shape[-1] * size <= CACHE)
         convolved = by_tiles(either, weight, x, size=size, whole=_WHOLE)
     return convolved + jnp.expand_dims(params.bias, tuple(range(1, x.ndim)))
+
+
+def _turned_once(x: Array) -> Array:
+    """x, and its gradient, as arrays of their own on CPUs.
+
+    Images often come batch first, and each of the shifts would turn them for itself, as the sum of the gradients would
+    be turned on its way. Steps of a CNN of 8 and 16 filters on 64 images take 0.65 of the time with 32×32×3, 0.8 with
+    32×32×1 and the same with 28×28×1; a layer between others takes 0.86 to 1.02.
+    """
+    return jax.lax.platform_dependent(x, cpu=stored, default=lambda x: x)
 
 
 def _multiply(weight: Any, x: Array, windows: Windows) -> Array:
