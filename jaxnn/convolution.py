@@ -31,8 +31,8 @@ _AXES = ("length", "height width", "depth height width")
 # size (75 and 300 MB of windows, two x86 cores). Together they make arrays of twice as many bytes, forward and
 # backward, and a network of large images should not run out of memory.
 _WHOLE = 256 * 2**20
-# Bytes of images that are turned as often as they are looked at: they lie in the first-level cache.
-_NEAR = 2**15
+# Bytes of images that are turned as often as they are looked at: they lie in the nearest half of a first-level cache.
+_NEAR = 2**14
 
 
 def init_conv(
