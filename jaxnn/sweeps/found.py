@@ -23,12 +23,11 @@ class Found:
         self.outcomes[outcome.trial] = outcome
         if outcome.status == "diverged" or math.isnan(outcome.score):
             return
-        if len(self.kept) == self.keep:
-            worst = min(self.kept, key=self._score)
-            if outcome.score <= self._score(worst):
-                return
-            del self.kept[worst]
+        if len(self.kept) == self.keep and outcome.score <= min(map(self._score, self.kept)):
+            return
         self.kept[outcome.trial] = params()
+        if len(self.kept) > self.keep:
+            del self.kept[min(self.kept, key=self._score)]
 
     def summary(self) -> dict[str, str]:
         """For the progress bar: how many trials run, were stopped or diverged, and the best score so far."""
