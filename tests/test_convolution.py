@@ -59,9 +59,12 @@ CASES = list(itertools.chain(*GRID.values()))
 every_case = pytest.mark.parametrize("case", CASES, ids=str)
 
 
-def draw(rng: np.random.Generator, case: Case, dtype: str) -> tuple[nn.Affine, np.ndarray]:
-    weight = rng.normal(size=(*case.window, 2, 3)).astype(dtype)
-    return nn.Affine(weight, rng.normal(size=3).astype(dtype)), rng.normal(size=(2, *case.size, 2)).astype(dtype)
+def draw(
+    rng: np.random.Generator, case: Case, dtype: str, *, images: int = 2, inputs: int = 2, outputs: int = 3
+) -> tuple[nn.Affine, np.ndarray]:
+    weight = rng.normal(size=(*case.window, inputs, outputs)).astype(dtype)
+    params = nn.Affine(weight, rng.normal(size=outputs).astype(dtype))
+    return params, rng.normal(size=(images, *case.size, inputs)).astype(dtype)
 
 
 def ours(params: nn.Affine, x: jax.Array, *, case: Case) -> jax.Array:

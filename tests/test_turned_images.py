@@ -7,18 +7,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from test_convolution import TOLERANCE, Case, assert_equal_to_scale, ours, theirs, with_gradients
+from test_convolution import TOLERANCE, Case, assert_equal_to_scale, draw, ours, theirs, with_gradients
 from test_tiles import WAYS
 
-import jaxnn as nn
-
 WINDOW = Case((17, 19), (3, 2), (2, 1), "same")
-
-
-def draw(rng: np.random.Generator, case: Case, channels: int, images: int, dtype: str) -> tuple[nn.Affine, np.ndarray]:
-    weight = rng.normal(size=(*case.window, channels, 5)).astype(dtype)
-    x = rng.normal(size=(images, *case.size, channels)).astype(dtype)
-    return nn.Affine(weight, rng.normal(size=5).astype(dtype)), x
 
 
 @pytest.mark.parametrize(
@@ -28,7 +20,7 @@ def draw(rng: np.random.Generator, case: Case, channels: int, images: int, dtype
 )
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_large_images_equal_those_of_lax(case: Case, channels: int, dtype: str, rng: np.random.Generator) -> None:
-    params, x = draw(rng, case, channels, 40, dtype)
+    params, x = draw(rng, case, dtype, images=40, inputs=channels)
     assert x.nbytes > 2**14
     with jax.enable_x64(dtype == "float64"):
         found, expected = (
@@ -40,7 +32,7 @@ def test_large_images_equal_those_of_lax(case: Case, channels: int, dtype: str, 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_they_do_in_every_way(way: str, rng: np.random.Generator, x64: None) -> None:
-    params, x = jax.tree.map(jnp.asarray, draw(rng, WINDOW, 3, 8, "float64"))
+    params, x = jax.tree.map(jnp.asarray, draw(rng, WINDOW, "float64", images=8, inputs=3))
     found, expected = (
         jax.jit(functools.partial(WAYS[way], functools.partial(function, case=WINDOW)))(params, x)
         for function in (ours, theirs)
@@ -54,7 +46,7 @@ def test_images_that_leave_the_nearest_cache_are_read_once(
     channels: int, images: int, rng: np.random.Generator
 ) -> None:
     case = Case((16, 16), (3, 3), 1, "same")
-    params, x = draw(rng, case, channels, images, "float32")
+    params, x = draw(rng, case, "float32", images=images, inputs=channels)
     lowered, large = jax.jit(functools.partial(ours, params, case=case)).lower(x), x.nbytes > 2**14
     assert lowered.as_text().count("stablehlo.while") == large
     text = lowered.compile().as_text()

@@ -86,8 +86,7 @@ LARGE = Case((32, 32), (3, 3), 1, "same")
 
 
 def large(rng: np.random.Generator) -> tuple[nn.Affine, np.ndarray]:
-    weight = rng.normal(size=(3, 3, 16, 8)).astype("f")
-    return nn.Affine(weight, rng.normal(size=8).astype("f")), rng.normal(size=(10, 32, 32, 16)).astype("f")
+    return draw(rng, LARGE, "float32", images=10, inputs=16, outputs=8)
 
 
 @pytest.mark.parametrize("whole", [0, convolution._WHOLE], ids=["in tiles", "whole"])
