@@ -8,7 +8,7 @@ TILES = (16, 32, 64, 128, 256)
 
 
 def cases(quick: bool) -> list[Case]:
-    """One case; tools that train one model after the other are timed on a few of the trials."""
+    """One case; tools that train one model after the other are timed on some of the trials, for seconds a round."""
     trials, epochs = (8, 20) if quick else (1024, 500)
     problem = problems.iris(epochs=epochs, trials=trials)
     short = problem if quick else problems.iris(epochs=20, trials=8)
@@ -19,15 +19,15 @@ def cases(quick: bool) -> list[Case]:
     sides = [
         ours.sweep_side(problem, short),
         ours.sweep_side(problem, short, judge="epochs"),
-        sklearn_models.side(problem, short, count(16)),
-        torch_models.eager_side(problem, short, count(8)),
+        sklearn_models.side(problem, short, count(64)),
+        torch_models.eager_side(problem, short, count(32)),
         torch_models.stacked_side(problem, short, count(256), (4,) if quick else (16, 64, 128)),
-        flax_models.stepped_side(problem, short, count(32)),
+        flax_models.stepped_side(problem, short, count(64)),
         flax_models.fitted_side(problem, short, count(256)),
         equinox_models.ensemble_side(problem, short, trials),
         plain_jax.mapped_side(problem, short, trials),
         plain_jax.tiled_side(problem, short, trials, (2,) if quick else TILES),
-        sklearn_models.optuna_side(problem, count(16)),
+        sklearn_models.optuna_side(problem, count(32)),
     ]
     title = f"iris sweep: {trials:,} trials of 4-16-3, {epochs} full-batch epochs of Adam, 120 flowers"
     return [Case("iris_sweep", title, sides, problems.work(problem))]
