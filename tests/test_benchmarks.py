@@ -11,7 +11,18 @@ import numpy as np
 import pytest
 
 from experiments.benchmarks import __main__ as benchmarks
-from experiments.benchmarks import compiling, harness, iris_sweep, pictures, problems, report, scaling, targets, workers
+from experiments.benchmarks import (
+    compiling,
+    digits_sweep,
+    harness,
+    iris_sweep,
+    pictures,
+    problems,
+    report,
+    scaling,
+    targets,
+    workers,
+)
 from experiments.benchmarks.harness import Case, Ready, Result, Side, Work
 from experiments.benchmarks.machine import Limits
 from experiments.benchmarks.peers import ours, plain_jax
@@ -118,6 +129,13 @@ def test_targets_are_reached_by_the_fastest_of_the_peers_they_name():
     assert best["5×"].measured == 4.0
     assert (best["5×"].reached, best["3×"].reached) == (False, True)
     assert [verdict.reached for verdict in verdicts if verdict.against == "PyTorch eager"] == [None]
+
+
+@pytest.mark.parametrize("cases", [iris_sweep.cases, digits_sweep.cases])
+def test_no_side_in_jax_is_left_out_of_the_best_peer(cases):
+    sides = [side for case in cases(quick=True) for side in case.sides if not side.name.startswith("jaxnn")]
+    in_jax = [side.name for side in sides if not {"torch", "sklearn", "optuna"} & set(side.needs)]
+    assert sorted(in_jax) == sorted(targets.JAX_PEERS)
 
 
 def test_work_counts_products_forward_and_backward():
