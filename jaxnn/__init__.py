@@ -18,7 +18,6 @@ from jaxnn.activations import (
     softplus,
     tanh,
 )
-from jaxnn.checkpoint import CheckpointError, load, save
 from jaxnn.convolution import conv, init_conv, max_pool, mean_pool
 from jaxnn.data import (
     Folds,
@@ -32,9 +31,10 @@ from jaxnn.data import (
     train_test_split,
 )
 from jaxnn.devices import use_all_cores
-from jaxnn.evaluation import Evaluation, evaluate, predict
 from jaxnn.initializers import glorot_uniform, he_normal, lecun_normal, standard_normal, zeros
-from jaxnn.interchange import load_safetensors, save_safetensors
+from jaxnn.integrations.safetensors import load_safetensors, save_safetensors
+from jaxnn.integrations.tensorboard import tensorboard
+from jaxnn.io.checkpoint import CheckpointError, load, save
 from jaxnn.layers import (
     Affine,
     Norm,
@@ -45,12 +45,9 @@ from jaxnn.layers import (
     init_layer_norm,
     layer_norm,
 )
-from jaxnn.logs import tensorboard
 from jaxnn.losses import absolute_residuals, cross_entropy, squared_residuals
 from jaxnn.models import Model, cnn, mlp
-from jaxnn.recipe import Recipe
 from jaxnn.scores import accuracy, confusion_matrix, r_squared
-from jaxnn.stopping import StoppingRule, no_improvement, small_step
 from jaxnn.sweeps import (
     Sweep,
     asha,
@@ -66,8 +63,8 @@ from jaxnn.sweeps import (
     sweep,
     uniform,
 )
-from jaxnn.trainer import Training, train
-from jaxnn.training import (
+from jaxnn.training.evaluation import Evaluation, evaluate, predict
+from jaxnn.training.fit import (
     Fit,
     Info,
     TrainingState,
@@ -75,6 +72,9 @@ from jaxnn.training import (
     fit,
     init_training,
 )
+from jaxnn.training.recipe import Recipe
+from jaxnn.training.stopping import StoppingRule, no_improvement, small_step
+from jaxnn.training.train import Training, train
 
 __version__ = "0.1.0"
 

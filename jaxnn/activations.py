@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Int, Num
 
-from jaxnn._batch_last import batch_last
+from jaxnn._kernels.batch_last import batch_last
 
 
 @batch_last

@@ -15,13 +15,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from jaxnn._batch_last import batch_last
-from jaxnn._checks import check_bias, check_each_whole, check_shape, check_whole
-from jaxnn._platforms import chosen, stored
-from jaxnn._products import product
-from jaxnn._tiles import CACHE, by_tiles
-from jaxnn._windows import Windows, first_maximum, slide, stack_windows
-from jaxnn._winograd import axis_of_pairs, in_pairs
+from jaxnn._checks.arrays import check_bias, check_each_whole, check_shape, check_whole
+from jaxnn._kernels.batch_last import batch_last
+from jaxnn._kernels.matmul import product
+from jaxnn._kernels.platform import chosen, stored
+from jaxnn._kernels.tiling import CACHE, by_tiles
+from jaxnn._kernels.windows import Windows, first_maximum, slide, stack_windows
+from jaxnn._kernels.winograd import axis_of_pairs, in_pairs
 from jaxnn.initializers import Initializer, he_normal
 from jaxnn.layers import Affine, init_affine
 

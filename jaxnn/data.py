@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float, Int, Real
 
-from jaxnn._checks import check_finite, check_key, check_number, check_rows, check_shape, check_whole, count_rows
+from jaxnn._checks.arrays import check_finite, check_key, check_number, check_rows, check_shape, check_whole, count_rows
 
 # As many bits for each row as `jax.random.permutation` draws: this many times the logarithm of their number. Beyond so
 # many rounds (a million rows) its pairs are sorted as fast.

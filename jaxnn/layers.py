@@ -11,9 +11,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from jaxnn._batch_last import batch_last
-from jaxnn._checks import check_bias, check_key, check_rate, check_shape, check_whole
-from jaxnn._products import product
+from jaxnn._checks.arrays import check_bias, check_key, check_rate, check_shape, check_whole
+from jaxnn._kernels.batch_last import batch_last
+from jaxnn._kernels.matmul import product
 from jaxnn.initializers import Initializer, he_normal
 
 

@@ -11,9 +11,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Integer
 
-from jaxnn._batch_last import batch_last
-from jaxnn._checks import check_labels, check_same_shape
-from jaxnn._products import FEW
+from jaxnn._checks.arrays import check_labels, check_same_shape
+from jaxnn._kernels.batch_last import batch_last
+from jaxnn._kernels.matmul import FEW
 
 
 def squared_residuals(outputs: Float[ArrayLike, "batch outputs"], targets: ArrayLike) -> Float[Array, "batch"]:

@@ -10,8 +10,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
 from jaxnn import layers
-from jaxnn._checks import check_each_whole, check_key, check_rate, is_traced
-from jaxnn._windows import Windows
+from jaxnn._checks.arrays import check_each_whole, check_key, check_rate, is_traced
+from jaxnn._kernels.windows import Windows
 from jaxnn.activations import relu
 from jaxnn.convolution import conv, init_conv, max_pool
 from jaxnn.layers import dense, flatten, init_dense

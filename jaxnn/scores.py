@@ -6,7 +6,7 @@
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float, Int, Integer
 
-from jaxnn._checks import check_labels, check_same_shape
+from jaxnn._checks.arrays import check_labels, check_same_shape
 from jaxnn.activations import argmax
 
 

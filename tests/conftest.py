@@ -68,7 +68,7 @@ def rng() -> np.random.Generator:
 @pytest.fixture(scope="session")
 def trained() -> Any:
     """The small training of the tests of run directories, undisturbed."""
-    from resumable import train
+    from helpers.resumable_runs import train
 
     return train()
 
@@ -76,7 +76,7 @@ def trained() -> Any:
 @pytest.fixture(scope="session")
 def swept() -> Any:
     """Their small sweep, undisturbed."""
-    from resumable import sweep
+    from helpers.resumable_runs import sweep
 
     return sweep()
 

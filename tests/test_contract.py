@@ -11,9 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.test_util import check_grads
-from layers import ROWS, Row
 
 import jaxnn as nn
+from helpers.layer_table import ROWS, Row
 
 TOLERANCE = {jnp.float32: 1e-5, jnp.float64: 1e-12}
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import scipy.stats
 import sklearn.preprocessing
-from conftest import words_of
 from hypothesis import given
 from hypothesis import strategies as st
 
 import jaxnn as nn
+from conftest import words_of
 
 seeds = st.integers(0, 2**31 - 1)
 labelled = st.lists(st.integers(0, 3), min_size=2, max_size=40).map(np.array)

@@ -4,9 +4,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import words_of
 
 import jaxnn as nn
+from conftest import words_of
 
 
 def test_init_dense_and_init_conv_draw_weights_by_the_initializer_and_zero_biases() -> None:

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colors import Normalize
 
-    from jaxnn.sweeps.columns import Column
-    from jaxnn.sweeps.results import Sweep
+    from jaxnn.sweeps.results.columns import Column
+    from jaxnn.sweeps.results.result import Sweep
 
 _MAP = "viridis"
 _DIVERGED = "0.75"

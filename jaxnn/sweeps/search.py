@@ -9,22 +9,22 @@ from typing import Any
 import jax
 from jaxtyping import Array
 
-from jaxnn._checks import check_whole
+from jaxnn._checks.arrays import check_whole
 from jaxnn.devices import tell_of_idle_cores
+from jaxnn.io.runs import check_run, open_run
 from jaxnn.progress import progress_bar
-from jaxnn.recipe import Recipe
-from jaxnn.runs import check_run, open_run
-from jaxnn.sweeps.decisions import check_scheduler
-from jaxnn.sweeps.engine import Call, run_trials
-from jaxnn.sweeps.found import Found
-from jaxnn.sweeps.plan import SAMPLER_KEY, SCHEDULER_KEY, Plan, make_plan
-from jaxnn.sweeps.population import RunningPopulations
-from jaxnn.sweeps.program import Program
-from jaxnn.sweeps.record import Log, Record, configuration_of
-from jaxnn.sweeps.replay import replay
-from jaxnn.sweeps.results import Sweep
-from jaxnn.sweeps.samplers import Sampler, check_sampler, make_sampler
-from jaxnn.sweeps.space import Setting
+from jaxnn.sweeps.engine.plan import SAMPLER_KEY, SCHEDULER_KEY, Plan, make_plan
+from jaxnn.sweeps.engine.program import Program
+from jaxnn.sweeps.engine.run import Call, run_trials
+from jaxnn.sweeps.results.best_trials import Found
+from jaxnn.sweeps.results.replay import replay
+from jaxnn.sweeps.results.result import Sweep
+from jaxnn.sweeps.resume import Log, Record, configuration_of
+from jaxnn.sweeps.samplers.grid import Sampler, check_sampler, make_sampler
+from jaxnn.sweeps.schedulers.base import check_scheduler
+from jaxnn.sweeps.schedulers.population_based import RunningPopulations
+from jaxnn.sweeps.space.space import Setting
+from jaxnn.training.recipe import Recipe
 
 Members = list[tuple[int, Setting]]
 

@@ -1,0 +1,1 @@
+"""Checks of what a user hands in, before anything compiles."""

@@ -1,0 +1,1 @@
+"""How trials run: the plan, the compiled program, and its lanes."""

@@ -1,0 +1,1 @@
+"""Which trials go on, and which are stopped or copied."""

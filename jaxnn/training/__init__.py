@@ -1,0 +1,1 @@
+"""Training: the recipe, `fit` as a pure function, and `train` under a host loop."""

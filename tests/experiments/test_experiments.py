@@ -1,0 +1,115 @@
+"""The experiments do their main job on real data, and draw pictures that are not empty."""
+
+import gzip
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import matplotlib.image
+import numpy as np
+import pytest
+
+import jaxnn as nn
+from experiments import digits, iris, learning_rates, mnist, replicate, sweep_digits, sweep_iris
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """Pictures go to `runs/` of the current directory: a fresh one for each test."""
+    monkeypatch.chdir(tmp_path)
+
+
+def assert_drawn(pictures, names):
+    assert [path.name for path in pictures] == names
+    for path in pictures:
+        pixels = matplotlib.image.imread(path)
+        assert pixels.shape[1] >= 600
+        # A pixel's four bytes as one number: NumPy sorts a million numbers in no time, and as many rows in seconds.
+        colours = np.ascontiguousarray((pixels * 255).round().astype(np.uint8)).view(np.uint32)
+        assert len(np.unique(colours)) > 20
+
+
+def test_iris_reaches_96_percent_in_cross_validation(capsys):
+    result = iris.main(iris.Config())
+    assert result.accuracies.shape == (5,)
+    assert result.accuracies.mean() >= 0.96
+    assert result.confusion.sum() == 150
+    assert np.trace(result.confusion) / 150 == pytest.approx(result.accuracies.mean(), abs=1e-6)
+    assert result.validation_losses[:, -1].mean() < 0.15 < result.validation_losses[:, 0].mean()
+    assert_drawn(result.pictures, ["cross_validation.png", "decision_regions.png"])
+    assert f"accuracy {result.accuracies.mean():.3f}" in capsys.readouterr().out
+
+
+def test_uneven_folds_count_every_flower_once():
+    result = iris.main(iris.Config(folds=4, epochs=20, hidden=(3,), scaling="standard"))
+    assert result.confusion.sum() == 150
+
+
+def test_digits_reach_98_5_percent_on_a_held_out_fifth():
+    result = digits.main(digits.Config(progress=False))
+    assert result.accuracy >= 0.985
+    assert_drawn(result.pictures, ["training.png", "filters.png", "wrongest.png"])
+
+
+def test_mnist_trains_on_files_that_the_user_has(tmp_path):
+    (x, labels), test = nn.train_test_split(jax.random.key(0), nn.datasets.digits().data, test=0.3)
+    for part, (images, classes) in {"train": (x, labels), "t10k": test}.items():
+        large = np.kron(images[..., 0] * 255, np.ones((2, 2))).astype(np.uint8)
+        header = np.array([0x0803, *large.shape], ">u4").tobytes()
+        (tmp_path / f"{part}-images-idx3-ubyte.gz").write_bytes(gzip.compress(header + large.tobytes()))
+        header = np.array([0x0801, len(classes)], ">u4").tobytes()
+        (tmp_path / f"{part}-labels-idx1-ubyte").write_bytes(header + classes.astype(np.uint8).tobytes())
+    config = mnist.Config(
+        directory=tmp_path, epochs=4, learning_rate=5e-3, channels=(4, 8), hidden=(), dropout=0.0, progress=False
+    )
+    result = mnist.main(config)
+    assert result.accuracy > 0.7
+    assert_drawn(result.pictures, ["training.png", "filters.png", "wrongest.png"])
+
+
+def test_learning_rates_between_too_small_and_too_large_work():
+    result = learning_rates.main(learning_rates.Config(networks=60, epochs=200))
+    low, middle, high = result.accuracies[:10], result.accuracies[25:40], result.accuracies[-5:]
+    assert middle.mean() > 0.95 > max(low.mean(), high.mean())
+    assert_drawn(result.pictures, ["accuracy.png"])
+
+
+def test_sweep_iris_finds_settings_whose_networks_name_unseen_flowers(capsys, monkeypatch):
+    monkeypatch.setitem(sweep_iris.SPACE, "width", nn.choice(16))  # one program to compile, not two
+    result = sweep_iris.main(sweep_iris.Config(trials=40, epochs=150, progress=False))
+    assert len(result.found.outcomes) == 40
+    assert result.found.best.score > -0.12
+    assert result.accuracy >= 0.9
+    assert_drawn(result.pictures, ["sweep.png"])
+    assert f"{result.accuracy:.3f} on 30 unseen flowers" in capsys.readouterr().out
+
+
+def test_sweep_digits_stops_most_trials_and_finds_a_good_network(monkeypatch):
+    monkeypatch.setitem(sweep_digits.SPACE, "channels", nn.choice((4, 8)))
+    monkeypatch.setitem(sweep_digits.SPACE, "batch_size", nn.choice(64))
+    result = sweep_digits.main(sweep_digits.Config(trials=24, epochs=9, progress=False))
+    assert sum(outcome.status == "stopped" for outcome in result.found.outcomes) >= 12
+    assert result.accuracy > 0.9
+    assert_drawn(result.pictures, ["search.png", "lanes.png"])
+
+
+def test_replicates_of_one_setting_differ_by_their_seeds():
+    result = replicate.main(replicate.Config(seeds=12, epochs=4, progress=False))
+    assert result.accuracies.shape == (12,)
+    assert 0.8 < result.accuracies.min() < result.accuracies.max() <= 1
+    assert_drawn(result.pictures, ["distribution.png"])
+
+
+COMMANDS = ("iris", "digits", "mnist", "sweep_iris", "sweep_digits", "replicate")
+
+
+@pytest.mark.parametrize("module", ["experiments", *(f"experiments.{name}" for name in COMMANDS)])
+def test_help_names_the_command_and_describes_every_option(module):
+    run = subprocess.run([sys.executable, "-m", module, "--help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert f"usage: python -m {module} " in run.stdout
+    assert "--seed INT" in run.stdout
+    assert run.stdout.rstrip().endswith("╯")
+    assert run.stderr == ""

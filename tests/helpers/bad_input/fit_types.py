@@ -1,0 +1,203 @@
+"""Data that `fit` refuses: what is no array of real numbers, and targets of another kind than the loss needs."""
+
+import jax
+import numpy as np
+import pandas as pd
+import scipy.sparse
+
+from helpers.bad_input.parts import IMAGES, KEY, LABELS, Bad, X, classifier, digits, put, regression
+
+HINT = "; numpy.asarray makes an array of a list, which is a pytree here"
+KINDS = [
+    Bad("x None", classifier, (None, LABELS), TypeError, "fit: x must be an array, or a pytree of arrays, not None"),
+    Bad("x a string", classifier, ("iris", LABELS), TypeError, "fit: x must be a NumPy or JAX array, not str"),
+    Bad(
+        "x of strings",
+        classifier,
+        (X.astype(str), LABELS),
+        TypeError,
+        "fit: x must hold real numbers, not <U32",
+    ),
+    Bad("x of objects", classifier, (X.astype(object), LABELS), TypeError, "fit: x must hold real numbers, not object"),
+    Bad(
+        "x a list",
+        classifier,
+        (X.tolist(), LABELS),
+        ValueError,
+        "fit: x.0.0 must have a first axis, the examples, but is the scalar 0.0" + HINT,
+    ),
+    Bad(
+        "x a ragged list",
+        classifier,
+        ([[1.0, 2.0], [3.0]], LABELS[:2]),
+        ValueError,
+        "fit: x.0.0 must have a first axis, the examples, but is the scalar 1.0" + HINT,
+    ),
+    Bad("x complex", classifier, (X + 0j, LABELS), TypeError, "fit: x must hold real numbers, not complex64"),
+    Bad(
+        "x sparse",
+        classifier,
+        (scipy.sparse.csr_matrix(X), LABELS),
+        TypeError,
+        "fit: x must be a NumPy or JAX array, not csr_matrix: x.toarray() makes one",
+    ),
+    Bad(
+        "x a data frame",
+        classifier,
+        (pd.DataFrame(X), LABELS),
+        TypeError,
+        "fit: x must be a NumPy or JAX array, not DataFrame: numpy.asarray(x) makes one",
+    ),
+    Bad(
+        "x of dates",
+        classifier,
+        (np.zeros((15, 4), "M8[s]"), LABELS),
+        TypeError,
+        "fit: x must hold real numbers, not datetime64[s]",
+    ),
+    Bad(
+        "x of keys",
+        classifier,
+        (jax.random.split(KEY, 15), LABELS),
+        TypeError,
+        "fit: x must hold real numbers, not key<fry>",
+    ),
+    Bad("x a dict", classifier, ({"a": X}, LABELS), TypeError, "dense: x must be an array, not dict"),
+    Bad(
+        "an axis too many",
+        classifier,
+        (X[:, None], LABELS),
+        ValueError,
+        "dense: x must have shape (batch, features), the batch axis included, not (15, 1, 4); "
+        "a single example is a batch of one, and jax.vmap adds any other axis",
+    ),
+    Bad(
+        "channels first",
+        digits,
+        (IMAGES.transpose(0, 3, 1, 2), LABELS),
+        ValueError,
+        "cnn: x must have shape (batch, 8, 8, 1), not (15, 1, 8, 8)",
+    ),
+    Bad(
+        "images without channels",
+        digits,
+        (IMAGES[..., 0], LABELS),
+        ValueError,
+        "cnn: x must have shape (batch, 8, 8, 1), not (15, 8, 8)",
+    ),
+    Bad("labels None", classifier, (X, None), TypeError, "cross_entropy: labels must be class numbers, not None"),
+    Bad(
+        "labels a list",
+        classifier,
+        (X, LABELS.tolist()),
+        ValueError,
+        "fit: targets.0 must have a first axis, the examples, but is the scalar 0" + HINT,
+    ),
+    Bad(
+        "labels as words",
+        classifier,
+        (X, np.array(["a", "b", "c"] * 5)),
+        TypeError,
+        "fit: targets must hold real numbers, not <U1",
+    ),
+    Bad(
+        "labels one-hot",
+        classifier,
+        (X, np.eye(3, dtype=int)[LABELS]),
+        ValueError,
+        "cross_entropy: labels must have shape (15,), one for each row of logits, not (15, 3)",
+    ),
+    Bad(
+        "labels as truth",
+        classifier,
+        (X, LABELS > 0),
+        TypeError,
+        "cross_entropy: labels must be class numbers of an integer dtype, not bool",
+    ),
+    Bad(
+        "label that wraps",
+        classifier,
+        (X, put(LABELS.astype(np.uint64), 3, 2**63)),
+        ValueError,
+        "cross_entropy: labels must lie in 0 … 2 for 3 classes, but row 3 holds 9223372036854775808",
+    ),
+    Bad(
+        "NaN in the targets",
+        regression,
+        (X, put(X[:, :3], (3, 1), np.nan)),
+        ValueError,
+        "fit: targets must be finite, but row 3, column 1 holds nan",
+    ),
+    Bad(
+        "targets as a vector",
+        regression,
+        (X, X[:, 0]),
+        ValueError,
+        "squared_residuals: outputs and targets must have the same shape (batch, outputs), not (15, 3) and (15,)",
+    ),
+    Bad("a list of two", classifier, [X, LABELS], TypeError, "fit: data must be a pair (x, targets), not list"),
+    Bad(
+        "batch of True",
+        lambda: classifier(batch_size=True),
+        (X, LABELS),
+        TypeError,
+        "Recipe: batch_size must be a whole number, not True",
+    ),
+    Bad(
+        "batch below nothing",
+        lambda: classifier(batch_size=-4),
+        (X, LABELS),
+        ValueError,
+        "Recipe: batch_size must be at least 1, not -4",
+    ),
+    Bad(
+        "a loss of whole numbers",
+        lambda: classifier()._replace(loss=lambda outputs, labels: outputs.argmax(1)),
+        (X, LABELS),
+        TypeError,
+        "fit: the loss must give real floating-point numbers, not int32",
+    ),
+    Bad(
+        "a loss of nothing",
+        lambda: classifier()._replace(loss=lambda outputs, labels: None),
+        (X, LABELS),
+        ValueError,
+        "fit: the loss must give one value per example, shape (15,), not NoneType; "
+        "an elementwise loss needs a sum over the last axis",
+    ),
+    Bad(
+        "a reduction to many",
+        lambda: classifier()._replace(reduction=lambda losses, where=None: losses),
+        (X, LABELS),
+        ValueError,
+        "fit: the reduction must make one floating-point number of the losses, "
+        "not ShapeDtypeStruct(shape=(15,), dtype=float32)",
+    ),
+    Bad(
+        "a reduction without where",
+        lambda: classifier(batch_size=4)._replace(reduction=mean),
+        (X, LABELS),
+        TypeError,
+        "mean() got an unexpected keyword argument 'where'",
+    ),
+    Bad(
+        "a model without keys",
+        lambda: classifier()._replace(model=without_key()),
+        (X, LABELS),
+        TypeError,
+        "without_key.<locals>.apply() got an unexpected keyword argument 'key'",
+    ),
+]
+
+
+def mean(losses):
+    return losses.mean()
+
+
+def without_key():
+    model = classifier().model
+
+    def apply(params, x):
+        return model.apply(params, x)
+
+    return model._replace(apply=apply)

@@ -1,0 +1,83 @@
+"""Bad input of layers, models and `predict`: the call, the type of its error and the whole message."""
+
+import jax
+import numpy as np
+
+import jaxnn as nn
+from helpers.bad_input.parts import IMAGES, X, put
+
+AFFINE = nn.Affine(np.ones((3, 3, 1, 2), "f"), np.ones(2, "f"))
+FUNCTIONS = {
+    "wrong channels": (
+        lambda: nn.conv(AFFINE, np.zeros((15, 8, 8, 3), "f")),
+        ValueError,
+        "conv: x (15, 8, 8, 3) has 3 channels, but weight (3, 3, 1, 2) takes 1",
+    ),
+    "unknown padding": (
+        lambda: nn.conv(AFFINE, IMAGES, padding="reflect"),
+        ValueError,
+        'conv: padding must be "valid", "same" or a whole number, not \'reflect\'',
+    ),
+    "unknown padding of a cnn": (
+        lambda: nn.cnn((8, 8, 1), (4,), 10, padding="reflect"),
+        ValueError,
+        'cnn: padding must be "valid", "same" or a whole number, not \'reflect\'',
+    ),
+    "rate of one": (
+        lambda: nn.dropout(jax.random.key(0), X, 1.0),
+        ValueError,
+        "dropout: rate, the probability of dropping, must lie in [0, 1), not 1.0",
+    ),
+    "negative rate": (
+        lambda: nn.dropout(jax.random.key(0), X, -0.1),
+        ValueError,
+        "dropout: rate, the probability of dropping, must lie in [0, 1), not -0.1",
+    ),
+    "rate of NaN": (
+        lambda: nn.dropout(jax.random.key(0), X, np.nan),
+        ValueError,
+        "dropout: rate, the probability of dropping, must lie in [0, 1), not nan",
+    ),
+    "rate of an mlp": (
+        lambda: nn.mlp([4, 16, 3], dropout=1.5),
+        ValueError,
+        "mlp: rate, the probability of dropping, must lie in [0, 1), not 1.5",
+    ),
+    "rate of a cnn": (
+        lambda: nn.cnn((8, 8, 1), (4,), 10, dropout=-1.0),
+        ValueError,
+        "cnn: rate, the probability of dropping, must lie in [0, 1), not -1.0",
+    ),
+    "mlp of one size": (
+        lambda: nn.mlp([4]),
+        ValueError,
+        "mlp: sizes must hold at least the inputs and the outputs, not [4]",
+    ),
+    "mlp of no nodes": (lambda: nn.mlp([4, 0, 3]), ValueError, "mlp: sizes[1] must be at least 1, not 0"),
+    "mlp of a number": (lambda: nn.mlp(4), TypeError, "mlp: sizes must be a sequence of whole numbers, not 4"),
+    "window larger than the image": (
+        lambda: nn.cnn((4, 4, 1), (4,), 10, window=5, padding="valid"),
+        ValueError,
+        "cnn: a window that reaches over (5, 5) cells does not fit into the padded size (4, 4)",
+    ),
+    "pooled away": (
+        lambda: nn.cnn((4, 4, 1), (4, 4, 4), 10),
+        ValueError,
+        "cnn: a window that reaches over (2, 2) cells does not fit into the padded size (1, 1)",
+    ),
+    "image without channels": (
+        lambda: nn.cnn((8,), (4,), 10),
+        ValueError,
+        "cnn: image must be (height, width, channels), or with one or three axes of space, not (8,)",
+    ),
+    "predict of NaN": (
+        lambda: nn.predict(nn.mlp([4, 3]), {}, put(X, (5, 2), np.nan)),
+        ValueError,
+        "predict: x must be finite, but row 5, column 2 holds nan",
+    ),
+    "predict of nothing": (
+        lambda: nn.predict(nn.mlp([4, 3]), {}, X[:0]),
+        ValueError,
+        "predict: the data set is empty: its arrays have 0 rows",
+    ),
+}

@@ -1,0 +1,186 @@
+"""Bad input of `sweep`, of spaces and of schedulers."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+import jaxnn as nn
+from helpers.bad_input.parts import KEY, LABELS, X, classifier, put
+
+DATA = (X, LABELS)
+SPACE = {"learning_rate": nn.log_uniform(1e-3, 1.0)}
+
+
+def make_recipe(hypers):
+    return classifier()._replace(optimizer=optax.sgd(hypers["learning_rate"]))
+
+
+def sweep(make=make_recipe, space=SPACE, data=DATA, **options):
+    asked = {"key": KEY, "epochs": 2, "trials": 2, "validation": DATA, "progress": False} | options
+    return lambda: nn.sweep(make, space, data, **asked)
+
+
+JUDGE = "sweep: give exactly one of validation=(x, targets) and folds=k to judge the trials by"
+SAMPLER = "sampler: must be 'random', 'grid', 'sobol' or an object with ask and tell, not "
+BOUNDS = "uniform: low must lie below high, and high - low be finite, not "
+# What needs a recipe is looked at last: bringing the data to the device has then compiled.
+LATE = sweep(space={"rate": nn.uniform(0, 1)})
+SCHEDULER = (
+    "sweep: scheduler must be asha(...), hyperband(...), median_stopping(...), population_based(...), "
+    "an object with begin, or None, not "
+)
+
+
+def with_numpy(outputs, labels):
+    return np.asarray(outputs).mean() + labels.mean()
+
+
+SEARCHING = {
+    "one fold": (sweep(validation=None, folds=1), ValueError, "sweep: folds must be at least 2, not 1"),
+    "folds a float": (sweep(validation=None, folds=2.0), TypeError, "sweep: folds must be a whole number, not 2.0"),
+    "more folds than rows": (
+        sweep(validation=None, folds=16),
+        ValueError,
+        "sweep: folds must be at most the number of rows, 15, not 16",
+    ),
+    "folds and validation": (sweep(folds=3), ValueError, JUDGE),
+    "nothing to judge by": (sweep(validation=None), ValueError, JUDGE),
+    "no repeats": (sweep(repeats=0), ValueError, "sweep: repeats must be at least 1, not 0"),
+    "repeats a half": (sweep(repeats=1.5), TypeError, "sweep: repeats must be a whole number, not 1.5"),
+    "no trials": (sweep(trials=0), ValueError, "sweep: trials must be at least 1, not 0"),
+    "trials True": (sweep(trials=True), TypeError, "sweep: trials must be a whole number, not True"),
+    "trials in words": (sweep(trials="many"), TypeError, "sweep: trials must be a whole number, not 'many'"),
+    "no epochs": (sweep(epochs=0), ValueError, "sweep: epochs must be at least 1, not 0"),
+    "nothing kept": (sweep(keep=0), ValueError, "sweep: keep must be at least 1, not 0"),
+    "no lanes": (sweep(lanes=0), ValueError, "sweep: lanes must be at least 1, not 0"),
+    "many lanes": (sweep(lanes="many"), ValueError, "sweep: lanes must be \"auto\" or a number, not 'many'"),
+    "odd lanes": (sweep(lanes=3), ValueError, "sweep: lanes must be a multiple of the number of devices, 2, not 3"),
+    "unknown sampler": (sweep(sampler="tpe"), ValueError, SAMPLER + "'tpe'"),
+    "scheduler in words": (sweep(scheduler="asha"), TypeError, SCHEDULER + "'asha'"),
+    "scheduler not made": (sweep(scheduler=nn.asha), TypeError, SCHEDULER + "<function asha…"),
+    "key of a sweep None": (sweep(key=None), TypeError, "key must be one jax.random.key, not None"),
+    "key of a sweep a number": (sweep(key=7), TypeError, "key must be one jax.random.key, not 7"),
+    "no function of hypers": (
+        sweep(classifier()),
+        TypeError,
+        "sweep: make_recipe must be a function of the hypers, not Recipe(…",
+    ),
+    "score in words": (
+        sweep(score="accuracy"),
+        TypeError,
+        "sweep: score must be a function of outputs and targets, not 'accuracy'",
+    ),
+    "score that says words": (
+        sweep(score=lambda outputs, labels: "good"),
+        ValueError,
+        "sweep: score must give one real number, not 'good'",
+    ),
+    "score with NumPy": (
+        sweep(score=with_numpy),
+        ValueError,
+        "sweep: score must be written in functions of jax.numpy, it is compiled",
+    ),
+    "save_every nothing": (
+        sweep(directory=".", save_every=0.0),
+        ValueError,
+        "sweep: save_every must be a positive number of seconds, not 0.0",
+    ),
+    "a missing parent": (
+        sweep(directory="no/such/place"),
+        FileNotFoundError,
+        "sweep: directory='no/such/place' needs its parent, which does not exist",
+    ),
+    "sampler None": (sweep(sampler=None), TypeError, SAMPLER + "None"),
+    "key of another kind": (
+        sweep(key=jax.random.key(0, impl="rbg")),
+        ValueError,
+        "sweep: key must be a threefry key, not rbg: others depend on their lane",
+    ),
+    "empty space": (sweep(space={}), ValueError, "space: must name at least one hyper, but is empty"),
+    "space a list": (
+        sweep(space=[("rate", 1)]),
+        TypeError,
+        "space: must be a dict from names to distributions and choices, not [('rate', 1)]",
+    ),
+    "space of lists": (
+        sweep(space={"learning_rate": [0.1, 0.2]}),
+        TypeError,
+        "space: learning_rate must be choice(*values), or choice(value) for a constant, not [0.1, 0.2]",
+    ),
+    "space of numbers": (sweep(space={1: nn.choice(2)}), TypeError, "space: a name must be a string, not 1"),
+    "a hyper that lacks": (
+        sweep(space={"rate": nn.uniform(0, 1)}),
+        ValueError,
+        "sweep: make_recipe asks for 'learning_rate', but the space has 'rate'",
+    ),
+    "no recipe": (
+        sweep(lambda hypers: hypers["learning_rate"]),
+        TypeError,
+        "sweep: make_recipe must return a Recipe, not float",
+    ),
+    "score of an array": (
+        sweep(score=lambda outputs, labels: outputs[:, 0]),
+        ValueError,
+        "sweep: score must give one real number, not an array of shape (15,)",
+    ),
+    "data alone": (sweep(data=X), TypeError, "sweep: data must be a pair (x, targets), not ndarray"),
+    "validation of lengths": (
+        sweep(validation=(X, LABELS[:3])),
+        ValueError,
+        "sweep: validation: every array needs one row for each example, but targets has 3, x has 15",
+    ),
+    "data of NaN": (
+        sweep(data=(put(X, (5, 2), np.nan), LABELS)),
+        ValueError,
+        "sweep: x must be finite, but row 5, column 2 holds nan",
+    ),
+    "data of complex numbers": (
+        sweep(data=(jnp.asarray(X) + 0j, LABELS)),
+        TypeError,
+        "sweep: x must hold real numbers, not complex64",
+    ),
+    "label too large": (
+        sweep(data=(X, put(LABELS, 6, 3))),
+        ValueError,
+        "cross_entropy: labels must lie in 0 … 2 for 3 classes, but row 6 holds 3",
+    ),
+    "bounds the wrong way round": (lambda: nn.uniform(1, 0), ValueError, BOUNDS + "1.0 and 0.0"),
+    "a bound of NaN": (lambda: nn.uniform(np.nan, 1), ValueError, "uniform: low must be finite, not nan"),
+    "a bound in words": (lambda: nn.uniform("a", 1), TypeError, "uniform: low must be a number, not 'a'"),
+    "a bound of True": (lambda: nn.uniform(0, True), TypeError, "uniform: high must be a number, not True"),
+    "a fraction in words": (
+        lambda: nn.population_based(every=1, fraction="a"),
+        TypeError,
+        "population_based: fraction must be a number, not 'a'",
+    ),
+    "the logarithm of nothing": (
+        lambda: nn.log_uniform(0, 1),
+        ValueError,
+        "log_uniform: low must be positive, since its logarithm is taken, not 0.0",
+    ),
+    "no deviation": (lambda: nn.normal(0, 0), ValueError, "normal: deviation must be positive, not 0.0"),
+    "no step": (
+        lambda: nn.quantized(0, 1, 0),
+        ValueError,
+        "quantized: step must be positive and at most high - low = 1.0, not 0.0",
+    ),
+    "halves for integers": (
+        lambda: nn.integers(0.5, 2),
+        ValueError,
+        "integers: low and high must be whole numbers, not 0.5 and 2.0",
+    ),
+    "no choice": (nn.choice, ValueError, "choice: there must be at least one value to choose from"),
+    "no first rung": (lambda: nn.asha(first=0), ValueError, "asha: first must be at least 1, not 0"),
+    "no reduction": (lambda: nn.hyperband(reduction=1), ValueError, "hyperband: reduction must be at least 2, not 1"),
+    "grace of a half": (
+        lambda: nn.median_stopping(grace=2.5),
+        TypeError,
+        "median_stopping: grace must be a whole number, not 2.5",
+    ),
+    "too large a fraction": (
+        lambda: nn.population_based(every=1, fraction=0.6),
+        ValueError,
+        "population_based: fraction must lie in (0, 0.5], not 0.6",
+    ),
+}

@@ -1,0 +1,212 @@
+"""Bad options, recipes and parameters of `fit`, `train`, `advance`, `predict` and `evaluate`.
+
+`…` at the end of a message stands for what follows: the addresses of functions and the numbers of keys.
+"""
+
+import jax
+import numpy as np
+import optax
+
+import jaxnn as nn
+from helpers.bad_input.parts import KEY, KEYS, LABELS, SGD, X, classifier, params_of, put
+
+DATA, RECIPE = (X, LABELS), classifier()
+PARAMS = params_of([4, 17, 3])
+OUTPUT = PARAMS["output"]
+STATE = nn.TrainingState(PARAMS, SGD.init(PARAMS), KEY, np.int32(0))
+OPTIMIZER = (
+    "Recipe: optimizer must be an optax transformation, such as optax.adam(0.01), "
+    "or a function of the total steps that gives one, not "
+)
+RULE = "stop must be a stopping rule, with init and update, not "
+MAKES = "params must be such as model.init makes: "
+
+
+def fit(recipe=RECIPE, data=DATA, **options):
+    return lambda: nn.fit(recipe, data, **({"key": KEY, "epochs": 2} | options))
+
+
+def train(data=DATA, **options):
+    return lambda: nn.train(RECIPE, data, **({"key": KEY, "epochs": 2, "progress": False} | options))
+
+
+def advance(epochs=1, data=DATA, params=PARAMS):
+    return lambda: nn.advance(RECIPE, data, STATE._replace(params=params), epochs=epochs)
+
+
+def predict(x=X, params=PARAMS, model=RECIPE.model, **options):
+    return lambda: nn.predict(model, params, x, **options)
+
+
+def evaluate(data=DATA, params=PARAMS, recipe=RECIPE, **options):
+    return lambda: nn.evaluate(recipe, params, data, **options)
+
+
+def with_output(weight=OUTPUT.weight, bias=OUTPUT.bias):
+    return {**PARAMS, "output": nn.Affine(weight, bias)}
+
+
+DOORS = {
+    "epochs none": (fit(epochs=0), ValueError, "fit: epochs must be at least 1, not 0"),
+    "epochs negative": (train(epochs=-1), ValueError, "train: epochs must be at least 1, not -1"),
+    "epochs a float": (advance(epochs=2.0), TypeError, "advance: epochs must be a whole number, not 2.0"),
+    "epochs NaN": (fit(epochs=np.nan), TypeError, "fit: epochs must be a whole number, not nan"),
+    "epochs True": (train(epochs=True), TypeError, "train: epochs must be a whole number, not True"),
+    "epochs a string": (fit(epochs="5"), TypeError, "fit: epochs must be a whole number, not '5'"),
+    "epochs None": (advance(epochs=None), TypeError, "advance: epochs must be a whole number, not None"),
+    "key a number": (train(key=0), TypeError, "key must be one jax.random.key, not 0"),
+    "key None": (fit(key=None), TypeError, "key must be one jax.random.key, not None"),
+    "key of the old style": (fit(key=np.zeros(2, "u4")), TypeError, "key must be one jax.random.key, not array([0, 0…"),
+    "a batch of keys": (train(key=KEYS), TypeError, "key must be one jax.random.key, not Array((2,), dtype=key<fry>)…"),
+    "key of predict": (predict(key=1), TypeError, "key must be one jax.random.key, not 1"),
+    "key of init": (lambda: RECIPE.model.init(7), TypeError, "key must be one jax.random.key, not 7"),
+    "recipe None": (fit(None), TypeError, "recipe must be a Recipe, not NoneType"),
+    "recipe a model": (evaluate(recipe=RECIPE.model), TypeError, "recipe must be a Recipe, not Model"),
+    "model None": (
+        fit(RECIPE._replace(model=None)),
+        TypeError,
+        "Recipe: model must be a Model, a pair of functions (init, apply), not None",
+    ),
+    "model a recipe": (
+        predict(model=RECIPE),
+        TypeError,
+        "predict: model must be a Model, a pair of functions (init, apply), not Recipe(…",
+    ),
+    "loss a string": (fit(RECIPE._replace(loss="mse")), TypeError, "Recipe: loss must be a function, not 'mse'"),
+    "reduction None": (
+        evaluate(recipe=RECIPE._replace(reduction=None)),
+        TypeError,
+        "Recipe: reduction must be a function, not None",
+    ),
+    "optimizer None": (fit(RECIPE._replace(optimizer=None)), TypeError, OPTIMIZER + "None"),
+    "optimizer a number": (fit(RECIPE._replace(optimizer=0.1)), TypeError, OPTIMIZER + "0.1"),
+    "optimizer not yet made": (
+        fit(RECIPE._replace(optimizer=optax.adam)),
+        TypeError,
+        OPTIMIZER + "<function adam at …",
+    ),
+    "optimizer of nothing": (
+        fit(RECIPE._replace(optimizer=lambda steps: None)),
+        TypeError,
+        "Recipe: optimizer, called with the total steps, must give a transformation, not None",
+    ),
+    "params a string": (
+        fit(params="best"),
+        ValueError,
+        f"fit: {MAKES}params lack hidden_1.weight, hidden_1.bias, output.weight, output.bias; "
+        "the model does not know params",
+    ),
+    "params empty": (
+        predict(params={}),
+        ValueError,
+        f"predict: {MAKES}params lack hidden_1.weight, hidden_1.bias, output.weight, output.bias",
+    ),
+    "params None": (predict(params=None), ValueError, f"predict: {MAKES}params lack hidden_1.weight, …"),
+    "params of more layers": (
+        advance(params=params_of([4, 17, 17, 3])),
+        ValueError,
+        f"advance: {MAKES}the model does not know hidden_2.weight, hidden_2.bias",
+    ),
+    "params as tuples": (
+        evaluate(params={**PARAMS, "output": tuple(OUTPUT)}),
+        ValueError,
+        f"evaluate: {MAKES}params lack output.weight, output.bias; the model does not know output.0, output.1",
+    ),
+    "params in another structure": (
+        predict(params={**PARAMS, "output": OUTPUT._asdict()}),
+        TypeError,
+        "predict: params must have the structure of those that model.init makes, PyTreeDef(…",
+    ),
+    "params of another width": (
+        train(params=params_of([4, 16, 3])),
+        ValueError,
+        "train: params: hidden_1.weight must have shape (4, 17), as model.init makes it, not (4, 16)",
+    ),
+    "params with one bias": (
+        evaluate(params=with_output(bias=np.zeros(1, "f"))),
+        ValueError,
+        "evaluate: params: output.bias must have shape (3,), as model.init makes it, not (1,)",
+    ),
+    "params of whole numbers": (
+        fit(params=with_output(bias=np.zeros(3, int))),
+        TypeError,
+        "fit: params: output.bias must hold floating-point numbers, not int32",
+    ),
+    "params of complex numbers": (
+        predict(params=with_output(bias=np.zeros(3, "c8"))),
+        TypeError,
+        "predict: params: output.bias must hold floating-point numbers, not complex64",
+    ),
+    "params of strings": (
+        evaluate(params=with_output(bias="zeros")),
+        TypeError,
+        "evaluate: params: output.bias must be an array, not 'zeros'",
+    ),
+    "x None": (predict(None), ValueError, "predict: the data set is empty: {'x': None} holds no array"),
+    "x complex": (predict(X + 0j), TypeError, "predict: x must hold real numbers, not complex64"),
+    "x of objects": (predict(X.astype(object)), TypeError, "predict: x must hold real numbers, not object"),
+    "x a pair": (predict(DATA), TypeError, "dense: x must be an array, not tuple"),
+    "data None": (evaluate(None), TypeError, "evaluate: data must be a pair (x, targets), not NoneType"),
+    "validation x alone": (
+        train(validation=X),
+        TypeError,
+        "train: validation: data must be a pair (x, targets), not …",
+    ),
+    "validation too wide": (
+        train(validation=(X[:, :2], LABELS)),
+        ValueError,
+        "dense: x (15, 2) has 2 features, but weight (4, 17) takes 4",
+    ),
+    "validation of nothing": (
+        train(validation=(X[:0], LABELS[:0])),
+        ValueError,
+        "train: validation: the data set is empty: its arrays have 0 rows",
+    ),
+    "validation of NaN": (
+        train(validation=(put(X, (1, 1), np.nan), LABELS)),
+        ValueError,
+        "train: validation: x must be finite, but row 1, column 1 holds nan",
+    ),
+    "score without validation": (
+        train(score=nn.accuracy),
+        ValueError,
+        "train: a score is taken on the validation part, and none is given",
+    ),
+    "score a string": (
+        evaluate(score="accuracy"),
+        TypeError,
+        "evaluate: score must be a function of outputs and targets, not 'accuracy'",
+    ),
+    "score of an array": (
+        train(validation=DATA, score=lambda outputs, labels: outputs),
+        ValueError,
+        "train: score must give one real number, not an array of shape (15, 3)",
+    ),
+    "a rule not made": (fit(stop=nn.no_improvement), TypeError, f"fit: {RULE}<function no_improvement…"),
+    "a rule in words": (train(stop="early"), TypeError, f"train: {RULE}'early'"),
+    "params of shapes": (
+        fit(params=jax.eval_shape(RECIPE.model.init, KEY)),
+        TypeError,
+        "fit: params: hidden_1.weight must be an array, not a shape, ShapeDtypeStruct(shape=(4, 17), dtype=float32)",
+    ),
+    "no state": (
+        lambda: nn.advance(RECIPE, DATA, PARAMS, epochs=1),
+        TypeError,
+        "advance: state must be a TrainingState, from init_training, not dict",
+    ),
+    "another optimizer's state": (
+        lambda: nn.advance(RECIPE._replace(optimizer=optax.adam(0.1)), DATA, STATE, epochs=1),
+        ValueError,
+        "advance: state holds an optimizer state that the recipe's optimizer does not make",
+    ),
+    "an unknown end of a divergence": (
+        train(on_divergence="retry"),
+        ValueError,
+        "train: on_divergence must be 'stop' or 'restore', not 'retry'",
+    ),
+    "traced": (
+        lambda: jax.eval_shape(lambda x: nn.train(RECIPE, (x, LABELS), key=KEY, epochs=1), X),
+        TypeError,
+        "train reports to the host and cannot be traced; use fit inside jax.jit, jax.vmap and jax.grad",
+    ),
+}

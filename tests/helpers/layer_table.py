@@ -1,0 +1,245 @@
+"""The table of layers, activations and losses: a row for each, which test_contract.py holds to every promise."""
+
+import functools
+
+import jax
+import numpy as np
+import scipy.special
+
+import jaxnn as nn
+from helpers.layer_references import correlate, drop, norm, pool
+from helpers.layer_rows import (
+    Row,
+    activation,
+    affine,
+    logits_and_labels,
+    loss,
+    normal,
+    nothing,
+    outputs_and_targets,
+    over_classes,
+    spread,
+)
+
+ONE_TO_SIXTEEN = np.arange(1.0, 17.0).reshape(1, 4, 4, 1)
+
+DENSE = Row(
+    "dense",
+    nn.dense,
+    affine((3, 2)),
+    spread(5, 3),
+    (nn.Affine(np.array([[1.0, 2.0], [10.0, 20.0]]), np.array([0.5, -0.5])), np.array([[1.0, 2.0]]), [[21.5, 41.5]]),
+    lambda params, x: x @ params.weight + params.bias,
+    (
+        lambda: nn.dense(nn.Affine(np.ones((4, 16)), np.ones(16)), np.ones((150, 5))),
+        ValueError,
+        "dense: x (150, 5) has 5 features, but weight (4, 16) takes 4",
+    ),
+)
+
+CONVOLUTIONS = [
+    Row(
+        "conv, 1-D, dilated",
+        functools.partial(nn.conv, dilation=2),
+        affine((3, 2, 3)),
+        spread(3, 8, 2),
+        # Cells two apart: 1·1 + 10·3, then 1·2 + 10·4, and the bias 0.5.
+        (
+            nn.Affine(np.array([1.0, 10.0]).reshape(2, 1, 1), np.array([0.5])),
+            np.arange(1.0, 5.0).reshape(1, 4, 1),
+            [[[31.5], [42.5]]],
+        ),
+        functools.partial(correlate, dilation=2),
+        (
+            lambda: nn.conv(nn.Affine(np.ones((3, 2, 4)), np.ones(4)), np.ones((5, 8, 8, 2))),
+            ValueError,
+            "conv: x must have shape (batch, length, channels), the batch axis included, not (5, 8, 8, 2); "
+            "a single example is a batch of one, and jax.vmap adds any other axis",
+        ),
+    ),
+    Row(
+        "conv, 2-D",
+        nn.conv,
+        affine((2, 3, 2, 3)),
+        spread(3, 4, 5, 2),
+        # The notes' way: the filter is laid over the image, multiplied and added up, then the bias.
+        (
+            nn.Affine(np.eye(3).reshape(3, 3, 1, 1), np.array([-2.0])),
+            np.eye(4).reshape(1, 4, 4, 1),
+            np.array([[1.0, -2.0], [-2.0, 1.0]]).reshape(1, 2, 2, 1),
+        ),
+        correlate,
+        (
+            lambda: nn.conv(nn.Affine(np.ones((3, 3, 1, 4)), np.ones(4)), np.ones((5, 8, 8, 3))),
+            ValueError,
+            "conv: x (5, 8, 8, 3) has 3 channels, but weight (3, 3, 1, 4) takes 1",
+        ),
+    ),
+    Row(
+        "conv, 3-D, padded and strided",
+        functools.partial(nn.conv, padding=1, stride=2),
+        affine((2, 3, 2, 1, 2)),
+        spread(2, 3, 4, 3, 1),
+        # Ones around one 1: the corner window of 2 x 2 x 2 sees it in its last cell.
+        (
+            nn.Affine(np.arange(1.0, 9.0).reshape(2, 2, 2, 1, 1), np.array([0.25])),
+            np.ones((1, 1, 1, 1, 1)),
+            [[[[[8.25]]]]],
+        ),
+        functools.partial(correlate, padding=1, stride=2),
+        (
+            lambda: nn.conv(nn.Affine(np.ones((3, 3, 3, 1, 1)), np.ones(1)), np.ones((1, 4, 4, 2, 1))),
+            ValueError,
+            "conv: a window that reaches over (3, 3, 3) cells does not fit into the padded size (4, 4, 2)",
+        ),
+    ),
+]
+
+POOLINGS = [
+    Row(
+        "max_pool, overlapping",
+        lambda _, x: nn.max_pool(x, (2, 3), stride=(2, 1)),
+        nothing,
+        spread(3, 5, 4, 2),
+        ((), ONE_TO_SIXTEEN, np.array([[7.0, 8.0], [15.0, 16.0]]).reshape(1, 2, 2, 1)),
+        lambda _, x: pool(np.max, x, (2, 3), (2, 1)),
+        (
+            lambda: nn.max_pool(np.ones((5, 8)), 2),
+            ValueError,
+            "max_pool: x must be (batch, *space, channels) with 1 to 3 axes of space, not (5, 8)",
+        ),
+    ),
+    Row(
+        "mean_pool",
+        lambda _, x: nn.mean_pool(x, 2),
+        nothing,
+        spread(3, 5, 4, 2),
+        ((), ONE_TO_SIXTEEN, np.array([[3.5, 5.5], [11.5, 13.5]]).reshape(1, 2, 2, 1)),
+        lambda _, x: pool(np.mean, x, (2, 2), (2, 2)),
+        (
+            lambda: nn.mean_pool(np.ones((1, 2, 8, 1)), 3),
+            ValueError,
+            "mean_pool: a window that reaches over (3, 3) cells does not fit into the padded size (2, 8)",
+        ),
+    ),
+]
+
+OTHER_LAYERS = [
+    Row(
+        "flatten",
+        lambda _, x: nn.flatten(x),
+        nothing,
+        spread(3, 2, 4, 2),
+        ((), np.arange(8.0).reshape(1, 2, 2, 2), [np.arange(8.0)]),
+        lambda _, x: x.reshape(len(x), -1),
+        (
+            lambda: nn.flatten(np.ones(5)),
+            ValueError,
+            "flatten: x must have shape (batch, …), the batch axis included, not (5,)",
+        ),
+    ),
+    Row(
+        "dropout",
+        lambda params, x: nn.dropout(jax.random.key(3), x, params["rate"]),
+        lambda rng: {"rate": np.array(0.375)},
+        spread(5, 2, 3),
+        ({"rate": 0.0}, np.array([[1.0, -2.0]]), [[1.0, -2.0]]),
+        drop,
+        (
+            lambda: nn.dropout(jax.random.key(3), np.ones((2, 2)), 1.0),
+            ValueError,
+            "dropout: rate, the probability of dropping, must lie in [0, 1), not 1.0",
+        ),
+    ),
+    Row(
+        "layer_norm",
+        nn.layer_norm,
+        lambda rng: nn.Norm(**normal(scale=(4,), bias=(4,))(rng)),
+        spread(3, 2, 4),
+        # Mean 4, variance 4: (2 - 4) / 2 = -1 and (6 - 4) / 2 = 1 (the epsilon takes off an eighth of a millionth).
+        (nn.Norm(np.array([10.0, 1.0]), np.array([0.0, 5.0])), np.array([[2.0, 6.0]]), [[-10.0, 6.0]]),
+        norm,
+        (
+            lambda: nn.layer_norm(nn.init_layer_norm(3), np.ones((5, 4))),
+            ValueError,
+            "layer_norm: x must have shape (batch, …, 3), the scale's features, not (5, 4)",
+        ),
+    ),
+]
+
+ACTIVATIONS = [
+    activation("relu", lambda x: np.maximum(x, 0), {-2.0: 0.0, 0.0: 0.0, 3.0: 3.0}),
+    activation("leaky_relu", lambda x: np.where(x < 0, 0.01 * x, x), {-2.0: -0.02, 0.0: 0.0, 3.0: 3.0}),
+    activation("elu", lambda x: np.where(x < 0, np.expm1(x), x), {-np.log(2): -0.5, 0.0: 0.0, 3.0: 3.0}),
+    activation(
+        "gelu",
+        lambda x: x / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))),
+        {0.0: 0.0, 1.0: 0.841192, -1.0: -0.158808},
+    ),
+    activation(
+        "gelu, exact",
+        lambda x: x * scipy.special.ndtr(x),
+        {0.0: 0.0, 1.0: 0.8413447, -1.0: -0.1586553},
+        functools.partial(nn.gelu, approximate=False),
+    ),
+    activation("silu", lambda x: x * scipy.special.expit(x), {0.0: 0.0, np.log(3): 0.75 * np.log(3)}),
+    activation("softplus", lambda x: np.logaddexp(0, x), {0.0: np.log(2), np.log(3): np.log(4)}),
+    activation("sigmoid", scipy.special.expit, {0.0: 0.5, np.log(3): 0.75, -np.log(3): 0.25}),
+    activation("tanh", np.tanh, {0.0: 0.0, np.log(2): 0.6, -np.log(2): -0.6}),
+    over_classes(
+        "softmax",
+        functools.partial(scipy.special.softmax, axis=-1),
+        (np.log([[1.0, 2.0, 5.0]]), [[0.125, 0.25, 0.625]]),
+        "Value 'text' with dtype <U4 is not a valid JAX array type",
+    ),
+    over_classes(
+        "log_softmax",
+        functools.partial(scipy.special.log_softmax, axis=-1),
+        (np.log([[1.0, 2.0, 5.0]]), np.log([[0.125, 0.25, 0.625]])),
+        "Value 'text' with dtype <U4 is not a valid JAX array type",
+    ),
+    over_classes(
+        "argmax",
+        functools.partial(np.argmax, axis=-1),
+        (np.array([[1.43, -0.4, 0.23], [0.0, 2.0, 2.0]]), [0, 1]),
+        "asarray: expected ArrayLike, got text of type <class 'str'>",
+    ),
+]
+
+LOSSES = [
+    loss(
+        "squared_residuals",
+        lambda x: ((x[1] - x[0]) ** 2).sum(-1),
+        outputs_and_targets,
+        ((np.array([[1.0, 2.0], [0.0, 1.0]]), np.array([[2.0, 5.0], [0.0, 0.5]])), [10.0, 0.25]),
+        (
+            lambda: nn.squared_residuals(np.ones((5, 1)), np.ones(5)),
+            ValueError,
+            "squared_residuals: outputs and targets must have the same shape (batch, outputs), not (5, 1) and (5,)",
+        ),
+    ),
+    loss(
+        "absolute_residuals",
+        lambda x: np.abs(x[1] - x[0]).sum(-1),
+        outputs_and_targets,
+        ((np.array([[1.0, 2.0], [0.0, 1.0]]), np.array([[2.0, 5.0], [0.0, 0.5]])), [4.0, 0.5]),
+        (
+            lambda: nn.absolute_residuals(np.ones((5, 1)), np.ones((5, 2))),
+            ValueError,
+            "absolute_residuals: outputs and targets must have the same shape (batch, outputs), not (5, 1) and (5, 2)",
+        ),
+    ),
+    loss(
+        "cross_entropy",
+        lambda x: -scipy.special.log_softmax(x[0], axis=-1)[np.arange(len(x[1])), x[1]],
+        logits_and_labels,
+        ((np.log([[1.0, 2.0, 5.0], [1.0, 2.0, 5.0]]), np.array([0, 2])), np.log([8.0, 1.6])),
+        (
+            lambda: nn.cross_entropy(np.ones((3, 2)), np.array([0, 1, 2])),
+            ValueError,
+            "cross_entropy: labels must lie in 0 … 1 for 2 classes, but row 2 holds 2",
+        ),
+    ),
+]
+
+ROWS = [DENSE, *CONVOLUTIONS, *POOLINGS, *OTHER_LAYERS, *ACTIVATIONS, *LOSSES]

@@ -1,0 +1,72 @@
+"""Tiles change how much lies in memory at a time, and nothing else."""
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxnn as nn
+from jaxnn._kernels.tiling import by_tiles
+from test_convolution import TOLERANCE, Case, assert_equal_to_scale, ours, theirs, with_gradients
+
+LARGE = 4 * 2**20  # bytes of an example, so that eight of them make a tile
+
+
+def layer(params: dict[str, jax.Array], x: jax.Array) -> jax.Array:
+    return jnp.tanh(params["weight"] @ x.reshape(-1, x.shape[-1])) + params["bias"][:, None]
+
+
+def tiled(params: dict[str, jax.Array], x: jax.Array) -> jax.Array:
+    return by_tiles(layer, params, x, size=LARGE)
+
+
+def hessian_product(function: Any, params: Any, x: jax.Array) -> Any:
+    def slope(params: Any, x: jax.Array) -> Any:
+        return jax.grad(lambda *arguments: (function(*arguments) ** 3).sum(), (0, 1))(params, x)
+
+    return jax.jvp(slope, (params, x), (params, x))
+
+
+WAYS = {
+    "forward": lambda function, params, x: function(params, x),
+    "reverse mode": with_gradients,
+    "forward mode": lambda function, params, x: jax.jvp(function, (params, x), (params, x)),
+    "second order": hessian_product,
+    "under vmap": lambda function, params, x: jax.vmap(lambda a: with_gradients(function, params, a * x))(
+        jnp.arange(3.0)
+    ),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("examples", [16, 21], ids=["whole tiles", "with a rest"])
+def test_a_function_by_tiles_is_the_function(way: str, examples: int, rng: np.random.Generator, x64: None) -> None:
+    params = {"weight": rng.normal(size=(4, 6)), "bias": rng.normal(size=4)}
+    x = rng.normal(size=(2, 3, examples))
+    found, expected = (
+        jax.jit(functools.partial(WAYS[way], function))(params, jnp.asarray(x)) for function in (tiled, layer)
+    )
+    assert_equal_to_scale(found, expected, 1e-12)
+
+
+@pytest.mark.parametrize(("examples", "loops"), [(4, 0), (8, 0), (9, 1)])
+def test_only_what_does_not_fit_the_cache_is_looped_over(examples: int, loops: int) -> None:
+    params = {"weight": np.zeros((4, 6), "f"), "bias": np.zeros(4, "f")}
+    text = jax.jit(tiled).lower(params, np.zeros((2, 3, examples), "f")).as_text()
+    assert text.count("stablehlo.while") == loops
+
+
+def test_a_large_convolution_equals_that_of_lax_and_never_holds_all_of_its_windows(rng: np.random.Generator) -> None:
+    case = Case((32, 32), (4, 4), 1, "same")
+    x = rng.normal(size=(40, 32, 32, 16)).astype("f")
+    params = nn.Affine(rng.normal(size=(4, 4, 16, 4)).astype("f"), rng.normal(size=4).astype("f"))
+    windows = 16 * x.nbytes
+    found, expected = (
+        jax.jit(functools.partial(with_gradients, functools.partial(function, case=case))).lower(params, x).compile()
+        for function in (ours, theirs)
+    )
+    assert found.memory_analysis().temp_size_in_bytes < windows
+    assert_equal_to_scale(found(params, x), expected(params, x), TOLERANCE["float32"])

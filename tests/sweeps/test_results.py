@@ -1,0 +1,176 @@
+"""What a Sweep says of itself: columns, importance, occupancy, the best that were kept, pictures."""
+
+import jax
+import matplotlib.image
+import numpy as np
+import optax
+import pytest
+
+import jaxnn as nn
+from jaxnn.sweeps.engine.epochs import Curves
+from jaxnn.sweeps.engine.lane_count import bytes_made, call_length, lane_width, trace_epoch, turns
+from jaxnn.sweeps.engine.run import Call, _length
+from jaxnn.sweeps.engine.trial import Outcome, Running
+from jaxnn.sweeps.results.best_trials import Found
+from jaxnn.sweeps.results.columns import Column, columns
+from jaxnn.sweeps.results.importance import importance
+from jaxnn.sweeps.space.space import Setting
+from jaxnn.training.fit import init_training
+
+SPACE = {
+    "rate": nn.log_uniform(1e-3, 1.0),
+    "optimizer": nn.choice({"kind": "sgd", "momentum": nn.uniform(0, 0.9)}, {"kind": "adam"}),
+}
+
+
+def make_recipe(hypers):
+    chosen = hypers["optimizer"]
+    kind = optax.adam if chosen["kind"] == "adam" else lambda rate: optax.sgd(rate, momentum=chosen["momentum"])
+    return nn.Recipe(nn.mlp([2, 1]), nn.squared_residuals, kind(hypers["rate"]))
+
+
+@pytest.fixture(scope="module")
+def found():
+    x = np.random.default_rng(0).normal(size=(40, 2)).astype(np.float32)
+    data = x, 3e2 * x[:, :1]
+    return nn.sweep(
+        make_recipe, SPACE, data, key=jax.random.key(0), trials=24, epochs=20, validation=data, progress=False,
+        lanes=4, keep=3, sampler="sobol", scheduler=nn.asha(first=4, reduction=2),
+    )  # fmt: skip
+
+
+def test_columns_hold_every_hyper_of_every_trial(found):
+    rate, optimizer, momentum = found.columns()
+    assert [column.path for column in found.columns()] == ["rate", "optimizer", "optimizer.momentum"]
+    assert rate.logarithmic
+    assert not momentum.logarithmic
+    assert optimizer.options == ("sgd", "adam")
+    for trial in range(24):
+        hypers = found.hypers_of(trial)
+        assert rate.values[trial] == hypers["rate"]
+        assert ("sgd", "adam")[int(optimizer.values[trial])] == hypers["optimizer"]["kind"]
+        assert momentum.values[trial] == pytest.approx(hypers["optimizer"].get("momentum", np.nan), nan_ok=True)
+
+
+def test_options_are_called_what_a_reader_calls_them():
+    space = {"activation": nn.choice(nn.relu, np.tanh), "sizes": nn.choice((4, 8), None), "which": nn.choice({"a": {}})}
+    assert [column.options for column in columns(space, [])] == [("relu", "tanh"), ("(4, 8)", "None"), ("{a}",)]
+
+
+def test_importance_finds_the_hyper_that_decides():
+    rng = np.random.default_rng(0)
+    decides, absent, matters_not = rng.random((3, 60))
+    absent[::2] = np.nan
+    table = tuple(
+        Column(path, values, (), False) for path, values in [("a", matters_not), ("b", decides), ("c", absent)]
+    )
+    scores = -1e6 * (decides - 0.4) ** 2
+    scores[:5] = np.nan
+    decides[:5] = 0.999  # those that diverged count as the worst
+    shares = importance(table, scores)
+    assert next(iter(shares)) == "b"
+    assert shares["b"] > 0.8
+    assert sum(shares.values()) == pytest.approx(1)
+
+
+def test_importance_of_scores_that_are_all_equal_is_nothing_and_of_few_trials_an_error():
+    column = (Column("a", np.arange(8.0), (), False),)
+    assert importance(column, np.ones(8)) == {"a": 0.0}
+    with pytest.raises(ValueError, match="at least 8 trials are needed to tell hypers apart, not 7"):
+        importance(column, np.ones(7))
+
+
+def test_occupancy_counts_the_calls_in_which_trials_waited(found):
+    calls = (Call(4, 1.0, 2, 5, 0.0, 0.1), Call(1, 0.5, 2, 1, 0.0, 0.1), Call(20, 0.1, 1, 0, 0.0, 0.1))
+    assert found._replace(calls=calls).occupancy == pytest.approx((4 * 1.0 + 1 * 0.5) / 5)
+    assert found._replace(calls=calls[2:]).occupancy == pytest.approx(0.1)
+    assert all(0 < call.busy <= 1 for call in found.calls)
+
+
+def test_a_call_lasts_as_long_as_few_lane_epochs_wait():
+    assert _length(np.array([7, 7, 7]), 64) == 7
+    assert _length(np.array([1, 50]), 64) == 1
+    # 1 of 40 lanes freezes after 10 epochs: 20 · 1/40 of 30 lane-epochs are 1.7 %; but no call passes the last end.
+    assert _length(np.array([10] + [30] * 39), 64) == 30
+    assert _length(np.array([500]), 64) == 64
+
+
+def epoch_of(sizes, rows, batch_size=None):
+    recipe = nn.Recipe(nn.mlp(sizes), nn.cross_entropy, optax.adam(0.01), batch_size=batch_size)
+    data = np.zeros((rows, sizes[0]), np.float32), np.zeros(rows, np.int32)
+    return trace_epoch(recipe, data, jax.eval_shape(lambda key: init_training(recipe, key), jax.random.key(0)))
+
+
+def test_lanes_and_calls_are_as_large_as_the_shapes_allow():
+    iris, large, wide = (
+        epoch_of([4, 16, 3], 120),
+        epoch_of([784, 256, 10], 60_000, 100),
+        epoch_of([784, 2048, 10], 9000),
+    )
+    assert [lane_width(epoch, "cpu") for epoch in (iris, large, wide)] == [(64, 64), (3, 1), (4, 1)]
+    assert (call_length(iris, 64), call_length(large, 1), call_length(large, 4)) == (512, 3, 1)
+    assert (call_length(iris, 1), call_length(iris, 200)) == (2**15, 256)
+    assert [turns(iris, width, 500) for width in (1, 4, 64)] == [16, 4, 1]
+    assert [turns(large, 1, epochs) for epochs in (1, 2)] == [3, 1]
+    # Every one of the 600 steps counts, and of the arrays in the cache those of one step.
+    once, every = bytes_made(large), bytes_made(large, every_step=True)
+    assert 100 * once < every < 600 * once
+
+
+def test_a_running_trial_counts_the_epochs_in_which_its_lanes_were_at_work():
+    trial = Running(0, Setting((), {}), slice(1, 3), 5, {})
+    curves = np.stack([np.arange(40.0).reshape(4, 10)] * 3)
+    assert trial.send(3) == 3
+    assert trial.proceed(3, np.zeros(4, int), curves, 0.0) == 2 * 3
+    assert trial.score == np.mean([12, 22])
+    # Four more epochs, of which two are its own; one of its lanes diverges at its epoch 4, the first of the two.
+    assert trial.send(4) == 2
+    assert trial.proceed(2, np.array([0, 4, 0, 9]), curves, 0.0) == 1 + 2
+    assert trial.epoch == 5
+    assert np.isnan(trial.score)
+    outcome = trial.outcome("diverged")
+    assert (outcome.epochs, outcome.status) == (4, "diverged")
+    np.testing.assert_array_equal(outcome.curves.losses, [[10, 11, 12, 10], [20, 21, 22, 20]])
+
+
+def test_the_parameters_of_the_best_are_kept_and_no_others_read():
+    kept, read = Found(2), []
+    empty = Curves(*np.zeros((3, 1, 1)))
+    for trial, score in enumerate([0.3, 0.1, np.nan, 0.2, 0.05, 0.9]):
+        status = "diverged" if np.isnan(score) else "finished"
+        outcome = Outcome(trial, Setting((), {}), status, 1, score, 0.0, 0.0, empty, ())
+        kept.add(outcome, lambda trial=trial: read.append(trial) or trial)
+    assert kept.kept == {0: 0, 5: 5}
+    assert read == [0, 1, 3, 5]
+    assert kept.summary() == {"diverged": "1", "best": "0.9000"}
+
+
+@pytest.mark.parametrize("name", ["sweep_curves", "losses", "parallel_coordinates", "score_against", "importance"])
+def test_pictures_show_every_trial(name, found, tmp_path):
+    drawing, [[axes]] = nn.plots.figure()
+    if name == "losses":
+        nn.plots.sweep_curves(axes, found, quantity="losses")
+        assert axes.get_yscale() == "log"
+    elif name == "score_against":
+        nn.plots.score_against(axes, found, "optimizer")
+        assert [label.get_text() for label in axes.get_xticklabels()] == ["sgd", "adam"]
+    else:
+        getattr(nn.plots, name)(axes, found)
+    if name in ("sweep_curves", "losses", "parallel_coordinates"):
+        assert len(axes.lines) >= 24
+    pixels = matplotlib.image.imread(nn.plots.save(drawing, tmp_path / "picture.png"))
+    assert len(np.unique(pixels.reshape(-1, 4), axis=0)) > 20
+
+
+def test_a_picture_of_a_hyper_that_is_not_there_is_refused(found):
+    _, [[axes]] = nn.plots.figure()
+    with pytest.raises(ValueError, match=r"the space has 'rate', 'optimizer', 'optimizer.momentum', not 'speed'"):
+        nn.plots.score_against(axes, found, "speed")
+
+
+def test_the_lanes_are_drawn_call_by_call(found):
+    _, [[axes]] = nn.plots.figure()
+    nn.plots.occupancy(axes, found)
+    values, edges, _ = axes.patches[0].get_data()
+    np.testing.assert_allclose(values, [100 * call.busy for call in found.calls])
+    np.testing.assert_allclose(np.diff(edges), [call.epochs for call in found.calls])

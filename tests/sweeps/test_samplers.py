@@ -1,0 +1,162 @@
+"""Samplers: the key alone decides their sequence, the grid is the product it says, and others may be plugged in."""
+
+import itertools
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+import scipy.stats
+from hypothesis import given
+from hypothesis import strategies as st
+
+from helpers.call_counts import calls
+from jaxnn.sweeps.samplers.grid import Sampler, make_sampler
+from jaxnn.sweeps.space.distributions import integers, log_uniform, normal, uniform
+from jaxnn.sweeps.space.space import Setting, choice, hypers_of
+
+SPACE = {
+    "rate": log_uniform(1e-4, 1.0),
+    "width": choice(8, 16, 32),
+    "optimizer": choice("adam", {"momentum": uniform(0, 1), "decay": normal(0, 1)}),
+}
+CUBE = {name: uniform(0, 1) for name in "abc"}
+
+
+def sampler_of(name: Any, space: dict = SPACE, seed: int = 0, trials: int = 50) -> Sampler:
+    return make_sampler(name, space, jax.random.key(seed), trials)
+
+
+@given(st.sampled_from(["random", "sobol"]), st.lists(st.integers(0, 7), max_size=6), st.integers(1, 99))
+def test_the_first_settings_depend_neither_on_trials_nor_on_how_asks_are_divided(
+    name: str, asks: list[int], trials: int
+) -> None:
+    sampler, total = sampler_of(name, trials=trials), sum(asks)
+    parts = []
+    for count in asks:
+        parts += sampler.ask(count)
+        sampler.tell([(setting, 0.0) for setting in parts])
+    assert len(parts) == total
+    assert parts == sampler_of(name).ask(50)[:total]
+
+
+@pytest.mark.parametrize("name", ["random", "sobol"])
+def test_another_key_gives_other_settings(name: str) -> None:
+    assert sampler_of(name).ask(5) != sampler_of(name, seed=1).ask(5)
+
+
+@pytest.mark.parametrize("name", ["random", "sobol"])
+def test_every_dimension_follows_its_distribution(name: str) -> None:
+    settings = sampler_of(name, {**CUBE, "width": choice(1, 2, 3)}).ask(600)
+    for path in CUBE:
+        assert scipy.stats.kstest([setting.values[path] for setting in settings], "uniform").pvalue > 1e-3
+    counts = np.bincount([setting.bucket[0][1] for setting in settings])
+    assert scipy.stats.chisquare(counts).pvalue > 1e-3
+
+
+def test_sobol_fills_every_stratum_at_each_power_of_two() -> None:
+    points = np.array([list(setting.values.values()) for setting in sampler_of("sobol", CUBE).ask(64)])
+    for m in range(7):
+        assert (np.sort(np.floor(points[: 2**m] * 2**m), axis=0) == np.arange(2**m)[:, None]).all()
+    # And the dimensions are not the same sequence.
+    assert abs(np.corrcoef(points.T) - np.eye(3)).max() < 0.3
+
+
+def test_a_space_of_constants_is_one_setting() -> None:
+    for name in ("random", "sobol"):
+        assert sampler_of(name, {"width": 8}).ask(3) == [Setting((), {})] * 3
+    assert sampler_of("grid", {"width": 8}).ask(3) == [Setting((), {})]
+
+
+def product(space: dict, levels: int) -> list[dict]:
+    """Every combination, in plain Python: the hypers themselves."""
+
+    def points(node: Any) -> list:
+        if isinstance(node, dict):
+            return [dict(zip(node, row, strict=True)) for row in itertools.product(*(points(v) for v in node.values()))]
+        if hasattr(node, "values"):
+            return [point for option in node.values for point in points(option)]
+        if hasattr(node, "at"):
+            count = min(levels, getattr(node, "points", levels))
+            return node.at((np.arange(count) + 0.5) / count).tolist()
+        return [node]
+
+    return points(space)
+
+
+GRIDS = {
+    "conditional": SPACE,
+    "one": {"rate": uniform(0, 1)},
+    "few values": {"warmup": integers(1, 3), "rate": uniform(0, 1)},
+    "only few values": {"warmup": integers(1, 3), "width": choice(1, 2)},
+    "choices": {"width": choice(1, 2), "depth": choice(1, 2, 3)},
+    "nested": {"o": choice({"s": choice({"rate": uniform(0, 1)}, 2)}, {"s": choice(3, 4), "rate": uniform(0, 2)})},
+    "constant": {"rate": uniform(0, 1), "width": 8},
+}
+
+
+@pytest.mark.parametrize("trials", [6, 7, 40, 100])
+@pytest.mark.parametrize("name", GRIDS)
+def test_the_grid_is_the_largest_product_that_fits(name: str, trials: int) -> None:
+    space = GRIDS[name]
+    settings = sampler_of("grid", space, trials=trials).ask(trials + 1)
+    levels = 1
+    while levels < trials and len(product(space, levels + 1)) <= trials:
+        levels += 1
+    expected = product(space, levels)
+    found = [hypers_of(space, *setting) for setting in settings]
+    assert sorted(map(repr, found)) == sorted(map(repr, expected))
+    assert len(settings) <= trials
+    # Buckets stand together: as many changes as there are buckets.
+    assert len(list(itertools.groupby(setting.bucket for setting in settings))) == len({s.bucket for s in settings})
+
+
+def test_a_grid_is_asked_for_in_parts_and_ends() -> None:
+    whole = sampler_of("grid", CUBE, trials=30).ask(30)
+    assert len(whole) == 27
+    sampler = sampler_of("grid", CUBE, trials=30)
+    assert [*sampler.ask(20), *sampler.ask(20), *sampler.ask(20)] == whole
+    assert sampler.ask(1) == []
+
+
+@pytest.mark.parametrize("name", ["random", "sobol", "grid"])
+def test_ten_thousand_settings_cost_a_few_calls_each(name: str, as_installed: None) -> None:
+    sampler_of(name).ask(1)  # SciPy is imported, and what draws is compiled, once
+    count, found = calls(lambda: sampler_of(name, trials=10_000).ask(10_000))
+    assert len(found) > 8_000
+    assert count < 10 * 10_000
+
+
+class Fixed:
+    """A sampler from elsewhere."""
+
+    def ask(self, count: int) -> list[Setting]:
+        return [Setting((), {"rate": 0.5})] * count
+
+    def tell(self, results: list[tuple[Setting, float]]) -> None:
+        del results
+
+
+def test_an_object_with_ask_and_tell_is_taken_as_it_is() -> None:
+    sampler = Fixed()
+    assert sampler_of(sampler) is sampler
+    assert all(isinstance(sampler_of(name), Sampler) for name in ("random", "sobol", "grid"))
+
+
+ERRORS = {
+    "name": (lambda: sampler_of("bayes"), ValueError, "'random', 'grid', 'sobol' or an object .* not 'bayes'"),
+    "object": (lambda: sampler_of(3), TypeError, "an object with ask and tell, not 3"),
+    "class": (lambda: sampler_of(Fixed), TypeError, "an object with ask and tell, not <class"),
+    "grid": (lambda: sampler_of("grid", trials=5), ValueError, "make 6 combinations, more than trials=5"),
+    "huge": (lambda: sampler_of("grid", dict.fromkeys("abcdefghij", choice(*range(99)))), ValueError, "combinations"),
+    "space": (lambda: sampler_of("random", {}), ValueError, "at least one hyper"),
+    "trials": (lambda: sampler_of("random", trials=0), ValueError, "trials must be at least 1, not 0"),
+    "count": (lambda: sampler_of("random").ask(-1), ValueError, "count must be at least 0, not -1"),
+}
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_errors(name: str, as_installed: None) -> None:
+    call, kind, message = ERRORS[name]
+    with pytest.raises(kind, match=message):
+        call()

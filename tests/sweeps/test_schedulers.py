@@ -1,0 +1,165 @@
+"""Schedulers, decision by decision, against references written from the papers' rules in plain Python."""
+
+import math
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from helpers.recorded_curves import begin, play, recorded_curves
+from helpers.scheduler_references import hyperband_brackets, reference_asha, reference_hyperband, reference_median
+from jaxnn.sweeps.schedulers.base import Continue, Judge, Scheduler, Stop
+from jaxnn.sweeps.schedulers.population_based import population_based
+from jaxnn.sweeps.schedulers.successive_halving import asha, hyperband, median_stopping
+
+HALVING = {
+    "asha": (asha(), 30, lambda running: reference_asha(1, 3, 30)),
+    "asha, last rung one below": (asha(first=1, reduction=2), 17, lambda running: reference_asha(1, 2, 17)),
+    "asha, last rung not below": (asha(first=2, reduction=4), 32, lambda running: reference_asha(2, 4, 32)),
+    "asha, no rung": (asha(first=9), 9, lambda running: reference_asha(9, 3, 9)),
+    "hyperband": (hyperband(), 27, lambda running: reference_hyperband(3, 1, 27, running)),
+    "hyperband, rounded": (
+        hyperband(reduction=2, first=3),
+        25,
+        lambda running: reference_hyperband(2, 3, 25, running),
+    ),
+    "hyperband, one bracket": (hyperband(first=9), 5, lambda running: reference_hyperband(3, 9, 5, running)),
+    "median": (median_stopping(), 15, lambda running: reference_median(1, 5, 5, 15)),
+    "median, sparse": (
+        median_stopping(every=4, grace=1, least=1),
+        15,
+        lambda running: reference_median(4, 1, 1, 15),
+    ),
+}
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("name", HALVING)
+def test_every_decision_is_the_references(name: str, seed: int) -> None:
+    scheduler, epochs, make_reference = HALVING[name]
+    running = begin(scheduler, epochs, trials=80)
+    reference = make_reference(running)
+    reports = play(running, recorded_curves(80, epochs, seed), seed)
+    for i, report in enumerate(reports):
+        assert report[3] == reference(reports[:i], report), f"report {i}: {report}"
+    stopped = sum(isinstance(decision, Stop) and epoch < epochs for _, epoch, _, decision in reports)
+    assert 5 < stopped < 80 or "no rung" in name or "one bracket" in name
+
+
+ALL = {**{name: row[:2] for name, row in HALVING.items()}, "population": (population_based(every=4), 18)}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_same_calls_give_the_same_answers(name: str) -> None:
+    scheduler, epochs = ALL[name]
+    curves = recorded_curves(60, epochs, 0)
+    reports = play(begin(scheduler, epochs, trials=60), curves, 0)
+    again = begin(scheduler, epochs, trials=60)
+    assert [again.report(trial, epoch, score) for trial, epoch, score, _ in reports] == [
+        report[3] for report in reports
+    ]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_trial_ends_at_the_last_epoch_at_the_latest(name: str) -> None:
+    scheduler, _ = ALL[name]
+    assert isinstance(scheduler, Scheduler)
+    assert scheduler == type(scheduler)(*scheduler)
+    for epochs in (1, 2, 7):
+        running = begin(scheduler, epochs, trials=30)
+        assert isinstance(running, Judge)
+        reports = play(running, recorded_curves(30, epochs, 0), 0)
+        assert max(epoch for _, epoch, _, _ in reports) <= epochs
+        assert all(report[3] == Stop() for report in reports if report[1] == epochs)
+
+
+@given(st.permutations(range(30)), st.integers(2, 4), st.integers(1, 3))
+def test_asha_never_stops_the_best_trial_where_scores_are_constant(
+    order: list[int], reduction: int, first: int
+) -> None:
+    running = begin(asha(first=first, reduction=reduction), 40)
+    for score in order:
+        epoch, decision = running.start(score), None
+        while not isinstance(decision, Stop):
+            decision = running.report(score, epoch, float(score))
+            if score == 29:
+                assert epoch == 40 or isinstance(decision, Continue)
+            epoch = getattr(decision, "until", epoch)
+
+
+def test_ties_go_on_and_nan_is_the_worst() -> None:
+    running = begin(asha(reduction=2), 10)
+    scores = [0.5, 0.5, 0.5, math.nan, -1e30, 0.5, math.inf]
+    answers = [isinstance(running.report(trial, 1, score), Continue) for trial, score in enumerate(scores)]
+    assert answers == [True, True, True, False, False, True, True]
+    running = begin(median_stopping(grace=1, least=1), 10)
+    answers = [
+        isinstance(running.report(trial, 1, score), Continue)
+        for trial, score in enumerate([-5.0, math.nan, -5.0, -6.0])
+    ]
+    assert answers == [True, False, True, False]
+
+
+def test_hyperband_deals_the_papers_numbers_evenly() -> None:
+    brackets = hyperband_brackets(3, 1, 81)
+    assert [count for count, _ in brackets] == [5, 8, 15, 34, 81]  # the paper's table 1
+    running = begin(hyperband(), 81)
+    starts = [running.start(trial) for trial in range(143)]
+    for s, (count, rungs) in enumerate(brackets):
+        mine = np.array(starts) == (rungs or [81])[0]
+        assert mine.sum() == count
+        assert starts[0] == 1
+        # After any number of trials each bracket has its share, give or take one and a half.
+        assert abs(mine.cumsum() - np.arange(1, 144) * count / 143).max() < 1.5, s
+    assert [running.start(143 + trial) for trial in range(143)] == starts
+
+
+@pytest.mark.parametrize("name", ["asha", "hyperband", "median, sparse", "population"])
+def test_thousands_of_trials_are_judged_in_seconds(name: str, as_installed: None) -> None:
+    running = begin(ALL[name][0], 20, trials=5000)
+    scores, count = np.random.default_rng(0).random(5000).tolist(), 0
+    until = {trial: running.start(trial) for trial in range(5000)}
+    start = time.process_time()
+    while until:
+        for trial, epoch in list(until.items()):
+            decision, count = running.report(trial, epoch, scores[trial]), count + 1
+            if isinstance(decision, Stop):
+                del until[trial]
+            else:
+                until[trial] = decision.until
+    assert count > 5000
+    assert time.process_time() - start < 3
+
+
+def added() -> Judge:
+    return begin(population_based(every=2), 10, trials=2)
+
+
+ERRORS = {
+    "first": (lambda: asha(first=0), ValueError, "asha: first must be at least 1, not 0"),
+    "reduction": (lambda: asha(reduction=1), ValueError, "asha: reduction must be at least 2, not 1"),
+    "fractional": (lambda: hyperband(reduction=2.5), TypeError, "hyperband: reduction must be a whole number, not 2.5"),
+    "bracket": (lambda: hyperband(first=0), ValueError, "hyperband: first must be at least 1"),
+    "every": (lambda: median_stopping(every=0), ValueError, "median_stopping: every must be at least 1, not 0"),
+    "grace": (lambda: median_stopping(grace=-1), ValueError, "median_stopping: grace must be at least 1, not -1"),
+    "least": (lambda: median_stopping(least=0), ValueError, "median_stopping: least must be at least 1, not 0"),
+    "generation": (lambda: population_based(every=0), ValueError, "population_based: every must be at least 1"),
+    "fraction": (lambda: population_based(every=1, fraction=0.6), ValueError, r"lie in \(0, 0.5\], not 0.6"),
+    "factor": (lambda: population_based(every=1, factor=1.0), ValueError, "factor must be above 1 .* not 1.0"),
+    "rung": (
+        lambda: begin(asha(), 20).report(4, 2, 0.5),
+        ValueError,
+        r"trial 4 is judged at .*\[1, 3, 9, 20\], not at 2",
+    ),
+    "past": (lambda: begin(asha(), 20).report(4, 21, 0.5), ValueError, "not at 21"),
+    "stranger": (lambda: added().report(2, 2, 0.5), ValueError, "trial 2 reports, but add"),
+}
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_errors(name: str, as_installed: None) -> None:
+    call, kind, message = ERRORS[name]
+    with pytest.raises(kind, match=message):
+        call()

@@ -1,0 +1,232 @@
+"""Spaces: distributions against SciPy's, and settings against a plain walk through the space."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.stats
+from hypothesis import given
+from hypothesis import strategies as st
+
+import jaxnn as nn
+from helpers.call_counts import calls
+from jaxnn.sweeps.space import space as sp
+
+# A distribution, SciPy's of the same name, and the bounds (of the infinite ones: where they are cut off).
+DISTRIBUTIONS = {
+    "uniform": (nn.uniform(-2, 3), scipy.stats.uniform(-2, 5), -2, 3),
+    "log uniform": (nn.log_uniform(1e-5, 10), scipy.stats.loguniform(1e-5, 10), 1e-5, 10),
+    "normal": (nn.normal(1, 2), scipy.stats.norm(1, 2), 1 - 2 * 8.3, 1 + 2 * 8.3),
+    "log normal": (nn.log_normal(-4, 0.5), scipy.stats.lognorm(0.5, scale=np.exp(-4)), np.exp(-8.2), np.exp(0.2)),
+    "integers": (nn.integers(-1, 4), scipy.stats.randint(-1, 5), -1, 4),
+}
+QUANTILES = st.lists(st.floats(0, 1, exclude_max=True), min_size=1, max_size=30).map(np.array)
+
+
+@pytest.mark.parametrize("name", DISTRIBUTIONS)
+def test_a_distribution_is_scipys(name: str, rng: np.random.Generator) -> None:
+    distribution, reference, low, high = DISTRIBUTIONS[name]
+    quantiles = rng.random((100, 3))
+    values = distribution.at(quantiles)
+    assert values.dtype == np.float64
+    np.testing.assert_allclose(values, reference.ppf(quantiles), rtol=1e-12)
+    least, most = distribution.at(np.array([0.0, 1 - 2.0**-53]))
+    assert low <= least < most <= high
+
+
+@given(QUANTILES, st.sampled_from([*DISTRIBUTIONS, "quantized"]))
+def test_a_distribution_rises_inside_its_bounds_and_clip_leaves_its_values(quantiles: np.ndarray, name: str) -> None:
+    distribution = nn.quantized(0.1, 0.7, 0.2) if name == "quantized" else DISTRIBUTIONS[name][0]
+    values = distribution.at(np.sort(quantiles))
+    low, high = (0.1, 0.7) if name == "quantized" else DISTRIBUTIONS[name][2:]
+    assert (np.diff(values) >= 0).all()
+    assert ((low <= values) & (values <= high)).all()
+    assert [distribution.clip(value) for value in values] == list(values)
+
+
+@given(st.floats(-1e3, 1e3), st.floats(1e-3, 1e3), st.floats(1e-3, 1), QUANTILES)
+def test_a_quantized_value_is_a_whole_number_of_steps_above_low(
+    low: float, width: float, share: float, quantiles: np.ndarray
+) -> None:
+    distribution = nn.quantized(low, low + width, share * ((low + width) - low))
+    steps = (distribution.at(quantiles) - low) / distribution.step
+    np.testing.assert_allclose(steps, np.round(steps), atol=1e-6)
+    assert ((distribution.at(quantiles) >= low) & (distribution.at(quantiles) <= low + width)).all()
+
+
+def test_every_value_of_a_grid_has_the_same_probability() -> None:
+    # 0.3 / 0.1 is a hair below 3, and three steps of 0.1 a hair above 0.3.
+    values, counts = np.unique(nn.quantized(0, 0.3, 0.1).at((np.arange(400) + 0.5) / 400), return_counts=True)
+    np.testing.assert_allclose(values, [0, 0.1, 0.2, 0.3], rtol=1e-12)
+    assert values[-1] == 0.3
+    assert counts.tolist() == [100] * 4
+    assert np.unique(nn.quantized(0, 1, 0.4).at(np.linspace(0, 0.999, 50))).tolist() == [0, 0.4, 0.8]
+
+
+@pytest.mark.parametrize(
+    ("distribution", "value", "nearest"),
+    [
+        (nn.uniform(-1, 2), 5.0, 2.0),
+        (nn.uniform(-1, 2), -5.0, -1.0),
+        (nn.log_uniform(1e-3, 1), 1e-9, 1e-3),
+        (nn.log_uniform(1e-3, 1), 0.5, 0.5),
+        (nn.normal(0, 1), 3.0, 3.0),
+        (nn.normal(0, 1), np.inf, scipy.stats.norm.ppf(1 - 2.0**-53)),
+        (nn.log_normal(0, 1), 20.0, 20.0),
+        (nn.quantized(0, 1, 0.25), 0.6, 0.5),
+        (nn.quantized(0, 1, 0.25), np.inf, 1.0),
+        (nn.integers(1, 8), 6.6, 7.0),
+        (nn.integers(1, 8), 0.2, 1.0),
+    ],
+)
+def test_clip_is_the_nearest_value(distribution: Any, value: float, nearest: float) -> None:
+    assert distribution.clip(value) == nearest
+    assert type(distribution.clip(value)) is float
+
+
+SPACE = {
+    "rate": nn.uniform(0, 1),
+    "sizes": sp.choice([8], [8, 8]),
+    "optimizer": sp.choice(
+        {"kind": "adam", "decay": nn.uniform(0, 2)},
+        {"kind": "sgd", "momentum": sp.choice(0.0, {"value": nn.uniform(0, 4)}), "decay": nn.uniform(0, 8)},
+    ),
+    "batch_size": 16,
+}
+
+
+def test_paths_and_buckets_of_a_conditional_space() -> None:
+    sp.check_space(SPACE)
+    nested = ("optimizer.decay", "optimizer.momentum", "optimizer.momentum.value", "optimizer.decay")
+    assert sp.paths(SPACE) == ("rate", "sizes", "optimizer", *nested)
+    assert sp.bucket_count(SPACE) == 2 * (1 + 2)
+
+
+def test_settings_by_hand() -> None:
+    adam, sgd = sp.settings(SPACE, np.array([[0.5, 0, 0, 0.5, 0.5, 0.5, 0.5], [0.25, 0.5, 0.99, 0, 0.5, 0.5, 0.5]]))
+    assert adam == ((("sizes", 0), ("optimizer", 0)), {"rate": 0.5, "optimizer.decay": 1.0})
+    assert sgd.bucket == (("sizes", 1), ("optimizer", 1), ("optimizer.momentum", 1))
+    assert sgd.values == {"rate": 0.25, "optimizer.momentum.value": 2.0, "optimizer.decay": 4.0}
+    assert sp.hypers_of(SPACE, *adam) == {
+        "rate": 0.5,
+        "sizes": [8],
+        "optimizer": {"kind": "adam", "decay": 1.0},
+        "batch_size": 16,
+    }
+    assert sp.hypers_of(SPACE, *sgd)["optimizer"] == {"kind": "sgd", "momentum": {"value": 2.0}, "decay": 4.0}
+    assert sp.active(SPACE, sgd.bucket)["optimizer.decay"] == nn.uniform(0, 8)
+
+
+def test_hypers_may_be_tracers_and_a_bucket_is_static() -> None:
+    setting = sp.settings(SPACE, np.full((1, 7), 0.5))[0]
+
+    @jax.jit
+    def total(values: dict) -> jax.Array:
+        hypers = sp.hypers_of(SPACE, setting.bucket, values)
+        assert hypers["sizes"] == [8, 8]
+        return hypers["rate"] + hypers["optimizer"]["decay"]
+
+    assert total(jax.tree.map(jnp.float32, setting.values)) == 0.5 + 4
+    assert isinstance(hash(setting.bucket), int)
+
+
+NUMBERS = st.sampled_from([nn.uniform(0, 1), nn.log_uniform(0.1, 1), nn.integers(1, 3)])
+NAMES = st.sampled_from(["a", "b", "c", "long_name"])
+
+
+def spaces(depth: int = 2, least: int = 1) -> st.SearchStrategy:
+    options = st.sampled_from([1, "two", (3,), None])
+    plain = options
+    if depth:
+        options |= spaces(depth - 1, least=0)
+        plain |= spaces(depth - 1, least=0)
+    choices = st.lists(options, min_size=1, max_size=3).map(lambda values: sp.choice(*values))
+    return st.dictionaries(NAMES, NUMBERS | choices | plain, min_size=least, max_size=3)
+
+
+def walk(space: dict, row: dict[int, float]) -> dict:
+    """The hypers at these quantiles, by the number of each dimension: one trial, one hyper after another."""
+
+    def value_of(node: Any, taken: bool) -> Any:
+        if isinstance(node, dict):
+            return {name: value_of(value, taken) for name, value in node.items()}
+        if not isinstance(node, sp.Distribution | sp.Choice):
+            return node
+        quantile = row[next(number)]
+        if isinstance(node, sp.Distribution):
+            return float(node.at(np.array([quantile]))[0])
+        option = int(quantile * len(node.values))
+        # Every option's dimensions are counted, also those of the options that are not taken.
+        return [value_of(nested, taken and i == option) for i, nested in enumerate(node.values)][option]
+
+    number = iter(range(10**6))
+    return value_of(space, True)
+
+
+@given(spaces(), st.data())
+def test_settings_are_those_of_a_plain_walk_through_the_space(space: dict, data: st.DataObject) -> None:
+    sp.check_space(space)
+    size = len(sp.paths(space))
+    rows = data.draw(st.lists(st.lists(st.floats(0, 0.999), min_size=size, max_size=size), max_size=5))
+    quantiles = np.array(rows).reshape(len(rows), size)
+    for row, setting in zip(quantiles, sp.settings(space, quantiles), strict=True):
+        expected = walk(space, dict(enumerate(row)))
+        assert sp.hypers_of(space, setting.bucket, setting.values) == expected
+        assert list(sp.hypers_of(space, *setting)) == list(space)
+        assert sp.active(space, setting.bucket).keys() == setting.values.keys()
+
+
+@given(spaces())
+def test_bucket_count_is_how_many_buckets_are_found(space: dict) -> None:
+    draws = np.random.default_rng(0).random((3000, len(sp.paths(space))))
+    found = {setting.bucket for setting in sp.settings(space, draws)}
+    assert len(found) <= sp.bucket_count(space)
+    if sp.bucket_count(space) <= 12:
+        assert len(found) == sp.bucket_count(space)
+
+
+def test_ten_thousand_settings_cost_a_few_calls_each(rng: np.random.Generator) -> None:
+    """No walk through the space for each."""
+    quantiles = rng.random((10_000, 7))
+    count, found = calls(lambda: sp.settings(SPACE, quantiles))
+    assert len(found) == 10_000
+    assert count < 10 * 10_000
+
+
+SIMPLE = {"rate": nn.uniform(0, 1), "width": sp.choice(8, 16)}
+ERRORS = {
+    "not a dict": (lambda: sp.check_space([1]), TypeError, r"must be a dict .* not \[1\]"),
+    "empty": (lambda: sp.check_space({}), ValueError, "at least one hyper, but is empty"),
+    "name": (lambda: sp.check_space({3: nn.uniform(0, 1)}), TypeError, "must be a string, not 3"),
+    "nested name": (lambda: sp.check_space({"o": sp.choice({3: 1})}), TypeError, "not 3 in o"),
+    "dot": (lambda: sp.check_space({"a.b": nn.uniform(0, 1)}), ValueError, "an identifier, .* not 'a.b'"),
+    "list": (lambda: sp.check_space({"w": [1, 2]}), TypeError, r"w must be choice\(\*values\).*not \[1, 2\]"),
+    "nested": (lambda: sp.check_space({"o": sp.choice({"w": range(3)})}), TypeError, r"o\.w must be choice"),
+    "group": (lambda: sp.check_space({"o": {"w": {1}}}), TypeError, r"o\.w must be choice"),
+    "by hand": (lambda: sp.check_space({"o": sp.Choice(())}), ValueError, "at least one value"),
+    "no value": (lambda: sp.choice(), ValueError, "at least one value"),
+    "no name": (lambda: sp.choice(0, nn.uniform(0, 1)), TypeError, r"value 1 needs a name: .*'name': Uniform\(low"),
+    "order": (lambda: nn.uniform(2, 1), ValueError, "uniform: low must lie below high, .* not 2.0 and 1.0"),
+    "infinite": (lambda: nn.uniform(0, float("inf")), ValueError, "uniform: high must be finite, not inf"),
+    "too wide": (lambda: nn.uniform(-1.5e308, 1.5e308), ValueError, "high - low be finite"),
+    "string": (lambda: nn.uniform("a", 1), TypeError, "uniform: low must be a number, not 'a'"),
+    "log of 0": (lambda: nn.log_uniform(0, 1), ValueError, "log_uniform: low must be positive, .* not 0.0"),
+    "deviation": (lambda: nn.normal(0, 0), ValueError, "normal: deviation must be positive, not 0.0"),
+    "logarithm": (lambda: nn.log_normal(1000, 1), ValueError, "are of the logarithm"),
+    "step": (lambda: nn.quantized(0, 1, 2), ValueError, r"at most high - low = 1.0, not 2.0"),
+    "no step": (lambda: nn.quantized(0, 1, 0), ValueError, "step must be positive"),
+    "fraction": (lambda: nn.integers(0, 1.5), ValueError, "whole numbers, not 0.0 and 1.5"),
+    "columns": (lambda: sp.settings(SIMPLE, np.zeros((2, 3))), ValueError, r"\(2, 3\) need a column for each of"),
+    "lacking": (lambda: sp.hypers_of(SIMPLE, (("width", 0),), {}), ValueError, r"has the values \['rate'\], not \[\]"),
+    "option": (lambda: sp.hypers_of(SIMPLE, (("width", 2),), {"rate": 1.0}), ValueError, "width has 2 options"),
+    "no option": (lambda: sp.hypers_of(SIMPLE, (), {"rate": 1.0}), ValueError, "width has 2 options"),
+}
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_errors(name: str, as_installed: None) -> None:
+    call, kind, message = ERRORS[name]
+    with pytest.raises(kind, match=message):
+        call()

@@ -1,0 +1,142 @@
+"""Bad input is refused before anything compiles, by an error that states the rule and the value that breaks it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+import jaxnn as nn
+from conftest import Compilations, words_of
+from helpers.bad_input import CALLS, DATA, LATE, parts
+from helpers.bad_input.parts import LABELS, Bad, X, classifier, put
+
+
+def test_the_tables_are_long_enough_to_be_worth_their_name() -> None:
+    assert len(DATA) + len(CALLS) > 150
+
+
+every_bad = pytest.mark.parametrize("bad", DATA, ids=lambda bad: bad.name)
+
+
+@every_bad
+def test_fit_refuses_bad_data_before_anything_compiles(
+    bad: Bad, compilations: Compilations, as_installed: None
+) -> None:
+    recipe, key = bad.recipe(), jax.random.key(0)
+    jax.clear_caches()  # what another test has compiled would not be counted
+    with compilations() as events:
+        words = words_of(bad.kind, lambda: nn.fit(recipe, bad.data, key=key, epochs=5))
+    assert words == bad.words
+    assert not events
+
+
+@every_bad
+@pytest.mark.parametrize("transform", [jax.jit, jax.vmap], ids=["jit", "vmap"])
+def test_the_same_errors_come_when_data_is_closed_over(
+    transform: Callable, bad: Bad, compilations: Compilations, as_installed: None
+) -> None:
+    recipe, rates, key = bad.recipe(), np.ones(2, "f"), jax.random.key(0)
+
+    def run(learning_rate: jax.Array) -> jax.Array:
+        return nn.fit(recipe._replace(optimizer=optax.sgd(learning_rate)), bad.data, key=key, epochs=5).losses
+
+    with compilations() as events:
+        assert words_of(bad.kind, lambda: transform(run)(rates)) == bad.words
+    # Under vmap alone the caller's own arithmetic, like the sign of the rate, runs and compiles as it comes.
+    assert transform is jax.vmap or not events
+
+
+def test_arrays_on_the_device_are_looked_at_too(as_installed: None) -> None:
+    data = jnp.asarray(put(X, (5, 2), np.nan)), jnp.asarray(LABELS)
+    run = jax.jit(
+        lambda rate: nn.fit(classifier()._replace(optimizer=optax.sgd(rate)), data, key=jax.random.key(0), epochs=1)
+    )
+    assert words_of(ValueError, lambda: run(0.1)) == "fit: x must be finite, but row 5, column 2 holds nan"
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "words"),
+    [
+        ({"epochs": 0}, ValueError, "fit: epochs must be at least 1, not 0"),
+        ({"epochs": 1.5}, TypeError, "fit: epochs must be a whole number, not 1.5"),
+        ({"key": 0}, TypeError, "key must be one jax.random.key, not 0"),
+        ({"key": np.zeros(2, "uint32")}, TypeError, "key must be one jax.random.key, not array([0, 0], dtype=uint32)"),
+    ],
+    ids=str,
+)
+def test_fit_refuses_bad_options(
+    change: dict[str, Any], kind: type[Exception], words: str, compilations: Compilations, as_installed: None
+) -> None:
+    options = {"key": jax.random.key(0), "epochs": 5} | change
+    with compilations() as events:
+        assert words_of(kind, lambda: nn.fit(classifier(), (X, LABELS), **options)) == words
+    assert not events
+
+
+def test_a_stack_of_keys_is_no_key(as_installed: None) -> None:
+    keys = jax.random.split(jax.random.key(0), 3)
+    words = words_of(TypeError, lambda: nn.fit(classifier(), (X, LABELS), key=keys, epochs=5))
+    assert words.startswith("key must be one jax.random.key, not ")
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_every_other_function_refuses_bad_input_before_anything_compiles(
+    name: str, compilations: Compilations, as_installed: None
+) -> None:
+    call, kind, words = CALLS[name]
+    jax.random.key(0)  # compiles, the first time
+    words_of(ValueError, LATE)  # so does bringing a sweep's data to the device
+    with compilations() as events:
+        said = words_of(kind, call)
+    assert said == words or (words.endswith("…") and said.startswith(words[:-1]))
+    assert not events
+
+
+@pytest.mark.parametrize("name", ["label too large", "NaN", "wrong features", "an elementwise loss"])
+def test_advance_and_evaluate_refuse_what_fit_refuses(name: str, as_installed: None) -> None:
+    bad = next(bad for bad in DATA if bad.name == name)
+    recipe = bad.recipe()
+    state = nn.init_training(recipe, jax.random.key(0))
+    words = words_of(bad.kind, lambda: nn.advance(recipe, bad.data, state, epochs=1))
+    assert words == bad.words.replace("fit: ", "advance: ")
+    words = words_of(bad.kind, lambda: nn.evaluate(recipe, state.params, bad.data))
+    assert words == bad.words.replace("fit: ", "evaluate: ")
+
+
+def test_traced_data_is_checked_by_shape_and_dtype(as_installed: None) -> None:
+    @jax.jit
+    def run(x: jax.Array, labels: jax.Array) -> jax.Array:
+        return nn.fit(classifier(), (x, labels), key=jax.random.key(0), epochs=1).losses
+
+    words = words_of(ValueError, lambda: run(X[:, :3], LABELS))
+    assert words == "dense: x (15, 3) has 3 features, but weight (4, 17) takes 4"
+    assert words_of(ValueError, lambda: run(X, LABELS[:14])).endswith("but targets has 14, x has 15")
+    words = words_of(TypeError, lambda: run(X, LABELS.astype("f")))
+    assert words == "cross_entropy: labels must be class numbers of an integer dtype, not float32"
+
+
+@pytest.mark.parametrize(
+    ("score", "words"),
+    [
+        (lambda outputs, labels: outputs[:, 0], "an array of shape (15,)"),
+        (lambda outputs, labels: None, "None"),
+        (lambda outputs, labels: 1j, "1j"),
+    ],
+    ids=["array", "None", "complex"],
+)
+def test_a_score_that_is_no_number_is_refused_when_it_is_known(score: Callable, words: str, as_installed: None) -> None:
+    """A score may be computed with NumPy: unlike all the rest it cannot be tried on shapes before the network runs."""
+    params = parts.params_of([4, 17, 3])
+    said = words_of(ValueError, lambda: nn.evaluate(classifier(), params, (X, LABELS), score=score))
+    assert said == f"evaluate: score must give one real number, not {words}"
+
+
+def test_predict_takes_a_pytree_of_arrays_as_fit_does(as_installed: None) -> None:
+    model = nn.Model(lambda key: {}, lambda params, x, *, key=None: x["a"] + x["b"])
+    np.testing.assert_array_equal(nn.predict(model, {}, {"a": X, "b": X}), X + X)
+    words = words_of(ValueError, lambda: nn.predict(model, {}, {"a": X, "b": put(X, (5, 2), np.nan)}))
+    assert words == "predict: x.b must be finite, but row 5, column 2 holds nan"
