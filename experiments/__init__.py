@@ -1,1 +1,1 @@
-"""Experiments on top of jaxnn, one story a file; `python -m experiments` is the quick tour."""
+"""Experiments with jaxnn, one per file; `python -m experiments` runs three of them as a tour."""

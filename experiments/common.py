@@ -1,4 +1,4 @@
-"""What every experiment does: read its settings from the command line, and say where its pictures are."""
+"""What all experiments share: reading the configuration from the command line, and saving pictures."""
 
 import signal
 import sys
@@ -13,34 +13,39 @@ Config = TypeVar("Config")
 RUNS = Path("runs")
 
 
-def command(config: type[Config], main: Callable[[Config], Any]) -> None:
-    """Run `main` with the settings of a frozen dataclass, taken from the command line."""
+def run_command(config_type: type[Config], main: Callable[[Config], Any]) -> None:
+    """Runs `main` with a configuration read from the command line.
+
+    Args:
+        config_type: a frozen dataclass; its fields are the options, and their docstrings the help texts.
+        main: the experiment, a function of the configuration.
+    """
     try:
         import tyro
     except ImportError as error:
-        raise SystemExit("the experiments read their settings with tyro: pip install 'jaxnn[experiments]'") from error
+        raise SystemExit("the experiments read their options with tyro: pip install 'jaxnn[experiments]'") from error
     spec = sys.modules["__main__"].__spec__
-    settings = tyro.cli(config, prog=f"python -m {spec.name.removesuffix('.__main__')}" if spec else None)
+    config = tyro.cli(config_type, prog=f"python -m {spec.name.removesuffix('.__main__')}" if spec else None)
     try:
-        main(settings)
+        main(config)
     except KeyboardInterrupt as interrupt:
         print(interrupt, file=sys.stderr)
-        # As a shell has it: 130 after Ctrl-C, 143 after SIGTERM.
+        # The exit codes of a shell: 130 after Ctrl-C, 143 after SIGTERM.
         raise SystemExit(128 + getattr(interrupt, "signal", signal.SIGINT)) from None
 
 
-def kept_in(directory: Path | None) -> Path | None:
-    """The directory of a run, whose parent is made."""
+def make_parent(directory: Path | None) -> Path | None:
+    """Creates the parents of a run directory, if one is given, and returns the directory."""
     if directory is not None:
         directory.parent.mkdir(parents=True, exist_ok=True)
     return directory
 
 
 def save(drawing: Any, experiment: str, name: str) -> Path:
-    """Write a figure to `runs/<experiment>/<name>.png`."""
+    """Writes a figure to `runs/<experiment>/<name>.png` and returns the path."""
     return plots.save(drawing, RUNS / experiment / f"{name}.png")
 
 
-def say_where(paths: list[Path]) -> None:
-    """The last lines of an experiment: its pictures."""
+def print_pictures(paths: list[Path]) -> None:
+    """Prints the paths of the pictures, the last lines of an experiment."""
     print("pictures:", *(f"  {path}" for path in paths), sep="\n")

@@ -1,6 +1,6 @@
-"""Iris: tell three species of flowers apart by four lengths, judged by cross-validation.
+"""Iris: classify three species of flowers by four lengths, evaluated by cross-validation.
 
-`python -m experiments.iris` trains one 4-16-3 network for each fold, all side by side in one compiled program.
+`python -m experiments.iris` trains one 4-16-3 network for each fold, all in parallel in one compiled program.
 """
 
 import functools
@@ -13,7 +13,7 @@ import numpy as np
 import optax
 
 import jaxnn as nn
-from experiments.common import command, save, say_where
+from experiments.common import print_pictures, run_command, save
 
 SCALINGS = {"standard": nn.standard_scaling, "min_max": nn.min_max_scaling}
 
@@ -25,21 +25,21 @@ class Config:
     epochs: int = 300
     """Full-batch steps of each network."""
     learning_rate: float = 0.03
-    """Of the AdamW optimizer."""
+    """Learning rate of AdamW."""
     weight_decay: float = 0.1
-    """Pull of the weights towards 0: without it the network learns its training flowers by heart."""
+    """Weight decay of AdamW; without it the network overfits."""
     hidden: tuple[int, ...] = (16,)
     """Nodes of each hidden layer."""
     folds: int = 5
-    """Parts of the cross-validation."""
+    """Number of folds of the cross-validation."""
     scaling: Literal["standard", "min_max"] = "min_max"
-    """How features are scaled, fitted on each fold's training part only."""
+    """Scaling of the features, fitted on each fold's training part only."""
     seed: int = 0
-    """Of folds and initial weights."""
+    """Seed of the folds and the initial weights."""
 
 
 class Result(NamedTuple):
-    """Curves have shape (folds, epochs)."""
+    """Accuracies of shape (folds,), the confusion matrix of all folds, curves of shape (folds, epochs), and paths."""
 
     accuracies: np.ndarray
     confusion: np.ndarray
@@ -49,7 +49,7 @@ class Result(NamedTuple):
 
 
 class FoldReport(NamedTuple):
-    """What one fold brings home; the matrix counts its validation flowers."""
+    """The results of one fold; accuracy and confusion matrix are those of its validation flowers."""
 
     accuracy: Any
     confusion: Any
@@ -58,11 +58,11 @@ class FoldReport(NamedTuple):
 
 
 def main(config: Config) -> Result:
-    """Cross-validate, print the accuracy, and draw the pictures."""
+    """Cross-validates the network, prints its accuracy, and draws the pictures."""
     flowers = nn.datasets.iris()
     recipe = nn.Recipe(nn.mlp([4, *config.hidden, 3]), nn.cross_entropy, make_optimizer(config))
 
-    # All folds side by side: one program, mapped over the row numbers of the folds.
+    # One program for all folds, mapped over their row numbers.
     fold_key, train_key, petal_key = jax.random.split(jax.random.key(config.seed), 3)
     folds = nn.k_folds(fold_key, len(flowers.x), config.folds, stratify=flowers.targets)
     one_fold = functools.partial(cross_validate, recipe, flowers.data, SCALINGS[config.scaling], config.epochs)
@@ -73,40 +73,40 @@ def main(config: Config) -> Result:
     accuracies, confusion = report.accuracy, report.confusion.sum(axis=0)
     each = " ".join(f"{accuracy:.3f}" for accuracy in accuracies)
     print(f"iris: mean {config.folds}-fold accuracy {accuracies.mean():.3f} (folds: {each})")
-    print(f"      {int(confusion.sum() - np.trace(confusion))} of {confusion.sum()} flowers taken for another species")
+    print(f"      {int(confusion.sum() - np.trace(confusion))} of {confusion.sum()} flowers misclassified")
 
     # The pictures.
     pictures = [draw_cross_validation(report, confusion, flowers.classes), draw_petals(config, flowers, petal_key)]
-    say_where(pictures)
+    print_pictures(pictures)
     return Result(accuracies, confusion, report.losses, report.validation_losses, pictures)
 
 
 def make_optimizer(config: Config) -> optax.GradientTransformation:
-    """AdamW with the settings' numbers."""
+    """Returns AdamW as configured."""
     return optax.adamw(config.learning_rate, weight_decay=config.weight_decay)
 
 
 def cross_validate(recipe: nn.Recipe, data: Any, scaling: Any, epochs: int, fold: nn.Folds, key: Any) -> FoldReport:
-    """Train on one fold's training rows, and judge its validation rows after every epoch."""
+    """Trains on one fold's training rows and evaluates its validation rows after every epoch."""
     x, labels = map(jax.numpy.asarray, data)
-    fitted = scaling(x[fold.train])
-    train = nn.scale(fitted, x[fold.train]), labels[fold.train]
-    validation = nn.scale(fitted, x[fold.validation]), labels[fold.validation]
+    train_scaling = scaling(x[fold.train])
+    train = nn.scale(train_scaling, x[fold.train]), labels[fold.train]
+    validation = nn.scale(train_scaling, x[fold.validation]), labels[fold.validation]
 
     def epoch(state: nn.TrainingState, _: None) -> tuple[nn.TrainingState, tuple[Any, Any]]:
         state, info = nn.advance(recipe, train, state, epochs=1)
         losses = recipe.loss(nn.predict(recipe.model, state.params, validation[0]), validation[1])
-        return state, (info.losses[0], losses.mean(where=fold.counts))
+        return state, (info.losses[0], losses.mean(where=fold.mask))
 
     state, (losses, validation_losses) = jax.lax.scan(epoch, nn.init_training(recipe, key), length=epochs)
     outputs = nn.predict(recipe.model, state.params, validation[0])
-    accuracy = nn.accuracy(outputs, validation[1], where=fold.counts)
-    confusion = nn.confusion_matrix(outputs, validation[1], where=fold.counts)
+    accuracy = nn.accuracy(outputs, validation[1], where=fold.mask)
+    confusion = nn.confusion_matrix(outputs, validation[1], where=fold.mask)
     return FoldReport(accuracy, confusion, losses, validation_losses)
 
 
 def draw_cross_validation(report: FoldReport, confusion: np.ndarray, classes: tuple[str, ...]) -> Path:
-    """Learning curves of all folds beside the confusion matrix of all validation parts."""
+    """Draws the learning curves of all folds beside the confusion matrix of all validation parts."""
     drawing, [[curves, table]] = nn.plots.figure(1, 2)
     series = {"training": report.losses, "validation": report.validation_losses}
     nn.plots.learning_curves(curves, series, quantity="cross entropy (nats)", logarithmic=True)
@@ -117,7 +117,7 @@ def draw_cross_validation(report: FoldReport, confusion: np.ndarray, classes: tu
 
 
 def draw_petals(config: Config, flowers: nn.datasets.Dataset, key: Any) -> Path:
-    """Decision regions of a network that sees the petals only, so that its input is the plane of the picture."""
+    """Draws the decision regions of a network whose two inputs, the petal sizes, are the axes of the picture."""
     petals = flowers.x[:, 2:]
     scaling = SCALINGS[config.scaling](petals)
     recipe = nn.Recipe(nn.mlp([2, *config.hidden, 3]), nn.cross_entropy, make_optimizer(config))
@@ -130,9 +130,9 @@ def draw_petals(config: Config, flowers: nn.datasets.Dataset, key: Any) -> Path:
     drawing, [[axes]] = nn.plots.figure(size=(7.0, 5.0))
     features, classes = flowers.features[2:], flowers.classes
     nn.plots.decision_regions(axes, classify, petals, flowers.targets, features=features, classes=classes)
-    axes.set_title("What a network makes of the petals alone (black rim: wrong)")
+    axes.set_title("Predictions from the petals alone (black edge: wrong)")
     return save(drawing, "iris", "decision_regions")
 
 
 if __name__ == "__main__":
-    command(Config, main)
+    run_command(Config, main)

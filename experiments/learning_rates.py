@@ -1,7 +1,7 @@
-"""Learning rates: a thousand iris networks, each with a rate of its own, trained by one compiled program.
+"""Learning rates: a thousand iris networks with different learning rates, trained by one compiled program.
 
-`python -m experiments.learning_rates` is the heart of the README as an experiment: training is a function, so a sweep
-is `jax.vmap` of it.
+`python -m experiments.learning_rates` is the README's first example: training is a function, so a sweep is `jax.vmap`
+of it.
 """
 
 import time
@@ -15,27 +15,27 @@ import numpy as np
 import optax
 
 import jaxnn as nn
-from experiments.common import command, save, say_where
+from experiments.common import print_pictures, run_command, save
 
 
 @dataclass(frozen=True)
 class Config:
-    """Train many iris networks side by side, each with another learning rate."""
+    """Train many iris networks in parallel, each with a different learning rate."""
 
     networks: int = 1000
-    """How many."""
+    """Number of networks."""
     epochs: int = 300
-    """Full-batch Adam steps of each."""
+    """Full-batch Adam steps of each network."""
     lowest: float = 1e-5
-    """The smallest learning rate; the others lie evenly on a logarithmic scale."""
+    """Smallest learning rate; the rates are spaced evenly on a logarithmic scale."""
     highest: float = 10.0
-    """The largest learning rate."""
+    """Largest learning rate."""
     seed: int = 0
-    """Of the split and of all initial weights."""
+    """Seed of the split and of all initial weights."""
 
 
 class Result(NamedTuple):
-    """Rates and accuracies have shape (networks,)."""
+    """Learning rates and test accuracies of shape (networks,), and the paths of the pictures."""
 
     learning_rates: np.ndarray
     accuracies: np.ndarray
@@ -43,7 +43,7 @@ class Result(NamedTuple):
 
 
 def main(config: Config) -> Result:
-    """Train all networks at once, print which rates work, and draw accuracy against rate."""
+    """Trains all networks at once, prints which rates work, and draws accuracy against rate."""
     flowers = nn.datasets.iris()
     split_key, train_key = jax.random.split(jax.random.key(config.seed))
     train, (test_x, test_labels) = nn.train_test_split(split_key, flowers.data, test=1 / 3, stratify=flowers.targets)
@@ -65,21 +65,21 @@ def main(config: Config) -> Result:
     rates = np.asarray(learning_rates)
     good = rates[accuracies >= 0.95]
     print(f"learning rates: {config.networks} networks × {config.epochs} epochs in {seconds:.1f} s, one program")
-    print(f"                {len(good)} reach 95 % of {len(test_labels)} unseen flowers, at rates {span(good)}")
+    print(f"                {len(good)} reach 95 % of {len(test_labels)} unseen flowers, at rates {format_range(good)}")
     pictures = [draw(rates, accuracies)]
-    say_where(pictures)
+    print_pictures(pictures)
     return Result(rates, accuracies, pictures)
 
 
-def span(rates: np.ndarray) -> str:
-    """From the smallest to the largest, in words."""
+def format_range(rates: np.ndarray) -> str:
+    """Returns the smallest and the largest rate as text."""
     return f"{rates.min():.2g} … {rates.max():.2g}" if len(rates) else "(none)"
 
 
 def draw(rates: np.ndarray, accuracies: np.ndarray) -> Path:
-    """Every network as a dot, and the median of forty neighbours as a line."""
+    """Draws every network as a dot, and the median of groups of about forty as a line."""
     drawing, [[axes]] = nn.plots.figure(size=(8.0, 4.5))
-    # Accuracies are steps of one flower: a little noise keeps the dots of equal ones apart.
+    # Many accuracies are equal, since they count whole flowers: a little noise separates their dots.
     noise = np.random.default_rng(0).uniform(-0.004, 0.004, len(rates))
     axes.plot(rates, accuracies + noise, ".", color=nn.plots.COLOURS[0], alpha=0.35, label="one network")
     bins = [np.array_split(values, max(1, len(rates) // 40)) for values in (rates, accuracies)]
@@ -93,4 +93,4 @@ def draw(rates: np.ndarray, accuracies: np.ndarray) -> Path:
 
 
 if __name__ == "__main__":
-    command(Config, main)
+    run_command(Config, main)

@@ -1,4 +1,4 @@
-"""MNIST: the CNN on the IDX files that you have: MNIST itself, Fashion-MNIST, or any other in that format.
+"""MNIST: the CNN on local IDX files, such as those of MNIST or Fashion-MNIST.
 
 `python -m experiments.mnist --directory PATH`, where PATH holds `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`
 and both `t10k-…` files, raw or `.gz`. Nothing is downloaded.
@@ -11,8 +11,8 @@ from typing import NamedTuple
 import jax
 
 import jaxnn as nn
-from experiments.common import command, say_where
-from experiments.images import draw, make_recipe, report, train_and_test
+from experiments.common import print_pictures, run_command
+from experiments.images import draw, make_recipe, print_report, train_and_test
 
 
 @dataclass(frozen=True)
@@ -20,36 +20,36 @@ class Config:
     """Train a CNN on MNIST-style IDX files from a local directory."""
 
     directory: Path
-    """Holds the four IDX files, raw or .gz."""
+    """Directory of the four IDX files, raw or .gz."""
     epochs: int = 3
-    """Passes over the training files."""
+    """Passes over the training part."""
     learning_rate: float = 1e-3
-    """Adam's, at the start; it falls to 0 along a cosine."""
+    """Initial learning rate of Adam; it decays to 0 along a cosine."""
     batch_size: int = 64
-    """Pictures in a minibatch."""
+    """Images in a minibatch."""
     channels: tuple[int, ...] = (32, 64)
     """Filters of each convolution."""
     hidden: tuple[int, ...] = (128,)
     """Nodes of each dense layer before the last."""
     dropout: float = 0.5
-    """Probability of dropping a node in front of each dense layer in training."""
+    """Probability of dropping an input of a dense layer in training."""
     seed: int = 0
-    """Of the initial weights and the order of the pictures."""
+    """Seed of the initial weights, the order of the images and dropout."""
     run_directory: Path | None = None
-    """Where the run is kept: after whatever ended it, the same command goes on from there."""
+    """Directory of checkpoints: if the run is interrupted, the same command resumes it."""
     progress: bool = True
     """Show a progress bar."""
 
 
 class Result(NamedTuple):
-    """The accuracy on the t10k files, and where the pictures are."""
+    """The accuracy on the t10k files, and the paths of the pictures."""
 
     accuracy: float
     pictures: list[Path]
 
 
 def main(config: Config) -> Result:
-    """Train on the train files, print the accuracy on the t10k files, and draw the pictures."""
+    """Trains on the train files, prints the accuracy on the t10k files, and draws the pictures."""
     train, test = (nn.datasets.mnist(config.directory, part) for part in ("train", "t10k"))
     split = nn.Split(train.data, test.data)
 
@@ -57,15 +57,15 @@ def main(config: Config) -> Result:
     model = nn.cnn(train.x.shape[1:], config.channels, len(train.classes), **sizes)
     recipe = make_recipe(model, config.learning_rate, config.batch_size)
     key = jax.random.key(config.seed)
-    outcome = train_and_test(
+    evaluation = train_and_test(
         recipe, split, key=key, epochs=config.epochs, directory=config.run_directory, progress=config.progress
     )
 
-    report("mnist", outcome, recipe)
-    pictures = draw("mnist", outcome, split, train.classes)
-    say_where(pictures)
-    return Result(outcome.accuracy, pictures)
+    print_report("mnist", evaluation, recipe)
+    pictures = draw("mnist", evaluation, split, train.classes)
+    print_pictures(pictures)
+    return Result(evaluation.accuracy, pictures)
 
 
 if __name__ == "__main__":
-    command(Config, main)
+    run_command(Config, main)

@@ -1,4 +1,4 @@
-"""What the sweeps of iris and digits share: what they bring home, and how they name their best setting."""
+"""What the sweeps of iris and digits share: their result, and the description of the best setting."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -7,15 +7,15 @@ import jaxnn as nn
 
 
 class Result(NamedTuple):
-    """The sweep, the accuracy of the best networks together on unseen examples, and where the pictures are."""
+    """The sweep, the accuracy of its best networks together on unseen examples, and the paths of the pictures."""
 
-    found: nn.Sweep
+    sweep: nn.SweepResult
     accuracy: float
     pictures: list[Path]
 
 
-def describe(found: nn.Sweep) -> str:
-    """The best setting in one line: its hypers and its trial."""
-    best = found.best
-    numbers = {name: f"{value:.3g}" if isinstance(value, float) else value for name, value in best.hypers.items()}
-    return ", ".join(f"{name} {value}" for name, value in numbers.items()) + f" (trial {best.trial})"
+def describe_best(result: nn.SweepResult) -> str:
+    """Returns the hypers and the trial of the best setting as one line."""
+    best = result.best
+    values = {name: f"{value:.3g}" if isinstance(value, float) else value for name, value in best.hypers.items()}
+    return ", ".join(f"{name} {value}" for name, value in values.items()) + f" (trial {best.trial})"

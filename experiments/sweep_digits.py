@@ -1,7 +1,7 @@
-"""Sweep, digits: settings of a small CNN, of which ASHA lets only the best train on.
+"""Sweep, digits: settings of a small CNN, of which ASHA trains only the best to the end.
 
-`python -m experiments.sweep_digits` searches learning rate, weight decay, dropout, width and batch size. A validation
-fifth judges the trials; the best networks are tested on another fifth that nothing was chosen by.
+`python -m experiments.sweep_digits` searches learning rate, weight decay, dropout, width and batch size. The trials are
+scored on a fifth of the digits; the best networks are tested on another fifth, which selects nothing.
 """
 
 import time
@@ -14,8 +14,8 @@ import numpy as np
 import optax
 
 import jaxnn as nn
-from experiments.common import command, kept_in, save, say_where
-from experiments.searches import Result, describe
+from experiments.common import make_parent, print_pictures, run_command, save
+from experiments.searches import Result, describe_best
 
 SPACE = {
     "learning_rate": nn.log_uniform(1e-4, 1e-1),
@@ -31,75 +31,75 @@ class Config:
     """Sweep a small CNN on the 1,797 handwritten 8×8 digits, with early stopping of poor trials."""
 
     trials: int = 160
-    """Settings to try."""
+    """Number of settings to try."""
     epochs: int = 27
-    """Passes over the training part, for those that are not stopped."""
+    """Passes over the training part, for trials that are not stopped."""
     ensemble: int = 5
-    """Best networks whose mean is tested."""
+    """Number of best networks whose mean prediction is tested."""
     seed: int = 0
-    """Of everything."""
+    """Seed of all random numbers."""
     run_directory: Path | None = None
-    """Where the run is kept: after whatever ended it, the same command goes on from there."""
+    """Directory of checkpoints: if the run is interrupted, the same command resumes it."""
     progress: bool = True
     """Show a progress bar."""
 
 
 def make_recipe(hypers: dict[str, Any]) -> nn.Recipe:
-    """What is trained, for one setting."""
+    """Returns the recipe of one setting."""
     model = nn.cnn((8, 8, 1), hypers["channels"], 10, dropout=hypers["dropout"])
     optimizer = optax.adamw(hypers["learning_rate"], weight_decay=hypers["weight_decay"])
     return nn.Recipe(model, nn.cross_entropy, optimizer, batch_size=hypers["batch_size"])
 
 
 def main(config: Config) -> Result:
-    """Run the sweep, print its best setting, and draw the pictures."""
+    """Runs the sweep, prints its best setting, and draws the pictures."""
     digits = nn.datasets.digits()
     test_key, validation_key, sweep_key = jax.random.split(jax.random.key(config.seed), 3)
     rest, test = nn.train_test_split(test_key, digits.data, test=0.2, stratify=digits.targets)
     split = nn.train_test_split(validation_key, rest, test=0.25, stratify=rest[1])
 
     started = time.perf_counter()
-    found = nn.sweep(
+    result = nn.sweep(
         make_recipe, SPACE, split.train, key=sweep_key, trials=config.trials, epochs=config.epochs,
-        validation=split.test, score=nn.accuracy, scheduler=nn.asha(first=1, reduction=3), keep=config.ensemble,
-        directory=kept_in(config.run_directory), progress=config.progress,
+        validation=split.test, score=nn.accuracy, scheduler=nn.asha(grace_period=1, reduction_factor=3),
+        keep=config.ensemble, directory=make_parent(config.run_directory), progress=config.progress,
     )  # fmt: skip
     seconds = time.perf_counter() - started
 
     # The numbers.
-    accuracy = float(nn.accuracy(found.predict(test[0], best=min(config.ensemble, len(found.kept))), test[1]))
-    epochs = sum(outcome.epochs for outcome in found.outcomes)
+    accuracy = float(nn.accuracy(result.predict(test[0], best=min(config.ensemble, len(result.kept))), test[1]))
+    epochs = sum(trial.epochs for trial in result.trials)
     share = epochs / (config.trials * config.epochs)
     print(f"sweep_digits: {config.trials} trials, {epochs} epochs ({share:.0%} of all) in {seconds:.1f} s")
-    print(f"              best: {describe(found)}, validation accuracy {found.best.score:.4f}")
-    print(f"              the best {len(found.kept)} together: {accuracy:.4f} on {len(test[1])} unseen pictures")
+    print(f"              best: {describe_best(result)}, validation accuracy {result.best.score:.4f}")
+    print(f"              ensemble of the best {len(result.kept)}: {accuracy:.4f} on {len(test[1])} unseen images")
 
-    pictures = [draw_search(found), draw_lanes(found)]
-    say_where(pictures)
-    return Result(found, accuracy, pictures)
+    pictures = [draw_search(result), draw_lanes(result)]
+    print_pictures(pictures)
+    return Result(result, accuracy, pictures)
 
 
-def draw_search(found: nn.Sweep) -> Path:
-    """All curves, where ASHA cut them, and all settings."""
+def draw_search(result: nn.SweepResult) -> Path:
+    """Draws the curves of all trials, which end where ASHA stopped them, and all settings."""
     drawing, [[curves, lines]] = nn.plots.figure(1, 2, size=(7.5, 4.5))
-    nn.plots.sweep_curves(curves, found, label="validation accuracy")
-    curves.set_ylim(max(0.0, float(np.nanpercentile(found.curves(), 5)) - 0.05), 1.01)
+    nn.plots.sweep_curves(curves, result, label="validation accuracy")
+    curves.set_ylim(max(0.0, float(np.nanpercentile(result.curves(), 5)) - 0.05), 1.01)
     curves.set_title("Trials that lag behind are stopped")
-    nn.plots.parallel_coordinates(lines, found)
+    nn.plots.parallel_coordinates(lines, result)
     lines.set_title("Every line a setting")
     return save(drawing, "sweep_digits", "search")
 
 
-def draw_lanes(found: nn.Sweep) -> Path:
-    """Lanes at work, and what decides the score."""
-    drawing, [[lanes, shares]] = nn.plots.figure(1, 2)
-    nn.plots.occupancy(lanes, found)
-    lanes.set_title("Lanes at work, program after program")
-    nn.plots.importance(shares, found)
-    shares.set_title("What decides the score")
+def draw_lanes(result: nn.SweepResult) -> Path:
+    """Draws the percentage of busy lanes and the importance of each hyper."""
+    drawing, [[lanes, bars]] = nn.plots.figure(1, 2)
+    nn.plots.occupancy(lanes, result)
+    lanes.set_title("Lanes at work, one program after the other")
+    nn.plots.importance(bars, result)
+    bars.set_title("Importance of the hyperparameters")
     return save(drawing, "sweep_digits", "lanes")
 
 
 if __name__ == "__main__":
     nn.use_all_cores()
-    command(Config, main)
+    run_command(Config, main)

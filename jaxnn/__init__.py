@@ -1,10 +1,12 @@
 """jaxnn: pure-functional neural networks on JAX.
 
 A layer is a function of its parameters. A model is a pair of functions. Training is a function too, so a
-hyperparameter sweep is a `jax.vmap` of it. See README.md for the twenty lines that show it.
+hyperparameter sweep is a `jax.vmap` of it. See README.md for an example of twenty lines.
+
+`nn.normal` and `nn.uniform` are search distributions for `sweep`; initial weights come from `nn.initializers`.
 """
 
-from jaxnn import datasets, plots, sweeps
+from jaxnn import datasets, initializers, plots, sweeps
 from jaxnn.activations import (
     argmax,
     elu,
@@ -18,7 +20,7 @@ from jaxnn.activations import (
     softplus,
     tanh,
 )
-from jaxnn.convolution import conv, init_conv, max_pool, mean_pool
+from jaxnn.convolution import avg_pool, conv, init_conv, max_pool
 from jaxnn.data import (
     Folds,
     Scaling,
@@ -31,13 +33,12 @@ from jaxnn.data import (
     train_test_split,
 )
 from jaxnn.devices import use_all_cores
-from jaxnn.initializers import glorot_uniform, he_normal, lecun_normal, standard_normal, zeros
 from jaxnn.integrations.safetensors import load_safetensors, save_safetensors
 from jaxnn.integrations.tensorboard import tensorboard
 from jaxnn.io.checkpoint import CheckpointError, load, save
 from jaxnn.layers import (
     Affine,
-    Norm,
+    NormParams,
     dense,
     dropout,
     flatten,
@@ -45,11 +46,11 @@ from jaxnn.layers import (
     init_layer_norm,
     layer_norm,
 )
-from jaxnn.losses import absolute_residuals, cross_entropy, squared_residuals
+from jaxnn.losses import absolute_error, cross_entropy, squared_error
 from jaxnn.models import Model, cnn, mlp
 from jaxnn.scores import accuracy, confusion_matrix, r_squared
 from jaxnn.sweeps import (
-    Sweep,
+    SweepResult,
     asha,
     choice,
     hyperband,
@@ -63,42 +64,37 @@ from jaxnn.sweeps import (
     sweep,
     uniform,
 )
+from jaxnn.training.epoch import EpochInfo, TrainingState, init_training
 from jaxnn.training.evaluation import Evaluation, evaluate, predict
-from jaxnn.training.fit import (
-    Fit,
-    Info,
-    TrainingState,
-    advance,
-    fit,
-    init_training,
-)
+from jaxnn.training.fit import FitResult, advance, fit
 from jaxnn.training.recipe import Recipe
 from jaxnn.training.stopping import StoppingRule, no_improvement, small_step
-from jaxnn.training.train import Training, train
+from jaxnn.training.train import TrainResult, train
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Affine",
     "CheckpointError",
+    "EpochInfo",
     "Evaluation",
-    "Fit",
+    "FitResult",
     "Folds",
-    "Info",
     "Model",
-    "Norm",
+    "NormParams",
     "Recipe",
     "Scaling",
     "Split",
     "StoppingRule",
-    "Sweep",
-    "Training",
+    "SweepResult",
+    "TrainResult",
     "TrainingState",
-    "absolute_residuals",
+    "absolute_error",
     "accuracy",
     "advance",
     "argmax",
     "asha",
+    "avg_pool",
     "choice",
     "cnn",
     "confusion_matrix",
@@ -112,25 +108,22 @@ __all__ = [
     "fit",
     "flatten",
     "gelu",
-    "glorot_uniform",
-    "he_normal",
     "hyperband",
     "init_conv",
     "init_dense",
     "init_layer_norm",
     "init_training",
+    "initializers",
     "integers",
     "k_folds",
     "layer_norm",
     "leaky_relu",
-    "lecun_normal",
     "load",
     "load_safetensors",
     "log_normal",
     "log_softmax",
     "log_uniform",
     "max_pool",
-    "mean_pool",
     "median_stopping",
     "min_max_scaling",
     "minibatches",
@@ -151,8 +144,7 @@ __all__ = [
     "small_step",
     "softmax",
     "softplus",
-    "squared_residuals",
-    "standard_normal",
+    "squared_error",
     "standard_scaling",
     "sweep",
     "sweeps",
@@ -162,5 +154,4 @@ __all__ = [
     "train_test_split",
     "uniform",
     "use_all_cores",
-    "zeros",
 ]

@@ -1,7 +1,7 @@
-"""Activation functions: the bends of a network, elementwise, and softmax and argmax over the last axis.
+"""Activation functions: elementwise nonlinearities, and softmax and argmax over the last axis.
 
-Each takes one array, batch first, and returns one of the same shape (`argmax` drops the last axis). The numerics are
-`jax.nn`'s; the decorator keeps them batch last between two layers (see `_batch_last.py`).
+Each takes one batch-first array and returns one of the same shape (`argmax` drops the last axis). The numerics are
+those of `jax.nn`; the decorator keeps arrays batch last between two layers (see `_kernels/batch_last.py`).
 """
 
 import jax
@@ -57,7 +57,7 @@ def elu(x: Float[ArrayLike, "..."], /, *, alpha: float = 1.0) -> Float[Array, ".
 
 @batch_last
 def gelu(x: Float[ArrayLike, "..."], /, *, approximate: bool = True) -> Float[Array, "..."]:
-    """x · Φ(x), Φ the normal distribution function; `approximate` uses the tanh formula, as Flax does.
+    """x · Φ(x), with Φ the normal distribution function; `approximate` uses the tanh formula, which Flax does too.
 
     Example:
         >>> gelu(jnp.array([0.0, 10.0]))
@@ -85,7 +85,7 @@ def silu(x: Float[ArrayLike, "..."], /) -> Float[Array, "..."]:
 
 @batch_last
 def softplus(x: Float[ArrayLike, "..."], /) -> Float[Array, "..."]:
-    """log(1 + e^x), a smooth relu.
+    """log(1 + e^x), a smooth form of relu.
 
     Example:
         >>> softplus(jnp.array([0.0, 2.14])).round(2)
@@ -135,7 +135,7 @@ def softmax(logits: Float[ArrayLike, "..."], /) -> Float[Array, "..."]:
 
 @batch_last
 def log_softmax(logits: Float[ArrayLike, "..."], /) -> Float[Array, "..."]:
-    """z_i - log Σ_j e^z_j over the last axis: the logarithm of softmax, without its underflow.
+    """z_i - log Σ_j e^z_j over the last axis: the logarithm of softmax, computed without underflow.
 
     Example:
         >>> log_softmax(jnp.array([[0.0, -1000.0]]))
@@ -145,7 +145,7 @@ def log_softmax(logits: Float[ArrayLike, "..."], /) -> Float[Array, "..."]:
 
 
 def argmax(logits: Num[ArrayLike, "*batch classes"], /) -> Int[Array, "*batch"]:
-    """The number of the largest entry over the last axis, the first of equals; its derivative is 0 or undefined.
+    """Returns the index of the largest entry on the last axis, the first of equals; its derivative is 0 or undefined.
 
     Example:
         >>> argmax(jnp.array([[1.43, -0.4, 0.23], [0.0, 2.0, 2.0]]))

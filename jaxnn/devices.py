@@ -1,28 +1,29 @@
-"""Processor cores as devices: a sweep spreads its lanes over devices, and JAX by itself sees a processor as one."""
+"""Processor cores as devices: a sweep distributes its lanes over devices, and by default JAX sees a CPU as one."""
 
 import functools
 import os
-import warnings
 
 import jax
 
+from jaxnn._checks.warn import warn_user
+
 
 def use_all_cores() -> int:
-    """Make every core a device of JAX, so that sweeps use them all; call it before JAX computes anything.
+    """Makes every core a device of JAX, so that sweeps use them all; call it before JAX computes anything.
 
-    Where a GPU or TPU is at hand, JAX goes on computing there.
+    If there is a GPU or TPU, JAX still computes on it by default.
 
     Returns:
         The number of cores that this process may use.
 
     Raises:
-        RuntimeError: JAX has started already, with fewer devices.
+        RuntimeError: JAX has already started, with fewer devices.
 
     Example:
         >>> use_all_cores() >= 1  # doctest: +SKIP
         True
     """
-    cores = _cores()
+    cores = _count_cores()
     try:
         jax.config.update("jax_num_cpu_devices", cores)
     except RuntimeError as error:
@@ -35,16 +36,15 @@ def use_all_cores() -> int:
 
 
 @functools.cache
-def tell_of_idle_cores() -> None:
-    """Say, once in a process, that a sweep leaves cores idle."""
+def warn_idle_cores() -> None:
+    """Warns, once in a process, that a sweep leaves cores idle."""
     devices = jax.devices()
-    if devices[0].platform == "cpu" and len(devices) < _cores():
-        warnings.warn(
-            f"sweep: {len(devices)} of {_cores()} cores are at work, others lie idle; "
-            "call nn.use_all_cores() before JAX starts",
-            stacklevel=3,
+    if devices[0].platform == "cpu" and len(devices) < _count_cores():
+        warn_user(
+            f"sweep: {len(devices)} of {_count_cores()} cores are at work, others lie idle; "
+            "call nn.use_all_cores() before JAX starts"
         )
 
 
-def _cores() -> int:
+def _count_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,8 +1,8 @@
-"""Initial weights: `initializer(key, shape, dtype) -> weights`, for shapes `(*window, inputs, outputs)`.
+"""Initializers: `initializer(key, shape, dtype) -> weights`, for shapes `(*window, inputs, outputs)`.
 
-Those of `jax.nn.initializers` have the same call and fit as they are; the ones here draw a flat vector and reshape
-it, the same numbers, because XLA compiles that about ten times faster on a CPU. The fan-in of a weight is the
-number of inputs that one output adds up: `prod(window) · inputs`; its fan-out is `prod(window) · outputs`.
+Those of `jax.nn.initializers` have the same signature and can be used directly. The ones here draw a flat vector and
+reshape it: XLA compiles that about ten times faster on a CPU, and the numbers are the same. The fan-in of a weight is
+the number of inputs that one output sums, `prod(window) · inputs`; the fan-out is `prod(window) · outputs`.
 """
 
 import math
@@ -13,11 +13,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-Initializer = Callable[..., Array]  # (key, shape, dtype=float) -> weights; a keyword default has no simpler type
+Initializer = Callable[..., Array]  # (key, shape, dtype=float) -> weights; `Callable` cannot express the default
 
 
 def standard_normal(key: Array, shape: Sequence[int], dtype: Any = float) -> Float[Array, "..."]:
-    """Draws from the normal distribution with mean 0 and variance 1, as in the learning notes.
+    """Draws from the normal distribution with mean 0 and variance 1.
 
     Example:
         >>> standard_normal(jax.random.key(0), (4, 3)).shape
@@ -27,7 +27,7 @@ def standard_normal(key: Array, shape: Sequence[int], dtype: Any = float) -> Flo
 
 
 def he_normal(key: Array, shape: Sequence[int], dtype: Any = float) -> Float[Array, "..."]:
-    """Normal with variance 2 / fan-in, which keeps the size of the signal through relu layers.
+    """Draws from the normal distribution with variance 2 / fan-in, which preserves the signal's size in relu layers.
 
     Example:
         >>> bool(abs(he_normal(jax.random.key(0), (200, 100)).std() - 0.1) < 0.002)
@@ -41,7 +41,7 @@ def he_normal(key: Array, shape: Sequence[int], dtype: Any = float) -> Float[Arr
 
 
 def lecun_normal(key: Array, shape: Sequence[int], dtype: Any = float) -> Float[Array, "..."]:
-    """Normal with variance 1 / fan-in, for linear, tanh and softplus layers.
+    """Draws from the normal distribution with variance 1 / fan-in, for linear, tanh and softplus layers.
 
     Example:
         >>> bool(abs(lecun_normal(jax.random.key(0), (100, 200)).std() - 0.1) < 0.002)
@@ -55,7 +55,7 @@ def lecun_normal(key: Array, shape: Sequence[int], dtype: Any = float) -> Float[
 
 
 def glorot_uniform(key: Array, shape: Sequence[int], dtype: Any = float) -> Float[Array, "..."]:
-    """Uniform between -a and a, a = √(6 / (fan-in + fan-out)), for sigmoid and tanh layers.
+    """Draws uniformly between -a and a, with a = √(6 / (fan-in + fan-out)), for sigmoid and tanh layers.
 
     Example:
         >>> bool(abs(glorot_uniform(jax.random.key(0), (100, 50))).max() <= 0.2)
@@ -69,7 +69,7 @@ def glorot_uniform(key: Array, shape: Sequence[int], dtype: Any = float) -> Floa
 
 
 def zeros(key: Array, shape: Sequence[int], dtype: Any = float) -> Float[Array, "..."]:
-    """Zeros; the key is not used.
+    """Returns zeros; the key is not used.
 
     Example:
         >>> zeros(jax.random.key(0), (2,))

@@ -1,8 +1,8 @@
-"""Layers: plain functions over explicit parameters.
+"""Layers: plain functions of explicit parameters.
 
-`init_…` draws the parameters from a key, the function of the same name uses them. Arrays are batch first, with exactly
-one batch axis: tables `(batch, features)`, images `(batch, height, width, channels)`, and in one or three dimensions
-likewise; `jax.vmap` adds any other axis. The bodies (`_dense`, …) are written batch last, see `_batch_last.py`.
+`init_…` makes the parameters, and the function of the same name uses them. Arrays are batch first, with exactly one
+batch axis: tables `(batch, features)`, images `(batch, height, width, channels)`, or one or three spatial axes.
+`jax.vmap` adds any other axis. The private bodies (`_dense`, …) are written batch last, see `_kernels/batch_last.py`.
 """
 
 from typing import NamedTuple
@@ -13,12 +13,12 @@ from jaxtyping import Array, ArrayLike, Float
 
 from jaxnn._checks.arrays import check_bias, check_key, check_rate, check_shape, check_whole
 from jaxnn._kernels.batch_last import batch_last
-from jaxnn._kernels.matmul import product
+from jaxnn._kernels.matmul import matmul
 from jaxnn.initializers import Initializer, he_normal
 
 
 class Affine(NamedTuple):
-    """The parameters of `dense` and `conv` alike: `outputs = inputs · weight + bias`.
+    """The parameters of `dense` and of `conv`: `outputs = inputs · weight + bias`.
 
     Attributes:
         weight: shape (inputs, outputs) for dense, (*window, inputs, outputs) for conv.
@@ -29,7 +29,7 @@ class Affine(NamedTuple):
     bias: Float[Array, "outputs"]
 
 
-class Norm(NamedTuple):
+class NormParams(NamedTuple):
     """The parameters of `layer_norm`, each of shape (features,)."""
 
     scale: Float[Array, "features"]
@@ -37,7 +37,7 @@ class Norm(NamedTuple):
 
 
 def init_dense(key: Array, inputs: int, outputs: int, *, initializer: Initializer = he_normal) -> Affine:
-    """Weights from `initializer(key, (inputs, outputs))`, biases 0.
+    """Makes the parameters of `dense`: weights from `initializer(key, (inputs, outputs))`, biases 0.
 
     Example:
         >>> init_dense(jax.random.key(0), 4, 16).weight.shape
@@ -61,7 +61,7 @@ def dense(params: Affine, x: Float[ArrayLike, "batch inputs"]) -> Float[Array, "
         Shape (batch, outputs).
 
     Raises:
-        ValueError: no batch axis, another number of features than the weight takes, or a bias that does not fit it.
+        ValueError: x has no batch axis or another number of features than the weight, or the bias does not fit.
 
     Example:
         >>> params = Affine(weight=jnp.array([[1.0], [10.0]]), bias=jnp.array([0.5]))
@@ -79,11 +79,11 @@ def dense(params: Affine, x: Float[ArrayLike, "batch inputs"]) -> Float[Array, "
 
 @batch_last
 def _dense(x, *, params):
-    return product(params.weight, x) + params.bias[:, None]
+    return matmul(params.weight, x) + params.bias[:, None]
 
 
 def flatten(x: Float[ArrayLike, "batch *space channels"]) -> Float[Array, "batch features"]:
-    """Every example as one row, in (height, width, channel) order, so that weights from Flax fit as they are.
+    """Reshapes every example to one row, in (height, width, channel) order; weights from Flax need no reordering.
 
     Example:
         >>> flatten(jnp.zeros((5, 2, 2, 3))).shape
@@ -100,16 +100,19 @@ def _flatten(x):
 
 
 def dropout(key: Array, x: Float[ArrayLike, "batch *features"], rate: ArrayLike) -> Float[Array, "batch *features"]:
-    """Each entry is 0 with probability `rate`, the others are divided by 1 - rate: the expected value stays.
+    """Sets each entry to 0 with probability `rate` and divides the others by 1 - rate; the expected value is x.
 
     Args:
-        key: a `jax.random.key`; another one for every call.
+        key: a `jax.random.key`, a new one for every call.
         x: shape (batch, ...).
         rate: the probability of *dropping*, in [0, 1); may be traced.
 
+    Returns:
+        The shape of x.
+
     Raises:
-        TypeError: a key that is none.
-        ValueError: a rate outside [0, 1).
+        TypeError: `key` is not a single `jax.random.key`.
+        ValueError: the rate lies outside [0, 1).
 
     Example:
         >>> sorted(set(dropout(jax.random.key(0), jnp.ones((100, 10)), 0.75).ravel().tolist()))
@@ -129,29 +132,32 @@ def _dropout(x, *, key, rate):
     return jnp.where(kept, x / (1 - rate), jnp.zeros((), x.dtype))
 
 
-def init_layer_norm(features: int) -> Norm:
-    """Scales 1, biases 0: nothing but the normalisation at first.
+def init_layer_norm(features: int) -> NormParams:
+    """Makes the parameters of `layer_norm`: scales 1, biases 0.
 
     Example:
         >>> init_layer_norm(3).scale
         Array([1., 1., 1.], dtype=float32)
     """
     features = check_whole("init_layer_norm", "features", features, least=1)
-    return Norm(scale=jnp.ones(features), bias=jnp.zeros(features))
+    return NormParams(scale=jnp.ones(features), bias=jnp.zeros(features))
 
 
 def layer_norm(
-    params: Norm, x: Float[ArrayLike, "batch *space features"], *, epsilon: float = 1e-6
+    params: NormParams, x: Float[ArrayLike, "batch *space features"], *, epsilon: float = 1e-6
 ) -> Float[Array, "batch *space features"]:
-    """scale · (x - mean) / √(variance + epsilon) + bias, mean and variance over the last axis of each example.
+    """scale · (x - mean) / √(variance + epsilon) + bias, with mean and variance over the last axis.
 
     Args:
         params: scale and bias, each (features,).
         x: shape (batch, ..., features).
-        epsilon: keeps a constant row finite, in squared units of x.
+        epsilon: keeps the result finite where all features are equal; in squared units of x.
+
+    Returns:
+        The shape of x.
 
     Raises:
-        ValueError: another number of features than the parameters have.
+        ValueError: x has no batch axis, or another number of features than the parameters.
 
     Example:
         >>> layer_norm(init_layer_norm(2), jnp.array([[1.0, 3.0]])).round(3)
@@ -176,7 +182,7 @@ def _layer_norm(x, *, params, epsilon):
 
 
 def init_affine(key: Array, shape: tuple[int, ...], initializer: Initializer) -> Affine:
-    """Weights of `shape` from the initializer, biases 0."""
+    """Returns weights of `shape` from the initializer and biases 0."""
     check_key(key)
     weight = initializer(key, shape)
     return Affine(weight=weight, bias=jnp.zeros(shape[-1], weight.dtype))

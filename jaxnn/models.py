@@ -1,4 +1,4 @@
-"""Models: a pair of pure functions, and the two that everyone starts with."""
+"""Models: pairs of pure functions, with an MLP and a CNN ready to use."""
 
 import itertools
 import math
@@ -18,11 +18,11 @@ from jaxnn.layers import dense, flatten, init_dense
 
 
 class Model(NamedTuple):
-    """A network as two pure functions; write your own as freely as these.
+    """A network as two pure functions; any other pair with these signatures works too.
 
     Attributes:
         init: `init(key) -> params`, any pytree of arrays.
-        apply: `apply(params, x, *, key=None) -> outputs`, batch first. No key, no dropout.
+        apply: `apply(params, x, *, key=None) -> outputs`, batch first. Without a key there is no dropout.
 
     Example:
         >>> from jaxnn import Model, init_dense, dense
@@ -36,18 +36,19 @@ class Model(NamedTuple):
 
 
 def mlp(sizes: Sequence[int], *, activation: Callable[[Array], Array] = relu, dropout: ArrayLike = 0.0) -> Model:
-    """A multilayer perceptron: dense layers with an activation between them, none after the last.
+    """Makes a multilayer perceptron: dense layers with an activation between them, and none after the last.
 
     Args:
         sizes: inputs, hidden nodes of each layer, outputs: `[4, 16, 3]` is 4 inputs, one hidden layer of 16, 3 outputs.
-        activation: between the layers.
+        activation: the activation function after each hidden layer.
         dropout: the probability of dropping a hidden node in training, in [0, 1).
 
     Returns:
-        A model with params `{"hidden_1": Affine, …, "output": Affine}`, x of shape (batch, sizes[0]), outputs of shape
-        (batch, sizes[-1]).
+        A model with params `{"hidden_1": Affine, …, "output": Affine}`, x of shape (batch, sizes[0]) and outputs of
+        shape (batch, sizes[-1]).
 
     Raises:
+        TypeError: the sizes are not whole numbers.
         ValueError: fewer than two sizes, a size below 1, or a rate outside [0, 1).
 
     Example:
@@ -62,7 +63,7 @@ def mlp(sizes: Sequence[int], *, activation: Callable[[Array], Array] = relu, dr
     if len(sizes) < 2:
         raise ValueError(f"mlp: sizes must hold at least the inputs and the outputs, not {list(sizes)}")
     check_rate("mlp", dropout)
-    names = [*_names("hidden", len(sizes) - 2), "output"]
+    names = [*_number_names("hidden", len(sizes) - 2), "output"]
 
     def init(key: Array) -> dict[str, Any]:
         check_key(key)
@@ -91,24 +92,25 @@ def cnn(
     activation: Callable[[Array], Array] = relu,
     dropout: ArrayLike = 0.0,
 ) -> Model:
-    """A convolutional network: (conv, activation, max-pool) for each of `channels`, then an MLP on the flattened maps.
+    """Makes a convolutional network: (conv, activation, max-pool) for each of `channels`, then an MLP.
 
     Args:
-        image: (height, width, channels) of the input; (length, channels) and (depth, height, width, channels) do too.
-        channels: the number of filters of each convolution: `(8, 16)` is two of them.
+        image: (height, width, channels) of the input; also (length, channels) or (depth, height, width, channels).
+        channels: the number of filters of each convolution: `(8, 16)` is two convolutions.
         classes: the number of outputs.
         hidden: hidden nodes of each dense layer before the output.
-        window: the size of a filter, along every axis.
-        pool: the size of a pooling window, along every axis; 1 leaves pooling out.
-        padding: as in `conv`.
-        activation: after each layer but the last.
-        dropout: the probability of dropping a node in front of each dense layer in training, in [0, 1).
+        window: the size of a filter along every axis.
+        pool: the size of a pooling window along every axis; 1 leaves pooling out.
+        padding: the padding of the convolutions, as in `conv`.
+        activation: the activation function after each layer but the last.
+        dropout: the probability of dropping an input of each dense layer in training, in [0, 1).
 
     Returns:
         A model with params `{"conv_1": Affine, …, "hidden_1": Affine, …, "output": Affine}`, x of shape (batch, *image)
         and outputs of shape (batch, classes).
 
     Raises:
+        TypeError: a size is not a whole number.
         ValueError: a size below 1, a rate outside [0, 1), or an image that is smaller than the windows.
 
     Example:
@@ -126,11 +128,11 @@ def cnn(
         )
     *space, inputs = image
     filters = dict(
-        zip(_names("conv", len(channels)), zip((inputs, *channels[:-1]), channels, strict=True), strict=True)
+        zip(_number_names("conv", len(channels)), zip((inputs, *channels[:-1]), channels, strict=True), strict=True)
     )
     for _ in filters:
-        space = Windows.of("cnn", space, window, stride=1, padding=padding).places
-        space = Windows.of("cnn", space, pool, stride=pool).places
+        space = Windows.of("cnn", space, window, stride=1, padding=padding).positions
+        space = Windows.of("cnn", space, pool, stride=pool).positions
     nodes = math.prod(space) * (inputs, *channels)[-1]
     head = mlp([nodes, *hidden, classes], activation=activation, dropout=dropout)
 
@@ -152,11 +154,12 @@ def cnn(
     return Model(init, apply)
 
 
-def _names(kind: str, count: int) -> list[str]:
+def _number_names(kind: str, count: int) -> list[str]:
     return [f"{kind}_{i + 1}" for i in range(count)]
 
 
 def _drop(key: Array | None, x: Array, rate: ArrayLike) -> Array:
+    """Applies dropout if there is a key; a concrete rate of 0 draws nothing."""
     if key is None or (not is_traced(rate) and rate == 0):
         return x
     return layers.dropout(key, x, rate)

@@ -1,13 +1,14 @@
-"""A progress bar for those who want one and have tqdm (extra `progress`); otherwise one that shows nothing."""
+"""Progress bars by tqdm (extra `progress`), or a stand-in that shows nothing."""
 
-import warnings
 from typing import Any
+
+from jaxnn._checks.warn import warn_user
 
 _FORMAT = "{l_bar}{bar}| {n:.0f}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
 
 
 class _NoBar:
-    """Stands in for tqdm's bar."""
+    """A stand-in for tqdm's bar that shows nothing."""
 
     n = 0
 
@@ -22,15 +23,15 @@ class _NoBar:
 
 
 def progress_bar(total: int, unit: str, *, wanted: bool) -> Any:
-    """A bar over `total` units, as a context manager with `n`, `update(units)` and `set_postfix(dict)`.
+    """Returns a bar over `total` units, a context manager with `n`, `update(units)` and `set_postfix(dict)`.
 
-    Units may come in parts; the bar shows whole ones, how many come in a second, and the time that is left.
+    Updates may be fractions of a unit. The bar shows whole units, units per second and the remaining time.
     """
     if not wanted:
         return _NoBar()
     try:
         from tqdm.auto import tqdm
     except ImportError:
-        warnings.warn("no progress bar: pip install 'jaxnn[progress]', or say progress=False", stacklevel=4)
+        warn_user("no progress bar: pip install 'jaxnn[progress]', or pass progress=False")
         return _NoBar()
     return tqdm(total=total, unit=unit, bar_format=_FORMAT)

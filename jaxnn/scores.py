@@ -1,6 +1,6 @@
-"""Scores: one number to judge a model by, higher is better; and the confusion matrix.
+"""Scores: one number to evaluate a model by, higher is better; and the confusion matrix.
 
-`where`, a mask of shape `(batch,)`, leaves examples out: a fold of uneven length is filled with rows that do not count.
+The mask `where`, of shape `(batch,)`, leaves examples out. A shorter fold is padded with rows that must not count.
 """
 
 import jax.numpy as jnp
@@ -16,15 +16,16 @@ def accuracy(
     *,
     where: Bool[ArrayLike, "batch"] | None = None,
 ) -> Float[Array, ""]:
-    """The share of examples whose largest output is that of their class, from 0 to 1.
+    """Returns the fraction of examples whose largest output is that of their class, from 0 to 1.
 
     Args:
         outputs: logits or probabilities, shape (batch, classes).
         labels: class numbers, shape (batch,).
-        where: which examples count, shape (batch,); all by default.
+        where: True for the examples that count, shape (batch,); all by default.
 
     Raises:
-        ValueError: shapes that do not fit, or a label out of range.
+        TypeError: the dtype of the labels is not an integer type.
+        ValueError: the shapes do not match, or a label is out of range.
 
     Example:
         >>> accuracy(jnp.array([[0.9, 0.1], [0.6, 0.4]]), jnp.array([0, 1]))
@@ -40,15 +41,17 @@ def r_squared(
     *,
     where: Bool[ArrayLike, "batch"] | None = None,
 ) -> Float[Array, ""]:
-    """1 - SSR(outputs) / SSR(mean of the targets), averaged over the columns; 1 is a perfect fit, 0 is the mean's.
+    """1 - SSR(outputs) / SSR(mean of the targets), averaged over columns; 1 for a perfect fit, 0 for the mean.
+
+    SSR is the sum of squared residuals.
 
     Args:
         outputs: predictions, shape (batch, outputs).
         targets: observations, the same shape; no column may be constant (the result would be -inf or NaN).
-        where: which examples count, shape (batch,); all by default.
+        where: True for the examples that count, shape (batch,); all by default.
 
     Raises:
-        ValueError: the two shapes differ.
+        ValueError: the two shapes differ, or there is no batch axis.
 
     Example:
         >>> r_squared(jnp.array([[1.0], [1.0], [3.0]]), jnp.array([[1.0], [2.0], [3.0]]))
@@ -69,15 +72,16 @@ def confusion_matrix(
     *,
     where: Bool[ArrayLike, "batch"] | None = None,
 ) -> Int[Array, "classes classes"]:
-    """How many examples of each class (rows) were taken for each class (columns).
+    """Counts the examples of each class (rows) by their predicted class (columns).
 
     Args:
         outputs: logits or probabilities, shape (batch, classes).
         labels: class numbers, shape (batch,).
-        where: which examples count, shape (batch,); all by default.
+        where: True for the examples that count, shape (batch,); all by default.
 
     Raises:
-        ValueError: shapes that do not fit, or a label out of range.
+        TypeError: the dtype of the labels is not an integer type.
+        ValueError: the shapes do not match, or a label is out of range.
 
     Example:
         >>> confusion_matrix(jnp.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]]), jnp.array([0, 1, 1]))
@@ -85,5 +89,5 @@ def confusion_matrix(
                [1, 1]], dtype=int32)
     """
     classes = check_labels("confusion_matrix", "outputs", outputs, labels)
-    counted = 1 if where is None else jnp.asarray(where).astype(int)
-    return jnp.zeros((classes, classes), int).at[jnp.asarray(labels), argmax(jnp.asarray(outputs))].add(counted)
+    weights = 1 if where is None else jnp.asarray(where).astype(int)
+    return jnp.zeros((classes, classes), int).at[jnp.asarray(labels), argmax(jnp.asarray(outputs))].add(weights)

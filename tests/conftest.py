@@ -51,7 +51,7 @@ def as_installed() -> Iterator[None]:
 
 
 @pytest.fixture
-def heeded() -> Iterator[None]:
+def default_signals() -> Iterator[None]:
     """Ctrl-C and SIGTERM as in a terminal, for this process and those it starts; in the background they are ignored."""
     usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
     before = {number: signal.signal(number, handler) for number, handler in usual.items()}

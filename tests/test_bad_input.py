@@ -1,4 +1,4 @@
-"""Bad input is refused before anything compiles, by an error that states the rule and the value that breaks it."""
+"""BadData input is refused before anything compiles, by an error that states the rule and the value that breaks it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,33 +11,33 @@ import pytest
 
 import jaxnn as nn
 from conftest import Compilations, words_of
-from helpers.bad_input import CALLS, DATA, LATE, parts
-from helpers.bad_input.parts import LABELS, Bad, X, classifier, put
+from helpers.bad_input import CALLS, FIT_DATA, WARM_UP, parts
+from helpers.bad_input.parts import LABELS, BadData, X, classifier, replace_at
 
 
-def test_the_tables_are_long_enough_to_be_worth_their_name() -> None:
-    assert len(DATA) + len(CALLS) > 150
+def test_the_tables_have_more_than_150_rows() -> None:
+    assert len(FIT_DATA) + len(CALLS) > 150
 
 
-every_bad = pytest.mark.parametrize("bad", DATA, ids=lambda bad: bad.name)
+every_bad = pytest.mark.parametrize("bad", FIT_DATA, ids=lambda bad: bad.name)
 
 
 @every_bad
 def test_fit_refuses_bad_data_before_anything_compiles(
-    bad: Bad, compilations: Compilations, as_installed: None
+    bad: BadData, compilations: Compilations, as_installed: None
 ) -> None:
     recipe, key = bad.recipe(), jax.random.key(0)
-    jax.clear_caches()  # what another test has compiled would not be counted
+    jax.clear_caches()  # programs that another test has compiled would not be counted
     with compilations() as events:
-        words = words_of(bad.kind, lambda: nn.fit(recipe, bad.data, key=key, epochs=5))
-    assert words == bad.words
+        message = words_of(bad.kind, lambda: nn.fit(recipe, bad.data, key=key, epochs=5))
+    assert message == bad.message
     assert not events
 
 
 @every_bad
 @pytest.mark.parametrize("transform", [jax.jit, jax.vmap], ids=["jit", "vmap"])
-def test_the_same_errors_come_when_data_is_closed_over(
-    transform: Callable, bad: Bad, compilations: Compilations, as_installed: None
+def test_data_in_a_closure_raises_the_same_errors(
+    transform: Callable, bad: BadData, compilations: Compilations, as_installed: None
 ) -> None:
     recipe, rates, key = bad.recipe(), np.ones(2, "f"), jax.random.key(0)
 
@@ -45,13 +45,13 @@ def test_the_same_errors_come_when_data_is_closed_over(
         return nn.fit(recipe._replace(optimizer=optax.sgd(learning_rate)), bad.data, key=key, epochs=5).losses
 
     with compilations() as events:
-        assert words_of(bad.kind, lambda: transform(run)(rates)) == bad.words
-    # Under vmap alone the caller's own arithmetic, like the sign of the rate, runs and compiles as it comes.
+        assert words_of(bad.kind, lambda: transform(run)(rates)) == bad.message
+    # Under vmap alone, the caller's own arithmetic, like the sign of the rate, is compiled as it runs.
     assert transform is jax.vmap or not events
 
 
-def test_arrays_on_the_device_are_looked_at_too(as_installed: None) -> None:
-    data = jnp.asarray(put(X, (5, 2), np.nan)), jnp.asarray(LABELS)
+def test_arrays_on_the_device_are_checked_too(as_installed: None) -> None:
+    data = jnp.asarray(replace_at(X, (5, 2), np.nan)), jnp.asarray(LABELS)
     run = jax.jit(
         lambda rate: nn.fit(classifier()._replace(optimizer=optax.sgd(rate)), data, key=jax.random.key(0), epochs=1)
     )
@@ -59,7 +59,7 @@ def test_arrays_on_the_device_are_looked_at_too(as_installed: None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "kind", "words"),
+    ("change", "kind", "message"),
     [
         ({"epochs": 0}, ValueError, "fit: epochs must be at least 1, not 0"),
         ({"epochs": 1.5}, TypeError, "fit: epochs must be a whole number, not 1.5"),
@@ -69,42 +69,42 @@ def test_arrays_on_the_device_are_looked_at_too(as_installed: None) -> None:
     ids=str,
 )
 def test_fit_refuses_bad_options(
-    change: dict[str, Any], kind: type[Exception], words: str, compilations: Compilations, as_installed: None
+    change: dict[str, Any], kind: type[Exception], message: str, compilations: Compilations, as_installed: None
 ) -> None:
     options = {"key": jax.random.key(0), "epochs": 5} | change
     with compilations() as events:
-        assert words_of(kind, lambda: nn.fit(classifier(), (X, LABELS), **options)) == words
+        assert words_of(kind, lambda: nn.fit(classifier(), (X, LABELS), **options)) == message
     assert not events
 
 
-def test_a_stack_of_keys_is_no_key(as_installed: None) -> None:
+def test_an_array_of_keys_is_refused(as_installed: None) -> None:
     keys = jax.random.split(jax.random.key(0), 3)
-    words = words_of(TypeError, lambda: nn.fit(classifier(), (X, LABELS), key=keys, epochs=5))
-    assert words.startswith("key must be one jax.random.key, not ")
+    message = words_of(TypeError, lambda: nn.fit(classifier(), (X, LABELS), key=keys, epochs=5))
+    assert message.startswith("key must be one jax.random.key, not ")
 
 
 @pytest.mark.parametrize("name", CALLS)
 def test_every_other_function_refuses_bad_input_before_anything_compiles(
     name: str, compilations: Compilations, as_installed: None
 ) -> None:
-    call, kind, words = CALLS[name]
-    jax.random.key(0)  # compiles, the first time
-    words_of(ValueError, LATE)  # so does bringing a sweep's data to the device
+    call, kind, expected = CALLS[name]
+    jax.random.key(0)  # compiles the first time
+    words_of(ValueError, WARM_UP)  # so does moving a sweep's data to the device
     with compilations() as events:
-        said = words_of(kind, call)
-    assert said == words or (words.endswith("…") and said.startswith(words[:-1]))
+        message = words_of(kind, call)
+    assert message == expected or (expected.endswith("…") and message.startswith(expected[:-1]))
     assert not events
 
 
 @pytest.mark.parametrize("name", ["label too large", "NaN", "wrong features", "an elementwise loss"])
 def test_advance_and_evaluate_refuse_what_fit_refuses(name: str, as_installed: None) -> None:
-    bad = next(bad for bad in DATA if bad.name == name)
+    bad = next(bad for bad in FIT_DATA if bad.name == name)
     recipe = bad.recipe()
     state = nn.init_training(recipe, jax.random.key(0))
-    words = words_of(bad.kind, lambda: nn.advance(recipe, bad.data, state, epochs=1))
-    assert words == bad.words.replace("fit: ", "advance: ")
-    words = words_of(bad.kind, lambda: nn.evaluate(recipe, state.params, bad.data))
-    assert words == bad.words.replace("fit: ", "evaluate: ")
+    message = words_of(bad.kind, lambda: nn.advance(recipe, bad.data, state, epochs=1))
+    assert message == bad.message.replace("fit: ", "advance: ")
+    message = words_of(bad.kind, lambda: nn.evaluate(recipe, state.params, bad.data))
+    assert message == bad.message.replace("fit: ", "evaluate: ")
 
 
 def test_traced_data_is_checked_by_shape_and_dtype(as_installed: None) -> None:
@@ -112,15 +112,15 @@ def test_traced_data_is_checked_by_shape_and_dtype(as_installed: None) -> None:
     def run(x: jax.Array, labels: jax.Array) -> jax.Array:
         return nn.fit(classifier(), (x, labels), key=jax.random.key(0), epochs=1).losses
 
-    words = words_of(ValueError, lambda: run(X[:, :3], LABELS))
-    assert words == "dense: x (15, 3) has 3 features, but weight (4, 17) takes 4"
+    message = words_of(ValueError, lambda: run(X[:, :3], LABELS))
+    assert message == "dense: x (15, 3) has 3 features, but weight (4, 17) takes 4"
     assert words_of(ValueError, lambda: run(X, LABELS[:14])).endswith("but targets has 14, x has 15")
-    words = words_of(TypeError, lambda: run(X, LABELS.astype("f")))
-    assert words == "cross_entropy: labels must be class numbers of an integer dtype, not float32"
+    message = words_of(TypeError, lambda: run(X, LABELS.astype("f")))
+    assert message == "cross_entropy: labels must be class numbers of an integer dtype, not float32"
 
 
 @pytest.mark.parametrize(
-    ("score", "words"),
+    ("score", "value"),
     [
         (lambda outputs, labels: outputs[:, 0], "an array of shape (15,)"),
         (lambda outputs, labels: None, "None"),
@@ -128,15 +128,17 @@ def test_traced_data_is_checked_by_shape_and_dtype(as_installed: None) -> None:
     ],
     ids=["array", "None", "complex"],
 )
-def test_a_score_that_is_no_number_is_refused_when_it_is_known(score: Callable, words: str, as_installed: None) -> None:
-    """A score may be computed with NumPy: unlike all the rest it cannot be tried on shapes before the network runs."""
-    params = parts.params_of([4, 17, 3])
-    said = words_of(ValueError, lambda: nn.evaluate(classifier(), params, (X, LABELS), score=score))
-    assert said == f"evaluate: score must give one real number, not {words}"
+def test_a_score_that_is_not_a_number_is_refused_once_it_is_computed(
+    score: Callable, value: str, as_installed: None
+) -> None:
+    """A score may be computed with NumPy, so it cannot be traced with shapes before the network runs."""
+    params = parts.make_params([4, 17, 3])
+    message = words_of(ValueError, lambda: nn.evaluate(classifier(), params, (X, LABELS), score=score))
+    assert message == f"evaluate: score must give one real number, not {value}"
 
 
-def test_predict_takes_a_pytree_of_arrays_as_fit_does(as_installed: None) -> None:
+def test_predict_accepts_a_pytree_of_arrays_like_fit(as_installed: None) -> None:
     model = nn.Model(lambda key: {}, lambda params, x, *, key=None: x["a"] + x["b"])
     np.testing.assert_array_equal(nn.predict(model, {}, {"a": X, "b": X}), X + X)
-    words = words_of(ValueError, lambda: nn.predict(model, {}, {"a": X, "b": put(X, (5, 2), np.nan)}))
-    assert words == "predict: x.b must be finite, but row 5, column 2 holds nan"
+    message = words_of(ValueError, lambda: nn.predict(model, {}, {"a": X, "b": replace_at(X, (5, 2), np.nan)}))
+    assert message == "predict: x.b must be finite, but row 5, column 2 holds nan"

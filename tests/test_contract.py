@@ -1,4 +1,4 @@
-"""Every layer, activation and loss keeps every promise: the rows of layers.py against the promises of this file."""
+"""Contract tests: every layer, activation and loss of helpers/layer_table.py has every property tested here."""
 
 import functools
 import inspect
@@ -17,7 +17,7 @@ from helpers.layer_table import ROWS, Row
 
 TOLERANCE = {jnp.float32: 1e-5, jnp.float64: 1e-12}
 
-# The scope puts the tests of a row side by side, where they share what is compiled.
+# The scope runs the tests of a row one after another, so that they share compiled programs.
 every_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name, scope="module")
 
 
@@ -26,8 +26,8 @@ def jitted(name: str) -> Callable[[Any, Any], jax.Array]:
     return jax.jit(next(row.function for row in ROWS if row.name == name))
 
 
-def arrays(tree: Any, dtype: Any) -> Any:
-    """A pytree of NumPy arrays (nothing compiles to make them), the floats in `dtype`, whole numbers as they are."""
+def to_arrays(tree: Any, dtype: Any) -> Any:
+    """Converts the leaves to NumPy arrays, which compiles nothing; floats get `dtype`, whole numbers keep theirs."""
 
     def cast(leaf: Any) -> np.ndarray:
         leaf = np.asarray(leaf)
@@ -37,14 +37,14 @@ def arrays(tree: Any, dtype: Any) -> Any:
 
 
 def draw(row: Row, rng: np.random.Generator, dtype: Any = jnp.float32) -> tuple[Any, Any]:
-    return arrays((row.params(rng), row.x(rng)), dtype)
+    return to_arrays((row.params(rng), row.x(rng)), dtype)
 
 
-def assert_close(found: Any, expected: Any, dtype: Any = jnp.float32) -> None:
-    """Equal up to a tolerance relative to the largest number."""
-    found, expected = np.asarray(found), np.asarray(expected)
-    assert found.shape == expected.shape
-    np.testing.assert_allclose(found, expected, rtol=0, atol=TOLERANCE[dtype] * max(1, np.abs(expected).max()))
+def assert_close(actual: Any, expected: Any, dtype: Any = jnp.float32) -> None:
+    """Asserts equality up to a tolerance relative to the largest number."""
+    actual, expected = np.asarray(actual), np.asarray(expected)
+    assert actual.shape == expected.shape
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=TOLERANCE[dtype] * max(1, np.abs(expected).max()))
 
 
 def take(tree: Any, rows: Any) -> Any:
@@ -65,7 +65,7 @@ def test_the_table_has_a_row_for_every_layer_activation_and_loss() -> None:
 @every_row
 def test_gives_the_value_worked_out_by_hand(row: Row) -> None:
     params, x, expected = row.case
-    params, x = arrays((params, x), jnp.float32)
+    params, x = to_arrays((params, x), jnp.float32)
     assert_close(jitted(row.name)(params, x), expected)
 
 
@@ -79,9 +79,9 @@ def test_agrees_with_numpy_and_scipy_in_float64(row: Row, rng: np.random.Generat
 @every_row
 def test_float32_stays_float32_and_agrees_too(row: Row, rng: np.random.Generator) -> None:
     params, x = draw(row, rng)
-    found = jitted(row.name)(params, x)
-    assert found.dtype == (jnp.int32 if row.name == "argmax" else jnp.float32)
-    assert_close(found, row.reference(params, x))
+    actual = jitted(row.name)(params, x)
+    assert actual.dtype == (jnp.int32 if row.name == "argmax" else jnp.float32)
+    assert_close(actual, row.reference(params, x))
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.name != "argmax"], ids=lambda row: row.name, scope="module")
@@ -96,7 +96,7 @@ def test_first_and_second_derivatives_agree_with_differences(row: Row, rng: np.r
             filled[i] = value
         return row.function(*jax.tree.unflatten(structure, filled))
 
-    # Reverse mode holds forward mode within it: `vjp` linearises the function before it transposes it.
+    # Reverse mode tests forward mode too: `vjp` linearises the function before it transposes it.
     check_grads(function, [leaves[i] for i in floats], order=2, modes=["rev"], eps=1e-5, atol=1e-6, rtol=1e-6)
 
 
@@ -121,7 +121,7 @@ def test_vmap_over_another_axis_equals_a_loop(row: Row, rng: np.random.Generator
     stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *lanes)
     expected = np.stack([jitted(row.name)(*lane) for lane in lanes])
     assert_close(jax.jit(jax.vmap(row.function))(*stacked), expected)
-    # Over x alone, and on an axis that is not the first.
+    # Over x alone, along its last axis.
     params, last = lanes[0][0], jax.tree.map(lambda leaf: np.moveaxis(leaf, 0, -1), stacked[1])
     expected = np.stack([jitted(row.name)(params, x) for _, x in lanes])
     assert_close(jax.jit(jax.vmap(row.function, in_axes=(None, -1)))(params, last), expected)
@@ -135,7 +135,7 @@ def test_a_batch_of_one_works(row: Row, rng: np.random.Generator) -> None:
 
 
 @every_row
-def test_no_example_hears_of_the_others(row: Row, rng: np.random.Generator) -> None:
+def test_no_example_affects_another(row: Row, rng: np.random.Generator) -> None:
     params, x = draw(row, rng)
     others = jax.tree.map(lambda leaf: np.concatenate([leaf[:1], np.flip(leaf[1:])]), x)
     before, after = (np.asarray(jitted(row.name)(params, inputs)) for inputs in (x, others))
@@ -144,7 +144,7 @@ def test_no_example_hears_of_the_others(row: Row, rng: np.random.Generator) -> N
 
 
 @every_row
-def test_a_mistake_is_named(row: Row, as_installed: None) -> None:
-    call, kind, words = row.mistake
-    with pytest.raises(kind, match="^" + re.escape(words)):
+def test_bad_input_raises_an_error_with_the_rule_and_the_value(row: Row, as_installed: None) -> None:
+    call, kind, message = row.bad_input
+    with pytest.raises(kind, match="^" + re.escape(message)):
         call()

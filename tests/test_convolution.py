@@ -67,11 +67,11 @@ def draw(
     return params, rng.normal(size=(images, *case.size, inputs)).astype(dtype)
 
 
-def ours(params: nn.Affine, x: jax.Array, *, case: Case) -> jax.Array:
+def conv(params: nn.Affine, x: jax.Array, *, case: Case) -> jax.Array:
     return nn.conv(params, x, stride=case.stride, padding=case.padding, dilation=case.dilation)
 
 
-def theirs(params: nn.Affine, x: jax.Array, *, case: Case) -> jax.Array:
+def conv_by_lax(params: nn.Affine, x: jax.Array, *, case: Case) -> jax.Array:
     axes = len(case.size)
 
     def each(value: Any) -> tuple[int, ...]:
@@ -90,14 +90,14 @@ def theirs(params: nn.Affine, x: jax.Array, *, case: Case) -> jax.Array:
 
 
 def with_gradients(function: Any, *arguments: Any, cotangent: Any = None) -> tuple[Any, Any]:
-    """The outputs, and the gradients with respect to every argument of their product with a fixed pattern."""
+    """Returns the outputs, and the gradients of their product with a fixed pattern by every argument."""
     outputs, pull_back = jax.vjp(function, *arguments)
     pattern = jnp.cos(jnp.arange(outputs.size, dtype=outputs.dtype)).reshape(outputs.shape)
     return outputs, pull_back(pattern if cotangent is None else cotangent(outputs))
 
 
-def assert_equal_to_scale(found: Any, expected: Any, tolerance: float) -> None:
-    for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+def assert_equal_to_scale(actual: Any, expected: Any, tolerance: float) -> None:
+    for a, b in zip(jax.tree.leaves(actual), jax.tree.leaves(expected), strict=True):
         assert a.shape == b.shape
         assert a.dtype == b.dtype
         np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * max(1, np.abs(b).max()))
@@ -108,7 +108,7 @@ def assert_equal_to_scale(found: Any, expected: Any, tolerance: float) -> None:
 def test_conv_and_its_gradients_equal_those_of_lax(case: Case, dtype: str, rng: np.random.Generator) -> None:
     @jax.jit
     def both(params: nn.Affine, x: jax.Array) -> list[tuple[Any, Any]]:
-        return [with_gradients(functools.partial(function, case=case), params, x) for function in (ours, theirs)]
+        return [with_gradients(functools.partial(function, case=case), params, x) for function in (conv, conv_by_lax)]
 
     with jax.enable_x64(dtype == "float64"):
         assert_equal_to_scale(*both(*draw(rng, case, dtype)), TOLERANCE[dtype])
@@ -122,20 +122,20 @@ def test_conv_under_vmap_over_weights_and_inside_a_scan_equals_outside(
     stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *lanes)
 
     def layer(params: nn.Affine, x: jax.Array) -> tuple[Any, Any]:
-        return with_gradients(functools.partial(ours, case=case), params, x)
+        return with_gradients(functools.partial(conv, case=case), params, x)
 
     @jax.jit
-    def every_way(stacked: tuple[nn.Affine, jax.Array], lanes: list) -> tuple[Any, Any, Any]:
+    def run_all(stacked: tuple[nn.Affine, jax.Array], lanes: list) -> tuple[Any, Any, Any]:
         scanned = jax.lax.scan(lambda carry, lane: (carry, layer(*lane)), 0, stacked)[1]
-        alone = [with_gradients(functools.partial(theirs, case=case), *lane) for lane in lanes]
+        alone = [with_gradients(functools.partial(conv_by_lax, case=case), *lane) for lane in lanes]
         return jax.vmap(layer)(*stacked), scanned, jax.tree.map(lambda *leaves: jnp.stack(leaves), *alone)
 
-    mapped, scanned, expected = every_way(stacked, lanes)
+    mapped, scanned, expected = run_all(stacked, lanes)
     assert_equal_to_scale(mapped, expected, 1e-12)
     assert_equal_to_scale(scanned, expected, 1e-12)
 
 
-# (size, window, stride): apart, overlapping, with a rest that no window reaches, with gaps between the windows.
+# (size, window, stride): side by side, overlapping, with cells left over at the end, with gaps between the windows.
 POOLINGS = [
     ((6,), (2,), (2,)),
     ((7,), (3,), (1,)),
@@ -156,7 +156,7 @@ def max_by_lax(x: jax.Array, window: tuple[int, ...], stride: tuple[int, ...]) -
     return jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (1, *window, 1), (1, *stride, 1), "VALID")
 
 
-def mean_by_lax(x: jax.Array, window: tuple[int, ...], stride: tuple[int, ...]) -> jax.Array:
+def avg_by_lax(x: jax.Array, window: tuple[int, ...], stride: tuple[int, ...]) -> jax.Array:
     total = jax.lax.reduce_window(x, 0.0, jax.lax.add, (1, *window, 1), (1, *stride, 1), "VALID")
     return total / np.prod(window)
 
@@ -165,7 +165,7 @@ def mean_by_lax(x: jax.Array, window: tuple[int, ...], stride: tuple[int, ...]) 
 def test_max_pool_equals_reduce_window_and_its_gradient_goes_to_the_first_of_equals(
     size: tuple[int, ...], window: tuple[int, ...], stride: tuple[int, ...], rng: np.random.Generator
 ) -> None:
-    # Three values only: nearly every window holds its maximum more than once. Whole cotangents add up exactly.
+    # With three values, nearly every window holds its maximum more than once. Sums of whole cotangents are exact.
     x = rng.integers(0, 3, (3, *size, 2)).astype("f")
 
     def cotangent(outputs: jax.Array) -> jax.Array:
@@ -178,27 +178,27 @@ def test_max_pool_equals_reduce_window_and_its_gradient_goes_to_the_first_of_equ
             with_gradients(lambda x: max_by_lax(x, window, stride), x, cotangent=cotangent),
         ]
 
-    found, expected = both(x)
-    assert_equal_to_scale(found, expected, 0)
+    actual, expected = both(x)
+    assert_equal_to_scale(actual, expected, 0)
 
 
 @every_pooling
-def test_mean_pool_and_its_gradient_equal_those_of_reduce_window(
+def test_avg_pool_and_its_gradient_equal_those_of_reduce_window(
     size: tuple[int, ...], window: tuple[int, ...], stride: tuple[int, ...], rng: np.random.Generator, x64: None
 ) -> None:
     @jax.jit
     def both(x: jax.Array) -> list[tuple[Any, Any]]:
         return [
-            with_gradients(lambda x: nn.mean_pool(x, window, stride=stride), x),
-            with_gradients(lambda x: mean_by_lax(x, window, stride), x),
+            with_gradients(lambda x: nn.avg_pool(x, window, stride=stride), x),
+            with_gradients(lambda x: avg_by_lax(x, window, stride), x),
         ]
 
     assert_equal_to_scale(*both(rng.normal(size=(3, *size, 2))), 1e-12)
 
 
-def test_pooling_windows_stand_side_by_side_by_default(rng: np.random.Generator) -> None:
+def test_pooling_windows_do_not_overlap_by_default(rng: np.random.Generator) -> None:
     x = rng.normal(size=(2, 6, 6, 1)).astype("float32")
-    for pool in (nn.max_pool, nn.mean_pool):
+    for pool in (nn.max_pool, nn.avg_pool):
         np.testing.assert_array_equal(pool(x, (2, 3)), pool(x, (2, 3), stride=(2, 3)))
 
 

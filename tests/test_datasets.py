@@ -1,4 +1,4 @@
-"""Data sets: what is in them, and IDX files whole, damaged and hostile."""
+"""Data sets: their contents, and IDX files that are valid, damaged or hostile."""
 
 import gzip
 import struct
@@ -20,7 +20,7 @@ def idx_bytes(array: np.ndarray, code: int = 0x08) -> bytes:
     return header + array.astype(TYPES[code]).tobytes()
 
 
-def test_iris_is_fishers():
+def test_iris_equals_that_of_scikit_learn():
     flowers, reference = datasets.iris(), sklearn.datasets.load_iris()
     np.testing.assert_array_equal(flowers.x, reference.data)
     np.testing.assert_array_equal(flowers.targets, reference.target)
@@ -28,39 +28,39 @@ def test_iris_is_fishers():
     assert flowers.classes == tuple(reference.target_names)
 
 
-def test_digits_are_the_1797_scaled_to_1():
-    found, reference = datasets.digits(), sklearn.datasets.load_digits()
-    np.testing.assert_array_equal(found.x[..., 0] * 16, reference.images)
-    np.testing.assert_array_equal(found.targets, reference.target)
-    assert found.x.dtype == np.float32
+def test_digits_are_those_of_scikit_learn_scaled_to_1():
+    digits, reference = datasets.digits(), sklearn.datasets.load_digits()
+    np.testing.assert_array_equal(digits.x[..., 0] * 16, reference.images)
+    np.testing.assert_array_equal(digits.targets, reference.target)
+    assert digits.x.dtype == np.float32
 
 
 def test_tic_tac_toe_is_an_o_and_an_x():
-    drawn = ["".join(" #"[int(cell)] for cell in row) for row in datasets.tic_tac_toe().x.reshape(12, 6)]
-    assert drawn == [
+    rows = ["".join(" #"[int(cell)] for cell in row) for row in datasets.tic_tac_toe().x.reshape(12, 6)]
+    assert rows == [
         "  ##  ", " #  # ", "#    #", "#    #", " #  # ", "  ##  ",
         "#    #", " #  # ", "  ##  ", "  ##  ", " #  # ", "#    #",
     ]  # fmt: skip
 
 
-def test_dosage_is_that_of_the_notes():
-    (x, targets), expected = datasets.dosage().data, [0, 1, 0]
+def test_dosage_has_the_three_points_of_the_notes():
+    x, targets = datasets.dosage().data
     assert x.ravel().tolist() == [0, 0.5, 1]
-    assert targets.ravel().tolist() == expected
+    assert targets.ravel().tolist() == [0, 1, 0]
 
 
 @given(
     code=st.sampled_from(sorted(TYPES)),
     array=arrays.arrays(np.uint8, arrays.array_shapes(max_dims=4, max_side=5), elements=st.integers(0, 100)),
-    packed=st.booleans(),
+    gzipped=st.booleans(),
 )
-def test_idx_files_of_every_type_and_shape_come_back(tmp_path_factory, code, array, packed):
+def test_idx_files_of_every_type_and_shape_are_read(tmp_path_factory, code, array, gzipped):
     path = tmp_path_factory.mktemp("idx") / "numbers"
     content = idx_bytes(array, code)
-    path.write_bytes(gzip.compress(content) if packed else content)
-    found = datasets.read_idx(path)
-    np.testing.assert_array_equal(found, array)
-    assert found.dtype == np.dtype(TYPES[code]).newbyteorder("=")
+    path.write_bytes(gzip.compress(content) if gzipped else content)
+    actual = datasets.read_idx(path)
+    np.testing.assert_array_equal(actual, array)
+    assert actual.dtype == np.dtype(TYPES[code]).newbyteorder("=")
 
 
 IMAGES = idx_bytes(np.arange(24).reshape(2, 3, 4))
@@ -69,25 +69,25 @@ BAD = {
     "empty": (b"", "starts with"),
     "no header": (b"\x89PNG\r\n", "starts with"),
     "unknown type": (bytes([0, 0, 7, 1, 0, 0, 0, 1, 5]), "number type"),
-    "header cut": (IMAGES[:10], "3 sizes announced, 1 there"),
-    "numbers cut": (IMAGES[:-1], "24 bytes"),
+    "header truncated": (IMAGES[:10], "3 sizes announced, 1 found"),
+    "numbers truncated": (IMAGES[:-1], "24 bytes"),
     "numbers left over": (IMAGES + b"\0", "24 bytes"),
     "announces terabytes": (HUGE + bytes(100), "more than the file can hold"),
-    "announces terabytes, packed": (gzip.compress(HUGE + bytes(100)), "more than the file can hold"),
-    "packed and cut": (gzip.compress(IMAGES)[:-9], "gzip"),
-    "packed and damaged": (gzip.compress(IMAGES)[:15] + b"\xff\xff" + gzip.compress(IMAGES)[17:], "gzip"),
-    "packed, numbers cut": (gzip.compress(IMAGES[:-1]), "24 bytes"),
+    "announces terabytes, gzipped": (gzip.compress(HUGE + bytes(100)), "more than the file can hold"),
+    "gzipped and truncated": (gzip.compress(IMAGES)[:-9], "gzip"),
+    "gzipped and damaged": (gzip.compress(IMAGES)[:15] + b"\xff\xff" + gzip.compress(IMAGES)[17:], "gzip"),
+    "gzipped, numbers truncated": (gzip.compress(IMAGES[:-1]), "24 bytes"),
 }
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_damaged_idx_files_are_refused_by_name(tmp_path, name):
-    content, words = BAD[name]
+def test_an_error_names_the_damaged_idx_file(tmp_path, name):
+    content, message = BAD[name]
     path = tmp_path / "damaged-idx"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=words) as refusal:
+    with pytest.raises(ValueError, match=message) as error:
         datasets.read_idx(path)
-    assert "damaged-idx" in str(refusal.value)
+    assert "damaged-idx" in str(error.value)
 
 
 def write_part(directory, part, images, labels, ending=""):
@@ -100,10 +100,10 @@ def write_part(directory, part, images, labels, ending=""):
 def test_mnist_reads_images_and_labels(tmp_path, ending):
     images, labels = np.arange(5 * 4 * 4).reshape(5, 4, 4) % 256, np.array([0, 1, 2, 1, 0])
     write_part(tmp_path, "t10k", images, labels, ending)
-    found = datasets.mnist(tmp_path, "t10k")
-    np.testing.assert_allclose(found.x[..., 0] * 255, images, rtol=1e-6)
-    assert found.targets.tolist() == labels.tolist()
-    assert found.classes == ("0", "1", "2")
+    actual = datasets.mnist(tmp_path, "t10k")
+    np.testing.assert_allclose(actual.x[..., 0] * 255, images, rtol=1e-6)
+    assert actual.targets.tolist() == labels.tolist()
+    assert actual.classes == ("0", "1", "2")
 
 
 def test_mnist_refuses_images_and_labels_of_different_number(tmp_path):
@@ -112,14 +112,14 @@ def test_mnist_refuses_images_and_labels_of_different_number(tmp_path):
         datasets.mnist(tmp_path)
 
 
-def test_mnist_names_the_file_that_is_not_there(tmp_path):
+def test_mnist_names_the_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError, match="train-images-idx3-ubyte"):
         datasets.mnist(tmp_path)
 
 
-@pytest.mark.parametrize(("count", "code", "found"), [(0, 8, "0 images of uint8"), (3, 13, "3 images of float32")])
-def test_mnist_refuses_nothing_and_numbers_that_are_no_bytes(tmp_path, count, code, found):
+@pytest.mark.parametrize(("count", "code", "actual"), [(0, 8, "0 images of uint8"), (3, 13, "3 images of float32")])
+def test_mnist_refuses_empty_files_and_numbers_that_are_not_bytes(tmp_path, count, code, actual):
     (tmp_path / "train-images-idx3-ubyte").write_bytes(idx_bytes(np.zeros((count, 4, 4)), code))
     (tmp_path / "train-labels-idx1-ubyte").write_bytes(idx_bytes(np.zeros(count)))
-    with pytest.raises(ValueError, match=f"there must be images and labels, of unsigned bytes, not {found}"):
+    with pytest.raises(ValueError, match=f"there must be images and labels, of unsigned bytes, not {actual}"):
         datasets.mnist(tmp_path)

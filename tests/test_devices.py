@@ -1,4 +1,4 @@
-"""use_all_cores makes every core a device, and says so when it comes too late."""
+"""use_all_cores makes every core a device, and raises an error when it is called too late."""
 
 import os
 import subprocess
@@ -6,36 +6,35 @@ import sys
 
 PROGRAM = """
 import os, warnings
-os.sched_getaffinity = lambda _: range(3)  # a processor of three cores, whatever this machine has
+os.sched_getaffinity = lambda _: range(3)  # three cores, independent of this machine
 import jax, numpy as np, optax
 import jaxnn as nn
-from jaxnn.devices import tell_of_idle_cores
 
 if {early}:
     assert nn.use_all_cores() == 3
 assert len(jax.devices()) == (3 if {early} else 1)
 if {early}:
-    assert nn.use_all_cores() == 3  # once more does no harm
+    assert nn.use_all_cores() == 3  # a second call changes nothing
 else:
     try:
         nn.use_all_cores()
     except RuntimeError as error:
         assert "already started with 1 of 3 cores" in str(error), error
     else:
-        raise AssertionError("too late, and not a word")
+        raise AssertionError("no error, although JAX has started")
 
 def make_recipe(hypers):
-    return nn.Recipe(nn.mlp([1, 1]), nn.squared_residuals, optax.sgd(hypers["rate"]))
+    return nn.Recipe(nn.mlp([1, 1]), nn.squared_error, optax.sgd(hypers["rate"]))
 
 line = np.linspace(0, 1, 8, dtype=np.float32)[:, None], np.ones((8, 1), np.float32)
-with warnings.catch_warnings(record=True) as told:
+with warnings.catch_warnings(record=True) as warned:
     warnings.simplefilter("always")
     for _ in range(2):
-        found = nn.sweep(
+        nn.sweep(
             make_recipe, {{"rate": nn.uniform(0, 1)}}, line, key=jax.random.key(0), trials=4, epochs=2,
             validation=line, progress=False,
         )
-print(*[str(warning.message) for warning in told], sep="\\n")
+print(*[str(warning.message) for warning in warned], sep="\\n")
 """
 
 
@@ -47,11 +46,11 @@ def run(*, early: bool) -> str:
     return done.stdout.strip()
 
 
-def test_before_jax_starts_every_core_becomes_a_device_and_a_sweep_is_silent():
+def test_before_jax_starts_every_core_becomes_a_device_and_a_sweep_does_not_warn():
     assert run(early=True) == ""
 
 
-def test_after_jax_has_started_it_is_an_error_and_a_sweep_tells_once_of_idle_cores():
+def test_after_jax_has_started_it_is_an_error_and_a_sweep_warns_once_of_idle_cores():
     assert run(early=False).splitlines() == [
         "sweep: 1 of 3 cores are at work, others lie idle; call nn.use_all_cores() before JAX starts"
     ]

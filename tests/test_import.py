@@ -1,4 +1,4 @@
-"""Importing jaxnn changes no setting of jax, starts no backend and drags nothing heavy in."""
+"""Importing jaxnn changes no setting of jax, starts no backend and imports no large package."""
 
 import json
 import subprocess
@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-# `backends_are_initialized` is private to jax, but nothing public tells without starting one.
+# `backends_are_initialized` is private to jax, but every public function that would answer starts a backend.
 PROGRAM = """
 import json, sys
 import jax
@@ -42,13 +42,13 @@ def test_no_backend_is_started(imported: dict) -> None:
 
 
 @pytest.mark.parametrize(
-    "heavy",
+    "package",
     ["matplotlib", "sklearn", "tqdm", "tyro", "pandas", "torch", "chex", "beartype", "safetensors", "tensorboardX"],
 )
-def test_nothing_heavy_is_imported(heavy: str, imported: dict) -> None:
+def test_no_large_package_is_imported(package: str, imported: dict) -> None:
     assert "jaxnn" in imported["modules"]
-    assert heavy not in imported["modules"]
+    assert package not in imported["modules"]
 
 
-def test_every_public_name_is_there(imported: dict) -> None:
+def test_every_public_name_exists(imported: dict) -> None:
     assert imported["missing"] == []

@@ -1,4 +1,4 @@
-"""What the layers promise beyond test_contract.py: how parameters are drawn, how dropout draws, what XLA sees."""
+"""Properties of the layers beyond test_contract.py: how parameters are drawn and what dropout drops."""
 
 import jax
 import jax.numpy as jnp
@@ -11,14 +11,14 @@ from conftest import words_of
 
 def test_init_dense_and_init_conv_draw_weights_by_the_initializer_and_zero_biases() -> None:
     dense = nn.init_dense(jax.random.key(0), 4, 16)
-    np.testing.assert_array_equal(dense.weight, nn.he_normal(jax.random.key(0), (4, 16)))
+    np.testing.assert_array_equal(dense.weight, nn.initializers.he_normal(jax.random.key(0), (4, 16)))
     np.testing.assert_array_equal(dense.bias, np.zeros(16))
-    conv = nn.init_conv(jax.random.key(0), 2, 4, (3, 5), initializer=nn.glorot_uniform)
-    np.testing.assert_array_equal(conv.weight, nn.glorot_uniform(jax.random.key(0), (3, 5, 2, 4)))
+    conv = nn.init_conv(jax.random.key(0), 2, 4, (3, 5), initializer=nn.initializers.glorot_uniform)
+    np.testing.assert_array_equal(conv.weight, nn.initializers.glorot_uniform(jax.random.key(0), (3, 5, 2, 4)))
     np.testing.assert_array_equal(conv.bias, np.zeros(4))
 
 
-def test_an_initializer_of_jax_fits_as_it_is() -> None:
+def test_an_initializer_of_jax_can_be_used_directly() -> None:
     params = nn.init_dense(jax.random.key(0), 4, 3, initializer=jax.nn.initializers.orthogonal())
     np.testing.assert_allclose(params.weight.T @ params.weight, np.eye(3), atol=1e-6)
 
@@ -29,7 +29,7 @@ def test_a_window_is_a_square_or_has_a_size_for_each_axis(window: int | tuple[in
 
 
 @pytest.mark.parametrize(
-    ("make", "words"),
+    ("make", "message"),
     [
         (lambda: nn.init_dense(jax.random.key(0), 0, 3), "init_dense: inputs must be at least 1, not 0"),
         (lambda: nn.init_dense(jax.random.key(0), 3, 0), "init_dense: outputs must be at least 1, not 0"),
@@ -42,11 +42,11 @@ def test_a_window_is_a_square_or_has_a_size_for_each_axis(window: int | tuple[in
         (lambda: nn.init_layer_norm(0), "init_layer_norm: features must be at least 1, not 0"),
     ],
 )
-def test_a_size_that_cannot_be_is_refused(make, words: str) -> None:
-    assert words_of(ValueError, make) == words
+def test_an_invalid_size_is_refused(make, message: str) -> None:
+    assert words_of(ValueError, make) == message
 
 
-def test_dropout_drops_the_share_it_is_told_and_keeps_the_expected_value() -> None:
+def test_dropout_drops_the_fraction_given_by_rate_and_keeps_the_expected_value() -> None:
     dropped = np.asarray(nn.dropout(jax.random.key(0), jnp.ones((500, 40)), 0.2))
     assert set(np.unique(dropped)) == {0.0, np.float32(1 / 0.8)}
     # 20,000 draws: the standard deviation of the share is 0.0028.
@@ -54,7 +54,7 @@ def test_dropout_drops_the_share_it_is_told_and_keeps_the_expected_value() -> No
     assert abs(dropped.mean() - 1) < 0.015
 
 
-def test_dropout_follows_its_key_and_each_example_has_its_own_mask() -> None:
+def test_dropout_depends_on_its_key_and_each_example_has_its_own_mask() -> None:
     x = jnp.ones((4, 64))
     first = np.asarray(nn.dropout(jax.random.key(0), x, 0.5))
     np.testing.assert_array_equal(nn.dropout(jax.random.key(0), x, 0.5), first)
@@ -62,26 +62,26 @@ def test_dropout_follows_its_key_and_each_example_has_its_own_mask() -> None:
     assert len({row.tobytes() for row in first}) == 4
 
 
-def test_dropout_takes_a_traced_rate() -> None:
+def test_dropout_accepts_a_traced_rate() -> None:
     rates = jnp.array([0.1, 0.5, 0.9])
     dropped = jax.jit(jax.vmap(lambda rate: nn.dropout(jax.random.key(0), jnp.ones((50, 40)), rate)))(rates)
     np.testing.assert_allclose((np.asarray(dropped) == 0).mean((1, 2)), rates, atol=0.04)
 
 
-def test_dropout_passes_no_gradient_to_what_it_dropped() -> None:
+def test_dropout_passes_no_gradient_to_dropped_entries() -> None:
     x = jnp.ones((5, 8))
     slopes = jax.grad(lambda x: nn.dropout(jax.random.key(0), x, 0.5).sum())(x)
     np.testing.assert_array_equal(slopes, nn.dropout(jax.random.key(0), x, 0.5))
 
 
-def test_layer_norm_keeps_a_constant_row_finite_with_its_gradient() -> None:
+def test_layer_norm_of_a_constant_row_and_its_gradient_are_finite() -> None:
     x = jnp.full((2, 3), 7.0)
     value, slopes = jax.value_and_grad(lambda x: (nn.layer_norm(nn.init_layer_norm(3), x) ** 2).sum())(x)
     assert value == 0
     np.testing.assert_array_equal(slopes, np.zeros((2, 3)))
 
 
-def test_flatten_is_in_the_order_of_height_width_channel_for_any_number_of_axes() -> None:
+def test_flatten_keeps_height_width_channel_order_for_any_number_of_axes() -> None:
     for shape in ((2, 3), (2, 3, 4), (2, 3, 4, 5), (2, 3, 2, 2, 2)):
         x = np.arange(np.prod(shape), dtype="f").reshape(shape)
         np.testing.assert_array_equal(nn.flatten(x), x.reshape(2, -1))

@@ -1,4 +1,4 @@
-"""Losses against optax and scikit-learn, and the bargain with labels that cannot be looked at."""
+"""Losses against optax and scikit-learn, and traced labels that are out of range."""
 
 import jax
 import jax.numpy as jnp
@@ -9,8 +9,8 @@ import sklearn.metrics
 
 import jaxnn as nn
 
-# Cross entropy is written in two ways, for up to four classes and for more.
-FEW_AND_MANY = pytest.mark.parametrize("classes", [3, 7])
+# Cross entropy has two implementations, for up to four classes and for more.
+both_implementations = pytest.mark.parametrize("classes", [3, 7])
 
 
 @pytest.fixture(params=[4, 5], ids="{} classes".format)
@@ -33,20 +33,20 @@ def test_cross_entropy_equals_that_of_optax_and_the_log_loss_of_scikit_learn(cla
     )
 
 
-def test_residuals_equal_the_mean_errors_of_scikit_learn(measured, x64: None) -> None:
+def test_squared_and_absolute_error_equal_the_mean_errors_of_scikit_learn(measured, x64: None) -> None:
     outputs, targets = measured
     squared = sklearn.metrics.mean_squared_error(targets, outputs)
-    np.testing.assert_allclose(nn.squared_residuals(outputs, targets).mean() / 2, squared, rtol=1e-12)
+    np.testing.assert_allclose(nn.squared_error(outputs, targets).mean() / 2, squared, rtol=1e-12)
     absolute = sklearn.metrics.mean_absolute_error(targets, outputs)
-    np.testing.assert_allclose(nn.absolute_residuals(outputs, targets).mean() / 2, absolute, rtol=1e-12)
+    np.testing.assert_allclose(nn.absolute_error(outputs, targets).mean() / 2, absolute, rtol=1e-12)
     doubled = 2 * optax.l2_loss(jnp.asarray(outputs), jnp.asarray(targets)).sum(-1)
-    np.testing.assert_allclose(nn.squared_residuals(outputs, targets), doubled, rtol=1e-12)
+    np.testing.assert_allclose(nn.squared_error(outputs, targets), doubled, rtol=1e-12)
 
 
-def test_a_summed_loss_is_the_ssr_of_the_notes() -> None:
+def test_the_sum_of_squared_errors_equals_a_hand_computed_ssr() -> None:
     """Observed 0, 1 and 0; predicted 0.57, 1.61 and 0.58: 0.57² + 0.61² + 0.58²."""
     outputs, targets = np.array([[0.57], [1.61], [0.58]], "f"), np.array([[0.0], [1.0], [0.0]], "f")
-    np.testing.assert_allclose(nn.squared_residuals(outputs, targets).sum(), 1.0334, rtol=1e-5)
+    np.testing.assert_allclose(nn.squared_error(outputs, targets).sum(), 1.0334, rtol=1e-5)
 
 
 def test_the_gradient_of_cross_entropy_is_softmax_minus_the_observed_class(classified, x64: None) -> None:
@@ -55,15 +55,15 @@ def test_the_gradient_of_cross_entropy_is_softmax_minus_the_observed_class(class
     np.testing.assert_allclose(slopes, np.asarray(nn.softmax(logits)) - np.eye(logits.shape[1])[labels], atol=1e-12)
 
 
-@FEW_AND_MANY
-@pytest.mark.parametrize("hopeless", [1000.0, np.inf])
-def test_cross_entropy_of_a_hopeless_logit_is_as_large_as_it(classes: int, hopeless: float) -> None:
+@both_implementations
+@pytest.mark.parametrize("logit", [1000.0, np.inf])
+def test_cross_entropy_with_a_large_wrong_logit_equals_that_logit(classes: int, logit: float) -> None:
     logits = np.zeros((1, classes), "f")
-    logits[0, 1] = hopeless
-    np.testing.assert_allclose(nn.cross_entropy(logits, np.array([0])), [hopeless])
+    logits[0, 1] = logit
+    np.testing.assert_allclose(nn.cross_entropy(logits, np.array([0])), [logit])
 
 
-@FEW_AND_MANY
+@both_implementations
 @pytest.mark.parametrize("label", [-1, -3, 7, 2**31 - 1, -(2**31)])
 @pytest.mark.parametrize("dtype", ["int32", "int8", "uint8"])
 def test_a_traced_label_out_of_range_gives_nan_in_its_row_alone(classes: int, label: int, dtype: str) -> None:
@@ -73,7 +73,7 @@ def test_a_traced_label_out_of_range_gives_nan_in_its_row_alone(classes: int, la
     np.testing.assert_array_equal(np.isnan(losses), [False, True, False])
 
 
-def test_any_integer_dtype_does_for_labels(classified) -> None:
+def test_labels_may_have_any_integer_dtype(classified) -> None:
     logits, labels = classified
     expected = nn.cross_entropy(logits.astype("f"), labels)
     for dtype in ("uint8", "int8", "int32", "uint32"):

@@ -1,4 +1,4 @@
-"""The two models are the layers, one after the other; and dropout is off without a key."""
+"""The two models apply their layers one after another; dropout is off without a key."""
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +9,7 @@ import pytest
 import jaxnn as nn
 
 
-def test_an_mlp_is_dense_and_activation_in_turn() -> None:
+def test_an_mlp_alternates_dense_and_activation() -> None:
     model = nn.mlp([3, 5, 4, 2], activation=nn.tanh)
     params = model.init(jax.random.key(0))
     x = np.linspace(-1, 1, 12, dtype="f").reshape(4, 3)
@@ -22,7 +22,7 @@ def test_an_mlp_is_dense_and_activation_in_turn() -> None:
     np.testing.assert_allclose(model.apply(params, x), hidden @ params["output"].weight, rtol=1e-5, atol=1e-6)
 
 
-def test_a_cnn_is_conv_activation_and_pool_in_turn_and_then_an_mlp() -> None:
+def test_a_cnn_alternates_conv_activation_and_pool_before_an_mlp() -> None:
     model = nn.cnn((8, 9, 2), (3, 4), 5, hidden=[6], window=2, padding="valid", activation=nn.softplus)
     params = model.init(jax.random.key(0))
     x = np.linspace(-1, 1, 2 * 8 * 9 * 2, dtype="f").reshape(2, 8, 9, 2)
@@ -45,7 +45,7 @@ def test_a_cnn_has_one_two_or_three_axes_of_space(image: tuple[int, ...], nodes:
     assert jax.eval_shape(model.apply, params, jnp.zeros((7, *image))).shape == (7, 5)
 
 
-def test_layers_and_keys_are_drawn_apart() -> None:
+def test_each_layer_has_its_own_key() -> None:
     params = nn.mlp([4, 4, 4, 4]).init(jax.random.key(0))
     weights = [np.asarray(layer.weight) for layer in params.values()]
     assert not np.array_equal(weights[0], weights[1])
@@ -70,12 +70,12 @@ def test_dropout_is_off_without_a_key_and_on_with_one(name: str) -> None:
     assert not np.array_equal(with_key, outputs)
     np.testing.assert_array_equal(apply(params, x, key=jax.random.key(1)), with_key)
     assert not np.array_equal(apply(params, x, key=jax.random.key(2)), with_key)
-    # A rate of 0 draws nothing, whatever the key.
+    # A rate of 0 draws nothing, even with a key.
     np.testing.assert_array_equal(apply_plain(params, x, key=jax.random.key(1)), outputs)
 
 
-def test_each_layer_of_an_mlp_drops_by_a_mask_of_its_own() -> None:
-    """With identity weights what comes out is the product of two masks: a quarter of the ones is left, times 4."""
+def test_each_layer_of_an_mlp_has_its_own_dropout_mask() -> None:
+    """With identity weights the output is the product of two masks: a quarter of the ones remain, times 4."""
     model = nn.mlp([64, 64, 64, 64], dropout=0.5)
     identity = nn.Affine(jnp.eye(64), jnp.zeros(64))
     outputs = np.asarray(
@@ -88,7 +88,7 @@ def test_each_layer_of_an_mlp_drops_by_a_mask_of_its_own() -> None:
 
 
 def test_a_dropout_rate_may_be_swept() -> None:
-    def spread(rate: jax.Array) -> jax.Array:
+    def output_std(rate: jax.Array) -> jax.Array:
         model = nn.mlp([1, 64, 1], dropout=rate)
         identity = {
             "hidden_1": nn.Affine(jnp.ones((1, 64)), jnp.zeros(64)),
@@ -98,10 +98,10 @@ def test_a_dropout_rate_may_be_swept() -> None:
 
     # 64 nodes kept with probability 1 - r and divided by it: variance 64 r / (1 - r).
     rates = np.array([0.0, 0.2, 0.5], "f")
-    np.testing.assert_allclose(jax.jit(jax.vmap(spread))(rates), np.sqrt(64 * rates / (1 - rates)), rtol=0.15)
+    np.testing.assert_allclose(jax.jit(jax.vmap(output_std))(rates), np.sqrt(64 * rates / (1 - rates)), rtol=0.15)
 
 
-def test_predict_and_evaluate_say_what_the_model_says() -> None:
+def test_predict_and_evaluate_equal_the_model_and_the_recipe() -> None:
     recipe = nn.Recipe(nn.mlp([3, 4, 2]), nn.cross_entropy, optax.sgd(0.1), reduction=jnp.sum)
     params = recipe.model.init(jax.random.key(0))
     x, labels = np.linspace(-1, 1, 15, dtype="f").reshape(5, 3), np.array([0, 1, 1, 0, 1])
@@ -114,7 +114,7 @@ def test_predict_and_evaluate_say_what_the_model_says() -> None:
     assert float(scored.score) == float(nn.accuracy(outputs, labels))
 
 
-def test_predict_compiles_once_for_a_shape_and_turns_dropout_on_by_a_key(compilations) -> None:
+def test_predict_compiles_once_for_a_shape_and_uses_dropout_with_a_key(compilations) -> None:
     model = nn.mlp([3, 7, 2], dropout=0.5)
     params, x = model.init(jax.random.key(0)), np.ones((5, 3), "f")
     first = nn.predict(model, params, x)

@@ -31,7 +31,7 @@ def test_the_sweep_goes_on_from_there_and_finds_settings_that_work(capsys):
     names: dict = {}
     exec(compile(data + sweep.replace("keep=5,", "keep=5, progress=False,"), "README.md", "exec"), names)
     assert names["found"].best.score > -0.15
-    assert sum(outcome.status == "stopped" for outcome in names["found"].outcomes) > 50
+    assert sum(outcome.status == "stopped" for outcome in names["found"].trials) > 50
     assert float(capsys.readouterr().out.split()[-1]) > 0.9
 
 

@@ -1,4 +1,4 @@
-"""Scores against scikit-learn, with and without a mask of the examples that count."""
+"""Scores against scikit-learn, with and without a mask."""
 
 import jax
 import numpy as np
@@ -10,7 +10,7 @@ import jaxnn as nn
 
 @pytest.fixture
 def classified(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Logits, labels and a mask of what counts."""
+    """Logits, labels and a mask of the examples that count."""
     labels = rng.integers(0, 4, 40)
     return rng.normal(size=(40, 4)) + 1.5 * np.eye(4)[labels], labels, rng.random(40) < 0.6
 
@@ -22,18 +22,20 @@ def measured(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarr
 
 
 def test_accuracy_equals_that_of_scikit_learn(classified) -> None:
-    logits, labels, counts = classified
-    found = logits.argmax(-1)
-    np.testing.assert_allclose(nn.accuracy(logits, labels), sklearn.metrics.accuracy_score(labels, found), rtol=1e-7)
-    masked = sklearn.metrics.accuracy_score(labels[counts], found[counts])
-    np.testing.assert_allclose(nn.accuracy(logits, labels, where=counts), masked, rtol=1e-7)
+    logits, labels, mask = classified
+    predicted = logits.argmax(-1)
+    np.testing.assert_allclose(
+        nn.accuracy(logits, labels), sklearn.metrics.accuracy_score(labels, predicted), rtol=1e-7
+    )
+    masked = sklearn.metrics.accuracy_score(labels[mask], predicted[mask])
+    np.testing.assert_allclose(nn.accuracy(logits, labels, where=mask), masked, rtol=1e-7)
 
 
 def test_r_squared_equals_that_of_scikit_learn(measured, x64: None) -> None:
-    outputs, targets, counts = measured
+    outputs, targets, mask = measured
     np.testing.assert_allclose(nn.r_squared(outputs, targets), sklearn.metrics.r2_score(targets, outputs), rtol=1e-12)
-    masked = sklearn.metrics.r2_score(targets[counts], outputs[counts])
-    np.testing.assert_allclose(nn.r_squared(outputs, targets, where=counts), masked, rtol=1e-12)
+    masked = sklearn.metrics.r2_score(targets[mask], outputs[mask])
+    np.testing.assert_allclose(nn.r_squared(outputs, targets, where=mask), masked, rtol=1e-12)
 
 
 def test_r_squared_of_the_mean_is_0_and_of_the_targets_1(measured, x64: None) -> None:
@@ -43,35 +45,37 @@ def test_r_squared_of_the_mean_is_0_and_of_the_targets_1(measured, x64: None) ->
 
 
 def test_confusion_matrix_equals_that_of_scikit_learn(classified) -> None:
-    logits, labels, counts = classified
-    found = logits.argmax(-1)
-    np.testing.assert_array_equal(nn.confusion_matrix(logits, labels), sklearn.metrics.confusion_matrix(labels, found))
-    masked = sklearn.metrics.confusion_matrix(labels[counts], found[counts], labels=range(4))
-    np.testing.assert_array_equal(nn.confusion_matrix(logits, labels, where=counts), masked)
+    logits, labels, mask = classified
+    predicted = logits.argmax(-1)
+    np.testing.assert_array_equal(
+        nn.confusion_matrix(logits, labels), sklearn.metrics.confusion_matrix(labels, predicted)
+    )
+    masked = sklearn.metrics.confusion_matrix(labels[mask], predicted[mask], labels=range(4))
+    np.testing.assert_array_equal(nn.confusion_matrix(logits, labels, where=mask), masked)
 
 
-def test_a_class_that_nobody_has_still_has_its_row_and_column() -> None:
+def test_a_class_without_examples_has_a_row_and_a_column() -> None:
     matrix = nn.confusion_matrix(np.array([[1.0, 0.0, 0.0]], "f"), np.array([1]))
     np.testing.assert_array_equal(matrix, [[0, 0, 0], [1, 0, 0], [0, 0, 0]])
 
 
 def test_scores_jit_and_map_over_lanes(classified, measured) -> None:
-    logits, labels, counts = classified
+    logits, labels, mask = classified
     lanes = np.stack([logits, logits[::-1]]).astype("f")
     for score in (nn.accuracy, nn.confusion_matrix):
-        alone = np.stack([np.asarray(score(lane, labels, where=counts)) for lane in lanes])
-        mapped = jax.jit(jax.vmap(lambda lane, score=score: score(lane, labels, where=counts)))(lanes)
+        alone = np.stack([np.asarray(score(lane, labels, where=mask)) for lane in lanes])
+        mapped = jax.jit(jax.vmap(lambda lane, score=score: score(lane, labels, where=mask)))(lanes)
         np.testing.assert_allclose(mapped, alone, rtol=1e-6)
-    outputs, targets, counts = measured
+    outputs, targets, mask = measured
     both = np.stack([outputs, targets]).astype("f")
-    mapped = jax.jit(jax.vmap(lambda lane: nn.r_squared(lane, targets.astype("f"), where=counts)))(both)
+    mapped = jax.jit(jax.vmap(lambda lane: nn.r_squared(lane, targets.astype("f"), where=mask)))(both)
     np.testing.assert_allclose(
-        mapped, [nn.r_squared(lane, targets.astype("f"), where=counts) for lane in both], rtol=1e-5
+        mapped, [nn.r_squared(lane, targets.astype("f"), where=mask) for lane in both], rtol=1e-5
     )
 
 
 @pytest.mark.parametrize("score", [nn.accuracy, nn.confusion_matrix])
-def test_a_label_out_of_range_is_named_with_its_row(score, as_installed: None) -> None:
-    words = f"^{score.__name__}: labels must lie in 0 … 1 for 2 classes, but row 1 holds -1$"
-    with pytest.raises(ValueError, match=words):
+def test_an_error_names_the_row_of_a_label_out_of_range(score, as_installed: None) -> None:
+    message = f"^{score.__name__}: labels must lie in 0 … 1 for 2 classes, but row 1 holds -1$"
+    with pytest.raises(ValueError, match=message):
         score(np.zeros((3, 2)), np.array([0, -1, 5]))

@@ -1,1 +1,1 @@
-"""Benchmarks: jaxnn beside other tools, measured in turns on one machine. `python -m experiments.benchmarks`."""
+"""Benchmarks: jaxnn beside other tools on one machine. `python -m experiments.benchmarks`; see README.md here."""

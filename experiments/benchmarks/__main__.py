@@ -1,7 +1,7 @@
 """Benchmarks: jaxnn beside other tools. `python -m experiments.benchmarks`.
 
-Every case has several sides that do the same work. Before they are timed their losses are compared; then they take
-turns. The table, the pictures and `runs/benchmarks/results.json` say what came of it.
+Every case has several contenders that train the same networks. Their losses are compared before they are timed in
+interleaved rounds. The results are printed as tables, drawn as pictures and written to `runs/benchmarks/results.json`.
 """
 
 import time
@@ -25,7 +25,7 @@ from experiments.benchmarks import (
     workers,
 )
 from experiments.benchmarks.harness import Case, Result, measure
-from experiments.common import command, say_where
+from experiments.common import print_pictures, run_command
 
 CASES: dict[str, Callable[[bool], list[Case]]] = {
     "iris_sweep": iris_sweep.cases,
@@ -39,66 +39,68 @@ CASES: dict[str, Callable[[bool], list[Case]]] = {
 
 @dataclass(frozen=True)
 class Config:
-    """Time jaxnn beside PyTorch, scikit-learn, Optuna, Flax, Equinox and plain JAX, as far as they are installed."""
+    """Time jaxnn beside PyTorch, scikit-learn, Optuna, Flax, Equinox and plain JAX; missing packages are left out."""
 
     only: tuple[str, ...] = ()
     """Of iris_sweep, digits_sweep, lane_counts, one_network, conv_alone, cold_start, scaling; all by default."""
     quick: bool = False
-    """Tiny sizes and one round: whether all runs, not how fast."""
+    """Tiny sizes and one round, to check that everything runs."""
     rounds: int = 5
-    """Turns that every side takes."""
+    """Rounds in which every contender is timed."""
 
 
 def main(config: Config) -> list[Result]:
-    """Run the cases, print their tables and the targets, write the results and draw the pictures."""
+    """Runs the cases, prints their tables and the targets, writes the results and draws the pictures."""
     unknown = set(config.only) - {*CASES, "scaling"}
     if unknown:
         raise SystemExit(f"--only: no case {', '.join(sorted(unknown))}; there are {', '.join([*CASES, 'scaling'])}")
     started = time.perf_counter()
-    about, versions, limits = machine.describe(), machine.versions(), machine.limits(config.quick)
-    print(report.headline(about, versions, limits))
+    about, versions = machine.describe_machine(), machine.list_versions()
+    limits = machine.measure_limits(config.quick)
+    print(report.format_machine(about, versions, limits))
     results: list[Result] = []
     series: list[scaling.Series] = []
 
     def write() -> Path:
-        """What has been measured so far: a long run that breaks keeps it."""
-        return report.write(results, series, targets.judge(results), about, versions, limits)
+        """Writes what has been measured so far, which an error later in a long run must not lose."""
+        return report.write_results(results, series, targets.check_targets(results), about, versions, limits)
 
     for result in run_cases(config, limits):
         results.append(result)
         write()
-    series += scaling.measure(config.quick) if wanted(config, "scaling") else []
-    print(*map(scaling.table, series), sep="\n")
+    series += scaling.measure(config.quick) if is_selected(config, "scaling") else []
+    print(*map(scaling.format_table, series), sep="\n")
 
-    print(report.verdicts(targets.judge(results)))
+    print(report.format_targets(targets.check_targets(results)))
     print(f"the benchmarks took {time.perf_counter() - started:.0f} s")
     print(f"results: {write()}")
-    say_where(pictures.draw(results, series))
+    print_pictures(pictures.draw(results, series))
     if not all(result.agrees for result in results):
         raise SystemExit(f"losses disagree: {', '.join(result.name for result in results if not result.agrees)}")
     return results
 
 
 def run_cases(config: Config, limits: machine.Limits) -> Iterator[Result]:
-    """The chosen cases, one after the other, each with its table as soon as it is done."""
-    workers.few = config.quick
+    """Runs the selected cases one after the other and prints each table as soon as its case is finished."""
+    workers.single_process = config.quick
     try:
         for name, cases in CASES.items():
-            for case in cases(config.quick) if wanted(config, name) else []:
-                if case.work.flop:
-                    case = case._replace(sides=[*case.sides, machine.products_side(case.work, config.quick)])
+            for case in cases(config.quick) if is_selected(config, name) else []:
+                if case.cost.flop:
+                    products = machine.products_contender(case.cost, config.quick)
+                    case = case._replace(contenders=[*case.contenders, products])
                 result = measure(case, 1 if config.quick else config.rounds)
-                print(report.table(result, limits), flush=True)
+                print(report.format_table(result, limits), flush=True)
                 yield result
     finally:
         workers.close()
 
 
-def wanted(config: Config, name: str) -> bool:
-    """Whether a case is to be run."""
+def is_selected(config: Config, name: str) -> bool:
+    """Returns whether a case is to be run."""
     return not config.only or name in config.only
 
 
 if __name__ == "__main__":
     nn.use_all_cores()
-    command(Config, main)
+    run_command(Config, main)

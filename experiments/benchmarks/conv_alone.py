@@ -1,7 +1,7 @@
-"""Convolution alone: forward and both gradients, by itself and in a loop, for one lane and for sixteen.
+"""Convolution alone: forward and both gradients, without and within a compiled loop, for one lane and for sixteen.
 
-XLA has a fast convolution for a processor, but not inside a loop and not for weights with an axis of lanes; a network
-that trains in a compiled loop meets both. PyTorch loops in Python either way. Slow sides are timed on fewer images.
+XLA has a fast convolution for CPUs, but not inside a loop and not for weights with an axis of lanes. A network that
+trains in a compiled loop has both. PyTorch loops in Python in any case. Slow contenders are timed on fewer images.
 """
 
 import functools
@@ -13,17 +13,18 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxnn as nn
-from experiments.benchmarks.compiling import compiled, over_devices
-from experiments.benchmarks.harness import Case, Ready, Seconds, Side, Work, seconds, timed
+from experiments.benchmarks.compiling import compile_program, shard_over_devices
+from experiments.benchmarks.harness import Case, Contender, Cost, Prepared, Seconds, add_timer, time_second_call
 from experiments.benchmarks.peers import plain_jax, torch_conv
 
-STEPS, RATE = 2, 1e-2
+STEPS = 2  # of gradient descent, in a loop
+RATE = 1e-2  # learning rate of gradient descent
 
 Convolve = Callable[[Any, Any, Any], Any]
 
 
 class Shape(NamedTuple):
-    """3×3 windows, padded "same", on `images` of size × size × inputs."""
+    """The shape of a convolution with 3×3 windows, padded "same", of `images` of size × size × inputs."""
 
     images: int
     size: int
@@ -37,108 +38,108 @@ SHAPES = (
 
 
 def cases(quick: bool) -> list[Case]:
-    """Every shape with one lane and with sixteen, outside of a loop and inside."""
+    """Returns a case for every shape, with one lane and with sixteen, without and within a loop."""
     if quick:
-        return [case(Shape(4, 8, 8, 16), 1, False), case(Shape(4, 8, 8, 16), len(jax.devices()), True)]
-    return [case(shape, lanes, scan) for shape in SHAPES for lanes in (1, 16) for scan in (False, True)]
+        return [make_case(Shape(4, 8, 8, 16), 1, False), make_case(Shape(4, 8, 8, 16), len(jax.devices()), True)]
+    return [make_case(shape, lanes, scan) for shape in SHAPES for lanes in (1, 16) for scan in (False, True)]
 
 
-def case(shape: Shape, lanes: int, scan: bool) -> Case:
-    """The work of one forward and two backward products, and twice that for the two steps of the loop."""
+def make_case(shape: Shape, lanes: int, scan: bool) -> Case:
+    """Returns a case; its cost is that of one forward and two backward products for each step."""
     images, size, inputs, outputs = shape
     steps = STEPS if scan else 1
     flop = 3 * 2 * images * size**2 * 9 * inputs * outputs * lanes * steps
-    moved = 4 * (3 * images * size**2 * (inputs + outputs) + 4 * 9 * inputs * outputs) * lanes * steps
+    bytes_ = 4 * (3 * images * size**2 * (inputs + outputs) + 4 * 9 * inputs * outputs) * lanes * steps
     name = f"conv_{size}x{size}x{inputs}_{outputs}" + f"_lanes{lanes}" * (lanes > 1) + "_scan" * scan
     title = f"conv alone: {images}×{size}×{size}×{inputs}→{outputs}, {lanes} lane{'s' * (lanes > 1)}, " + (
         f"{STEPS} steps in a loop" if scan else "one step"
     )
-    # What a side takes long for, it does on fewer images: on so many that windows too large for the cache stay so.
-    fewer = 1 if lanes == 1 else 4
-    slower = fewer * (8 if scan else 4) if scan or lanes > 1 else 1
-    sides = [
-        jax_side("jaxnn conv", ours, shape, lanes, scan, max(1, images // fewer)),
-        jax_side("lax.conv", plain_jax.convolve, shape, lanes, scan, max(1, images // slower)),
-        torch_side(shape, lanes, scan, max(1, images // fewer)),
+    # Slow contenders get fewer images, but enough that arrays larger than the cache remain so.
+    divisor = 1 if lanes == 1 else 4
+    slow_divisor = divisor * (8 if scan else 4) if scan or lanes > 1 else 1
+    contenders = [
+        jax_contender("jaxnn conv", jaxnn_conv, shape, lanes, scan, max(1, images // divisor)),
+        jax_contender("lax.conv", plain_jax.convolve, shape, lanes, scan, max(1, images // slow_divisor)),
+        torch_contender(shape, lanes, scan, max(1, images // divisor)),
     ]
-    return Case(name, title, sides, Work(float(flop), float(moved)))
+    return Case(name, title, contenders, Cost(float(flop), float(bytes_)))
 
 
-def ours(x: Any, weight: Any, bias: Any) -> Any:
-    """jaxnn's."""
+def jaxnn_conv(x: Any, weight: Any, bias: Any) -> Any:
+    """Returns jaxnn's convolution."""
     return nn.conv(nn.Affine(weight, bias), x, padding="same")
 
 
-def arrays(shape: Shape, lanes: int, images: int) -> tuple[np.ndarray, np.ndarray]:
-    """Images and weights with the lanes on the first axis."""
+def draw_arrays(shape: Shape, lanes: int, images: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draws images and weights, with the lanes on the first axis."""
     rng = np.random.default_rng(0)
     x = rng.standard_normal((lanes, images, shape.size, shape.size, shape.inputs), np.float32)
     weight = rng.standard_normal((lanes, 3, 3, shape.inputs, shape.outputs), np.float32)
     return x, weight / np.float32(3 * np.sqrt(shape.inputs))
 
 
-def jax_side(name: str, convolve: Convolve, shape: Shape, lanes: int, scan: bool, images: int) -> Side:
-    """The program of a convolution in JAX; the lanes are spread over the cores, and side by side there or in turn."""
+def jax_contender(name: str, convolve: Convolve, shape: Shape, lanes: int, scan: bool, images: int) -> Contender:
+    """Returns a convolution in JAX, its lanes spread over the devices and there either vectorized or in a loop."""
 
-    def prepare() -> Ready:
-        given, few = arrays(shape, lanes, images), arrays(shape, lanes, 2)
-        ways = (True, False) if lanes > len(jax.devices()) else (True,)
-        made = {together: program(convolve, given, scan, together) for together in ways}
-        best = min(made, key=lambda together: seconds(made[together][0]))
-        run, start = made[best]
-        detail = ("side by side" if best else "one after the other") if len(ways) > 1 else ""
-        losses = lambda: program(convolve, few, scan, best)[0]()  # noqa: E731
-        return Ready(timed(run), losses, start, images, shape.images, detail, unit="images")
+    def prepare() -> Prepared:
+        arrays, small = draw_arrays(shape, lanes, images), draw_arrays(shape, lanes, 2)
+        options = (True, False) if lanes > len(jax.devices()) else (True,)
+        programs = {vectorized: compile_steps(convolve, arrays, scan, vectorized) for vectorized in options}
+        best = min(programs, key=lambda vectorized: time_second_call(programs[vectorized][0]))
+        run, startup = programs[best]
+        detail = ("vectorized" if best else "one after the other") if len(options) > 1 else ""
+        losses = lambda: compile_steps(convolve, small, scan, best)[0]()  # noqa: E731
+        return Prepared(add_timer(run), losses, startup, images, shape.images, detail, unit="images")
 
-    return Side(name, (), prepare)
+    return Contender(name, (), prepare)
 
 
-def program(
-    convolve: Convolve, given: tuple[np.ndarray, np.ndarray], scan: bool, together: bool
+def compile_steps(
+    convolve: Convolve, arrays: tuple[np.ndarray, np.ndarray], scan: bool, vectorized: bool
 ) -> tuple[Any, Seconds]:
-    """A function that computes everything and returns the figures that are compared."""
-    steps = functools.partial(descend, convolve) if scan else functools.partial(once, convolve)
-    if len(given[0]) == 1:  # no axis of lanes: XLA sees a plain convolution
-        ready, start = compiled(lambda x, weight: [leaf[None] for leaf in steps(x[0], weight[0])], *given)
+    """Compiles the steps; returns a function that runs them and returns the numbers to compare, and the seconds."""
+    steps = functools.partial(descend, convolve) if scan else functools.partial(run_step, convolve)
+    if len(arrays[0]) == 1:  # without the axis of lanes, XLA sees an ordinary convolution
+        program, startup = compile_program(lambda x, weight: [leaf[None] for leaf in steps(x[0], weight[0])], *arrays)
     else:
-        some = jax.vmap(steps) if together else lambda *lanes: jax.lax.map(lambda lane: steps(*lane), lanes)
-        ready, start = compiled(over_devices(some, shared=0), *given, spread=True)
-    given = jax.tree.map(jax.device_put, given, ready.input_shardings[0])
-    return lambda: np.stack([np.asarray(part) for part in jax.block_until_ready(ready(*given))[:3]]), start
+        mapped = jax.vmap(steps) if vectorized else lambda *lanes: jax.lax.map(lambda lane: steps(*lane), lanes)
+        program, startup = compile_program(shard_over_devices(mapped, shared=0), *arrays, spread=True)
+    arrays = jax.tree.map(jax.device_put, arrays, program.input_shardings[0])
+    return lambda: np.stack([np.asarray(part) for part in jax.block_until_ready(program(*arrays))[:3]]), startup
 
 
-def gradients(convolve: Convolve, x: Any, weight: Any) -> tuple[Any, Any]:
-    """The mean square of the outputs, and its gradients for images and weights."""
+def compute_gradients(convolve: Convolve, x: Any, weight: Any) -> tuple[Any, Any]:
+    """Returns the mean square of the outputs, and its gradients for images and weights."""
     bias = jnp.zeros(weight.shape[-1])
     return jax.value_and_grad(lambda x, weight: jnp.square(convolve(x, weight, bias)).mean(), (0, 1))(x, weight)
 
 
-def once(convolve: Convolve, x: Any, weight: Any) -> Any:
-    """One step: the value, the sizes of both gradients, and the gradients themselves, which must be made."""
-    value, (for_x, for_weight) = gradients(convolve, x, weight)
+def run_step(convolve: Convolve, x: Any, weight: Any) -> Any:
+    """Returns the value, the norms of both gradients, and the gradients, which XLA must not optimize away."""
+    value, (for_x, for_weight) = compute_gradients(convolve, x, weight)
     return value, jnp.sqrt(jnp.square(for_x).sum()), jnp.sqrt(jnp.square(for_weight).sum()), for_x, for_weight
 
 
 def descend(convolve: Convolve, x: Any, weight: Any) -> Any:
-    """Steps of gradient descent in a loop, on images and weights; then what is left of both."""
+    """Takes steps of gradient descent on images and weights in a loop; returns the last value, norms, and both."""
 
     def step(carry: Any, _: Any) -> tuple[Any, Any]:
-        value, slopes = gradients(convolve, *carry)
+        value, slopes = compute_gradients(convolve, *carry)
         return jax.tree.map(lambda leaf, slope: leaf - RATE * slope, carry, slopes), value
 
     (x, weight), values = jax.lax.scan(step, (x, weight), length=STEPS)
     return values[-1], jnp.sqrt(jnp.square(x).sum()), jnp.sqrt(jnp.square(weight).sum()), x, weight
 
 
-def torch_side(shape: Shape, lanes: int, scan: bool, images: int) -> Side:
-    """PyTorch: one lane with its best settings, or the lanes dealt out to the cores, one after the other there."""
+def torch_contender(shape: Shape, lanes: int, scan: bool, images: int) -> Contender:
+    """Returns a convolution in PyTorch: one lane with the fastest options, or the lanes split among the cores."""
 
-    def prepare() -> Ready:
-        given, steps = arrays(shape, lanes, images), STEPS if scan else 0
-        best = torch_conv.fastest(given, steps, RATE)
-        losses, _ = torch_conv.everywhere(arrays(shape, lanes, 2), steps, RATE, best)
-        detail = f"{best[0]} thread{'s' * (best[0] > 1)}" + ", channels last" * best[1]
-        run = functools.partial(torch_conv.everywhere, given, steps, RATE, best)
-        return Ready(lambda: {"run": run()[1]}, lambda: losses, {}, images, shape.images, detail, unit="images")
+    def prepare() -> Prepared:
+        arrays, steps = draw_arrays(shape, lanes, images), STEPS if scan else 0
+        best = torch_conv.find_fastest(arrays, steps, RATE)
+        losses, _ = torch_conv.run_lanes(draw_arrays(shape, lanes, 2), steps, RATE, best)
+        detail = f"{best.threads} thread{'s' * (best.threads > 1)}" + ", channels last" * best.channels_last
+        run = functools.partial(torch_conv.run_lanes, arrays, steps, RATE, best)
+        return Prepared(lambda: {"run": run()[1]}, lambda: losses, {}, images, shape.images, detail, unit="images")
 
-    return Side("PyTorch", ("torch",), prepare)
+    return Contender("PyTorch", ("torch",), prepare)

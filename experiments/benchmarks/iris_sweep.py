@@ -2,32 +2,39 @@
 
 from experiments.benchmarks import problems
 from experiments.benchmarks.harness import Case
-from experiments.benchmarks.peers import equinox_models, flax_models, ours, plain_jax, sklearn_models, torch_models
+from experiments.benchmarks.peers import (
+    equinox_models,
+    flax_models,
+    jaxnn_models,
+    plain_jax,
+    sklearn_models,
+    torch_models,
+)
 
 TILES = (16, 32, 64, 128, 256)
 
 
 def cases(quick: bool) -> list[Case]:
-    """One case; tools that train one model after the other are timed on some of the trials, for seconds a round."""
+    """Returns one case; tools that train one model after the other are timed on some trials, for seconds a round."""
     trials, epochs = (8, 20) if quick else (1024, 500)
     problem = problems.iris(epochs=epochs, trials=trials)
     short = problem if quick else problems.iris(epochs=20, trials=8)
 
-    def count(some: int) -> int:
-        return min(some, trials)
+    def limit(count: int) -> int:
+        return min(count, trials)
 
-    sides = [
-        ours.sweep_side(problem, short),
-        ours.sweep_side(problem, short, judge="epochs"),
-        sklearn_models.side(problem, short, count(64)),
-        torch_models.eager_side(problem, short, count(32)),
-        torch_models.stacked_side(problem, short, count(256), (4,) if quick else (16, 64, 128)),
-        flax_models.stepped_side(problem, short, count(64)),
-        flax_models.fitted_side(problem, short, count(256)),
-        equinox_models.ensemble_side(problem, short, trials),
-        plain_jax.mapped_side(problem, short, trials),
-        plain_jax.tiled_side(problem, short, trials, (2,) if quick else TILES),
-        sklearn_models.optuna_side(problem, count(32)),
+    contenders = [
+        jaxnn_models.sweep_contender(problem, short),
+        jaxnn_models.sweep_contender(problem, short, evaluate_at="epochs"),
+        sklearn_models.classifier_contender(problem, short, limit(64)),
+        torch_models.eager_contender(problem, short, limit(32)),
+        torch_models.stacked_contender(problem, short, limit(256), (4,) if quick else (16, 64, 128)),
+        flax_models.step_contender(problem, short, limit(64)),
+        flax_models.fit_contender(problem, short, limit(256)),
+        equinox_models.ensemble_contender(problem, short, trials),
+        plain_jax.mapped_contender(problem, short, trials),
+        plain_jax.tiled_contender(problem, short, trials, (2,) if quick else TILES),
+        sklearn_models.optuna_contender(problem, limit(32)),
     ]
     title = f"iris sweep: {trials:,} trials of 4-16-3, {epochs} full-batch epochs of Adam, 120 flowers"
-    return [Case("iris_sweep", title, sides, problems.work(problem))]
+    return [Case("iris_sweep", title, contenders, problems.compute_cost(problem))]

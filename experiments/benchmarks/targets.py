@@ -1,4 +1,4 @@
-"""Targets: how many times a peer's time jaxnn's is to be, and whether it is."""
+"""Targets: the ratio to a peer's time that jaxnn should reach, and whether it does."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -6,24 +6,24 @@ from typing import NamedTuple
 from experiments.benchmarks.harness import Result, Row
 from experiments.benchmarks.machine import PRODUCTS
 
-# Of which "the best JAX peer" is the fastest.
+# "The best JAX peer" is the fastest of these.
 JAX_PEERS = ("Flax, jitted step", "Flax, jitted fit", "Equinox filter_vmap", "plain vmap", "plain vmap, tiled")
 
 
 class Target(NamedTuple):
-    """The fastest of these peers is to take at least `least` times as long as jaxnn."""
+    """The fastest of these peers should take at least `minimum` times as long as jaxnn."""
 
     case: str
     peers: tuple[str, ...]
-    least: float = 0.0
+    minimum: float = 0.0
 
 
-class Verdict(NamedTuple):
-    """A target, what was measured (None where the peer was left out), and whether it was reached."""
+class TargetResult(NamedTuple):
+    """A target, the measured ratio (None if the peer was left out), and whether it was reached."""
 
     case: str
-    against: str
-    wanted: str
+    peer: str
+    minimum: str
     measured: float | None
     reached: bool | None
 
@@ -41,42 +41,43 @@ TARGETS = (
     Target("mnist_cnn", ("Flax, jitted step", "Equinox, jitted step"), 2),
     Target("digits_cnn", ("PyTorch eager",), 3),
     Target("iris_fit", ("PyTorch eager",), 20),
-    Target("cold_start", ("import jax, optax",), least=1 / 4),
-    Target("cold_start_cached", ("import jax, optax",), least=1 / 2.5),
+    Target("cold_start", ("import jax, optax",), minimum=1 / 4),
+    Target("cold_start_cached", ("import jax, optax",), minimum=1 / 2.5),
 )
-# Of every shape of `conv_alone`.
+# For every shape of `conv_alone`, without a loop.
 CONV_TARGETS = {"PyTorch": 0.7, "lax.conv": 1.0}
+# For every shape of `conv_alone`, in a loop.
 CONV_IN_SCAN_TARGETS = {"PyTorch": 0.7, "lax.conv": 20.0}
 
 
-def judge(results: Sequence[Result]) -> list[Verdict]:
-    """A verdict for every target whose case was measured."""
-    named = {result.name: result for result in results}
-    return [_ratio(target, named[target.case]) for target in all_targets(results) if target.case in named]
+def check_targets(results: Sequence[Result]) -> list[TargetResult]:
+    """Checks every target whose case was measured."""
+    by_name = {result.name: result for result in results}
+    return [_check(target, by_name[target.case]) for target in list_targets(results) if target.case in by_name]
 
 
-def all_targets(results: Sequence[Result]) -> list[Target]:
-    """Those above, and those of every shape of convolution and every number of lanes that was measured."""
-    found = list(TARGETS)
+def list_targets(results: Sequence[Result]) -> list[Target]:
+    """Returns TARGETS, and the targets of every shape of convolution and every number of lanes that was measured."""
+    targets = list(TARGETS)
     for result in results:
         if result.name.startswith("conv_"):
-            wanted = CONV_IN_SCAN_TARGETS if "_scan" in result.name else CONV_TARGETS
-            found += [Target(result.name, (peer,), ratio) for peer, ratio in wanted.items()]
+            ratios = CONV_IN_SCAN_TARGETS if "_scan" in result.name else CONV_TARGETS
+            targets += [Target(result.name, (peer,), ratio) for peer, ratio in ratios.items()]
         if result.name.startswith("lanes_"):
-            found.append(Target(result.name, ("jitted fits",), 1))
-    return found
+            targets.append(Target(result.name, ("jitted fits",), 1))
+    return targets
 
 
-def _ratio(target: Target, result: Result) -> Verdict:
+def _check(target: Target, result: Result) -> TargetResult:
     rows = [row for row in result.rows if row.name in target.peers]
-    against = target.peers[0] if len(target.peers) == 1 else "best JAX peer"
-    wanted = f"{target.least:.3g}×"
+    peer = target.peers[0] if len(target.peers) == 1 else "best JAX peer"
+    minimum = f"{target.minimum:.3g}×"
     if not rows:
-        return Verdict(target.case, against, wanted, None, None)
-    best = min(rows, key=_middle)
-    name = against if len(target.peers) == 1 else f"best JAX peer ({best.name})"
-    return Verdict(target.case, name, wanted, _middle(best), _middle(best) >= target.least)
+        return TargetResult(target.case, peer, minimum, None, None)
+    best = min(rows, key=_median_ratio)
+    name = peer if len(target.peers) == 1 else f"best JAX peer ({best.name})"
+    return TargetResult(target.case, name, minimum, _median_ratio(best), _median_ratio(best) >= target.minimum)
 
 
-def _middle(row: Row) -> float:
+def _median_ratio(row: Row) -> float:
     return row.ratio[0]

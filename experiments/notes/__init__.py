@@ -1,1 +1,1 @@
-"""The worked examples of the learning notes, one file a part; `python -m experiments.notes` runs all."""
+"""The worked examples of the learning notes, one file per part; `python -m experiments.notes` runs all."""

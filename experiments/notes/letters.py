@@ -1,4 +1,4 @@
-"""The example of part 10: images of an O and an X, and a small convolutional network that tells them apart."""
+"""The example of part 10: images of the letters O and X, and a small convolutional network that classifies them."""
 
 import functools
 from typing import Any
@@ -21,70 +21,74 @@ PARAMS = {
 SHIFTS = np.arange(-2, 3)
 
 
-def shifted(image: jax.Array, down: Any, right: Any) -> jax.Array:
-    """The image moved by up to two pixels; what leaves it is lost, what comes in is white."""
+def shift(image: jax.Array, down: Any, right: Any) -> jax.Array:
+    """Shifts the image by up to two pixels each way; the pixels that enter are white (0)."""
     padded = jnp.pad(image, ((2, 2), (2, 2), (0, 0)))
     return jax.lax.dynamic_slice(padded, (2 - down, 2 - right, 0), image.shape)
 
 
 @jax.jit
-def inside(image: jax.Array) -> dict[str, jax.Array]:
-    """What each place in the network makes of one image."""
+def compute_stages(image: jax.Array) -> dict[str, jax.Array]:
+    """Returns the values of every layer of the network for one image, by name."""
     feature_map = nn.conv(PARAMS["conv_1"], image[None])
-    bent = nn.relu(feature_map)
-    pooled = nn.max_pool(bent, 2)
+    activated = nn.relu(feature_map)
+    pooled = nn.max_pool(activated, 2)
     hidden = nn.dense(PARAMS["hidden_1"], nn.flatten(pooled))
-    maps = {"feature map": feature_map, "after ReLU": bent, "max pooled": pooled, "mean pooled": nn.mean_pool(bent, 2)}
+    averaged = nn.avg_pool(activated, 2)
+    maps = {"feature map": feature_map, "after ReLU": activated, "max pooled": pooled, "mean pooled": averaged}
     numbers = {"hidden": hidden[0, 0], "outputs": NETWORK.apply(PARAMS, image[None])[0]}
     return {name: cells[0, :, :, 0] for name, cells in maps.items()} | numbers
 
 
-def dot_products(image: jax.Array) -> jax.Array:
-    """Of the filter with the pixels beneath it, at each place: the feature map without its bias."""
+def compute_dot_products(image: jax.Array) -> jax.Array:
+    """Returns the dot products of the filter with the pixels of each window: the feature map without its bias."""
     return nn.conv(PARAMS["conv_1"]._replace(bias=jnp.zeros(1)), image[None])[0, :, :, 0]
 
 
-def weights_of_hidden_node(height: int, width: int) -> int:
-    """How many weights a hidden node takes that looks at every pixel."""
+def count_dense_weights(height: int, width: int) -> int:
+    """Returns the number of weights of a hidden node that is connected to every pixel."""
     return jax.eval_shape(nn.mlp([height * width, 1]).init, jax.random.key(0))["output"].weight.size
 
 
-def looked_at(row: int, column: int) -> jax.Array:
-    """How many windows beneath one pooled number hold each pixel: the slope of the sum of all of them."""
-    every_pixel = nn.Affine(jnp.ones((3, 3, 1, 1)), jnp.zeros(1))
-    pooled = jax.grad(lambda image: 4 * nn.mean_pool(nn.conv(every_pixel, image[None]), 2)[0, row, column, 0])
-    return pooled(LETTER_O)[:, :, 0]
+def count_windows(row: int, column: int) -> jax.Array:
+    """Counts, for each pixel, the windows that contain it, among the four that are pooled into one number.
+
+    The count is the gradient of the sum of all windows with a filter of ones.
+    """
+    ones = nn.Affine(jnp.ones((3, 3, 1, 1)), jnp.zeros(1))
+    gradient = jax.grad(lambda image: 4 * nn.avg_pool(nn.conv(ones, image[None]), 2)[0, row, column, 0])
+    return gradient(LETTER_O)[:, :, 0]
 
 
 @jax.jit
-def margins(params: Any) -> jax.Array:
-    """By how much the right output is above the other one, for each letter and shift down and right: (2, 5, 5)."""
+def compute_margins(params: Any) -> jax.Array:
+    """Returns the right output minus the other one, for each letter and shift down and right: shape (2, 5, 5)."""
     rows, columns = map(jnp.ravel, jnp.meshgrid(SHIFTS, SHIFTS, indexing="ij"))
-    images = jax.vmap(lambda letter: jax.vmap(shifted, (None, 0, 0))(letter, rows, columns))(LETTERS)
+    images = jax.vmap(lambda letter: jax.vmap(shift, (None, 0, 0))(letter, rows, columns))(LETTERS)
     outputs = jax.vmap(NETWORK.apply, (None, 0))(params, images)
-    above = outputs[..., 0] - outputs[..., 1]
-    return jnp.stack([above[0], -above[1]]).reshape(2, len(SHIFTS), len(SHIFTS))
+    difference = outputs[..., 0] - outputs[..., 1]
+    return jnp.stack([difference[0], -difference[1]]).reshape(2, len(SHIFTS), len(SHIFTS))
 
 
 @functools.partial(jax.jit, static_argnames="count")
-def noisy_letters(key: jax.Array, count: int, noise: float) -> tuple[jax.Array, jax.Array]:
-    """Letters shifted by up to one pixel each way, with a little noise: images (count, 6, 6, 1), and labels."""
+def draw_letters(key: jax.Array, count: int, noise: float) -> tuple[jax.Array, jax.Array]:
+    """Draws random letters, shifted by up to one pixel each way, with noise: images (count, 6, 6, 1) and labels."""
     letter_key, shift_key, noise_key = jax.random.split(key, 3)
     labels = jax.random.randint(letter_key, (count,), 0, 2)
     down, right = jax.random.randint(shift_key, (2 * count,), -1, 2).reshape(2, count)
-    images = jax.vmap(shifted)(LETTERS[labels], down, right)
+    images = jax.vmap(shift)(LETTERS[labels], down, right)
     return images + noise * jax.random.normal(noise_key, (images.size,)).reshape(images.shape), labels
 
 
 def train(seeds: int, epochs: int, noise: float) -> tuple[Any, Any, jax.Array]:
-    """The network from random filters, many at once: parameters before, after, and accuracies on other letters."""
+    """Trains the network from many random starts: parameters before and after, and accuracies on other letters."""
     train_key, test_key, init_key, fit_key = jax.random.split(jax.random.key(0), 4)
-    letters, (images, labels) = noisy_letters(train_key, 256, noise), noisy_letters(test_key, 256, noise)
+    letters, (images, labels) = draw_letters(train_key, 256, noise), draw_letters(test_key, 256, noise)
     recipe = nn.Recipe(NETWORK, nn.cross_entropy, optax.adam(0.03))
 
-    def one(before: Any, key: jax.Array) -> tuple[Any, jax.Array]:
+    def train_one(before: Any, key: jax.Array) -> tuple[Any, jax.Array]:
         after = nn.fit(recipe, letters, key=key, epochs=epochs, params=before).params
         return after, nn.accuracy(NETWORK.apply(after, images), labels)
 
     before = jax.jit(jax.vmap(NETWORK.init))(jax.random.split(init_key, seeds))
-    return before, *jax.jit(jax.vmap(one))(before, jax.random.split(fit_key, seeds))
+    return before, *jax.jit(jax.vmap(train_one))(before, jax.random.split(fit_key, seeds))

@@ -1,4 +1,4 @@
-"""The parts as one page that needs nothing else: pictures inline, no script, no network."""
+"""All parts as one self-contained HTML page: inline pictures, no scripts, no links to other files."""
 
 import base64
 import html
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.notes.story import Part, Picture, Row, written
+from experiments.notes.story import Part, Picture, Row, format_numbers
 
 STYLE = """
 body { max-width: 75rem; margin: 0 auto; padding: 1.5rem; font: 1rem/1.55 system-ui, sans-serif; color: #1b1f24; }
@@ -24,67 +24,67 @@ pre { background: #f5f6f8; padding: 1rem; overflow-x: auto; font-size: 0.85rem; 
 """
 
 INTRODUCTION = """
-Each part below follows one worked example of a set of learning notes on neural networks, and computes it anew with
-jaxnn: the numbers through the model's <code>apply</code> and <code>jax.grad</code>, the trainings with
-<code>fit</code>. Where the notes show a number, it stands beside the one computed here; grey numbers are exact values
-(double precision) that the notes imply but do not show. The code under each table is the code that ran.
+Each part below recomputes one worked example of a set of learning notes on neural networks with jaxnn: the numbers
+with the model's <code>apply</code> and <code>jax.grad</code>, the trainings with <code>fit</code>. The tables show the
+numbers of the notes beside the computed ones. Grey numbers are exact values (double precision) that the notes imply but
+do not show. The code under each table is the code that ran.
 """
 
 
-def write_page(path: Path, told: Sequence[tuple[Part, list[Picture], list[Row]]]) -> Path:
-    """All parts with their pictures, tables and code, as one HTML file."""
+def write_page(path: Path, sections: Sequence[tuple[Part, list[Picture], list[Row]]]) -> Path:
+    """Writes all parts with their pictures, tables and code as one HTML file, and returns its path."""
     links = "\n".join(
-        f'<a href="#{part.notes}">{number}. {part.title}</a>' for number, (part, *_) in enumerate(told, start=1)
+        f'<a href="#{part.notes}">{number}. {part.title}</a>' for number, (part, *_) in enumerate(sections, start=1)
     )
-    sections = "\n".join(_section(number, *one) for number, one in enumerate(told, start=1))
+    body = "\n".join(_make_section(number, *section) for number, section in enumerate(sections, start=1))
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><style>{STYLE}</style>'
     title = "The notes, number by number and picture by picture"
     page = (
         f'<!doctype html><html lang="en"><head>{head}<title>{title}</title></head><body><h1>{title}</h1>'
-        f"<p>{INTRODUCTION}</p><nav>{links}</nav>\n{sections}\n</body></html>\n"
+        f"<p>{INTRODUCTION}</p><nav>{links}</nav>\n{body}\n</body></html>\n"
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page, encoding="utf-8")
     return path
 
 
-def _section(number: int, part: Part, pictures: list[Picture], table: list[Row]) -> str:
+def _make_section(number: int, part: Part, pictures: list[Picture], table: list[Row]) -> str:
     _, _, text = (part.text or "").partition("\n\n")
     paragraphs = "".join(f"<p>{html.escape(paragraph)}</p>" for paragraph in text.strip().split("\n\n"))
-    shown = "".join(_figure(picture) for picture in pictures)
+    figures = "".join(_make_figure(picture) for picture in pictures)
     code = html.escape("\n\n".join(inspect.getsource(function).strip() for function in part.code))
     return (
-        f'<section id="{part.notes}"><h2>{number}. {html.escape(part.title)}</h2>{paragraphs}{shown}'
-        f"{_table(table)}<p>The code that did it:</p><pre>{code}</pre></section>"
+        f'<section id="{part.notes}"><h2>{number}. {html.escape(part.title)}</h2>{paragraphs}{figures}'
+        f"{_make_table(table)}<p>The code that computed it:</p><pre>{code}</pre></section>"
     )
 
 
-def _figure(picture: Picture) -> str:
+def _make_figure(picture: Picture) -> str:
     data = base64.b64encode(picture.path.read_bytes()).decode()
     kind = picture.path.suffix.removeprefix(".")
     caption = html.escape(picture.caption)
-    shown = f'<img src="data:image/{kind};base64,{data}" alt="{caption}">'
-    return f"<figure>{shown}<figcaption>{caption}</figcaption></figure>"
+    image = f'<img src="data:image/{kind};base64,{data}" alt="{caption}">'
+    return f"<figure>{image}<figcaption>{caption}</figcaption></figure>"
 
 
-def _table(table: Sequence[Row]) -> str:
+def _make_table(table: Sequence[Row]) -> str:
     titles = "".join(f"<th>{title}</th>" for title in ("quantity", "notes", "computed", "difference"))
-    return f'<div class="table"><table><tr>{titles}</tr>{"".join(map(_row, table))}</table></div>'
+    return f'<div class="table"><table><tr>{titles}</tr>{"".join(map(_make_row, table))}</table></div>'
 
 
-def _row(row: Row) -> str:
+def _make_row(row: Row) -> str:
     remark = f"\n<small>{html.escape(row.remark)}</small>" if row.remark else ""
     difference = "–" if row.difference is None else f"{row.difference:.1e}".replace("-", "−")
-    notes = f'<td class="{"shown" if row.shown else "implied"}">{_numbers(row.notes)}</td>'
+    notes = f'<td class="{"shown" if row.shown else "implied"}">{_make_cell(row.notes)}</td>'
     return (
-        f"<tr><td>{html.escape(row.quantity)}{remark}</td>{notes}<td>{_numbers(row.computed)}</td>"
+        f"<tr><td>{html.escape(row.quantity)}{remark}</td>{notes}<td>{_make_cell(row.computed)}</td>"
         f"<td>{difference}</td></tr>"
     )
 
 
-def _numbers(values: np.ndarray | None) -> str:
-    """The numbers, those of a long matrix folded away."""
-    text = written(values, digits=5)
+def _make_cell(values: np.ndarray | None) -> str:
+    """Returns the numbers of a cell; those of a long matrix are collapsed."""
+    text = format_numbers(values, digits=5)
     if values is None or values.ndim < 2 or len(values) <= 8:
         return text
     return f"<details><summary>{' × '.join(map(str, values.shape))} numbers</summary>{text}</details>"

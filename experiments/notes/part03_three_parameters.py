@@ -1,10 +1,10 @@
 """Backpropagation, details 1: three parameters at once
 
-Now the last layer is unknown as a whole. Its weights w3 and w4 start from a standard normal, here at 0.36 and 0.63, and
-its bias b3 at 0. Each of the three gets its own derivative of the same SSR, all taken at the same point, and all move
-together. The formula for dSSR/db3 is the one of part 2, and neither weight is written in it; the predictions in it
-depend on both all the same, so its value changes with them. On the way b3 even turns around, because the weights have
-moved.
+Now the whole last layer is unknown. Its weights w3 and w4 are drawn from a standard normal distribution, here 0.36 and
+0.63, and its bias b3 starts at 0. Each of the three has a derivative of the same SSR, all are taken at the same point,
+and all three parameters change together. The formula for dSSR/db3 is that of part 2 and contains neither weight. But
+the predictions in it depend on both weights, so its value changes with them. On the way b3 even reverses its direction,
+because the weights have changed.
 """
 
 import functools
@@ -18,47 +18,47 @@ import optax
 
 import jaxnn as nn
 from experiments.notes import dosage
-from experiments.notes.story import Config, Part, Picture, finish, tell, watch
+from experiments.notes.story import Config, Part, Picture, finish, record_path, run_part
 
-PARAMS = dosage.params(**dosage.FOUND | {"w3": 0.36, "w4": 0.63, "b3": 0.0})
+PARAMS = dosage.make_params(**dosage.LEARNED | {"w3": 0.36, "w4": 0.63, "b3": 0.0})
 NAMES = dosage.NAMES[4:]
 TRACED = np.array([1, 2, 3, 10, 50, 100, 200, 300, 400, 500, 1000])
 
 
-def recipe(learning_rate: Any = 0.1) -> nn.Recipe:
-    """Gradient descent on the SSR that leaves the hidden layer as it is."""
+def make_recipe(learning_rate: Any = 0.1) -> nn.Recipe:
+    """Returns a recipe for gradient descent on the SSR that leaves the hidden layer unchanged."""
     optimizer = optax.selective_transform(optax.sgd(learning_rate), freeze_mask={"hidden_1": True, "output": False})
-    return nn.Recipe(dosage.NETWORK, nn.squared_residuals, optimizer, reduction=jnp.sum)
+    return nn.Recipe(dosage.NETWORK, nn.squared_error, optimizer, reduction=jnp.sum)
 
 
-def starts(key: jax.Array, count: int) -> nn.Affine:
-    """The notes' last layer, and `count` others: w3 and w4 from a standard normal, b3 = 0."""
-    one = functools.partial(nn.init_dense, inputs=2, outputs=1, initializer=nn.standard_normal)
-    others = jax.vmap(one)(jax.random.split(key, count))
+def make_starts(key: jax.Array, count: int) -> nn.Affine:
+    """Returns the last layer of the notes and `count` random ones: w3 and w4 standard normal, b3 = 0."""
+    init = functools.partial(nn.init_dense, inputs=2, outputs=1, initializer=nn.initializers.standard_normal)
+    others = jax.vmap(init)(jax.random.split(key, count))
     return jax.tree.map(lambda notes, rest: jnp.concatenate([notes[None], rest]), PARAMS["output"], others)
 
 
 @functools.cache
-def paths() -> tuple[dosage.Params, np.ndarray]:
-    """From each start, after each of 2,000 steps: the parameters, and w3, w4, b3, SSR of shape (9, 2001, 4)."""
+def compute_paths() -> tuple[dosage.Params, np.ndarray]:
+    """Takes 2,000 steps from each start; returns all parameters, and w3, w4, b3, SSR of shape (9, 2001, 4)."""
 
     def descend(output: nn.Affine) -> tuple[dosage.Params, jax.Array]:
-        path = watch(recipe(), dosage.DATA, PARAMS | {"output": output}, steps=2000)
-        return path, jnp.column_stack([jax.vmap(dosage.seven)(path)[:, 4:], jax.vmap(dosage.ssr)(path)])
+        path = record_path(make_recipe(), dosage.DATA, PARAMS | {"output": output}, steps=2000)
+        return path, jnp.column_stack([jax.vmap(dosage.flatten_params)(path)[:, 4:], jax.vmap(dosage.ssr)(path)])
 
-    return jax.tree.map(np.asarray, jax.jit(jax.vmap(descend))(starts(jax.random.key(0), 8)))
+    return jax.tree.map(np.asarray, jax.jit(jax.vmap(descend))(make_starts(jax.random.key(0), 8)))
 
 
 @jax.jit
 @jnp.vectorize
 def slope_of_b3(w3: Any, w4: Any) -> Any:
-    """dSSR/db3 at b3 = 0, for other weights."""
-    return jax.grad(lambda b3: dosage.ssr(dosage.params(**dosage.FOUND | {"w3": w3, "w4": w4, "b3": b3})))(0.0)
+    """Returns dSSR/db3 at b3 = 0 for other weights."""
+    return jax.grad(lambda b3: dosage.ssr(dosage.make_params(**dosage.LEARNED | {"w3": w3, "w4": w4, "b3": b3})))(0.0)
 
 
 @jax.jit
 def largest_learning_rate() -> jax.Array:
-    """2 / the SSR's largest curvature in w3, w4 and b3: with a larger one each step climbs higher."""
+    """Returns 2 / the largest eigenvalue of the SSR's Hessian in w3, w4 and b3; larger rates diverge."""
     flat, unravel = jax.flatten_util.ravel_pytree(PARAMS["output"])
     return 2 / jnp.linalg.eigvalsh(jax.hessian(lambda flat: dosage.ssr(PARAMS | {"output": unravel(flat)}))(flat))[-1]
 
@@ -67,9 +67,9 @@ def figures() -> dict[str, Any]:
     x = nn.dense(PARAMS["hidden_1"], dosage.DOSAGES)
     y = nn.softplus(x)
     predictions = dosage.predict(PARAMS)
-    slopes = jax.jit(lambda params: dosage.seven(jax.grad(dosage.ssr)(params)))(PARAMS)[4:]
-    slow = nn.fit(recipe(0.01), dosage.DATA, key=jax.random.key(0), epochs=1, params=PARAMS)
-    numbers = paths()[1][0]
+    slopes = jax.jit(lambda params: dosage.flatten_params(jax.grad(dosage.ssr)(params)))(PARAMS)[4:]
+    slow = nn.fit(make_recipe(0.01), dosage.DATA, key=jax.random.key(0), epochs=1, params=PARAMS)
+    numbers = compute_paths()[1][0]
     return {
         "SSR at start": dosage.ssr(PARAMS),
         **{f"dSSR/d{name} at start": slope for name, slope in zip(NAMES, slopes, strict=True)},
@@ -78,7 +78,7 @@ def figures() -> dict[str, Any]:
         "residuals at start": dosage.EFFICACY[:, 0] - predictions,
         "step sizes w3,w4,b3 (lr 0.1)": numbers[0, :3] - numbers[1, :3],
         "new w3,w4,b3 after step 1 (lr 0.1)": numbers[1, :3],
-        "step-1 values if lr 0.01": dosage.seven(slow.params)[4:],
+        "step-1 values if lr 0.01": dosage.flatten_params(slow.params)[4:],
         "optimal w3,w4,b3": numbers[-1, :3],
         "largest stable learning rate (2/max Hessian eigenvalue)": largest_learning_rate(),
         f"w3, w4, b3, SSR after {', '.join(map(str, TRACED))} steps, lr 0.1": numbers[TRACED],
@@ -87,9 +87,9 @@ def figures() -> dict[str, Any]:
 
 
 def draw(_: Config) -> list[Picture]:
-    unknown = dosage.params(**dosage.FOUND | dict.fromkeys(NAMES, np.nan))
+    unknown = dosage.make_params(**dosage.LEARNED | dict.fromkeys(NAMES, np.nan))
     network = dosage.draw_network("part03_network", unknown, "The last layer is unknown: w3, w4 and b3.")
-    params, numbers = paths()
+    params, numbers = compute_paths()
     drawing, axes = nn.plots.figure(2, 2, size=(5.0, 3.8))
     moments = {"start": 0, "1 step": 1, "10 steps": 10, "100 steps": 100, "2000 steps": 2000}
     squiggles = {name: jax.tree.map(lambda leaf, step=step: leaf[0, step], params) for name, step in moments.items()}
@@ -123,7 +123,7 @@ def draw_starts(axes: Any, w3: np.ndarray, w4: np.ndarray) -> None:
     axes.set(xlabel="w3", ylabel="w4")
 
 
-PART = Part("details1", __doc__, figures, draw, (recipe, starts, paths))
+PART = Part("details1", __doc__, figures, draw, (make_recipe, make_starts, compute_paths))
 
 if __name__ == "__main__":
-    tell(PART)
+    run_part(PART)

@@ -1,10 +1,10 @@
 """ArgMax and SoftMax
 
-Raw outputs can be any numbers. ArgMax makes 1 of the largest and 0 of the others, easy to read and useless for
-training: moving a raw output changes nothing until it overtakes another one, so its derivative is 0, or undefined at
-the jump. SoftMax keeps the order, puts all outputs between 0 and 1, makes them sum to 1, and has a slope everywhere, so
-it is what networks train with. Its "probabilities" deserve no great trust: the same network from another random start,
-with the same data, gives others.
+Raw outputs can be any numbers. ArgMax replaces the largest by 1 and the others by 0. That is easy to read but useless
+for training: changing a raw output changes nothing until it overtakes another one, so the derivative is 0, or undefined
+at the jump. SoftMax keeps the order, maps all outputs to numbers between 0 and 1 that sum to 1, and has a slope
+everywhere, so networks are trained with it. Its "probabilities" should not be trusted too much: the same network from
+another random start, with the same data, gives different ones.
 """
 
 import functools
@@ -18,7 +18,7 @@ import optax
 
 import jaxnn as nn
 from experiments.notes import flowers
-from experiments.notes.story import Config, Part, Picture, finish, tell
+from experiments.notes.story import Config, Part, Picture, finish, run_part
 
 FLOWER = jnp.array([[0.0, 1.0]])  # a narrow petal, a wide sepal
 SHOWN_RAW, SHOWN_RAW_2 = jnp.array([1.43, -0.4, 0.23]), jnp.array([1.4, -1.1, 0.68])
@@ -29,31 +29,31 @@ def raw_outputs(params: flowers.Params) -> jax.Array:
 
 
 def one_hot_argmax(raw: jax.Array) -> jax.Array:
-    """1 for the largest raw output, 0 for the others."""
+    """Returns 1 for the largest raw output and 0 for the others."""
     return jax.nn.one_hot(nn.argmax(raw), raw.shape[-1])
 
 
 def softmax_slopes(raw: jax.Array) -> jax.Array:
-    """By hand: dp_i/draw_i = p_i · (1 - p_i), dp_i/draw_j = -p_i · p_j."""
+    """dp_i/draw_i = p_i · (1 - p_i), dp_i/draw_j = -p_i · p_j: the Jacobian derived by hand."""
     p = nn.softmax(raw)
     return jnp.diag(p) - jnp.outer(p, p)
 
 
 @functools.cache
-def learn(last: Callable[[jax.Array], jax.Array], epochs: int = 300) -> tuple[flowers.Params, nn.Fit]:
-    """Train with ArgMax or SoftMax behind the outputs: the start and what `fit` made of it."""
-    x, species = flowers.all_flowers()
+def learn(last: Callable[[jax.Array], jax.Array], epochs: int = 300) -> tuple[flowers.Params, nn.FitResult]:
+    """Trains with ArgMax or SoftMax after the outputs; returns the initial parameters and the result of `fit`."""
+    x, species = flowers.load_flowers()
     model = nn.Model(flowers.NETWORK.init, lambda params, x, *, key=None: last(flowers.NETWORK.apply(params, x)))
-    recipe = nn.Recipe(model, nn.squared_residuals, optax.sgd(0.5))
+    recipe = nn.Recipe(model, nn.squared_error, optax.sgd(0.5))
     start = model.init(jax.random.key(4))
     data = x, jax.nn.one_hot(species, 3)
     return start, nn.fit(recipe, data, key=jax.random.key(0), epochs=epochs, params=start)
 
 
-def largest_change(start: Any, fitted: nn.Fit) -> jax.Array:
-    """How far any parameter went from the start."""
-    moved = jax.tree.map(lambda before, after: jnp.abs(after - before).max(), start, fitted.params)
-    return jnp.stack(jax.tree.leaves(moved)).max()
+def largest_change(start: Any, fitted: nn.FitResult) -> jax.Array:
+    """Returns the largest absolute change of a parameter."""
+    changes = jax.tree.map(lambda before, after: jnp.abs(after - before).max(), start, fitted.params)
+    return jnp.stack(jax.tree.leaves(changes)).max()
 
 
 def figures() -> dict[str, Any]:
@@ -105,17 +105,17 @@ def draw_slopes() -> Picture:
     setosa = np.linspace(-1, 1.6, 261, dtype=np.float32)
     drawing, (axes,) = nn.plots.figure(1, 2, size=(5.0, 3.8))
     for colour, (name, last) in enumerate({"ArgMax": one_hot_argmax, "SoftMax": nn.softmax}.items()):
-        look = {"color": nn.plots.COLOURS[4 - 4 * colour], "linewidth": 2.5, "label": name}
-        axes[0].plot(setosa, jax.vmap(lambda value, last=last: last(raw.at[0].set(value))[0])(setosa), **look)
-        axes[1].plot(learn(last)[1].losses, **look)
+        style = {"color": nn.plots.COLOURS[4 - 4 * colour], "linewidth": 2.5, "label": name}
+        axes[0].plot(setosa, jax.vmap(lambda value, last=last: last(raw.at[0].set(value))[0])(setosa), **style)
+        axes[1].plot(learn(last)[1].losses, **style)
     axes[0].axvline(float(raw[2]), color="black", linestyle=":", label=f"second largest: {float(raw[2]):.2f}")
     axes[0].set(xlabel="raw output for setosa", ylabel="output for setosa (0 to 1)")
     axes[1].set(xlabel="epoch", ylabel="squared residuals (mean over the irises)", ylim=(0, None))
-    caption = "ArgMax is flat but for its jump (left), so a training through it never moves (right)."
+    caption = "ArgMax is flat except for its jump (left), so training with it changes nothing (right)."
     return finish(drawing, "part07_slopes", caption)
 
 
 PART = Part("part5", __doc__, figures, draw, (one_hot_argmax, learn))
 
 if __name__ == "__main__":
-    tell(PART)
+    run_part(PART)

@@ -1,9 +1,10 @@
 """Cross entropy and backpropagation
 
-Setosa's output bias b3 is unknown again; it starts at -2. It reaches the cross entropy of every flower through SoftMax,
-where all species meet. If setosa was observed, the chain rule multiplies -1/p by p · (1 - p), p being setosa's share:
-dCE/db3 = p - 1. If another species with share q was observed, it multiplies -1/q by -p · q: dCE/db3 = p. The slope of
-the total is the sum over the flowers, and gradient descent with a learning rate of 1 walks to where it is 0.
+Setosa's output bias b3 is unknown again and starts at -2. It affects the cross entropy (CE) of every flower, because
+SoftMax combines the outputs of all species. Let p be setosa's SoftMax output. If setosa was observed, the chain rule
+multiplies -1/p by p · (1 - p): dCE/db3 = p - 1. If another species was observed, with SoftMax output q, it multiplies
+-1/q by -p · q: dCE/db3 = p. The slope of the total is the sum over the flowers, and gradient descent with a learning
+rate of 1 finds the b3 at which it is 0.
 """
 
 import functools
@@ -16,24 +17,24 @@ import optax
 
 import jaxnn as nn
 from experiments.notes import flowers
-from experiments.notes.story import Config, Part, Picture, finish, tell, watch
+from experiments.notes.story import Config, Part, Picture, finish, record_path, run_part
 
 START = jnp.array(-2.0)
 WIDTHS, SPECIES = flowers.THREE
 TRACED = np.arange(12)
 
-# All that this model learns is b3; the other parameters are part of its function.
+# The only parameter of this model is b3; the others are constants of its function.
 MODEL = nn.Model(lambda key: START, lambda b3, x, *, key=None: flowers.NETWORK.apply(flowers.with_b3(b3), x))
 RECIPE = nn.Recipe(MODEL, nn.cross_entropy, optax.sgd(1.0), reduction=jnp.sum)
 
 
 def losses(b3: Any) -> jax.Array:
-    """The cross entropy of each flower."""
+    """Returns the cross entropy of each flower."""
     return nn.cross_entropy(MODEL.apply(b3, WIDTHS), SPECIES)
 
 
 def slopes_by_chain_rule(b3: Any) -> jax.Array:
-    """dCE/db3 of each flower: p - 1 where setosa is observed, p elsewhere."""
+    """dCE/db3 = p - 1 if setosa was observed, else p, for each flower."""
     p = nn.softmax(MODEL.apply(b3, WIDTHS))[:, 0]
     return p - (SPECIES == 0)
 
@@ -46,32 +47,32 @@ slopes = jax.jacobian(losses)
 over_b3 = jax.jit(jax.vmap(lambda b3: (losses(b3), slopes(b3))))  # each flower's cross entropy and slope
 
 
-def find_b3(epochs: int = 100) -> nn.Fit:
-    """Walk from b3 = -2 to where a step is close to 0."""
+def find_b3(epochs: int = 100) -> nn.FitResult:
+    """Runs gradient descent from b3 = -2 until a step is close to 0."""
     return nn.fit(RECIPE, flowers.THREE, key=jax.random.key(0), epochs=epochs, params=START, stop=nn.small_step(1e-6))
 
 
 @functools.cache
-def path() -> np.ndarray:
-    """A row for the start and each of 12 steps: b3, the total cross entropy, its slope."""
-    b3 = jax.jit(lambda: watch(RECIPE, flowers.THREE, START, steps=12))()
-    return np.stack([b3, *(np.asarray(each).sum(axis=1) for each in over_b3(b3))], axis=1)
+def compute_path() -> np.ndarray:
+    """Returns b3, the total cross entropy and its slope, with a row for the start and each of 12 steps."""
+    b3 = jax.jit(lambda: record_path(RECIPE, flowers.THREE, START, steps=12))()
+    return np.stack([b3, *(np.asarray(values).sum(axis=1) for values in over_b3(b3))], axis=1)
 
 
 def figures() -> dict[str, Any]:
     raw = MODEL.apply(START, WIDTHS)
     p = nn.softmax(raw)
-    b3, totals, total_slopes = path().T
-    at_start = [each[0] for each in over_b3(START[None])]
+    b3, totals, total_slopes = compute_path().T
+    losses_at_start, slopes_at_start = (values[0] for values in over_b3(START[None]))
     lowest = find_b3().params
     of_params = jax.jit(jax.jacobian(lambda params: nn.cross_entropy(flowers.NETWORK.apply(params, WIDTHS), SPECIES)))
     return {
         **{f"raw row {row + 1} at b3=-2": raw[row] for row in range(3)},
         **{f"softmax row {row + 1}": p[row] for row in range(3)},
         "p of observed species at b3=-2": p[jnp.arange(3), SPECIES],
-        "cross entropy per row at b3=-2": at_start[0],
+        "cross entropy per row at b3=-2": losses_at_start,
         "total cross entropy at b3=-2": totals[0],
-        "derivative terms": at_start[1],
+        "derivative terms": slopes_at_start,
         "slope at b3=-2": total_slopes[0],
         "step size (lr 1)": 1.0 * total_slopes[0],
         "new b3": b3[1],
@@ -80,7 +81,7 @@ def figures() -> dict[str, Any]:
         "gradient matrix at b3=-2: rows = observations 1..3, cols = d/db3, d/db4, d/db5": of_params(
             flowers.with_b3(START)
         )["output"].bias,
-        f"b3, total_CE, slope after {', '.join(map(str, TRACED))} steps, lr 1": path()[TRACED],
+        f"b3, total_CE, slope after {', '.join(map(str, TRACED))} steps, lr 1": compute_path()[TRACED],
         "derivative terms, by the chain rule's formula": slopes_by_chain_rule(START),
         "derivative terms, by finite differences": slopes_by_differences(START),
     }
@@ -96,7 +97,7 @@ def draw_descent() -> Picture:
     grid = np.linspace(-2.6, 1.6, 127, dtype=np.float32)
     each_loss, each_slope = map(np.asarray, over_b3(grid))
     axes[0].plot(grid, each_loss.sum(axis=1), color=nn.plots.COLOURS[3], linewidth=2.5, label="total cross entropy")
-    nn.plots.tangents(axes[0], *path()[:6].T, reach=0.45)
+    nn.plots.tangents(axes[0], *compute_path()[:6].T, reach=0.45)
     axes[0].set(xlabel="b3", ylabel="total cross entropy (nats)")
     for flower, values in enumerate(each_slope.T):
         name = flowers.SPECIES[SPECIES[flower]]
@@ -104,11 +105,11 @@ def draw_descent() -> Picture:
     axes[1].plot(grid, each_slope.sum(axis=1), color="black", linestyle="--", label="sum")
     axes[1].axhline(0, color="black", linewidth=0.8)
     axes[1].set(xlabel="b3", ylabel="dCE/db3 of each flower (nats)")
-    caption = "The way down from b3 = −2 with its tangents (left); each flower's share of the slope (right)."
+    caption = "The descent from b3 = −2 with its tangents (left); each flower's part of the slope (right)."
     return finish(drawing, "part09_descent", caption)
 
 
 PART = Part("part7", __doc__, figures, draw, (slopes_by_chain_rule, find_b3))
 
 if __name__ == "__main__":
-    tell(PART)
+    run_part(PART)

@@ -12,7 +12,7 @@ from experiments.notes import (
     part09_cross_entropy_slopes,
     part10_convolution,
 )
-from experiments.notes.story import Picture, Row, rows
+from experiments.notes.story import Picture, Row, make_rows
 
 PARTS = (
     part01_black_box.PART,
@@ -28,7 +28,7 @@ PARTS = (
 )
 
 
-def tell_one(number: int) -> tuple[list[Picture], list[Row]]:
-    """A part's pictures, with its own default choices, and its table."""
+def compute_part(number: int) -> tuple[list[Picture], list[Row]]:
+    """Draws a part's pictures with its default options, and returns them with its table."""
     part = PARTS[number]
-    return part.draw(part.config()), rows(part)
+    return part.draw(part.config()), make_rows(part)

@@ -1,4 +1,4 @@
-"""How a part of the notes is told: its figures beside those of the notes, its pictures, and the code that did it."""
+"""What all parts of the notes share: a table of computed and noted values, pictures, and the code that made them."""
 
 import dataclasses
 import json
@@ -18,11 +18,11 @@ FACTS: dict[str, Any] = json.loads(Path(__file__).with_name("figures.json").read
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """Nothing to choose in this part."""
+    """This part has no options."""
 
 
 class Picture(NamedTuple):
-    """Where it lies, and what there is to see."""
+    """A picture's path and caption."""
 
     path: Path
     caption: str
@@ -32,12 +32,12 @@ class Part(NamedTuple):
     """One part of the notes.
 
     Attributes:
-        notes: its name among the facts.
-        text: a title line, an empty line, and a few sentences: the docstring of its file.
-        figures: the computed values by quantity: those of the facts under their names there, and others.
-        draw: writes the pictures, with the reader's choices.
-        code: the functions to show.
-        config: the reader's choices.
+        notes: its name in figures.json.
+        text: the docstring of its file: a title line, an empty line, and a few sentences.
+        figures: returns the computed values by quantity, with the names of figures.json for those that it has.
+        draw: draws the pictures, given the options.
+        code: the functions whose source the page shows.
+        config: the class of the options.
     """
 
     notes: str
@@ -53,14 +53,14 @@ class Part(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A quantity beside its value in the notes.
+    """A quantity with its value in the notes and its computed value.
 
     Attributes:
         quantity: its name.
-        notes: the value that the notes show; of what they do not show the exact one.
-        computed: by this library.
+        notes: the value that the notes show, or else the exact value that they imply; None if they have neither.
+        computed: the value that this library computes.
         shown: whether the notes show it.
-        remark: why the notes' own value is off by more than its rounding.
+        remark: why the notes' value differs by more than its rounding.
     """
 
     quantity: str
@@ -71,24 +71,24 @@ class Row(NamedTuple):
 
     @property
     def difference(self) -> float | None:
-        """The largest of the entries' differences, without their signs."""
+        """The largest absolute difference of the entries."""
         return None if self.notes is None else float(np.abs(self.computed - self.notes).max())
 
 
-def watch(recipe: nn.Recipe, data: tuple[Any, Any], params: Any, *, steps: int) -> Any:
-    """The parameters at the start and after each of the steps that `fit` takes: a first axis of steps + 1."""
+def record_path(recipe: nn.Recipe, data: tuple[Any, Any], params: Any, *, steps: int) -> Any:
+    """Takes the steps of `fit` and returns all parameters, with a first axis of steps + 1 that includes the start."""
 
-    def one(state: nn.TrainingState, _) -> tuple[nn.TrainingState, Any]:
+    def step(state: nn.TrainingState, _) -> tuple[nn.TrainingState, Any]:
         after, _ = nn.advance(recipe, data, state, epochs=1)
         return after, after.params
 
     start = nn.init_training(recipe, jax.random.key(0), params=params)
-    _, path = jax.lax.scan(one, start, length=steps)
+    _, path = jax.lax.scan(step, start, length=steps)
     return jax.tree.map(lambda first, rest: jnp.concatenate([first[None], rest]), start.params, path)
 
 
 def finish(drawing: Any, name: str, caption: str) -> Picture:
-    """Save a picture, its plots with a grid, and with a legend where lines have names."""
+    """Adds grids and missing legends to the plots of a figure, and saves it."""
     for axes in drawing.axes:
         if axes.axison and axes.name == "rectilinear" and len(axes.get_xticks()):
             axes.grid(alpha=0.3)
@@ -98,8 +98,8 @@ def finish(drawing: Any, name: str, caption: str) -> Picture:
     return Picture(common.save(drawing, "notes", name), caption)
 
 
-def rows(part: Part) -> list[Row]:
-    """The part's table: what the notes show or imply first, then what was computed besides."""
+def make_rows(part: Part) -> list[Row]:
+    """Returns the part's table: first the quantities of the notes, then the others that were computed."""
     computed = part.figures()
     facts = {fact["name"]: fact for fact in FACTS[part.notes]["figures"]}
     table = []
@@ -119,34 +119,35 @@ def rows(part: Part) -> list[Row]:
     return table
 
 
-def written(values: np.ndarray | None, digits: int = 6) -> str:
-    """Numbers as text, a line for each row of a matrix."""
+def format_numbers(values: np.ndarray | None, digits: int = 6) -> str:
+    """Returns numbers as text, with one line per row of a matrix."""
     if values is None:
         return "–"
     lines = np.atleast_1d(values).reshape(-1, values.shape[-1] if values.ndim else 1)
-    # Adding 0 turns the -0.0 of a product into a plain 0.
+    # Adding 0.0 turns -0.0 into 0.0.
     return "\n".join(", ".join(f"{value + 0.0:.{digits}g}".replace("-", "−") for value in line) for line in lines)
 
 
-def tell(part: Part) -> None:
-    """Print the part's table, draw its pictures with the reader's choices, and say where they are."""
-    common.command(part.config, lambda config: _tell(part, config))
+def run_part(part: Part) -> None:
+    """Runs a part as a command: prints its table, and draws its pictures with the options of the command line."""
+    common.run_command(part.config, lambda config: _print_and_draw(part, config))
 
 
-def _tell(part: Part, config: Config) -> None:
+def _print_and_draw(part: Part, config: Config) -> None:
     print(part.title, f"{'quantity':48} {'notes':>24} {'computed':>32} {'difference':>10}", sep="\n\n")
-    for row in rows(part):
-        notes = written(row.notes) if row.shown or row.notes is None else f"({written(row.notes)})"
+    for row in make_rows(part):
+        notes = format_numbers(row.notes) if row.shown or row.notes is None else f"({format_numbers(row.notes)})"
         cells = [
-            cell if "\n" not in cell and len(cell) < 60 else _shape(row) for cell in (notes, written(row.computed))
+            cell if "\n" not in cell and len(cell) < 60 else _describe_shape(row)
+            for cell in (notes, format_numbers(row.computed))
         ]
         difference = "–" if row.difference is None else f"{row.difference:.1e}"
         print(f"{row.quantity:48} {cells[0]:>24} {cells[1]:>32} {difference:>10}", "*" if row.remark else "")
     print("\nIn brackets: exact values that the notes do not show. *: the notes' own rounding, see the page.\n")
     pictures = part.draw(config)
     print(*(picture.caption for picture in pictures), sep="\n")
-    common.say_where([picture.path for picture in pictures])
+    common.print_pictures([picture.path for picture in pictures])
 
 
-def _shape(row: Row) -> str:
+def _describe_shape(row: Row) -> str:
     return " × ".join(map(str, row.computed.shape)) + " numbers"

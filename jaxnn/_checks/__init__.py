@@ -1,1 +1,1 @@
-"""Checks of what a user hands in, before anything compiles."""
+"""Checks of user input, made before anything compiles."""

@@ -1,4 +1,4 @@
-"""Checks of parameters that a user hands in: they must be such as the model makes itself."""
+"""Checks of parameters from the user against those that the model's `init` makes."""
 
 import functools
 from typing import Any
@@ -10,55 +10,56 @@ import numpy as np
 from jaxnn._checks.arrays import is_traced, leaf_name
 
 
-def check_model(where: str, model: Any) -> None:
-    """A pair of functions."""
+def check_model(caller: str, model: Any) -> None:
+    """Checks that `model` has the two functions of a Model."""
     if not all(callable(getattr(model, name, None)) for name in ("init", "apply")):
-        raise TypeError(f"{where}: model must be a Model, a pair of functions (init, apply), not {model!r}")
+        raise TypeError(f"{caller}: model must be a Model, a pair of functions (init, apply), not {model!r}")
 
 
-def check_params(where: str, model: Any, params: Any) -> None:
-    """Refuse parameters with other names, shapes or kinds of numbers than those that `model.init` makes."""
-    # Inside somebody's trace the model may close over tracers, which must not stay behind in a cache of ours.
-    made = _made(model.init) if is_traced(params) else _made_before(model.init)
-    wanted, found = _named(made), _named(params)
-    missing, unknown = ([name for name in a if name not in b] for a, b in ((wanted, found), (found, wanted)))
+def check_params(caller: str, model: Any, params: Any) -> None:
+    """Checks that parameters have the names, shapes, kinds of numbers and structure that `model.init` makes."""
+    # Inside a trace the model may close over tracers, and a cache must not keep those.
+    expected_tree = _init_shapes(model.init) if is_traced(params) else _cached_init_shapes(model.init)
+    expected, actual = _name_leaves(expected_tree), _name_leaves(params)
+    missing = [name for name in expected if name not in actual]
+    unknown = [name for name in actual if name not in expected]
     if missing or unknown:
         parts = (("params lack", missing), ("the model does not know", unknown))
-        said = "; ".join(f"{words} {', '.join(names)}" for words, names in parts if names)
-        raise ValueError(f"{where}: params must be such as model.init makes: {said}")
-    for name, leaf in found.items():
-        _check_leaf(where, name, leaf, wanted[name])
-    if jax.tree.structure(params) != jax.tree.structure(made):
-        structures = f"{jax.tree.structure(made)}, not {jax.tree.structure(params)}"
-        raise TypeError(f"{where}: params must have the structure of those that model.init makes, {structures}")
+        reasons = "; ".join(f"{words} {', '.join(names)}" for words, names in parts if names)
+        raise ValueError(f"{caller}: params must match those that model.init makes: {reasons}")
+    for name, leaf in actual.items():
+        _check_leaf(caller, name, leaf, expected[name])
+    if jax.tree.structure(params) != jax.tree.structure(expected_tree):
+        structures = f"{jax.tree.structure(expected_tree)}, not {jax.tree.structure(params)}"
+        raise TypeError(f"{caller}: params must have the structure of those that model.init makes, {structures}")
 
 
-def _made(init: Any) -> Any:
+def _init_shapes(init: Any) -> Any:
     return jax.eval_shape(init, jax.eval_shape(lambda: jax.random.key(0)))
 
 
-# `predict` is called again and again, and to trace a CNN's init takes longer than a small network's outputs.
-_made_before = functools.lru_cache(maxsize=32)(_made)
+# `predict` is called repeatedly, and tracing the init of a CNN takes longer than computing a small network's outputs.
+_cached_init_shapes = functools.lru_cache(maxsize=32)(_init_shapes)
 
 
-def check_arrays(where: str, params: Any) -> None:
-    """Numbers, not the shapes of some: `jax.eval_shape` makes these, and all other checks take them."""
-    for name, leaf in _named(params).items():
+def check_arrays(caller: str, params: Any) -> None:
+    """Checks that no leaf is a `jax.ShapeDtypeStruct`, which `jax.eval_shape` makes and the other checks accept."""
+    for name, leaf in _name_leaves(params).items():
         if isinstance(leaf, jax.ShapeDtypeStruct):
-            raise TypeError(f"{where}: params: {name} must be an array, not a shape, {leaf}")
+            raise TypeError(f"{caller}: params: {name} must be an array, not a shape, {leaf}")
 
 
-def _check_leaf(where: str, name: str, leaf: Any, wanted: Any) -> None:
+def _check_leaf(caller: str, name: str, leaf: Any, expected: Any) -> None:
     if not isinstance(leaf, np.ndarray | np.generic | jax.Array | jax.ShapeDtypeStruct | int | float | complex):
-        raise TypeError(f"{where}: params: {name} must be an array, not {leaf!r}")
-    if jnp.shape(leaf) != wanted.shape:
+        raise TypeError(f"{caller}: params: {name} must be an array, not {leaf!r}")
+    if jnp.shape(leaf) != expected.shape:
         raise ValueError(
-            f"{where}: params: {name} must have shape {wanted.shape}, as model.init makes it, not {jnp.shape(leaf)}"
+            f"{caller}: params: {name} must have shape {expected.shape}, as model.init makes it, not {jnp.shape(leaf)}"
         )
     dtype = jnp.result_type(leaf)
-    if jnp.issubdtype(wanted.dtype, jnp.floating) and not jnp.issubdtype(dtype, jnp.floating):
-        raise TypeError(f"{where}: params: {name} must hold floating-point numbers, not {dtype}")
+    if jnp.issubdtype(expected.dtype, jnp.floating) and not jnp.issubdtype(dtype, jnp.floating):
+        raise TypeError(f"{caller}: params: {name} must hold floating-point numbers, not {dtype}")
 
 
-def _named(tree: Any) -> dict[str, Any]:
+def _name_leaves(tree: Any) -> dict[str, Any]:
     return {leaf_name(path) if path else "params": leaf for path, leaf in jax.tree_util.tree_leaves_with_path(tree)}

@@ -1,1 +1,1 @@
-"""How XLA is made fast: the layout of arrays, matrix products, windows, tiles, and what differs by platform."""
+"""What makes XLA programs fast: array layout, matrix products, windows, tiles, and choices by platform."""

@@ -1,15 +1,15 @@
-"""Arrays are batch first outside and batch last inside: the one place where they are turned.
+"""Batch-first arrays outside, batch-last arrays inside: the one file that swaps the batch axis.
 
-Users hold arrays as the JAX ecosystem does, the batch on the first axis: tables `(batch, features)`, images
-`(batch, height, width, channels)`. Every layer, activation and loss of this library is *written* for arrays whose
-batch is on the last axis: `(features, batch)`, `(channels, height, width, batch)`, so that the batch runs along
-the vector unit of a processor. For narrow networks with many examples that is 2 to 2.6 times faster than batch
-first, and for wide ones the same.
+Users hold arrays as the JAX ecosystem does, with the batch on the first axis: tables `(batch, features)`, images
+`(batch, height, width, channels)`. Every layer, activation and loss of this library is *written* for arrays with the
+batch on the last axis: `(features, batch)`, `(channels, height, width, batch)`. The batch then runs along the vector
+units of a processor. For narrow networks with many examples this is 2 to 2.6 times faster than batch first; for wide
+ones it makes no difference.
 
-`batch_last` swaps the first and the last axis on the way in and swaps them back on the way out. Between two layers
-the swap back and the next swap meet; XLA sees that together they do nothing and removes both, in the forward pass,
-in the backward pass and under `jax.vmap`. What remains is one turn of the data and one of the outputs. A foreign
-batch-first function between two layers is still right; it only keeps its two turns.
+`batch_last` swaps the first and the last axis of the inputs, and swaps them back in the output. Between two layers, the
+swap back meets the next swap. XLA sees that the two cancel and removes both: in the forward pass, in the backward pass
+and under `jax.vmap`. One swap of the data and one of the outputs remain. A batch-first function between two layers
+gives the same result, but keeps its two swaps.
 """
 
 import functools
@@ -23,26 +23,26 @@ from jaxtyping import Array
 Function = TypeVar("Function", bound=Callable[..., Array])
 
 
-def turn(x: jax.typing.ArrayLike) -> Array:
-    """Swap the batch axis between first and last; its own inverse. Scalars and vectors are as they were."""
+def swap_batch_axis(x: jax.typing.ArrayLike) -> Array:
+    """Swaps the first and the last axis, which is its own inverse; returns scalars and vectors unchanged."""
     x = jnp.asarray(x)
     return x if x.ndim < 2 else jnp.swapaxes(x, 0, -1)
 
 
-def turn_all(tree: Any) -> Any:
-    """`turn` for every array of a tree."""
-    return jax.tree.map(turn, tree)
+def swap_batch_axes(tree: Any) -> Any:
+    """Applies `swap_batch_axis` to every array of a pytree."""
+    return jax.tree.map(swap_batch_axis, tree)
 
 
 def batch_last(function: Function) -> Function:
-    """Let batch-first arrays into a function that is written batch last.
+    """Makes a batch-first function of one that is written batch last.
 
-    Positional arguments are the arrays with a batch axis: they are turned, and so is the result. Keyword arguments
-    (parameters, sizes) go through as they are.
+    Positional arguments are the arrays with a batch axis: their axes are swapped, and so are those of the result.
+    Keyword arguments (parameters, sizes) pass through unchanged.
     """
 
     @functools.wraps(function)
     def batch_first(*arrays, **options):
-        return turn(function(*map(turn, arrays), **options))
+        return swap_batch_axis(function(*map(swap_batch_axis, arrays), **options))
 
     return cast(Function, batch_first)

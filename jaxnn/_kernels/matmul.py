@@ -1,8 +1,8 @@
-"""The product of weights and batch-last arrays: one matrix product, or for narrow layers a few sums.
+"""The product of weights and batch-last arrays: one matrix product, or a few sums for narrow layers.
 
-A matrix product pays for itself when it is large. Where a layer has very few inputs, its outputs are few multiples of
-whole rows, which XLA writes in one pass together with the bias and the activation that follow; where it has very few
-outputs, the same holds for the gradient of its inputs and the derivative of the activation before it.
+A matrix product is worth its overhead only when it is large. A layer with very few inputs is instead written as a sum
+of multiples of whole rows. XLA computes that sum in one pass with the bias and the activation that follow. Very few
+outputs allow the same for the gradient of the inputs, together with the derivative of the activation before it.
 """
 
 import functools
@@ -13,13 +13,13 @@ import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array
 
-# Measured on x86 cores, 4-16-3 networks on 120 rows in 64 lanes: an epoch takes 0.65 to 0.85 of the time that it
-# takes with matrix products alone.
-FEW = 4
+# The largest number of rows that is written as a sum. Measured on x86 cores, 4-16-3 networks on 120 rows in 64 lanes:
+# an epoch takes 15 to 35 % less time than with matrix products alone.
+UNROLL_LIMIT = 4
 
 
 @jax.custom_jvp
-def product(weight: Any, x: Array) -> Array:
+def matmul(weight: Any, x: Array) -> Array:
     """weightᵀ · x.
 
     Args:
@@ -29,35 +29,36 @@ def product(weight: Any, x: Array) -> Array:
     Returns:
         Shape (outputs, batch).
     """
-    if weight.shape[0] > FEW:
-        return _written_out(weight) @ x
+    if weight.shape[0] > UNROLL_LIMIT:
+        return _transpose(weight) @ x
     return functools.reduce(jnp.add, [row[:, None] * values[None] for row, values in zip(weight, x, strict=True)])
 
 
-def _product_jvp(primals, tangents):
+def _matmul_jvp(primals, tangents):
     (weight, x), (weight_dot, x_dot) = primals, tangents
-    outputs = product(weight, x)
-    moved = jnp.zeros_like(outputs)
+    outputs = matmul(weight, x)
+    outputs_dot = jnp.zeros_like(outputs)
     if not isinstance(weight_dot, SymbolicZero):
-        # The gradient of a weight with few outputs is faster with them on its first axis: 0.97 of a 4-16-3 epoch.
-        moved = moved + (_written_out(weight_dot) if weight.shape[1] <= FEW else weight_dot.T) @ x
+        # A gradient with few outputs is computed faster with these on its first axis: 3 % less time for a 4-16-3 epoch.
+        transposed = _transpose(weight_dot) if weight.shape[1] <= UNROLL_LIMIT else weight_dot.T
+        outputs_dot = outputs_dot + transposed @ x
     if not isinstance(x_dot, SymbolicZero):
-        moved = moved + _weighted(weight, x_dot)
-    return outputs, moved
+        outputs_dot = outputs_dot + _multiply_tangent(weight, x_dot)
+    return outputs, outputs_dot
 
 
-product.defjvp(_product_jvp, symbolic_zeros=True)
+matmul.defjvp(_matmul_jvp, symbolic_zeros=True)
 
 
-def _written_out(weight: Any) -> Array:
-    """weightᵀ; on CPUs as an array of its own, since XLA's products with a turned view take 1.2 to 2 times as long."""
+def _transpose(weight: Any) -> Array:
+    """weightᵀ, copied on CPUs: there, XLA's products with a transposed view take 1.2 to 2 times as long."""
     return jax.lax.platform_dependent(
         weight, cpu=lambda weight: jax.lax.optimization_barrier(weight.T), default=jnp.transpose
     )
 
 
-def _weighted(weight: Array, x: Array) -> Array:
-    """The product in a form whose transpose, the gradient of x, is a sum of as many arrays as there are outputs."""
-    if weight.shape[1] > FEW:
-        return weight.T @ x
-    return jnp.stack([(column[:, None] * x).sum(axis=0) for column in weight.T])
+def _multiply_tangent(weight: Array, x_dot: Array) -> Array:
+    """weightᵀ · x_dot, written so that its transpose, the gradient of x, is a sum of one array for each output."""
+    if weight.shape[1] > UNROLL_LIMIT:
+        return weight.T @ x_dot
+    return jnp.stack([(column[:, None] * x_dot).sum(axis=0) for column in weight.T])

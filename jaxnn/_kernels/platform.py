@@ -1,4 +1,4 @@
-"""One thing on CPUs and another elsewhere, for functions that are differentiated; and arrays that lie in memory."""
+"""Differentiable choices between a CPU and other platforms, and arrays that XLA must compute once and store."""
 
 import functools
 from collections.abc import Callable
@@ -8,23 +8,26 @@ import jax
 from jaxtyping import Array
 
 
-def chosen(*, cpu: Callable[..., Any], default: Callable[..., Any], keep: bool = False) -> Callable[..., Any]:
-    """The one function or the other, by the platform that a program is lowered for.
+def select_platform(
+    *, cpu: Callable[..., Any], default: Callable[..., Any], allow_cse: bool = False
+) -> Callable[..., Any]:
+    """Returns a function that runs `cpu` in programs for CPUs, and `default` in those for other platforms.
 
-    A choice would keep for the backward pass what either function wants to keep. So it is checkpointed: it keeps its
-    arguments alone.
+    Without a checkpoint, the backward pass would keep the intermediate results of both branches. The function is
+    therefore checkpointed, and keeps only its arguments.
 
     Args:
         cpu, default: functions of the same arguments.
-        keep: whether XLA may see that the backward pass makes again what the forward pass made, and keep that. Faster,
-            where there is room.
+        allow_cse: whether XLA may keep results of the forward pass rather than recompute them in the backward pass.
+            This is faster where memory allows.
     """
-    return jax.checkpoint(functools.partial(jax.lax.platform_dependent, cpu=cpu, default=default), prevent_cse=not keep)
+    either = functools.partial(jax.lax.platform_dependent, cpu=cpu, default=default)
+    return jax.checkpoint(either, prevent_cse=not allow_cse)
 
 
-def stored(x: Array) -> Array:
-    """x as an array of its own: what follows reads it, and does not make it anew for each of its parts.
+def materialize(x: Array) -> Array:
+    """Returns x as a stored array, so that its readers do not each recompute it.
 
-    XLA for CPUs looks into whatever is not a loop, a barrier included; a loop of one turn is none.
+    XLA for CPUs removes optimization barriers and unrolls a loop of a single trip, hence the two trips.
     """
     return jax.lax.fori_loop(0, 2, lambda _, x: jax.lax.optimization_barrier(x), x)

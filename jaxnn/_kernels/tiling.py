@@ -1,8 +1,8 @@
-"""A few examples at a time: what a function makes on its way should fit the cache of a CPU.
+"""Tiles of a few examples, so that a function's intermediate results fit the cache of a CPU.
 
-The windows of a convolution are many times larger than its input. Where all of them together leave the cache, writing
-and reading them takes longer than the products. So a CPU makes them for a few examples, multiplies, and goes on to the
-next few; in the backward pass it makes them again rather than keep them. Other devices have the bandwidth.
+The windows of a convolution are many times larger than its input. If all of them together exceed the cache, writing and
+reading them takes longer than the products. A CPU therefore computes them for a few examples, multiplies, and continues
+with the next few. The backward pass recomputes them rather than keep them. Other devices have enough bandwidth.
 """
 
 import functools
@@ -13,35 +13,46 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from jaxnn._kernels.platform import chosen
+from jaxnn._kernels.platform import select_platform
 
-# Measured on two x86 cores that share 32 MiB of cache, forward and backward, float32: convolutions with 30 to 75 MB of
-# windows take 0.5 to 0.7 of the time in tiles of 3 to 9 MB; with 14 MB they take longer. Eight examples are a vector.
-CACHE = 16 * 2**20
-_TILE, _LEAST = 4 * 2**20, 8
+# Bytes of intermediate results that fit the cache, so that all examples are computed together. Measured on two x86
+# cores that share 32 MiB of cache, forward and backward, float32. With 30 to 75 MB of windows, tiles of 3 to 9 MB take
+# 30 to 50 % less time. With 14 MB of windows, tiles take longer.
+CACHE_BYTES = 16 * 2**20
+# Bytes of intermediate results of a tile, from the same measurements.
+_TILE_BYTES = 4 * 2**20
+# The least number of examples in a tile: eight float32 numbers fill a vector register.
+_MIN_EXAMPLES = 8
 
 
-def by_tiles(function: Callable[[Any, Array], Array], params: Any, x: Array, *, size: int, whole: int = CACHE) -> Array:
-    """`function(params, x)`, on CPUs tile by tile if all of it is too large.
+def map_tiles(
+    function: Callable[[Any, Array], Array],
+    params: Any,
+    x: Array,
+    *,
+    example_bytes: int,
+    untiled_bytes: int = CACHE_BYTES,
+) -> Array:
+    """Returns `function(params, x)`, computed on CPUs tile by tile if its intermediate results are too large.
 
     Args:
-        function: batch last, with examples that do not mix.
-        params: what it takes beside x.
+        function: takes and returns batch-last arrays, and does not mix examples.
+        params: the other argument of `function`.
         x: batch last.
-        size: bytes that it makes of one example.
-        whole: bytes up to which all examples go together.
+        example_bytes: the size of the intermediate results for one example.
+        untiled_bytes: the size of all intermediate results up to which there are no tiles.
     """
-    tile = max(_LEAST, _TILE // max(size, 1))
-    if x.shape[-1] * size <= whole or x.shape[-1] <= tile:
+    tile = max(_MIN_EXAMPLES, _TILE_BYTES // max(example_bytes, 1))
+    if x.shape[-1] * example_bytes <= untiled_bytes or x.shape[-1] <= tile:
         return function(params, x)
-    return chosen(cpu=functools.partial(_mapped, function, tile), default=function)(params, x)
+    return select_platform(cpu=functools.partial(_map_over_tiles, function, tile), default=function)(params, x)
 
 
-def _mapped(function: Callable[[Any, Array], Array], tile: int, params: Any, x: Array) -> Array:
+def _map_over_tiles(function: Callable[[Any, Array], Array], tile: int, params: Any, x: Array) -> Array:
     rest = x.shape[-1] % tile
     whole = x.shape[-1] - rest
-    one = jax.checkpoint(functools.partial(function, params), prevent_cse=False)
+    apply = jax.checkpoint(functools.partial(function, params), prevent_cse=False)
     tiles = jnp.moveaxis(x[..., :whole].reshape(*x.shape[:-1], -1, tile), -2, 0)
-    mapped = jnp.moveaxis(jax.lax.map(one, tiles), 0, -2)
+    mapped = jnp.moveaxis(jax.lax.map(apply, tiles), 0, -2)
     mapped = mapped.reshape(*mapped.shape[:-2], whole)
-    return jnp.concatenate([mapped, one(x[..., whole:])], axis=-1) if rest else mapped
+    return jnp.concatenate([mapped, apply(x[..., whole:])], axis=-1) if rest else mapped

@@ -1,14 +1,15 @@
-"""Windows of three cells, two neighbouring places at a time: four products where one by one takes six.
+"""Winograd convolution F(2, 3): windows of three cells at two neighbouring positions, in four products rather than six.
 
-A filter (g0, g1, g2) over the cells d0 … d3 is d0·g0 + d1·g1 + d2·g2 in one place and d1·g0 + d2·g1 + d3·g2 in the
-next. Of the four products
+A filter (g0, g1, g2) over the cells d0 … d3 gives d0·g0 + d1·g1 + d2·g2 at one position, and d1·g0 + d2·g1 + d3·g2 at
+the next. With the four products
 
     m0 = (d0 - d2) · g0                   m1 = (d1 + d2) · (g0 + g1 + g2) / 2
     m3 = (d1 - d3) · g2                   m2 = (d2 - d1) · (g0 - g1 + g2) / 2
 
-these are m0 + m1 + m2 and m1 - m2 - m3: exact for whole numbers, and else rounded about as often as the six. Along one
-axis of space this takes two thirds of the multiplications and of the windows; along two, or for four places at once,
-fewer still, but more passes over the arrays, as much time, and twice the compilation.
+the two are m0 + m1 + m2 and m1 - m2 - m3. This is exact for whole numbers; otherwise it rounds about as often as six
+products do. Along one spatial axis it takes two thirds of the multiplications and of the windows. Two axes, or four
+positions at once, need fewer still. But they need more passes over the arrays, save no more time, and take twice as
+long to compile.
 
 References:
     Winograd (1980), Arithmetic complexity of computations; Lavin and Gray (2016), Fast algorithms for convolutional
@@ -22,93 +23,95 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from jaxnn._kernels.matmul import FEW
-from jaxnn._kernels.platform import stored
+from jaxnn._kernels.platform import materialize
 from jaxnn._kernels.windows import Windows
 
-# Multiplications for an example. Measured on two x86 cores, forward and backward, 32 to 256 filters: 0.65 to 0.9 of the
-# time. Compilation takes 1 to 3 s more, which a million multiplications repay in about a thousand steps of 64, while a
-# CNN of 16 and 32 filters on 8×8 digits (74 thousand) is done before. The batch does not count: a layer adds up in the
-# same order when it trains and when it is judged. Of few channels the windows are no burden.
-_MANY = 2**20
-# Products for each of those one by one, at most: an odd number of places has one more to pay for.
-_SHARE = 0.8
+# The least number of multiplications for an example. Measured on two x86 cores, forward and backward, 32 to 256
+# filters: pairs take 10 to 35 % less time. Compilation takes 1 to 3 s more. A million multiplications make up for that
+# in about a thousand steps of 64 examples. A CNN of 16 and 32 filters on 8×8 digits (74 thousand) has finished its
+# training by then. The batch size does not count: a layer must sum in the same order in training and in evaluation.
+_MIN_MULTIPLICATIONS = 2**20
+# The least number of input channels: with fewer, computing the windows takes little time.
+_MIN_INPUTS = 5
+# The largest acceptable number of products relative to a plain convolution. An odd number of positions needs one more.
+_MAX_PRODUCT_RATIO = 0.8
 
 Convolve = Callable[[Array, Array, Windows], Array]
 
 
-def axis_of_pairs(windows: Windows, inputs: int, outputs: int) -> int | None:
-    """The axis of space along which pairs of places save the most; None if they would not pay for themselves."""
-    shares = {
-        axis: 4 * _pairs(windows.places[axis]) / (3 * windows.places[axis])
-        for axis, cell in enumerate(zip(windows.size, windows.stride, windows.dilation, strict=True))
-        if cell == (3, 1, 1)
+def choose_pair_axis(windows: Windows, inputs: int, outputs: int) -> int | None:
+    """Returns the spatial axis along which pairs of positions save most, or None if a plain convolution is faster."""
+    ratios = {
+        axis: 4 * _count_pairs(windows.positions[axis]) / (3 * windows.positions[axis])
+        for axis, options in enumerate(zip(windows.size, windows.stride, windows.dilation, strict=True))
+        if options == (3, 1, 1)
     }
-    axis = min(shares, key=shares.__getitem__, default=None)
-    multiplications = math.prod(windows.size) * math.prod(windows.places) * inputs * outputs
-    if axis is None or shares[axis] > _SHARE or inputs <= FEW or multiplications < _MANY:
+    axis = min(ratios, key=ratios.__getitem__, default=None)
+    multiplications = math.prod(windows.size) * math.prod(windows.positions) * inputs * outputs
+    if axis is None or ratios[axis] > _MAX_PRODUCT_RATIO:
         return None
-    return axis
+    return None if inputs < _MIN_INPUTS or multiplications < _MIN_MULTIPLICATIONS else axis
 
 
-def in_pairs(convolve: Convolve, weight: Array, x: Array, windows: Windows, axis: int) -> Array:
-    """`convolve(weight, x, windows)` from four convolutions with windows of one cell along this axis.
+def convolve_pairs(convolve: Convolve, weight: Array, x: Array, windows: Windows, axis: int) -> Array:
+    """Returns `convolve(weight, x, windows)`, computed by four convolutions with windows of one cell along `axis`.
 
     Args:
         convolve: linear in weight and in x.
         weight: shape (*window, inputs, outputs).
         x: batch last, shape (inputs, *space, batch).
-        windows: three cells along the axis, side by side, that move by one.
-        axis: an axis of space.
+        windows: of size 3, stride 1 and dilation 1 along `axis`.
+        axis: a spatial axis.
 
     Returns:
-        Shape (outputs, *places, batch).
+        Shape (outputs, *positions, batch).
     """
-    places, along = windows.places[axis], axis + 1
-    pairs = _pairs(places)
+    positions, array_axis = windows.positions[axis], axis + 1
+    pairs = _count_pairs(positions)
     before, after = windows.padding[axis]
-    edges = ((0, 0), *_put(windows.padding, axis, (before, after + 2 * pairs - places)), (0, 0))
-    padded = jnp.pad(_added_up(x), edges)
-    halves = padded.reshape(*padded.shape[:along], pairs + 1, 2, *padded.shape[along + 1 :])
-    # Split, not indexed: that has two halves put together as its derivative, not two whole arrays of many zeros added.
-    even, odd = (half.squeeze(along + 1) for half in jax.lax.split(halves, (1, 1), axis=along + 1))
+    pads = ((0, 0), *_replace_at(windows.padding, axis, (before, after + 2 * pairs - positions)), (0, 0))
+    padded = jnp.pad(_materialize_gradient(x), pads)
+    halves = padded.reshape(*padded.shape[:array_axis], pairs + 1, 2, *padded.shape[array_axis + 1 :])
+    # Split rather than indexed: the gradient of a split concatenates two halves, that of two indexings adds two whole
+    # arrays that are half zeros.
+    even, odd = (half.squeeze(array_axis + 1) for half in jax.lax.split(halves, (1, 1), axis=array_axis + 1))
     d0, d1, d2, d3 = (
-        jax.lax.slice_in_dim(half, first, first + pairs, axis=along) for first in (0, 1) for half in (even, odd)
+        jax.lax.slice_in_dim(half, first, first + pairs, axis=array_axis) for first in (0, 1) for half in (even, odd)
     )
     g0, g1, g2 = (jax.lax.slice_in_dim(weight, cell, cell + 1, axis=axis) for cell in range(3))
     single = windows._replace(
-        size=_put(windows.size, axis, 1),
+        size=_replace_at(windows.size, axis, 1),
         padding=((0, 0),) * len(windows.padding),
-        places=_put(windows.places, axis, pairs),
+        positions=_replace_at(windows.positions, axis, pairs),
     )
     m0 = convolve(g0, d0 - d2, single)
     m1 = convolve((g0 + g1 + g2) / 2, d1 + d2, single)
     m2 = convolve((g0 - g1 + g2) / 2, d2 - d1, single)
     m3 = convolve(g2, d1 - d3, single)
-    both = jnp.stack([m0 + m1 + m2, m1 - m2 - m3], axis=along + 1)
-    side_by_side = both.reshape(*both.shape[:along], 2 * pairs, *both.shape[along + 2 :])
-    return jax.lax.slice_in_dim(side_by_side, 0, places, axis=along)
+    both = jnp.stack([m0 + m1 + m2, m1 - m2 - m3], axis=array_axis + 1)
+    interleaved = both.reshape(*both.shape[:array_axis], 2 * pairs, *both.shape[array_axis + 2 :])
+    return jax.lax.slice_in_dim(interleaved, 0, positions, axis=array_axis)
 
 
-def _pairs(places: int) -> int:
-    return (places + 1) // 2
+def _count_pairs(positions: int) -> int:
+    return (positions + 1) // 2
 
 
-def _put(values: tuple, axis: int, value: object) -> tuple:
-    return (*values[:axis], value, *values[axis + 1 :])
+def _replace_at(values: tuple, index: int, value: object) -> tuple:
+    return (*values[:index], value, *values[index + 1 :])
 
 
 @jax.custom_jvp
-def _added_up(x: Array) -> Array:
-    """x, whose gradient is added up from all windows before it goes on.
+def _materialize_gradient(x: Array) -> Array:
+    """x, with a gradient that is summed over all windows and stored before it is used.
 
-    XLA would else add it up on the way into whatever comes next: of 64 images of 32×32×32 that are turned to be batch
-    first, in 137 ms instead of 9. It does not look into a loop.
+    XLA would otherwise fuse that sum into whatever follows. For 64 images of 32×32×32 that are then transposed to be
+    batch first, this takes 137 ms instead of 9. XLA does not fuse across the loop of `materialize`.
     """
     return x
 
 
-@_added_up.defjvp
-def _added_up_jvp(primals, tangents):
+@_materialize_gradient.defjvp
+def _materialize_gradient_jvp(primals, tangents):
     (x,), (x_dot,) = primals, tangents
-    return x, stored(x_dot)
+    return x, materialize(x_dot)

@@ -1,4 +1,4 @@
-"""Small real data sets, ready for `fit`: iris, digits, the letters and dosages of the notes, and MNIST-style files."""
+"""Small data sets, ready for `fit`: iris, digits, tic-tac-toe letters, drug dosages and MNIST-style files."""
 
 import csv
 import importlib.resources
@@ -8,19 +8,20 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Integer
 
+from jaxnn._checks.paths import check_path
 from jaxnn.datasets.idx import read_idx
 
 __all__ = ["Dataset", "digits", "dosage", "iris", "mnist", "read_idx", "tic_tac_toe"]
 
 
 class Dataset(NamedTuple):
-    """Examples and what is to be learned of them, as NumPy arrays.
+    """Inputs and targets as NumPy arrays, with their names.
 
     Attributes:
-        x: the examples on the first axis: (batch, features), or images (batch, height, width, channels).
+        x: the inputs, examples on the first axis: (batch, features), or images (batch, height, width, channels).
         targets: class numbers of shape (batch,), or observations of shape (batch, outputs).
-        features: the names of the features, with units; of the one channel for images.
-        classes: the names of the classes, by number; empty where the targets are no classes.
+        features: the names of the features with their units; for images, the name of the single channel.
+        classes: the names of the classes by number; empty if the targets are not classes.
     """
 
     x: Float[np.ndarray, "batch *features"]
@@ -30,12 +31,12 @@ class Dataset(NamedTuple):
 
     @property
     def data(self) -> tuple[np.ndarray, np.ndarray]:
-        """`(x, targets)`, as `fit` takes it."""
+        """The pair `(x, targets)` that `fit` takes."""
         return self.x, self.targets
 
 
 def iris() -> Dataset:
-    """Sepals and petals of 150 irises, in cm, 50 of each of three species: x (150, 4), labels (150,).
+    """Loads the sizes of sepals and petals, in cm, of 50 irises of each of three species: x (150, 4), labels (150,).
 
     Example:
         >>> flowers = iris()
@@ -54,10 +55,12 @@ def iris() -> Dataset:
 
 
 def digits() -> Dataset:
-    """1,797 handwritten digits, 8×8 grey values from 0 to 1: x (1797, 8, 8, 1), labels (1797,). Extra: `datasets`.
+    """Loads 1,797 handwritten digits, 8×8 grey values from 0 to 1: x (1797, 8, 8, 1), labels (1797,).
+
+    Needs the extra `datasets`.
 
     Raises:
-        ImportError: without scikit-learn, which ships the data.
+        ImportError: scikit-learn, which ships the data, is not installed.
 
     Example:
         >>> digits().x.shape
@@ -76,7 +79,7 @@ def digits() -> Dataset:
 
 
 def tic_tac_toe() -> Dataset:
-    """The letters O and X as 6×6 images of 0 and 1, from part 8 of the notes: x (2, 6, 6, 1), labels (2,).
+    """Makes 6×6 images of the letters O and X, of 0 and 1: x (2, 6, 6, 1), labels (2,).
 
     Example:
         >>> letters = tic_tac_toe()
@@ -85,13 +88,13 @@ def tic_tac_toe() -> Dataset:
                [0, 1, 0, 0, 1, 0]])
     """
     cross = np.eye(6, dtype=np.float32) + np.eye(6, dtype=np.float32)[::-1]
-    # Swapping its halves turns an X into an O: the diagonals then meet at the edges.
+    # Swapping the upper and the lower half of an X gives an O: the diagonals then meet at the edges.
     ring = np.roll(cross, 3, axis=0)
     return Dataset(np.stack([ring, cross])[..., None], np.array([0, 1], np.int32), ("ink (0 or 1)",), ("O", "X"))
 
 
 def dosage() -> Dataset:
-    """Three dosages of a drug and how well they work, from parts 1 to 3 of the notes: x (3, 1), targets (3, 1).
+    """Makes a data set of three dosages of a drug and their effectiveness: x (3, 1), targets (3, 1).
 
     Example:
         >>> dosage().x.ravel().tolist(), dosage().targets.ravel().tolist()
@@ -102,7 +105,7 @@ def dosage() -> Dataset:
 
 
 def mnist(directory: str | Path, part: str = "train") -> Dataset:
-    """Images and labels from MNIST-style IDX files that lie in a local directory; grey values from 0 to 1.
+    """Loads images and labels from MNIST-style IDX files in a local directory; grey values from 0 to 1.
 
     Args:
         directory: holds `train-images-idx3-ubyte`, `train-labels-idx1-ubyte` and `t10k-…`, each raw or `.gz`.
@@ -112,23 +115,25 @@ def mnist(directory: str | Path, part: str = "train") -> Dataset:
         x (count, height, width, 1), labels (count,).
 
     Raises:
-        FileNotFoundError: a file that is not there, with the names that were looked for.
-        ValueError: a damaged file, images and labels of different number or shape, none at all, or not of bytes.
+        TypeError: `directory` is not a string or a path.
+        FileNotFoundError: a file is missing; the message names both files that would do.
+        ValueError: a file is damaged, images and labels differ in number, or their shapes or dtypes are wrong.
     """
-    images = read_idx(_find(Path(directory), f"{part}-images-idx3-ubyte"))
-    labels = read_idx(_find(Path(directory), f"{part}-labels-idx1-ubyte"))
+    folder = check_path("mnist", directory, name="directory")
+    images = read_idx(_find_file(folder, f"{part}-images-idx3-ubyte"))
+    labels = read_idx(_find_file(folder, f"{part}-labels-idx1-ubyte"))
     if images.ndim != 3 or labels.ndim != 1 or len(images) != len(labels):
         raise ValueError(
             f"mnist: images must be (count, height, width) and labels (count,), not {images.shape} and {labels.shape}"
         )
     if not len(images) or images.dtype != np.uint8 or labels.dtype != np.uint8:
-        found = f"{len(images)} images of {images.dtype}, {len(labels)} labels of {labels.dtype}"
-        raise ValueError(f"mnist: there must be images and labels, of unsigned bytes, not {found}")
+        actual = f"{len(images)} images of {images.dtype}, {len(labels)} labels of {labels.dtype}"
+        raise ValueError(f"mnist: there must be images and labels, of unsigned bytes, not {actual}")
     classes = tuple(map(str, range(int(labels.max()) + 1)))
     return Dataset((images / np.float32(255))[..., None], labels.astype(np.int32), ("ink (0 to 1)",), classes)
 
 
-def _find(directory: Path, name: str) -> Path:
+def _find_file(directory: Path, name: str) -> Path:
     candidates = [directory / name, directory / f"{name}.gz"]
     for path in candidates:
         if path.is_file():

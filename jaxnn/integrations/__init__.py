@@ -1,1 +1,1 @@
-"""Other tools' formats, one file each; each tool is imported when it is used."""
+"""Formats of other tools, one module for each; a tool is imported when its module first needs it."""

@@ -1,11 +1,9 @@
-"""Parameters as safetensors files (extra `safetensors`), which other libraries read and write too.
+"""Parameters as safetensors files (extra `safetensors`), for exchange with other libraries.
 
-`save` and `load` keep whole trainings and notice every flipped bit; these are for parameters that come from, or go to,
-somewhere else. A safetensors file has no digests: that it is whole is noticed, not that a number in it has changed.
+`save` and `load` store whole trainings and detect every flipped bit. A safetensors file has no digests:
+`load_safetensors` detects a truncated file, but not a changed number.
 """
 
-import contextlib
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,24 +13,29 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnn._checks.arrays import leaf_name
-from jaxnn.io.checkpoint import CheckpointError
+from jaxnn._checks.paths import check_path
+from jaxnn.io.checkpoint import CheckpointError, write
 from jaxnn.layers import Affine
 
 _LAYOUTS = ("jaxnn", "torch")
 
 
 def save_safetensors(params: Any, path: str | Path) -> Path:
-    """Write parameters to a safetensors file, each under the names that lead to it, joined by dots.
+    """Writes parameters to a safetensors file, atomically: after an error the previous file is unchanged.
 
     Args:
-        params: any pytree of arrays, such as `{"output": Affine}`: `output.weight` and `output.bias`.
-        path: where; its folder must exist. The file is whole, or it is as it was before.
+        params: any pytree of arrays. A parameter's name is its path in the tree, joined by dots: `{"output": Affine}`
+            gives `output.weight` and `output.bias`.
+        path: the file; its folder must exist.
+
+    Returns:
+        The path of the file.
 
     Raises:
-        ImportError: without safetensors.
-        TypeError: a leaf that is no array of numbers.
-        ValueError: two leaves of one name.
-        OSError: the disk is full, the folder is missing or may not be written to.
+        ImportError: safetensors is not installed.
+        TypeError: a leaf that is not an array of real numbers, or a path of another type.
+        ValueError: two leaves with the same name.
+        OSError: the disk is full, or the folder is missing or not writable.
 
     Example:
         >>> import jaxnn as nn
@@ -40,17 +43,10 @@ def save_safetensors(params: Any, path: str | Path) -> Path:
         >>> save_safetensors(params, "network.safetensors").name
         'network.safetensors'
     """
-    path, new = Path(path), Path(path).with_name(f".{Path(path).name}.{os.getpid()}.new")
-    # The package writes an array's memory as it lies, whatever its strides say.
-    arrays = {name: np.asarray(leaf, order="C") for name, leaf in _named("save", params).items()}
-    content = _package().numpy.save(arrays)
-    try:
-        new.write_bytes(content)
-        os.replace(new, path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            new.unlink()
-        raise
+    path = check_path("save_safetensors", path)
+    # safetensors writes an array's memory in order, without regard to its strides.
+    arrays = {name: np.asarray(leaf, order="C") for name, leaf in _named_leaves("save", params).items()}
+    write(path, _import_safetensors().numpy.save(arrays), "save_safetensors")
     return path
 
 
@@ -62,31 +58,33 @@ def load_safetensors(
     layout: str = "jaxnn",
     ignore: Iterable[str] = (),
 ) -> Any:
-    """Read parameters from a safetensors file: one of ours, or the `state_dict` of a PyTorch network.
+    """Reads parameters from a safetensors file of this library, or the `state_dict` of a PyTorch network.
 
-    PyTorch keeps the kernels of its layers as (outputs, inputs, *window), and this library as
-    (*window, inputs, outputs): with `layout="torch"` the weight of every `Affine` in `like` is turned, and nothing
-    else. It also flattens images as (channels, height, width), and `flatten` as (height, width, channels). So the
-    rows of the first dense layer after a convolution, on maps of (height, width, channels), are put in order by
+    PyTorch stores the weights of its layers as (outputs, inputs, *window), and this library as
+    (*window, inputs, outputs). With `layout="torch"` the weight of every `Affine` in `like` is transposed, and nothing
+    else. PyTorch also flattens images as (channels, height, width), and `flatten` as (height, width, channels). After a
+    convolution with outputs of (height, width, channels), reorder the rows of the first dense layer by
 
         rows = params["output"].weight.reshape(channels, height, width, -1).transpose(1, 2, 0, 3)
         params["output"] = params["output"]._replace(weight=rows.reshape(height * width * channels, -1))
 
     Args:
         path: the file.
-        like: a pytree of the same structure, shapes and dtypes, of arrays or of `jax.ShapeDtypeStruct`s, such as
-            `jax.eval_shape(model.init, key)`. Leaves come back as NumPy arrays where it has those, as JAX arrays
-            elsewhere.
-        names: what the file calls a leaf, where it is not our name: `{"output.weight": "fc2.weight"}`.
-        layout: "jaxnn", or "torch" for kernels as PyTorch keeps them.
-        ignore: names in the file that are not wanted; any other that `like` does not have is an error.
+        like: a pytree of the same structure, shapes and dtypes, of arrays or `jax.ShapeDtypeStruct`s, such as
+            `jax.eval_shape(model.init, key)`.
+        names: the file's name of each parameter whose name differs there: `{"output.weight": "fc2.weight"}`.
+        layout: "jaxnn", or "torch" for weights in PyTorch's layout.
+        ignore: names in the file to skip. Any other name that `like` does not have is an error.
+
+    Returns:
+        The parameters. Where `like` has NumPy arrays, so has the result; all other leaves are JAX arrays.
 
     Raises:
-        ImportError: without safetensors.
-        TypeError: a leaf of `like` that is no array or shape.
-        ValueError: an unknown layout, or names of leaves that `like` does not have.
-        CheckpointError: a damaged file, names that it lacks or has too many of, or another shape or dtype.
-        OSError: no such file, or it may not be read.
+        ImportError: safetensors is not installed.
+        TypeError: a leaf of `like` that is not an array or a shape, or a path of another type.
+        ValueError: an unknown layout, or `names` of parameters that `like` does not have.
+        CheckpointError: a damaged file, missing or unexpected names, or another shape or dtype.
+        OSError: the file does not exist or cannot be read.
 
     Example:
         >>> import jaxnn as nn
@@ -97,24 +95,26 @@ def load_safetensors(
         array([[3.],
                [4.]], dtype=float32)
     """
+    path = check_path("load_safetensors", path)
     if layout not in _LAYOUTS:
         raise ValueError(f'load_safetensors: layout must be "jaxnn" or "torch", not {layout!r}')
-    wanted, names = _named("load", like), dict(names or {})
-    if unknown := sorted(names.keys() - wanted.keys()):
-        raise ValueError(f"load_safetensors: names has {', '.join(unknown)}, but `like` has {', '.join(wanted)}")
-    theirs = {name: names.get(name, name) for name in wanted}
-    tensors = _read(Path(path), set(theirs.values()), set(ignore))
-    kernels = _kernels(like) if layout == "torch" else set()
-    leaves = []
-    for name, leaf in wanted.items():
-        array = tensors[theirs[name]]
-        if name in kernels:
-            array = np.ascontiguousarray(array.transpose(*range(2, array.ndim), 1, 0)) if array.ndim > 1 else array
-        leaves.append(_like(Path(path), f"{name} ({theirs[name]})", array, leaf))
-    return jax.tree.unflatten(jax.tree.structure(like), leaves)
+    leaves, names = _named_leaves("load", like), dict(names or {})
+    if unknown := sorted(names.keys() - leaves.keys()):
+        raise ValueError(f"load_safetensors: names has {', '.join(unknown)}, but `like` has {', '.join(leaves)}")
+    file_names = {name: names.get(name, name) for name in leaves}
+    tensors = _read_tensors(path, set(file_names.values()), set(ignore))
+    transposed = _affine_weights(like) if layout == "torch" else set()
+    restored = []
+    for name, leaf in leaves.items():
+        array = tensors[file_names[name]]
+        if name in transposed and array.ndim > 1:
+            array = np.ascontiguousarray(array.transpose(*range(2, array.ndim), 1, 0))
+        _check_leaf(path, f"{name} ({file_names[name]})", array, leaf)
+        restored.append(array if isinstance(leaf, np.ndarray) else jnp.asarray(array))
+    return jax.tree.unflatten(jax.tree.structure(like), restored)
 
 
-def _package() -> Any:
+def _import_safetensors() -> Any:
     try:
         import safetensors
         import safetensors.numpy
@@ -123,51 +123,49 @@ def _package() -> Any:
     return safetensors
 
 
-def _named(where: str, tree: Any) -> dict[str, Any]:
-    """Every leaf under its name, which no two may share: a file holds one of them."""
-    found: dict[str, Any] = {}
+def _named_leaves(caller: str, tree: Any) -> dict[str, Any]:
+    """Returns every leaf by its name, and checks that the names are unique: a file can hold each only once."""
+    leaves: dict[str, Any] = {}
     for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
         name = leaf_name(path)
         dtype = getattr(leaf, "dtype", np.dtype(object))
         if not any(jnp.issubdtype(dtype, kind) for kind in (jnp.bool_, jnp.integer, jnp.floating)):
-            raise TypeError(f"{where}_safetensors: {name} must be an array of real numbers, not {leaf!r}")
-        if name in found:
-            raise ValueError(f"{where}_safetensors: two leaves have the name {name}")
-        found[name] = leaf
-    return found
+            raise TypeError(f"{caller}_safetensors: {name} must be an array of real numbers, not {leaf!r}")
+        if name in leaves:
+            raise ValueError(f"{caller}_safetensors: two leaves have the name {name}")
+        leaves[name] = leaf
+    return leaves
 
 
-def _kernels(like: Any) -> set[str]:
-    """The names of the weights of all `Affine`s."""
+def _affine_weights(like: Any) -> set[str]:
+    """Returns the names of the weights of all `Affine`s."""
     layers = jax.tree_util.tree_leaves_with_path(like, is_leaf=lambda node: isinstance(node, Affine))
     weight = (jax.tree_util.GetAttrKey("weight"),)
     return {leaf_name(path + weight) for path, layer in layers if isinstance(layer, Affine)}
 
 
-def _read(path: Path, wanted: set[str], ignored: set[str]) -> dict[str, np.ndarray]:
-    """The tensors of these names, which must be all that the file has but for the ignored ones."""
-    package = _package()
-    with path.open("rb"):  # an error of the system's, which names the file, comes before any of the package's
+def _read_tensors(path: Path, names: set[str], ignored: set[str]) -> dict[str, np.ndarray]:
+    """Reads the tensors of these names, and checks that the file has no others, except ignored ones."""
+    safetensors = _import_safetensors()
+    with path.open("rb"):  # raises the system's error, which names the file; the errors of safetensors do not
         pass
     try:
-        with package.safe_open(path, framework="numpy") as file:
-            there = set(file.keys())
-            lacks, extra = sorted(wanted - there), sorted(there - wanted - ignored)
-            if lacks or extra:
-                parts = (("lacks", lacks), ("has, and nobody asked for,", extra))
-                said = "; it ".join(f"{verb} {', '.join(listed)}" for verb, listed in parts if listed)
-                raise CheckpointError(f"load_safetensors: {path} {said}")
-            return {name: file.get_tensor(name) for name in wanted}
+        with safetensors.safe_open(path, framework="numpy") as file:
+            in_file = set(file.keys())
+            problems = {"missing": sorted(names - in_file), "unexpected": sorted(in_file - names - ignored)}
+            if any(problems.values()):
+                parts = [f"{problem} names: {', '.join(each)}" for problem, each in problems.items() if each]
+                raise CheckpointError(f"load_safetensors: {path} has {'; '.join(parts)}")
+            return {name: file.get_tensor(name) for name in names}
     except CheckpointError:
         raise
-    except Exception as error:  # whatever its reader thinks of damaged bytes
-        raise CheckpointError(f"load_safetensors: {path} is damaged or no safetensors file: {error}") from error
+    except Exception as error:  # safetensors raises many types on damaged bytes
+        raise CheckpointError(f"load_safetensors: {path} is damaged or not a safetensors file: {error}") from error
 
 
-def _like(path: Path, name: str, array: np.ndarray, like: Any) -> Any:
-    """An array as `like` has it, which must be of the same shape and dtype."""
+def _check_leaf(path: Path, name: str, array: np.ndarray, like: Any) -> None:
+    """Checks that an array has the shape and dtype of `like`."""
     if array.shape != tuple(like.shape):
         raise CheckpointError(f"load_safetensors: {path}: {name} has shape {array.shape}, `like` has {like.shape}")
     if array.dtype != like.dtype:
         raise CheckpointError(f"load_safetensors: {path}: {name} has dtype {array.dtype}, `like` has {like.dtype}")
-    return array if isinstance(like, np.ndarray) else jnp.asarray(array)

@@ -1,4 +1,4 @@
-"""Curves for TensorBoard (extra `tensorboard`), written while a training runs."""
+"""TensorBoard event files (extra `tensorboard`), written while a training runs."""
 
 import importlib
 import os
@@ -11,11 +11,12 @@ from typing import Any
 
 from jaxnn._checks.arrays import check_whole
 
+# A flush waits for the disk, which takes longer than a short epoch.
 _SECONDS_BETWEEN_FLUSHES = 1.0
 
 
 class EventLog:
-    """See `tensorboard`."""
+    """A writer of one TensorBoard event file, which `tensorboard` creates."""
 
     def __init__(self, directory: str | Path) -> None:
         try:
@@ -28,7 +29,8 @@ class EventLog:
         self._event, self._summary = event.Event, summary.Summary
         directory = Path(directory)
         directory.mkdir(parents=True, exist_ok=True)
-        # TensorBoard reads whatever has "tfevents" in its name; the last part keeps two logs of one second apart.
+        # TensorBoard reads every file with "tfevents" in its name. The random part separates two logs that a
+        # process opens within one second.
         name = f"events.out.tfevents.{int(time.time())}.{socket.gethostname()}.{os.getpid()}.{uuid.uuid4().hex[:8]}"
         self.path = directory / name
         self._writer: Any = RecordWriter(str(self.path))
@@ -36,15 +38,15 @@ class EventLog:
         self._write(self._event(wall_time=time.time(), file_version="brain.Event:2"))
 
     def __call__(self, step: int, values: Mapping[str, Any]) -> None:
-        """Write the values of a step, each a number under its name; about once a second they go to the disk."""
+        """Writes the named values of a step; the file is flushed about once a second."""
         step = check_whole("tensorboard", "step", step, least=0)
         if self._writer is None:
-            raise ValueError(f"tensorboard: the log {self.path} is closed and takes no step {step}")
-        numbers = [self._summary.Value(tag=name, simple_value=_number(name, values[name])) for name in values]
-        self._write(self._event(wall_time=time.time(), step=step, summary=self._summary(value=numbers)))
+            raise ValueError(f"tensorboard: the log {self.path} is closed; step {step} cannot be written")
+        scalars = [self._summary.Value(tag=name, simple_value=_to_float(name, values[name])) for name in values]
+        self._write(self._event(wall_time=time.time(), step=step, summary=self._summary(value=scalars)))
 
     def close(self) -> None:
-        """Nothing more is written; a second time does nothing."""
+        """Closes the file; a second call does nothing."""
         if self._writer is not None:
             self._writer.close()
             self._writer = None
@@ -57,26 +59,28 @@ class EventLog:
 
     def _write(self, event: Any) -> None:
         self._writer.write(event.SerializeToString())
-        # TensorBoard watches while the training runs; but a flush waits for the disk, which is slower than an epoch.
         if time.monotonic() >= self._flush_at:
             self._writer.flush()
             self._flush_at = time.monotonic() + _SECONDS_BETWEEN_FLUSHES
 
 
 def tensorboard(directory: str | Path) -> EventLog:
-    """A log that TensorBoard shows: `log(step, {"loss": 0.5})` appends to a new event file in the directory.
+    """Opens a TensorBoard log: `log(step, {"loss": 0.5})` appends to a new event file in the directory.
 
-    It is a context manager, and `close()` ends it. `tensorboard --logdir` on the directory above shows each run's
-    directory as a set of curves of its own.
+    The log is a context manager; `close()` closes it. Give each run its own directory: `tensorboard --logdir` on their
+    parent then shows each run as its own set of curves.
 
     Args:
-        directory: of one run; it is made where there is none.
+        directory: the directory of one run; it is created if it does not exist.
+
+    Returns:
+        The log, which `train` and `sweep` take as `log=`; its attribute `path` is the event file.
 
     Raises:
-        ImportError: without tensorboardX.
-        TypeError: when called with a step that is not whole, or a value that is no number.
-        ValueError: when called with a negative step, or after it was closed.
-        OSError: the directory cannot be made or written to.
+        ImportError: tensorboardX is not installed.
+        TypeError: a call with a step that is not a whole number, or a value that is not a number.
+        ValueError: a call with a negative step, or after `close()`.
+        OSError: the directory cannot be created or written to.
 
     Example:
         >>> with tensorboard("runs/first") as log:
@@ -87,7 +91,7 @@ def tensorboard(directory: str | Path) -> EventLog:
     return EventLog(directory)
 
 
-def _number(name: str, value: Any) -> float:
+def _to_float(name: str, value: Any) -> float:
     try:
         return float(value)
     except (TypeError, ValueError):

@@ -1,1 +1,1 @@
-"""Files: checkpoints, and run directories that resume."""
+"""Checkpoints, and run directories from which `train` and `sweep` resume."""

@@ -1,8 +1,8 @@
-"""Pytrees of arrays as files: every bit comes back, or an error says what is wrong.
+"""Checkpoints: pytrees of arrays as files. Every bit comes back, or an error names what is wrong.
 
-A file is an `.npz`: an uncompressed zip archive with one `.npy` for each leaf, which `numpy.load` reads too, and a
-manifest of names, shapes, dtypes and SHA-256 digests. The digest of the manifest is the archive's comment. Nothing in a
-file is ever run, and no more memory is asked for than the file is long.
+A file is an `.npz`, which `numpy.load` reads too: an uncompressed zip archive with one `.npy` entry for each leaf. A
+manifest lists names, shapes, dtypes and SHA-256 digests, and the archive's comment is the digest of the manifest.
+Reading a file executes nothing in it, and takes memory in proportion to the length of the file.
 """
 
 import contextlib
@@ -20,6 +20,7 @@ import jax.numpy as jnp
 import ml_dtypes
 import numpy as np
 
+from jaxnn._checks.paths import check_path
 from jaxnn.io.manifest import check_manifest
 
 _FORMAT = 1
@@ -27,11 +28,11 @@ _MANIFEST = "manifest.json"
 
 
 class CheckpointError(ValueError):
-    """A file that is damaged, is no checkpoint, or holds another structure than was asked for."""
+    """A file that is damaged, is not a checkpoint, or does not have the structure of `like`."""
 
 
-class _Leaf(NamedTuple):
-    """What the manifest says of a leaf; `dtype` is "key<…>" of a `jax.random.key`, stored as its numbers."""
+class _ManifestEntry(NamedTuple):
+    """The manifest's description of a leaf; a `jax.random.key` has the dtype "key<…>" and is stored as its key data."""
 
     name: str
     shape: list[int]
@@ -40,18 +41,19 @@ class _Leaf(NamedTuple):
 
 
 def save(tree: Any, path: str | Path) -> Path:
-    """Write a pytree of arrays to a file; the file is whole and on the disk, or it is as it was before.
+    """Writes a pytree of arrays to a file, atomically: after an error the previous file is unchanged.
 
     Args:
-        tree: of arrays, `jax.random.key`s and Python numbers: parameters, optimizer states, whole training states.
-        path: where; its folder must exist.
+        tree: a pytree of arrays, `jax.random.key`s and Python numbers, such as parameters, optimizer states or whole
+            training states.
+        path: the file; its folder must exist.
 
     Returns:
-        The path.
+        The path of the file.
 
     Raises:
-        TypeError: a leaf that is none of these, by its name.
-        OSError: the disk is full, the folder is missing or may not be written to.
+        TypeError: a leaf of another type, which the message names, or a path of another type.
+        OSError: the disk is full, or the folder is missing or not writable.
 
     Example:
         >>> import jaxnn as nn
@@ -60,46 +62,49 @@ def save(tree: Any, path: str | Path) -> Path:
         >>> path.exists()
         True
     """
-    path = Path(path)
+    path = check_path("save", path)
     write(path, pack(tree), "save")
     return path
 
 
 def pack(tree: Any) -> bytes:
-    """The content of the file that `save` writes; the same leaves always give the same bytes."""
-    return _archive([(name, _dtype_name("save", name, leaf), _numbers(leaf)) for name, leaf in _named(tree)])
+    """Returns the content of the file that `save` writes; equal leaves always give equal bytes."""
+    leaves = [(name, _dtype_name("save", name, leaf), _to_storable(leaf)) for name, leaf in _named_leaves(tree)]
+    return _build_archive(leaves)
 
 
-def write(path: Path, content: bytes, where: str) -> None:
-    """Put a file on the disk, whole, or leave what was there before."""
-    new = path.with_name(f".{path.name}.{os.getpid()}.new")
+def write(path: Path, content: bytes, caller: str) -> None:
+    """Writes a file atomically and waits until it is on the disk; after an error the previous file is unchanged."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
-        with open(new, "wb") as file:
+        with open(temporary, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(new, path)
+        os.replace(temporary, path)
         _sync_folder(path.parent)
     except OSError as error:
         with contextlib.suppress(OSError):
-            new.unlink()
-        raise OSError(error.errno, f"{where}: {path} could not be written: {error.strerror}", str(path)) from error
+            temporary.unlink()
+        raise OSError(error.errno, f"{caller}: {path} could not be written: {error.strerror}", str(path)) from error
 
 
 def load(path: str | Path, *, like: Any) -> Any:
-    """Read a pytree that `save` wrote.
+    """Reads a pytree that `save` wrote.
 
     Args:
         path: the file.
-        like: a pytree of the same structure, shapes and dtypes, of arrays or of `jax.ShapeDtypeStruct`s, such as
-            `jax.eval_shape(model.init, key)`. Leaves come back as NumPy arrays or Python numbers where it has those,
-            and as JAX arrays elsewhere.
+        like: a pytree of the same structure, shapes and dtypes, of arrays or `jax.ShapeDtypeStruct`s, such as
+            `jax.eval_shape(model.init, key)`.
+
+    Returns:
+        The pytree. Where `like` has NumPy arrays or Python numbers, so has the result; all other leaves are JAX arrays.
 
     Raises:
-        TypeError: a leaf of `like` that is no array, shape or number.
-        CheckpointError: a file that is damaged, by what is wrong, or that holds another structure, by the first leaf
-            that differs.
-        OSError: no such file, or it may not be read.
+        TypeError: a leaf of `like` that is not an array, a shape or a number, or a path of another type.
+        CheckpointError: a damaged file, or another structure; the message names the damage or the first leaf that
+            differs.
+        OSError: the file does not exist or cannot be read.
 
     Example:
         >>> import jaxnn as nn
@@ -108,21 +113,21 @@ def load(path: str | Path, *, like: Any) -> Any:
         >>> load(path, like=jax.eval_shape(model.init, jax.random.key(0)))["output"].weight.shape
         (16, 3)
     """
-    path = Path(path)
-    named, structure = _named(like), jax.tree.structure(like)
-    leaves = _read(path)
-    found, wanted = [leaf.name for leaf, _ in leaves], [name for name, _ in named]
-    if found != wanted:
-        pairs = itertools.zip_longest(found, wanted, fillvalue="no more leaves")
-        here, there = next(pair for pair in pairs if pair[0] != pair[1])
-        raise CheckpointError(f"load: {path} has {here} where `like` has {there}")
-    return jax.tree.unflatten(
-        structure, [_like(path, leaf, array, kind) for (leaf, array), (_, kind) in zip(leaves, named, strict=True)]
-    )
+    path = check_path("load", path)
+    expected = _named_leaves(like)
+    stored = _read_leaves(path)
+    stored_names, expected_names = [entry.name for entry, _ in stored], [name for name, _ in expected]
+    if stored_names != expected_names:
+        pairs = itertools.zip_longest(stored_names, expected_names, fillvalue="no more leaves")
+        in_file, in_like = next(pair for pair in pairs if pair[0] != pair[1])
+        raise CheckpointError(f"load: {path} has {in_file} where `like` has {in_like}")
+    pairs = zip(stored, expected, strict=True)
+    leaves = [_restore_leaf(path, entry, array, leaf) for (entry, array), (_, leaf) in pairs]
+    return jax.tree.unflatten(jax.tree.structure(like), leaves)
 
 
-def _named(tree: Any) -> list[tuple[str, Any]]:
-    """Every leaf with the names that lead to it."""
+def _named_leaves(tree: Any) -> list[tuple[str, Any]]:
+    """Returns every leaf with its path in the tree, joined by slashes."""
     leaves = jax.tree_util.tree_leaves_with_path(tree)
     return [(jax.tree_util.keystr(path, simple=True, separator="/") or "value", leaf) for path, leaf in leaves]
 
@@ -131,58 +136,58 @@ def _is_key(leaf: Any) -> bool:
     return jnp.issubdtype(getattr(leaf, "dtype", np.bool_), jax.dtypes.prng_key)
 
 
-def _dtype_name(where: str, name: str, leaf: Any) -> str:
+def _dtype_name(caller: str, name: str, leaf: Any) -> str:
     if isinstance(leaf, bool | int | float | complex):
         return type(leaf).__name__
     if _is_key(leaf):
-        return f"key<{_implementation(where, name, leaf)}>"
+        return f"key<{_key_implementation(caller, name, leaf)}>"
     dtype = np.dtype(getattr(leaf, "dtype", object))
     if dtype.hasobject or dtype.kind not in "biufcV" or (dtype.kind == "V" and dtype.fields is not None):
-        raise TypeError(f"{where}: {name} must be an array of numbers, not {leaf!r}")
+        raise TypeError(f"{caller}: {name} must be an array of numbers, not {leaf!r}")
     return dtype.name
 
 
-def _implementation(where: str, name: str, key: Any) -> str:
-    """What `jax.random.key` calls the generator of these keys; they may be a shape and a dtype only."""
+def _key_implementation(caller: str, name: str, key: Any) -> str:
+    """Returns the `impl` of these keys for `jax.random.key`; `key` may be a `jax.ShapeDtypeStruct`."""
     for implementation in ("threefry2x32", "rbg", "unsafe_rbg"):
         if jax.random.key(0, impl=implementation).dtype == key.dtype:
             return implementation
-    raise TypeError(f"{where}: {name} holds keys of a generator that is not one of JAX's: {key.dtype}")
+    raise TypeError(f"{caller}: {name} holds keys of a generator that is not one of JAX's: {key.dtype}")
 
 
-def _numbers(leaf: Any) -> np.ndarray:
-    """A leaf as an array that NumPy can write: keys as their numbers, bfloat16 and its kin as whole numbers."""
+def _to_storable(leaf: Any) -> np.ndarray:
+    """Converts a leaf to an array that NumPy can write: keys to key data, bfloat16 and float8 to unsigned integers."""
     array = np.asarray(jax.random.key_data(leaf) if _is_key(leaf) else leaf)
     if array.dtype.kind == "V":
         return array.view(f"u{array.dtype.itemsize}")
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
-def _archive(leaves: list[tuple[str, str, np.ndarray]]) -> bytes:
-    """The whole file."""
-    file, manifest = io.BytesIO(), []
+def _build_archive(leaves: list[tuple[str, str, np.ndarray]]) -> bytes:
+    """Returns the content of the whole file."""
+    file, entries = io.BytesIO(), []
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for number, (name, dtype, array) in enumerate(leaves):
-            entry = io.BytesIO()
-            np.lib.format.write_array(entry, array, version=(1, 0), allow_pickle=False)
-            digest = hashlib.sha256(entry.getvalue()).hexdigest()
-            manifest.append(_Leaf(name, list(array.shape), dtype, digest)._asdict())
-            archive.writestr(zipfile.ZipInfo(f"{number}.npy"), entry.getvalue())
+            npy = io.BytesIO()
+            np.lib.format.write_array(npy, array, version=(1, 0), allow_pickle=False)
+            digest = hashlib.sha256(npy.getvalue()).hexdigest()
+            entries.append(_ManifestEntry(name, list(array.shape), dtype, digest)._asdict())
+            archive.writestr(zipfile.ZipInfo(f"{number}.npy"), npy.getvalue())
         versions = {"jax": jax.__version__, "numpy": np.__version__}
-        text = json.dumps({"format": _FORMAT, "versions": versions, "leaves": manifest}).encode()
-        archive.writestr(zipfile.ZipInfo(_MANIFEST), text)
-        archive.comment = hashlib.sha256(text).hexdigest().encode()
+        manifest = json.dumps({"format": _FORMAT, "versions": versions, "leaves": entries}).encode()
+        archive.writestr(zipfile.ZipInfo(_MANIFEST), manifest)
+        archive.comment = hashlib.sha256(manifest).hexdigest().encode()
     return file.getvalue()
 
 
-def _read(path: Path) -> list[tuple[_Leaf, np.ndarray]]:
-    """Every leaf of a file, checked against its digest."""
+def _read_leaves(path: Path) -> list[tuple[_ManifestEntry, np.ndarray]]:
+    """Reads every leaf of a file and checks it against its digest."""
     content = path.read_bytes()
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            for entry in archive.infolist():
-                if entry.compress_type != zipfile.ZIP_STORED or entry.file_size > len(content):
-                    raise CheckpointError(f"load: {path} is damaged: {entry.filename} is not stored as it was written")
+            for info in archive.infolist():
+                if info.compress_type != zipfile.ZIP_STORED or info.file_size > len(content):
+                    raise CheckpointError(f"load: {path} is damaged: {info.filename} is compressed or too large")
             text = archive.read(_MANIFEST)
             if hashlib.sha256(text).hexdigest().encode() != archive.comment:
                 raise CheckpointError(f"load: {path} is damaged: the manifest does not match its digest")
@@ -190,52 +195,50 @@ def _read(path: Path) -> list[tuple[_Leaf, np.ndarray]]:
             manifest = json.loads(text)
             if manifest["format"] != _FORMAT:
                 raise CheckpointError(f"load: {path} has format {manifest['format']}; this jaxnn reads {_FORMAT}")
-            leaves = [_Leaf(**leaf) for leaf in manifest["leaves"]]
-            return [(leaf, _array(path, leaf, archive.read(f"{i}.npy"))) for i, leaf in enumerate(leaves)]
+            entries = [_ManifestEntry(**entry) for entry in manifest["leaves"]]
+            return [(entry, _parse_array(path, entry, archive.read(f"{i}.npy"))) for i, entry in enumerate(entries)]
     except CheckpointError:
         raise
-    except Exception as error:  # whatever the readers of zip, JSON and npy think of damaged bytes
-        raise CheckpointError(f"load: {path} is damaged or no checkpoint: {error}") from error
+    except Exception as error:  # the readers of zip, JSON and npy raise many types on damaged bytes
+        raise CheckpointError(f"load: {path} is damaged or not a checkpoint: {error}") from error
 
 
-def _array(path: Path, leaf: _Leaf, content: bytes) -> np.ndarray:
-    if hashlib.sha256(content).hexdigest() != leaf.sha256:
-        raise CheckpointError(f"load: {path} is damaged: {leaf.name} does not match its digest")
-    entry = io.BytesIO(content)
-    np.lib.format.read_magic(entry)
-    shape, fortran, dtype = np.lib.format.read_array_header_1_0(entry)
-    if list(shape) != leaf.shape:
-        raise CheckpointError(f"load: {path} is damaged: {leaf.name} is {shape}, not {tuple(leaf.shape)}")
-    # Never more than the file holds: what the header claims is not allocated, it must fit what is there.
-    flat = np.frombuffer(content, dtype, offset=entry.tell())
+def _parse_array(path: Path, entry: _ManifestEntry, content: bytes) -> np.ndarray:
+    if hashlib.sha256(content).hexdigest() != entry.sha256:
+        raise CheckpointError(f"load: {path} is damaged: {entry.name} does not match its digest")
+    npy = io.BytesIO(content)
+    np.lib.format.read_magic(npy)
+    shape, fortran, dtype = np.lib.format.read_array_header_1_0(npy)
+    if list(shape) != entry.shape:
+        raise CheckpointError(f"load: {path} is damaged: {entry.name} is {shape}, not {tuple(entry.shape)}")
+    # np.load would allocate the shape that the header claims; frombuffer takes only the bytes that the file holds.
+    flat = np.frombuffer(content, dtype, offset=npy.tell())
     return flat.reshape(shape, order="F" if fortran else "C").copy()
 
 
-def _like(path: Path, leaf: _Leaf, array: np.ndarray, like: Any) -> Any:
-    """A leaf as `like` has it, which must be of the same kind and shape."""
-    dtype = _dtype_name("load", leaf.name, like)
-    if leaf.dtype != dtype:
-        raise CheckpointError(f"load: {path}: {leaf.name} is {leaf.dtype} in the file, {dtype} in `like`")
+def _restore_leaf(path: Path, entry: _ManifestEntry, array: np.ndarray, like: Any) -> Any:
+    """Converts a stored array to a leaf of the type of `like`, whose shape and dtype it must have."""
+    dtype = _dtype_name("load", entry.name, like)
+    if entry.dtype != dtype:
+        raise CheckpointError(f"load: {path}: {entry.name} is {entry.dtype} in the file, {dtype} in `like`")
     if isinstance(like, bool | int | float | complex):
         return array.item()
     if _is_key(like):
-        shape, array = array.shape[:-1], jax.random.wrap_key_data(jnp.asarray(array), impl=leaf.dtype[4:-1])
+        shape, array = array.shape[:-1], jax.random.wrap_key_data(jnp.asarray(array), impl=entry.dtype[4:-1])
     else:
-        wanted = np.dtype(getattr(ml_dtypes, dtype, dtype))
-        if array.dtype.itemsize != wanted.itemsize:
-            raise CheckpointError(
-                f"load: {path} is damaged: {leaf.name} holds {array.dtype}, not the numbers of {dtype}"
-            )
-        shape, array = array.shape, array.view(wanted)
+        expected = np.dtype(getattr(ml_dtypes, dtype, dtype))
+        if array.dtype.itemsize != expected.itemsize:
+            raise CheckpointError(f"load: {path} is damaged: {entry.name} holds {array.dtype}, not {dtype}")
+        shape, array = array.shape, array.view(expected)
     if shape != like.shape:
-        raise CheckpointError(f"load: {path}: {leaf.name} has shape {shape} in the file, {like.shape} in `like`")
+        raise CheckpointError(f"load: {path}: {entry.name} has shape {shape} in the file, {like.shape} in `like`")
     if isinstance(like, np.ndarray | np.generic):
         return array.astype(like.dtype, copy=False) if isinstance(like, np.ndarray) else array[()]
     return jnp.asarray(array)
 
 
 def _sync_folder(folder: Path) -> None:
-    """A rename is on the disk when its folder is; systems without folders to open have nothing to wait for."""
+    """Waits until a rename in the folder is on the disk, on systems that can open folders."""
     if hasattr(os, "O_DIRECTORY"):
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:

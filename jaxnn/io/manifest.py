@@ -1,18 +1,26 @@
-"""A bound on what the manifest of a checkpoint makes its reader allocate, checked before it is read.
+"""A limit on the memory that parsing a checkpoint's manifest may take, checked before it is parsed.
 
-Python keeps seventy bytes for a list that takes three in JSON. In the files that `save` writes such are a small part; a
-hostile file may hold nothing else.
+An empty list takes seventy bytes in Python and three in JSON. In the files that `save` writes such values are a small
+part; a hostile file may contain nothing else.
 """
 
 import re
 
 _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"')
-# Bytes for a list, dict or named value, and for one value more in it; and how many are granted for each of the file's.
-_CONTAINER, _VALUE, _GRANTED = 80, 45, 6
+# Bytes for a list, a dict or a named value.
+_CONTAINER_BYTES = 80
+# Bytes for each further value in it.
+_VALUE_BYTES = 45
+# Bytes of memory allowed for each byte of the file.
+_ALLOWED_RATIO = 6
 
 
 def check_manifest(text: bytes, size: int) -> None:
-    """The values of a manifest take no more memory than a few times the size of the file.
+    """Checks that the values of a manifest take at most a few times as much memory as the file.
+
+    Args:
+        text: the manifest, in JSON.
+        size: the size of the whole file, in bytes.
 
     Raises:
         ValueError: a manifest of too many values.
@@ -20,13 +28,14 @@ def check_manifest(text: bytes, size: int) -> None:
     Example:
         >>> check_manifest(b'{"format": 1}', 300)
     """
-    needed = _values(text)
-    if needed > _GRANTED * size:  # signs in names are none; to look for names takes longer
-        needed -= sum(_values(string.group()) for string in _STRINGS.finditer(text))
-    if needed > _GRANTED * size:
+    needed = _estimate_memory(text)
+    # Punctuation inside strings is not structure. Finding the strings is slow, so it is done only where it matters.
+    if needed > _ALLOWED_RATIO * size:
+        needed -= sum(_estimate_memory(string.group()) for string in _STRINGS.finditer(text))
+    if needed > _ALLOWED_RATIO * size:
         raise ValueError(f"a manifest whose values take {needed} bytes in a file of {size}")
 
 
-def _values(text: bytes) -> int:
-    """The memory for what the signs in a text stand for."""
-    return _CONTAINER * sum(map(text.count, (b"[", b"{", b":"))) + _VALUE * text.count(b",")
+def _estimate_memory(text: bytes) -> int:
+    """Returns the bytes that the values in a JSON text take, from the number of its punctuation marks."""
+    return _CONTAINER_BYTES * sum(map(text.count, (b"[", b"{", b":"))) + _VALUE_BYTES * text.count(b",")

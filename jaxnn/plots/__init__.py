@@ -1,7 +1,7 @@
-"""Pictures of data, training and networks with matplotlib (extra `plots`), which is imported when one is drawn.
+"""Plots of data, training and networks with matplotlib (extra `plots`), which is imported when a function is called.
 
-Every function draws on axes it is given, so that pictures can be put together: `figure` makes them, without pyplot and
-its global state, and `save` writes them.
+Every function draws on axes that it is given, so that plots can be combined in one figure. `figure` makes the axes
+without pyplot and its global state, and `save` writes the figure.
 """
 
 from jaxnn.plots.classifiers import confusion, decision_regions

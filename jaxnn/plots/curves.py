@@ -1,4 +1,4 @@
-"""Numbers over epochs, and numbers over runs."""
+"""Learning curves over epochs, and histograms over runs."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 def learning_curves(
     axes: "Axes", curves: Mapping[str, Float[ArrayLike, "*runs epochs"]], *, quantity: str, logarithmic: bool = False
 ) -> None:
-    """A quantity against epochs: one line a name; of several runs the median, with the range of all behind it.
+    """Draws one line per name against the epoch; several runs are drawn as their median and their range.
 
     Args:
         axes: to draw on.
-        curves: a name and its values, shape (epochs,) or (runs, epochs).
-        quantity: what they are, with a unit where there is one.
-        logarithmic: whether the quantity has a logarithmic axis.
+        curves: values by name, shape (epochs,) or (runs, epochs).
+        quantity: label of the vertical axis, with a unit if it has one.
+        logarithmic: whether the vertical axis is logarithmic.
     """
     for colour, (name, values) in zip(COLOURS, curves.items(), strict=False):
         runs = np.atleast_2d(np.asarray(values))
@@ -35,7 +35,14 @@ def learning_curves(
 
 
 def histogram(axes: "Axes", values: ArrayLike, *, quantity: str, bins: int = 30) -> None:
-    """How often each value came, with the median as a line."""
+    """Draws a histogram of the values, with the median as a line.
+
+    Args:
+        axes: to draw on.
+        values: one value per run, any shape.
+        quantity: label of the horizontal axis, with a unit if it has one.
+        bins: number of bins.
+    """
     values = np.asarray(values).ravel()
     axes.hist(values, bins=bins, color=COLOURS[0])
     axes.axvline(float(np.median(values)), color=COLOURS[4], label=f"median {np.median(values):.3f}")

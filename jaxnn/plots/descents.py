@@ -1,4 +1,4 @@
-"""Going downhill: a loss along one parameter with its tangents, and a picture that moves."""
+"""Gradient descent along one parameter, drawn with its tangents, and animations."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -25,36 +25,40 @@ def tangents(
     reach: float,
     arrows: bool = True,
 ) -> None:
-    """Points on a curve, the tangent through each of them, and arrows from one to the next.
+    """Draws points of a curve, the tangent at each of them, and arrows from each to the next.
 
     Args:
-        axes: to draw on; the curve itself is drawn by who knows it.
-        x, y: the points, in the order in which they were visited.
-        slopes: of the curve at the points.
-        reach: how far a tangent goes to either side, in units of x.
-        arrows: whether the points were visited one after the other.
+        axes: to draw on; the caller draws the curve itself.
+        x: horizontal coordinates of the points, in the order in which they were visited, shape (steps,).
+        y: vertical coordinates of the points, shape (steps,).
+        slopes: derivatives of the curve at the points, shape (steps,).
+        reach: length of a tangent on either side of its point, in units of x.
+        arrows: whether to draw the arrows.
     """
     x, y, slopes = (np.asarray(values) for values in (x, y, slopes))
     ends = np.array([[-reach], [reach]])
     axes.plot(x + ends, y + slopes * ends, color=COLOURS[4], linewidth=1.5, zorder=2.5)
     axes.lines[-1].set_label("tangents")
-    for number in range(len(x) - 1 if arrows else 0):
-        look = {"arrowstyle": "->", "color": COLOURS[7], "shrinkA": 5, "shrinkB": 5, "linestyle": ":"}
-        axes.annotate("", (x[number + 1], y[number + 1]), (x[number], y[number]), arrowprops=look)
+    for step in range(len(x) - 1 if arrows else 0):
+        style = {"arrowstyle": "->", "color": COLOURS[7], "shrinkA": 5, "shrinkB": 5, "linestyle": ":"}
+        axes.annotate("", (x[step + 1], y[step + 1]), (x[step], y[step]), arrowprops=style)
     axes.scatter(x, y, color=COLOURS[7], s=30, zorder=3)
 
 
 def animation(
     drawing: "Figure", show: Callable[[Frame], Any], frames: Sequence[Frame], path: str | Path, *, seconds: float = 6.0
 ) -> Path:
-    """Write a GIF that plays once through `frames` in `seconds` and starts again after a pause on the last.
+    """Writes a GIF that plays `frames` in `seconds`, pauses on the last one, and repeats.
 
     Args:
-        drawing: the figure, drawn once.
-        show: changes it to a frame.
-        frames: what `show` takes, one after the other.
-        path: of the GIF; its directory is made where there is none yet.
-        seconds: how long the frames before the last take together.
+        drawing: the figure.
+        show: changes the figure so that it shows a frame.
+        frames: the arguments of `show`, in order.
+        path: file name of the GIF; missing parent directories are created.
+        seconds: duration of all frames but the last.
+
+    Returns:
+        The path of the GIF.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
@@ -63,12 +67,13 @@ def animation(
     path.parent.mkdir(parents=True, exist_ok=True)
     canvas = FigureCanvasAgg(drawing)
     canvas.draw()
-    drawing.set_layout_engine("none")  # one layout for all frames: nothing jumps, and it is faster
-    pages = []
+    # The layout is computed once: the axes do not move between frames, and drawing is faster.
+    drawing.set_layout_engine("none")
+    images = []
     for frame in frames:
         show(frame)
         canvas.draw()
-        pages.append(Image.fromarray(np.asarray(canvas.buffer_rgba())).quantize(64, Image.Quantize.FASTOCTREE))
-    times = [round(1000 * seconds / len(frames))] * (len(frames) - 1) + [2000]
-    pages[0].save(path, save_all=True, append_images=pages[1:], duration=times, loop=0)
+        images.append(Image.fromarray(np.asarray(canvas.buffer_rgba())).quantize(64, Image.Quantize.FASTOCTREE))
+    milliseconds = [round(1000 * seconds / len(frames))] * (len(frames) - 1) + [2000]
+    images[0].save(path, save_all=True, append_images=images[1:], duration=milliseconds, loop=0)
     return path

@@ -1,7 +1,4 @@
-"""Figures and axes to draw on, and the colours of all pictures.
-
-They are Okabe and Ito's, which colour-blind readers can tell apart, with a marker for each.
-"""
+"""Figures and axes to draw on, and the colours and markers of all plots."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,15 +8,25 @@ import numpy as np
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+# The palette of Okabe and Ito (2008), which colour-blind readers can tell apart.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#F0E442", "#000000")
+# One for each colour.
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
 
 def figure(rows: int = 1, columns: int = 1, *, size: tuple[float, float] = (6.0, 4.0)) -> "tuple[Figure, np.ndarray]":
-    """A figure of rows × columns axes, each `size` inches wide and high: (figure, axes of shape (rows, columns)).
+    """Makes a figure with a grid of axes.
+
+    Args:
+        rows: number of rows of the grid.
+        columns: number of columns of the grid.
+        size: width and height of each axes, in inches.
+
+    Returns:
+        The figure, and its axes as an array of shape (rows, columns).
 
     Raises:
-        ImportError: without matplotlib.
+        ImportError: matplotlib is not installed.
 
     Example:
         >>> drawing, axes = figure(1, 2)
@@ -29,13 +36,16 @@ def figure(rows: int = 1, columns: int = 1, *, size: tuple[float, float] = (6.0,
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise ImportError("pictures are drawn with matplotlib: pip install 'jaxnn[plots]'") from error
+        raise ImportError("plots are drawn with matplotlib: pip install 'jaxnn[plots]'") from error
     drawing = Figure(figsize=(columns * size[0], rows * size[1]), layout="constrained")
     return drawing, drawing.subplots(rows, columns, squeeze=False)
 
 
 def save(drawing: "Figure", path: str | Path) -> Path:
-    """Write a figure as PNG, 120 dots an inch, and make its directory where there is none yet."""
+    """Writes a figure at 120 dots per inch, in the format of the file name, and returns its path.
+
+    Missing parent directories are created.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     drawing.savefig(path, dpi=120)

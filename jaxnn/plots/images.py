@@ -1,4 +1,4 @@
-"""Images, filters and feature maps."""
+"""Images, filters and feature maps, without axis ticks."""
 
 from typing import TYPE_CHECKING
 
@@ -10,10 +10,19 @@ if TYPE_CHECKING:
 
 
 def image(axes: "Axes", pixels: Float[ArrayLike, "height width"], *, title: str = "", signed: bool = False) -> None:
-    """One image without ticks: ink in black, or for weights blue below zero, white at zero and red above."""
+    """Draws one image: large values are black, or, if signed, negative ones blue, zero white and positive ones red.
+
+    Args:
+        axes: to draw on.
+        pixels: shape (height, width).
+        title: above the image.
+        signed: whether values have both signs, as weights do.
+    """
     pixels = np.asarray(pixels)
     largest = max(float(np.abs(pixels).max()), 1e-12)
-    look = {"cmap": "RdBu_r", "vmin": -largest} if signed else {"cmap": "gray_r", "vmin": min(0.0, float(pixels.min()))}
-    axes.imshow(pixels, vmax=largest, **look)
+    if signed:
+        axes.imshow(pixels, cmap="RdBu_r", vmin=-largest, vmax=largest)
+    else:
+        axes.imshow(pixels, cmap="gray_r", vmin=min(0.0, float(pixels.min())), vmax=largest)
     axes.set_title(title, fontsize="small")
     axes.set(xticks=[], yticks=[])

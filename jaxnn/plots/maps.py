@@ -1,4 +1,4 @@
-"""Feature maps with their numbers in the cells."""
+"""Feature maps with their values written in the cells."""
 
 from typing import TYPE_CHECKING
 
@@ -20,15 +20,15 @@ def feature_map(
     scale: float | None = None,
     outline: tuple[int, int, int] | None = None,
 ) -> None:
-    """An image, a filter or a feature map, every cell with its number.
+    """Draws an image, a filter or a feature map, and writes every value in its cell.
 
     Args:
         axes: to draw on.
         cells: shape (height, width).
-        title: over the picture.
-        signed: colours for numbers of both signs, see `image`.
-        scale: the number with the fullest colour; by default the largest of the cells.
-        outline: (row, column, size) of a square of cells to frame, such as the window of a filter.
+        title: above the cells.
+        signed: whether values have both signs; selects the colours, see `image`.
+        scale: the value with the darkest colour; by default the largest absolute value of the cells.
+        outline: (row, column, size) of a square of cells to outline, such as the window of a filter.
     """
     from matplotlib.patches import Rectangle
 
@@ -38,9 +38,8 @@ def feature_map(
     axes.images[-1].set_clim(-largest if signed else None, largest)
     for row, column in np.ndindex(*cells.shape):
         colour = "white" if abs(cells[row, column]) > 0.55 * largest else "black"
-        axes.text(
-            column, row, f"{cells[row, column] + 0.0:.3g}".replace("-", "−"), color=colour, ha="center", va="center"
-        )
+        text = f"{cells[row, column] + 0.0:.3g}".replace("-", "−")  # adding 0.0 turns -0.0 into 0.0
+        axes.text(column, row, text, color=colour, ha="center", va="center")
     axes.set_xticks(np.arange(cells.shape[1] + 1) - 0.5, labels=[], minor=True)
     axes.set_yticks(np.arange(cells.shape[0] + 1) - 0.5, labels=[], minor=True)
     axes.grid(which="minor", color="#999999", linewidth=0.6)

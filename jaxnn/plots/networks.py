@@ -1,4 +1,4 @@
-"""A network as nodes and connections, with its weights and biases on them."""
+"""A network drawn as nodes and connections, with its weights and biases."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -12,7 +12,9 @@ from jaxnn.plots.figures import COLOURS
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_POSITIVE, _NEGATIVE, _UNKNOWN = COLOURS[4], COLOURS[0], COLOURS[7]
+_POSITIVE = COLOURS[4]  # colour of a connection with a positive weight
+_NEGATIVE = COLOURS[0]
+_UNKNOWN = COLOURS[7]  # the weight is NaN
 _RADIUS = 0.17  # of a node, in inches
 
 
@@ -26,78 +28,82 @@ def network(
     last: Callable[[np.ndarray], Any] | None = None,
     numbers: bool = True,
 ) -> None:
-    """Nodes and connections of dense layers: red for positive weights, blue for negative, thick for large ones.
+    """Draws dense layers: positive weights are red lines, negative ones blue, and the larger the thicker.
 
     Args:
         axes: to draw on.
-        layers: (weight, bias) of each, shapes (inputs, outputs) and (outputs,): an `Affine` is one. A number that is
-            NaN is unknown and drawn as a question mark.
+        layers: (weight, bias) of each layer, such as an `Affine`, shapes (inputs, outputs) and (outputs,). A value
+            that is NaN is unknown and drawn as a question mark.
         inputs: names of the inputs, with units.
         outputs: names of the outputs, with units.
-        activation: the bend of the hidden nodes, drawn inside them.
-        last: the bend of the output nodes, where there is one.
-        numbers: write every weight on its connection and every bias under its node.
+        activation: activation function of the hidden nodes, drawn inside them.
+        last: activation function of the output nodes, or None.
+        numbers: whether to write every weight on its connection and every bias under its node.
     """
     weights: list[Any] = [np.asarray(weight, float) for weight, _ in layers]
     sizes = [len(weights[0]), *(weight.shape[1] for weight in weights)]
-    places = [_column(number, size, max(sizes)) for number, size in enumerate(sizes)]
+    positions = [_compute_positions(number, size, max(sizes)) for number, size in enumerate(sizes)]
     largest = max(float(np.nanmax(np.abs(weight), initial=1e-12)) for weight in weights)
-    for starts, ends, weight in zip(places, places[1:], weights, strict=False):
+    for starts, ends, weight in zip(positions, positions[1:], weights, strict=False):
         for source, target in np.ndindex(*weight.shape):
-            _connect(axes, starts[source], ends[target], weight[source, target], largest, numbers)
-    bends = [None, *[activation] * (len(layers) - 1), last]
+            _draw_connection(axes, starts[source], ends[target], weight[source, target], largest, numbers)
+    activations = [None, *[activation] * (len(layers) - 1), last]
     biases = [np.full(sizes[0], np.nan), *(np.asarray(bias, float) for _, bias in layers)]
-    for number, (column, bias) in enumerate(zip(places, biases, strict=True)):
-        for place, value in zip(column, bias, strict=True):
-            _node(axes, place, bends[number], _signed(value) if numbers and number else "")
-    _name(axes, places[0], inputs, -1)
-    _name(axes, places[-1], outputs, 1)
+    for number, (column, bias) in enumerate(zip(positions, biases, strict=True)):
+        for position, value in zip(column, bias, strict=True):
+            _draw_node(axes, position, activations[number], _format_signed(value) if numbers and number else "")
+    _draw_names(axes, positions[0], inputs, -1)
+    _draw_names(axes, positions[-1], outputs, 1)
     axes.set(xlim=(-0.6, len(layers) + 0.6), ylim=(-max(sizes) / 2 - 0.15, max(sizes) / 2 + 0.05))
     axes.axis("off")
 
 
-def _column(number: int, size: int, largest: int) -> np.ndarray:
-    """The places of a layer's nodes, the first on top; a layer of two is spread over the height of a larger one."""
+def _compute_positions(number: int, size: int, largest: int) -> np.ndarray:
+    """Returns (x, y) of a layer's nodes, the first on top; small layers are spread over the height of large ones."""
     spacing = min(largest / size, 1.5)
     return np.stack([np.full(size, float(number)), spacing * (np.arange(size)[::-1] - (size - 1) / 2)], axis=1)
 
 
-def _connect(axes: "Axes", start: np.ndarray, end: np.ndarray, weight: float, largest: float, number: bool) -> None:
+def _draw_connection(
+    axes: "Axes", start: np.ndarray, end: np.ndarray, weight: float, largest: float, number: bool
+) -> None:
     colour = _UNKNOWN if math.isnan(weight) else _NEGATIVE if weight < 0 else _POSITIVE
     width = 1.0 if math.isnan(weight) else 0.5 + 2.5 * abs(weight) / largest
     axes.plot(*np.stack([start, end], axis=1), color=colour, linewidth=width, alpha=0.75, zorder=1)
     if number:
-        # Nearer to the start, where the lines have fanned out but not yet crossed.
+        # Closer to the start, where the lines are apart but have not crossed yet.
         x, y = start + 0.32 * (end - start)
         box = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
-        axes.text(x, y, f"× {_plain(weight)}", color=colour, bbox=box, ha="center", va="center", zorder=2)
+        axes.text(x, y, f"× {_format(weight)}", color=colour, bbox=box, ha="center", va="center", zorder=2)
 
 
-def _node(axes: "Axes", place: np.ndarray, bend: Callable[[np.ndarray], Any] | None, bias: str) -> None:
+def _draw_node(axes: "Axes", position: np.ndarray, activation: Callable[[np.ndarray], Any] | None, bias: str) -> None:
     from matplotlib.lines import Line2D
     from matplotlib.transforms import ScaledTranslation
 
-    axes.scatter(*place, s=(144 * _RADIUS) ** 2, facecolor="white", edgecolor="black", linewidth=1.3, zorder=3)
+    axes.scatter(*position, s=(144 * _RADIUS) ** 2, facecolor="white", edgecolor="black", linewidth=1.3, zorder=3)
     below: dict[str, Any] = {"xytext": (0, -144 * _RADIUS), "textcoords": "offset points"}
-    axes.annotate(bias, tuple(place), **below, ha="center", va="center", zorder=4)
-    if bend is not None:
+    axes.annotate(bias, tuple(position), **below, ha="center", va="center", zorder=4)
+    if activation is not None:
         x = np.linspace(-4, 4, 81, dtype=np.float32)
-        y = np.asarray(bend(x))
+        y = np.asarray(activation(x))
         inches = _RADIUS * 0.62 * np.stack([x / 4, 2 * (y - y.min()) / np.ptp(y) - 1])
         drawing: Any = axes.get_figure(root=True)
-        anchored = drawing.dpi_scale_trans + ScaledTranslation(place[0], place[1], cast(Any, axes.transData))
-        axes.add_artist(Line2D(*inches, transform=anchored, color=COLOURS[2], linewidth=2, zorder=4))
+        # The curve has its size in inches, like the node, and its centre in data coordinates.
+        transform = drawing.dpi_scale_trans + ScaledTranslation(position[0], position[1], cast(Any, axes.transData))
+        axes.add_artist(Line2D(*inches, transform=transform, color=COLOURS[2], linewidth=2, zorder=4))
 
 
-def _name(axes: "Axes", column: np.ndarray, names: Sequence[str], side: int) -> None:
-    for place, name in zip(column, names, strict=True):
-        look: dict[str, Any] = {"ha": "left" if side > 0 else "right", "va": "center", "fontweight": "bold"}
-        axes.annotate(name, tuple(place), (side * 100 * _RADIUS, 0), textcoords="offset points", **look)
+def _draw_names(axes: "Axes", column: np.ndarray, names: Sequence[str], side: int) -> None:
+    """Writes the names on the left (side -1) or the right (side 1) of a column of nodes."""
+    for position, name in zip(column, names, strict=True):
+        style: dict[str, Any] = {"ha": "left" if side > 0 else "right", "va": "center", "fontweight": "bold"}
+        axes.annotate(name, tuple(position), (side * 100 * _RADIUS, 0), textcoords="offset points", **style)
 
 
-def _plain(value: float) -> str:
+def _format(value: float) -> str:
     return "?" if math.isnan(value) else f"{value:.3g}".replace("-", "−")
 
 
-def _signed(value: float) -> str:
+def _format_signed(value: float) -> str:
     return "+ ?" if math.isnan(value) else f"{'+' if value >= 0 else '−'} {abs(value):.3g}"

@@ -1,4 +1,4 @@
-"""A function of two features as a surface in space."""
+"""A function of two features as a surface in three dimensions."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -22,37 +22,40 @@ def surface(
     colour: str = COLOURS[5],
     every: int = 1,
 ) -> Any:
-    """A surface over the plane, seen from above, with a dot on every `every`-th point of its grid.
+    """Draws a surface over the plane, seen from above, with a dot on every `every`-th grid point.
 
     Args:
-        axes: flat ones, whose place in the figure the axes in space take.
-        x: the columns' values, shape (columns,).
-        y: the rows' values, shape (rows,).
+        axes: two-dimensional axes, which are replaced by three-dimensional ones.
+        x: values of the columns, shape (columns,).
+        y: values of the rows, shape (rows,).
         heights: shape (rows, columns).
-        names: of the three axes, with units.
-        title: over the picture.
-        colour: of the surface; its shading shows the bends.
-        every: how many steps of the grid lie between two dots.
+        names: labels of the three axes, with units.
+        title: above the surface.
+        colour: of the surface; shading shows its slope.
+        every: number of grid steps between two dots.
 
     Returns:
-        The axes in space.
+        The three-dimensional axes.
+
+    Raises:
+        ValueError: the axes do not belong to a grid.
     """
-    drawing, place = axes.figure, axes.get_subplotspec()
-    if drawing is None or place is None:
+    drawing, cell = axes.figure, axes.get_subplotspec()
+    if drawing is None or cell is None:
         raise ValueError("surface: axes must be one of a figure's grid, as `figure` makes them")
     axes.remove()
-    # matplotlib's stubs know nothing of axes in space.
-    space: Any = drawing.add_subplot(place, projection="3d")
+    # matplotlib's stubs lack three-dimensional axes.
+    axes_3d: Any = drawing.add_subplot(cell, projection="3d")
     columns, rows = np.meshgrid(np.asarray(x), np.asarray(y))
     heights = np.asarray(heights)
-    space.plot_surface(columns, rows, heights, color=colour, alpha=0.65, rstride=1, cstride=1, linewidth=0)
+    axes_3d.plot_surface(columns, rows, heights, color=colour, alpha=0.65, rstride=1, cstride=1, linewidth=0)
     dots = (slice(None, None, every),) * 2
-    space.scatter(columns[dots], rows[dots], heights[dots], color=COLOURS[7], s=7, depthshade=False)
-    for axis, name in zip((space.xaxis, space.yaxis, space.zaxis), names, strict=True):
+    axes_3d.scatter(columns[dots], rows[dots], heights[dots], color=COLOURS[7], s=7, depthshade=False)
+    for axis, name in zip((axes_3d.xaxis, axes_3d.yaxis, axes_3d.zaxis), names, strict=True):
         axis.set_label_text(name, fontsize="small")
-    space.set_title(title, y=0.98)
-    space.view_init(elev=26, azim=-62)
-    space.locator_params(nbins=4)
-    space.tick_params(labelsize="small", pad=0)
-    space.set_box_aspect((1, 1, 0.85), zoom=0.86)
-    return space
+    axes_3d.set_title(title, y=0.98)
+    axes_3d.view_init(elev=26, azim=-62)
+    axes_3d.locator_params(nbins=4)
+    axes_3d.tick_params(labelsize="small", pad=0)
+    axes_3d.set_box_aspect((1, 1, 0.85), zoom=0.86)
+    return axes_3d

@@ -1,4 +1,4 @@
-"""What a trained model says, and how good that is."""
+"""Outputs, losses and scores of a trained model."""
 
 import functools
 from collections.abc import Callable
@@ -6,33 +6,51 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from jaxnn._checks.arrays import check_key, check_rows, is_traced
 from jaxnn._checks.params import check_arrays, check_model, check_params
 from jaxnn.models import Model
-from jaxnn.training.recipe import Recipe, check_recipe, check_training
+from jaxnn.training.prepare import check_training, require_real_number
+from jaxnn.training.recipe import Recipe, check_recipe, reduce_losses
+
+Score = Callable[..., Any]
 
 
 class Evaluation(NamedTuple):
-    """Of a data set: `loss`, the recipe's reduction of it, and `score`, higher is better."""
+    """Loss and score on a data set.
+
+    Attributes:
+        loss: the recipe's reduction of the examples' losses.
+        score: higher is better.
+    """
 
     loss: Float[Array, ""]
     score: Float[Array, ""]
 
 
+class Curves(NamedTuple):
+    """Numbers by epoch, on the last axis; NaN for epochs that did not run or were not evaluated.
+
+    JAX arrays inside compiled loops, NumPy arrays in results.
+    """
+
+    losses: Any
+    validation_losses: Any
+    scores: Any
+
+
 def predict(model: Model, params: PyTree, x: Any, *, key: Array | None = None) -> Any:
-    """The model's outputs for x, shape (batch, outputs); compiled once for each model and shape.
+    """Returns the model's outputs for x, shape (batch, outputs); compiles once for each model and shape.
 
     Args:
-        model: the pair of functions.
+        model: a `Model`.
         params: its parameters.
         x: the examples on the first axis.
         key: turns dropout on.
 
     Raises:
-        TypeError: x that is no array of real numbers, or a key that is none.
+        TypeError: x that is not an array of real numbers, or not a key.
         ValueError: NaN or infinity in x, no rows, a shape that the model does not take, or another model's params.
 
     Example:
@@ -47,19 +65,17 @@ def predict(model: Model, params: PyTree, x: Any, *, key: Array | None = None) -
         check_key(key)
     check_arrays("predict", params)
     check_params("predict", model, params)
-    # Inside somebody's trace the model may close over tracers, which must not stay behind in a cache of ours.
-    apply = model.apply if is_traced((params, x, key)) else _jitted(model.apply)
+    # Inside a trace the model may close over tracers, which must not stay in our cache.
+    apply = model.apply if is_traced((params, x, key)) else _jit(model.apply)
     return apply(params, x, key=key)
 
 
-def evaluate(
-    recipe: Recipe, params: PyTree, data: tuple[Any, Any], *, score: Callable[[Any, Any], Array] | None = None
-) -> Evaluation:
-    """Loss and score on a data set, without dropout.
+def evaluate(recipe: Recipe, params: PyTree, data: tuple[Any, Any], *, score: Score | None = None) -> Evaluation:
+    """Returns loss and score on a data set, without dropout.
 
     Args:
         recipe: its model, loss and reduction.
-        params: the parameters to judge.
+        params: the parameters to evaluate.
         data: `(x, targets)`.
         score: `score(outputs, targets) -> number`, higher is better; by default minus the mean loss.
 
@@ -78,51 +94,37 @@ def evaluate(
         raise TypeError(f"evaluate: score must be a function of outputs and targets, not {score!r}")
     check_arrays("evaluate", params)
     check_training("evaluate", recipe._replace(batch_size=None), data, params)
-    x, targets = jax.tree.map(jnp.asarray, data)
-    outputs = predict(recipe.model, params, x)
-    losses = recipe.loss(outputs, targets)
-    judged = -jnp.mean(losses) if score is None else _scored(score, outputs, targets)
-    return Evaluation(recipe.reduction(losses), judged)
+    data = jax.tree.map(jnp.asarray, data)
+    if not is_traced((params, data)):
+        recipe = recipe._replace(model=recipe.model._replace(apply=_jit(recipe.model.apply)))
+    return loss_and_score(recipe, params, data, None if score is None else _check_result_of(score))
 
 
-def _scored(score: Callable[[Any, Any], Any], outputs: Any, targets: Any) -> Array:
-    """The score, which may be computed with NumPy, so that it cannot be tried on shapes."""
-    found = score(outputs, targets)
-    real = isinstance(found, np.ndarray | np.generic | Array | int | float) and not np.iscomplexobj(found)
-    if not real or jnp.shape(found) != ():
-        shown = f"an array of shape {jnp.shape(found)}" if real else repr(found)
-        raise ValueError(f"evaluate: score must give one real number, not {shown}")
-    return jnp.asarray(found)
-
-
-def check_score(
-    where: str, score: Any, recipe: Recipe, params: PyTree, data: tuple[Any, Any], counted: Any = None
-) -> None:
-    """Refuse a score that cannot be compiled with the training, or gives no number; it is tried on shapes.
-
-    `counted` is a mask of the rows that count; a score that is given one takes it as `where`.
-    """
-    if score is None:
-        return
-    if not callable(score):
-        raise TypeError(f"{where}: score must be a function of outputs and targets, not {score!r}")
+def loss_and_score(
+    recipe: Recipe, params: PyTree, data: tuple[Any, Any], score: Score | None, mask: Array | None = None
+) -> Evaluation:
+    """Returns loss and score of the rows in the mask, unchecked; without dropout. No score is minus the mean loss."""
     x, targets = data
-    found: list[Any] = []
-    masked = {} if counted is None else {"where": counted}
-    try:
-        jax.eval_shape(
-            lambda params, x: found.append(score(recipe.model.apply(params, x, key=None), targets, **masked)),
-            params,
-            x,
-        )
-    except (jax.errors.TracerArrayConversionError, jax.errors.ConcretizationTypeError) as error:
-        raise ValueError(f"{where}: score must be written in functions of jax.numpy, it is compiled") from error
-    number = isinstance(found[0], Array | np.ndarray | np.generic | int | float) and not jnp.iscomplexobj(found[0])
-    if not number or jnp.shape(found[0]) != ():
-        shown = f"an array of shape {jnp.shape(found[0])}" if number else repr(found[0])
-        raise ValueError(f"{where}: score must give one real number, not {shown}")
+    outputs = recipe.model.apply(params, x, key=None)
+    losses = recipe.loss(outputs, targets)
+    loss = reduce_losses(recipe, losses, mask)
+    if score is None:
+        return Evaluation(loss, -jnp.mean(losses, where=mask))
+    options = {} if mask is None else {"where": mask}
+    return Evaluation(loss, jnp.asarray(score(outputs, targets, **options)))
+
+
+def _check_result_of(score: Score) -> Score:
+    """Returns the score function with a check of its result; it may use NumPy, so it cannot be tried on shapes."""
+
+    def checked(outputs: Any, targets: Any) -> Any:
+        result = score(outputs, targets)
+        require_real_number("evaluate", result)
+        return result
+
+    return checked
 
 
 @functools.lru_cache(maxsize=32)
-def _jitted(apply: Callable[..., Any]) -> Callable[..., Any]:
+def _jit(apply: Callable[..., Any]) -> Callable[..., Any]:
     return jax.jit(apply)

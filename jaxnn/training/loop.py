@@ -1,56 +1,54 @@
-"""The compiled loop under `train`: as many epochs as it is told, each judged, the best parameters kept.
+"""The loop of `train`: a compiled loop over epochs, and the host loop that runs it in chunks of a tenth of a second.
 
-How many is a number, not a shape, so that it compiles once and computes the same bits however the epochs are divided.
+The number of epochs in a chunk is an argument of the compiled loop, not a shape. It compiles once, and how the epochs
+are divided into chunks changes no bit.
 """
 
 import functools
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import optax
 from jaxtyping import Array
 
-from jaxnn._kernels.batch_last import turn_all
-from jaxnn.training.evaluation import evaluate
-from jaxnn.training.fit import TrainingState, hold, one_epoch
+from jaxnn._kernels.batch_last import swap_batch_axes
+from jaxnn.training.epoch import TrainingState, to_loop_layout, train_epoch
+from jaxnn.training.evaluation import Curves, Score, loss_and_score
 from jaxnn.training.recipe import Recipe
 from jaxnn.training.stopping import StoppingRule
 
-Score = Callable[[Any, Any], Array]
+# Seconds of epochs between two looks of the host.
+_CHUNK_SECONDS = 0.1
+# How often `on_divergence="restore"` returns to the best parameters.
+_MAX_RESTORES = 3
 
 
-class Curves(NamedTuple):
-    """A number for each epoch; NaN for those that have not run, and where there is no validation part."""
-
-    losses: Array
-    validation_losses: Array
-    scores: Array
-
-
-class Best(NamedTuple):
-    """The parameters with the best score so far, and after how many epochs they were so."""
+class BestParams(NamedTuple):
+    """The parameters with the best score so far, and the epochs after which they had it."""
 
     params: Any
     score: Array
     epoch: Array
 
 
-class Loop(NamedTuple):
-    """What the loop carries, and all that is needed to go on.
+class LoopState(NamedTuple):
+    """Everything that the loop carries, and that a resumed run needs.
 
     Attributes:
-        state: the training.
-        best: of it so far.
+        state: of the training.
+        best: the best parameters so far.
         memory: of the stopping rule.
-        stopped: whether the rule has stopped it.
-        diverged: the epoch that gave a loss that is not finite; 0 as long as none has.
-        restores: how often it went back to the best parameters for that.
-        curves: of all epochs, those to come included.
+        stopped: whether the stopping rule has ended the training.
+        diverged: the epoch whose loss was not finite; 0 if there is none.
+        restores: how often the training returned to the best parameters after a divergence.
+        curves: of all epochs, with NaN for those to come.
     """
 
     state: TrainingState
-    best: Best
+    best: BestParams
     memory: Any
     stopped: Array
     diverged: Array
@@ -58,15 +56,15 @@ class Loop(NamedTuple):
     curves: Curves
 
 
-class Task(NamedTuple):
-    """What the loop trains and how it judges, apart from arrays.
+class LoopConfig(NamedTuple):
+    """What the loop trains and how it evaluates, without the arrays.
 
     Attributes:
-        recipe: with a plain optimizer.
+        recipe: with an optax transformation as optimizer.
         score: on the validation part; None is minus the mean loss.
         stop: a stopping rule, or None.
-        keep_best: whether the best parameters are kept: of all epochs with a validation part, the ones after the epoch
-            with the best score; without, the ones before the epoch with the lowest training loss.
+        keep_best: whether to keep the best parameters. With a validation part they are those after the epoch with the
+            best score, without one those before the epoch with the lowest training loss.
     """
 
     recipe: Recipe
@@ -75,63 +73,126 @@ class Task(NamedTuple):
     keep_best: bool
 
 
-def begin(task: Task, state: TrainingState, epochs: int) -> Loop:
-    """The loop before the first of so many epochs."""
+def init_loop(config: LoopConfig, state: TrainingState, epochs: int) -> LoopState:
+    """Returns the loop state before the first of `epochs` epochs."""
     curves = Curves(*(jnp.full(epochs, jnp.nan, float) for _ in Curves._fields))
-    best = Best(state.params, jnp.array(-jnp.inf, float), jnp.array(0, jnp.int32))
-    memory = () if task.stop is None else task.stop.init()
-    none = jnp.array(0, jnp.int32)
-    return jax.tree.map(_strong, Loop(state, best, memory, jnp.array(False), none, none, curves))
+    best = BestParams(state.params, jnp.array(-jnp.inf, float), jnp.array(0, jnp.int32))
+    memory = () if config.stop is None else config.stop.init()
+    zero = jnp.array(0, jnp.int32)
+    return jax.tree.map(_remove_weak_type, LoopState(state, best, memory, jnp.array(False), zero, zero, curves))
 
 
-def _strong(leaf: Any) -> Array:
-    """With a dtype of its own: a file does not tell that a number is free to take another's."""
+def _remove_weak_type(leaf: Any) -> Array:
+    """Removes weak types; checkpoints do not store them."""
     leaf = jnp.asarray(leaf)
     return leaf if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf.astype(leaf.dtype)
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def advance(task: Task, data: Any, validation: Any, loop: Loop, until: Array) -> Loop:
-    """Carry the loop on until that epoch, or to where the rule stops it or it diverges."""
+def run_epochs(config: LoopConfig, data: Any, validation: Any, loop: LoopState, until: Array) -> LoopState:
+    """Trains up to epoch `until`, or to where the stopping rule ends the training or it diverges."""
+    data, validation = to_loop_layout(config.recipe, data), swap_batch_axes(validation)
 
-    data, validation = hold(task.recipe, data), turn_all(validation)
-
-    def going(loop: Loop) -> Array:
+    def continues(loop: LoopState) -> Array:
         return (loop.state.epoch < until) & ~loop.stopped & (loop.diverged == 0)
 
-    return jax.lax.while_loop(going, functools.partial(one_lap, task, data, validation), loop)
+    return jax.lax.while_loop(continues, functools.partial(_run_epoch, config, data, validation), loop)
 
 
-def one_lap(task: Task, data: Any, validation: Any, loop: Loop) -> Loop:
-    """One epoch, judged; the data as `hold` leaves them, the validation part batch last."""
-    state, info = one_epoch(task.recipe, data, loop.state)
-    judged = _judge(task, turn_all(validation), state, info.losses)
+def _run_epoch(config: LoopConfig, data: Any, validation: Any, loop: LoopState) -> LoopState:
+    """Trains and evaluates one epoch; data in loop layout, the validation part batch last."""
+    state, info = train_epoch(config.recipe, data, loop.state)
+    latest = _evaluate(config, swap_batch_axes(validation), state, info.losses)
     memory, stopped = loop.memory, loop.stopped
-    if task.stop is not None:
-        memory, stopped = task.stop.update(loop.memory, judged.scores, info.step_sizes)
-    finite = jnp.isfinite(judged.losses)
+    if config.stop is not None:
+        memory, stopped = config.stop.update(loop.memory, latest.scores, info.step_sizes)
+    finite = jnp.isfinite(latest.losses)
     if validation is not None:
-        finite &= jnp.isfinite(judged.validation_losses)
+        finite &= jnp.isfinite(latest.validation_losses)
     return loop._replace(
         state=state,
-        best=_better(validation, loop, state, judged.scores) if task.keep_best else loop.best,
+        best=_update_best(validation, loop, state, latest.scores) if config.keep_best else loop.best,
         memory=memory,
         stopped=stopped,
         diverged=jnp.where(finite, 0, state.epoch),
-        curves=jax.tree.map(lambda curve, value: curve.at[loop.state.epoch].set(value), loop.curves, judged),
+        curves=jax.tree.map(lambda curve, value: curve.at[loop.state.epoch].set(value), loop.curves, latest),
     )
 
 
-def _better(validation: Any, loop: Loop, after: TrainingState, score: Array) -> Best:
-    # A training loss is that of the parameters before the epoch, a validation score that of those after it.
-    judged = loop.state if validation is None else after
-    latest = Best(judged.params, score, judged.epoch)
+def _update_best(validation: Any, loop: LoopState, after: TrainingState, score: Array) -> BestParams:
+    # A training loss belongs to the parameters before the epoch, a validation score to those after it.
+    scored = loop.state if validation is None else after
+    latest = BestParams(scored.params, score, scored.epoch)
     return jax.tree.map(functools.partial(jnp.where, score > loop.best.score), latest, loop.best)
 
 
-def _judge(task: Task, validation: Any, state: TrainingState, loss: Array) -> Curves:
+def _evaluate(config: LoopConfig, validation: Any, state: TrainingState, loss: Array) -> Curves:
+    """Returns the numbers of one epoch."""
     if validation is None:
-        judged = loss, jnp.nan, -loss
+        numbers = loss, jnp.nan, -loss
     else:
-        judged = loss, *evaluate(task.recipe, state.params, validation, score=task.score)
-    return Curves(*(jnp.asarray(value, float) for value in judged))
+        numbers = loss, *loss_and_score(config.recipe, state.params, validation, config.score)
+    return Curves(*(jnp.asarray(number, float) for number in numbers))
+
+
+def run_timed_chunks(
+    run: Callable[[LoopState, int], LoopState],
+    loop: LoopState,
+    epochs: int,
+    optimizer: optax.GradientTransformation | None,
+) -> Iterator[LoopState]:
+    """Yields the loop state after each chunk, up to the last epoch, a stop or a divergence.
+
+    Args:
+        run: the compiled loop, up to an epoch.
+        loop: to continue from.
+        epochs: the limit.
+        optimizer: for a training that returns to its best parameters after a divergence; None for one that stops.
+    """
+    chunk, compiled = 1, False
+    while (done := int(loop.state.epoch)) < epochs and not loop.stopped and not loop.diverged:
+        started = time.perf_counter()
+        loop = _run_or_roll_back(run, loop, min(done + chunk, epochs))
+        if loop.diverged and optimizer is not None and loop.restores < _MAX_RESTORES:
+            loop = _restore_best(loop, optimizer)
+        seconds = time.perf_counter() - started
+        yield loop
+        # The time of the first chunk is mostly compilation.
+        chunk = max(1, round(chunk * min(_CHUNK_SECONDS / seconds, 10.0))) if compiled else 1
+        compiled = True
+
+
+def _run_or_roll_back(run: Callable[[LoopState, int], LoopState], before: LoopState, until: int) -> LoopState:
+    """Returns the loop state at `until`, or the last finite one before it, marked as diverged.
+
+    Divergence is rare, so the loop keeps no copy to return to; the chunk is computed again up to that epoch.
+    """
+    loop = run(before, until)
+    if not loop.diverged and _are_finite(loop.state.params):
+        return loop
+    for epoch in range(int(loop.state.epoch) - 1, int(before.state.epoch) - 1, -1):
+        loop = run(before, epoch)
+        if not loop.diverged and _are_finite(loop.state.params):
+            break
+    return loop._replace(diverged=loop.state.epoch + 1)
+
+
+def _restore_best(loop: LoopState, optimizer: optax.GradientTransformation) -> LoopState:
+    """Returns to the best parameters, with a fresh optimizer state and another key for the draws to come."""
+    params, restores = loop.best.params, loop.restores + 1
+    state = loop.state._replace(
+        params=params,
+        optimizer_state=optimizer.init(params),
+        key=jax.random.fold_in(loop.state.key, restores),
+    )
+    return loop._replace(state=state, diverged=jnp.zeros_like(loop.diverged), restores=restores)
+
+
+def _are_finite(params: Any) -> bool:
+    return bool(_all_finite(params))
+
+
+@jax.jit
+def _all_finite(params: Any) -> Array:
+    finite = [jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(params) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
+    return jnp.array(finite, bool).all()

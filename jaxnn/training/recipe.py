@@ -1,16 +1,15 @@
-"""What is trained, and how; and the refusal of data that does not fit it."""
+"""The recipe: what is trained, and how."""
 
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Float
 
-from jaxnn._checks.arrays import check_data, check_whole
-from jaxnn._checks.params import check_model, check_params
+from jaxnn._checks.arrays import check_whole
+from jaxnn._checks.params import check_model
 from jaxnn.models import Model
 
 Optimizer = optax.GradientTransformation | Callable[[int], optax.GradientTransformation]
@@ -20,15 +19,15 @@ class Recipe(NamedTuple):
     """What is trained, and how.
 
     Attributes:
-        model: the pair of functions.
+        model: a `Model`, the pair of functions (init, apply).
         loss: `loss(outputs, targets) -> (batch,)`, one value per example.
         optimizer: an optax transformation, or a function `total_steps -> transformation` for schedules whose length
             depends on the run. It always gets `value`, `grad` and `value_fn`, so that optax's line searches work.
-        batch_size: rows in a minibatch; None trains on all rows at once.
-        reduction: makes one number of a batch's losses: `jnp.mean`, or `jnp.sum` as in the notes. It takes `where=`.
+        batch_size: rows of a minibatch; None trains on full batches.
+        reduction: reduces a batch's losses to one number: `jnp.mean` or `jnp.sum`. It takes `where=`, a mask.
 
-    Freeze parameters with one line: `optax.selective_transform(optimizer, freeze_mask=...)`, or
-    `optax.chain(optimizer, optax.freeze(mask))`; not with `optax.masked`, which lets raw gradients through.
+    To freeze parameters, use `optax.selective_transform(optimizer, freeze_mask=...)` or `optax.chain(optimizer,
+    optax.freeze(mask))`. Do not use `optax.masked`, which applies raw gradients to the other parameters.
     """
 
     model: Model
@@ -38,29 +37,8 @@ class Recipe(NamedTuple):
     reduction: Callable[..., Float[Array, ""]] = jnp.mean
 
 
-def steps_per_epoch(recipe: Recipe, count: int) -> int:
-    """How many updates an epoch of `count` examples makes; the recipe is checked, its batch size against `count`."""
-    check_recipe(recipe)
-    if recipe.batch_size is None:
-        return 1
-    batch_size = check_whole("Recipe", "batch_size", recipe.batch_size, least=1)
-    if batch_size > count:
-        raise ValueError(f"Recipe: batch_size must be at most the number of examples, {count}, not {batch_size}")
-    return math.ceil(count / batch_size)
-
-
-def for_length(recipe: Recipe, total_steps: int) -> Recipe:
-    """The recipe with a plain optimizer, made for this number of steps where it is a function of it."""
-    if isinstance(recipe.optimizer, optax.GradientTransformation):
-        return recipe
-    made = recipe.optimizer(total_steps)
-    if not isinstance(made, optax.GradientTransformation):
-        raise TypeError(f"Recipe: optimizer, called with the total steps, must give a transformation, not {made!r}")
-    return recipe._replace(optimizer=made)
-
-
 def check_recipe(recipe: Any) -> None:
-    """A recipe of the parts it should have; what they do is seen when they run on shapes."""
+    """Checks the types of a recipe and its parts; what the functions compute is checked on shapes later."""
     if not isinstance(recipe, Recipe):
         raise TypeError(f"recipe must be a Recipe, not {type(recipe).__name__}")
     check_model("Recipe", recipe.model)
@@ -70,7 +48,7 @@ def check_recipe(recipe: Any) -> None:
     optimizer = recipe.optimizer
     if isinstance(optimizer, optax.GradientTransformation):
         return
-    # optax.adam itself would take the number of steps for its learning rate.
+    # optax.adam itself is callable too, and would take the number of steps as its learning rate.
     if not callable(optimizer) or getattr(optimizer, "__module__", "").startswith("optax"):
         raise TypeError(
             "Recipe: optimizer must be an optax transformation, such as optax.adam(0.01), "
@@ -78,40 +56,39 @@ def check_recipe(recipe: Any) -> None:
         )
 
 
-def check_training(where: str, recipe: Recipe, data: tuple[Any, Any], params: PyTree) -> None:
-    """Refuse data that does not fit the recipe, before anything compiles.
+def steps_per_epoch(recipe: Recipe, count: int) -> int:
+    """Returns the number of updates in an epoch of `count` examples, for a valid recipe.
 
-    The network and the loss run once on shapes alone, with the targets' values at hand: every layer and loss makes
-    its own checks there, on the whole data set.
+    Raises:
+        TypeError, ValueError: a batch size that is not a whole number from 1 to `count`.
     """
-    count = check_data(where, data)
-    steps_per_epoch(recipe, count)
-    check_params(where, recipe.model, params)
-    x, targets = data
-    losses = jax.eval_shape(lambda params, x: recipe.loss(recipe.model.apply(params, x, key=None), targets), params, x)
-    found = losses.shape if isinstance(losses, jax.ShapeDtypeStruct) else type(losses).__name__
-    if found != (count,):
-        raise ValueError(
-            f"{where}: the loss must give one value per example, shape ({count},), not {found}; "
-            "an elementwise loss needs a sum over the last axis"
+    if recipe.batch_size is None:
+        return 1
+    batch_size = check_whole("Recipe", "batch_size", recipe.batch_size, least=1)
+    if batch_size > count:
+        raise ValueError(f"Recipe: batch_size must be at most the number of examples, {count}, not {batch_size}")
+    return math.ceil(count / batch_size)
+
+
+def build_optimizer(recipe: Recipe, count: int, epochs: int) -> Recipe:
+    """Checks a recipe and returns it with a plain optimizer.
+
+    An optimizer that is a function of the total steps is called with those of `epochs` epochs of `count` examples.
+    """
+    check_recipe(recipe)
+    total_steps = epochs * steps_per_epoch(recipe, count)
+    if isinstance(recipe.optimizer, optax.GradientTransformation):
+        return recipe
+    optimizer = recipe.optimizer(total_steps)
+    if not isinstance(optimizer, optax.GradientTransformation):
+        raise TypeError(
+            f"Recipe: optimizer, called with the total steps, must give a transformation, not {optimizer!r}"
         )
-    if not jnp.issubdtype(losses.dtype, jnp.floating):
-        raise TypeError(f"{where}: the loss must give real floating-point numbers, not {losses.dtype}")
-    _check_reduction(where, recipe, losses)
+    return recipe._replace(optimizer=optimizer)
 
 
-def _check_reduction(where: str, recipe: Recipe, losses: Any) -> None:
-    """One number of the losses, with a mask too where the last minibatch is filled with rows that do not count."""
-    filled = recipe.batch_size is not None and losses.shape[0] % recipe.batch_size
-    counts = jax.ShapeDtypeStruct(losses.shape, bool) if filled else None
-    reduced = jax.eval_shape(lambda losses, counts: reduce(recipe, losses, counts), losses, counts)
-    found = reduced.shape if isinstance(reduced, jax.ShapeDtypeStruct) else type(reduced).__name__
-    if found != () or not jnp.issubdtype(reduced.dtype, jnp.floating):
-        raise ValueError(f"{where}: the reduction must make one floating-point number of the losses, not {reduced}")
-
-
-def optimizer_of(recipe: Recipe) -> optax.GradientTransformationExtraArgs:
-    """The recipe's optimizer, which must be a plain one, with extra arguments let through."""
+def get_optimizer(recipe: Recipe) -> optax.GradientTransformationExtraArgs:
+    """Returns the plain optimizer of a recipe, extended to accept extra arguments."""
     if not isinstance(recipe.optimizer, optax.GradientTransformation):
         raise TypeError(
             f"the optimizer must be an optax transformation here, not {recipe.optimizer!r}; "
@@ -120,6 +97,6 @@ def optimizer_of(recipe: Recipe) -> optax.GradientTransformationExtraArgs:
     return optax.with_extra_args_support(recipe.optimizer)
 
 
-def reduce(recipe: Recipe, losses: Array, counts: Array | None) -> Array:
-    """The reduction of those losses that count."""
-    return recipe.reduction(losses) if counts is None else recipe.reduction(losses, where=counts)
+def reduce_losses(recipe: Recipe, losses: Array, mask: Array | None) -> Array:
+    """Reduces the losses of the examples in the mask; None is all of them."""
+    return recipe.reduction(losses) if mask is None else recipe.reduction(losses, where=mask)

@@ -1,9 +1,9 @@
 """Stopping rules: when to end a training before its epoch limit.
 
-A rule is a small object of two pure functions, so that `fit` can carry it through a compiled loop:
-`init() -> memory` and `update(memory, score, step_size) -> (memory, stop)`. After every epoch it sees the score (higher
-is better: minus the training loss in `fit`, the validation score in `train`) and the step size, the largest change
-of any parameter over the epoch. Rules compare by value, so that an equal one compiles nothing anew.
+A rule is a pair of pure functions, so that `fit` can carry it through a compiled loop: `init() -> memory` and
+`update(memory, score, step_size) -> (memory, stop)`. After every epoch it gets the score, higher is better: minus the
+training loss in `fit`, the validation score in `train`. The step size is the largest change of any parameter over the
+epoch. Rules compare by value: an equal rule does not compile again.
 """
 
 from typing import Any, NamedTuple, Protocol, runtime_checkable
@@ -19,11 +19,11 @@ class StoppingRule(Protocol):
     """What `fit` and `train` take as `stop`."""
 
     def init(self) -> Any:
-        """The memory before the first epoch: a pytree of arrays."""
+        """Returns the memory before the first epoch, a pytree of arrays."""
         ...
 
     def update(self, memory: Any, score: Array, step_size: Array) -> tuple[Any, Array]:
-        """The memory after an epoch, and whether it was the last one."""
+        """Returns the memory after an epoch, and whether to stop."""
         ...
 
 
@@ -58,12 +58,12 @@ class NoImprovement(NamedTuple):
 
 
 def small_step(tolerance: float = 1e-3) -> SmallStep:
-    """Stop when the step size is close to 0: when no parameter moved by `tolerance` or more during an epoch.
+    """Stops when no parameter changed by `tolerance` or more during an epoch.
 
-    With full batches and plain gradient descent the step size is that of the notes: learning rate times derivative.
+    With full batches and plain gradient descent, the step size is the learning rate times the largest derivative.
 
     Raises:
-        TypeError: a tolerance that is no number.
+        TypeError: a tolerance that is not a number.
         ValueError: a tolerance that is not positive.
 
     Example:
@@ -77,14 +77,14 @@ def small_step(tolerance: float = 1e-3) -> SmallStep:
 
 
 def no_improvement(patience: int = 10, tolerance: float = 0.0) -> NoImprovement:
-    """Stop when the performance no longer improves very much.
+    """Stops when the score has not improved for some epochs (early stopping).
 
     Args:
-        patience: how many epochs in a row may pass without a new best score.
-        tolerance: by how much a score must exceed the best one to be a new best, in units of the score.
+        patience: epochs in a row without a new best score before the training stops.
+        tolerance: how much a score must exceed the best to be a new best, in units of the score.
 
     Raises:
-        TypeError: a patience that is not whole, or a tolerance that is no number.
+        TypeError: a patience that is not a whole number, or a tolerance that is not a number.
         ValueError: a patience below 1, or a negative tolerance.
 
     Example:
@@ -98,8 +98,8 @@ def no_improvement(patience: int = 10, tolerance: float = 0.0) -> NoImprovement:
     return NoImprovement(patience, tolerance)
 
 
-def check_rule(where: str, stop: Any) -> None:
-    """A stopping rule, made: a function that makes one is none."""
-    made = not isinstance(stop, type) and isinstance(stop, StoppingRule)
-    if stop is not None and not made:
-        raise TypeError(f"{where}: stop must be a stopping rule, with init and update, not {stop!r}")
+def check_rule(caller: str, stop: Any) -> None:
+    """Checks that `stop` is None or a StoppingRule instance, not its factory."""
+    is_instance = not isinstance(stop, type) and isinstance(stop, StoppingRule)
+    if stop is not None and not is_instance:
+        raise TypeError(f"{caller}: stop must be a stopping rule, with init and update, not {stop!r}")

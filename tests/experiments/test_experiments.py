@@ -1,4 +1,4 @@
-"""The experiments do their main job on real data, and draw pictures that are not empty."""
+"""The experiments reach their accuracies on real data, and draw pictures that are not empty."""
 
 import gzip
 import subprocess
@@ -17,8 +17,8 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
-def elsewhere(tmp_path, monkeypatch):
-    """Pictures go to `runs/` of the current directory: a fresh one for each test."""
+def change_directory(tmp_path, monkeypatch):
+    """Changes to a new directory for each test, since pictures are written to `runs/` of the current one."""
     monkeypatch.chdir(tmp_path)
 
 
@@ -27,7 +27,7 @@ def assert_drawn(pictures, names):
     for path in pictures:
         pixels = matplotlib.image.imread(path)
         assert pixels.shape[1] >= 600
-        # A pixel's four bytes as one number: NumPy sorts a million numbers in no time, and as many rows in seconds.
+        # Each pixel's four bytes become one integer: sorting rows instead takes seconds for a million pixels.
         colours = np.ascontiguousarray((pixels * 255).round().astype(np.uint8)).view(np.uint32)
         assert len(np.unique(colours)) > 20
 
@@ -77,11 +77,11 @@ def test_learning_rates_between_too_small_and_too_large_work():
     assert_drawn(result.pictures, ["accuracy.png"])
 
 
-def test_sweep_iris_finds_settings_whose_networks_name_unseen_flowers(capsys, monkeypatch):
+def test_sweep_iris_finds_settings_that_classify_unseen_flowers(capsys, monkeypatch):
     monkeypatch.setitem(sweep_iris.SPACE, "width", nn.choice(16))  # one program to compile, not two
     result = sweep_iris.main(sweep_iris.Config(trials=40, epochs=150, progress=False))
-    assert len(result.found.outcomes) == 40
-    assert result.found.best.score > -0.12
+    assert len(result.sweep.trials) == 40
+    assert result.sweep.best.score > -0.12
     assert result.accuracy >= 0.9
     assert_drawn(result.pictures, ["sweep.png"])
     assert f"{result.accuracy:.3f} on 30 unseen flowers" in capsys.readouterr().out
@@ -91,7 +91,7 @@ def test_sweep_digits_stops_most_trials_and_finds_a_good_network(monkeypatch):
     monkeypatch.setitem(sweep_digits.SPACE, "channels", nn.choice((4, 8)))
     monkeypatch.setitem(sweep_digits.SPACE, "batch_size", nn.choice(64))
     result = sweep_digits.main(sweep_digits.Config(trials=24, epochs=9, progress=False))
-    assert sum(outcome.status == "stopped" for outcome in result.found.outcomes) >= 12
+    assert sum(trial.status == "stopped" for trial in result.sweep.trials) >= 12
     assert result.accuracy > 0.9
     assert_drawn(result.pictures, ["search.png", "lanes.png"])
 

@@ -1,4 +1,4 @@
-"""The library computes what the notes say: every figure of the worked examples, and what the experiments claim."""
+"""All numbers of the notes' worked examples, and the claims of the experiments about them, are recomputed."""
 
 import functools
 import sys
@@ -32,10 +32,10 @@ from experiments.notes.story import FACTS
 BY_NOTES = {part.notes: part for part in PARTS}
 FIGURES = [(notes, figure) for notes, facts in FACTS.items() for figure in facts["figures"]]
 
-# Names of figures that are not checked, each with its reason: none.
+# Figures that are not checked, by name, with the reason; at present all are checked.
 SKIPPED: dict[tuple[str, str], str] = {}
 
-# Single precision: 0.0032, a raw output of part 8, is what remains of 3.7054 - 3.7022, and off by 6e-7.
+# Single precision: 0.0032, a raw output of part 8, is the difference 3.7054 - 3.7022 and has an error of 6e-7.
 ROUNDING = 1e-6
 
 
@@ -46,7 +46,7 @@ def computed(notes: str) -> Mapping[str, Any]:
 
 @pytest.mark.parametrize(("notes", "figure"), FIGURES, ids=[f"{notes}-{figure['name']}" for notes, figure in FIGURES])
 def test_figure(notes: str, figure: dict[str, Any]) -> None:
-    """Against the exact value, and against what the notes show; a figure without a computed value fails."""
+    """Compares with the exact value, and with what the notes show; a figure without a computed value fails."""
     if (notes, figure["name"]) in SKIPPED:
         pytest.skip(SKIPPED[notes, figure["name"]])
     value = np.asarray(computed(notes)[figure["name"]])
@@ -63,7 +63,7 @@ def test_every_part_of_the_notes_has_its_file() -> None:
 
 
 @pytest.mark.parametrize(
-    ("notes", "params", "where"),
+    ("notes", "params", "entry"),
     [
         ("part2", part02_backpropagation.PARAMS, "params"),
         ("details1", part03_three_parameters.PARAMS, "params"),
@@ -72,14 +72,14 @@ def test_every_part_of_the_notes_has_its_file() -> None:
         ("part3", part05_relu.PARAMS, "params"),
     ],
 )
-def test_dosage_networks_have_the_parameters_of_the_notes(notes: str, params: dosage.Params, where: str) -> None:
-    ours = dict(zip(dosage.NAMES, dosage.seven(params).tolist(), strict=True))
-    theirs = {name: value for name, value in FACTS[notes][where].items() if name in dosage.NAMES}
-    assert {name: ours[name] for name in theirs} == pytest.approx(theirs)
+def test_dosage_networks_have_the_parameters_of_the_notes(notes: str, params: dosage.Params, entry: str) -> None:
+    actual = dict(zip(dosage.NAMES, dosage.flatten_params(params).tolist(), strict=True))
+    expected = {name: value for name, value in FACTS[notes][entry].items() if name in dosage.NAMES}
+    assert {name: actual[name] for name in expected} == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
-    ("params", "theirs", "names"),
+    ("params", "expected", "names"),
     [
         (
             flowers.PARAMS,
@@ -96,10 +96,10 @@ def test_dosage_networks_have_the_parameters_of_the_notes(notes: str, params: do
     ids=["first", "second"],
 )
 def test_flower_networks_have_the_parameters_of_the_notes(
-    params: flowers.Params, theirs: dict[str, Any], names: tuple[str, ...]
+    params: flowers.Params, expected: dict[str, Any], names: tuple[str, ...]
 ) -> None:
-    for ours, name in zip(jax.tree.leaves(params), names, strict=True):
-        np.testing.assert_allclose(ours.T, theirs[name], rtol=1e-6)
+    for leaf, name in zip(jax.tree.leaves(params), names, strict=True):
+        np.testing.assert_allclose(leaf.T, expected[name], rtol=1e-6)
 
 
 def test_data_are_those_of_the_notes() -> None:
@@ -108,20 +108,20 @@ def test_data_are_those_of_the_notes() -> None:
     shown = FACTS["part6"]["data"]
     np.testing.assert_allclose(flowers.THREE_WIDTHS, [row[:2] for row in shown["rows"]])
     assert flowers.THREE_SPECIES.tolist() == shown["class_index"]
-    widths, species = flowers.all_flowers()
+    widths, species = flowers.load_flowers()
     rows = np.array([1, 100, 58])
     np.testing.assert_allclose(flowers.THREE_WIDTHS, widths[rows], atol=0.0051)
     assert species[rows].tolist() == shown["class_index"]
     shown = FACTS["part8"]["data"]
     images = {"O": letters.LETTER_O, "X": letters.LETTER_X}
-    images["X_shifted_right_1"] = letters.shifted(letters.LETTER_X, 0, 1)
-    images["O_shifted_left_1"] = letters.shifted(letters.LETTER_O, 0, -1)
+    images["X_shifted_right_1"] = letters.shift(letters.LETTER_X, 0, 1)
+    images["O_shifted_left_1"] = letters.shift(letters.LETTER_O, 0, -1)
     for name, image in images.items():
         assert image[:, :, 0].tolist() == shown[name]
 
 
 def test_three_ways_to_the_slope_agree() -> None:
-    _, _, *slopes = part02_backpropagation.path().T
+    _, _, *slopes = part02_backpropagation.compute_path().T
     for others in slopes[1:]:
         np.testing.assert_allclose(others, slopes[0], rtol=1e-3, atol=1e-4)
     start = part09_cross_entropy_slopes.START
@@ -135,12 +135,12 @@ def test_three_ways_to_the_slope_agree() -> None:
     )
 
 
-def test_b3_is_found_alone_and_the_training_stops_by_itself() -> None:
-    found = part02_backpropagation.find_b3(0.001)
-    assert int(found.epochs) == 10
-    assert float(found.params["output"].bias[0]) == pytest.approx(2.61, abs=0.005)
-    frozen = part02_backpropagation.with_b3(found.params["output"].bias)
-    jax.tree.map(np.testing.assert_array_equal, found.params, frozen)
+def test_only_b3_is_trained_and_the_training_stops_by_itself() -> None:
+    fitted = part02_backpropagation.find_b3(0.001)
+    assert int(fitted.epochs) == 10
+    assert float(fitted.params["output"].bias[0]) == pytest.approx(2.61, abs=0.005)
+    others_unchanged = part02_backpropagation.with_b3(fitted.params["output"].bias)
+    jax.tree.map(np.testing.assert_array_equal, fitted.params, others_unchanged)
 
 
 def test_the_slope_for_b3_changes_with_the_weights() -> None:
@@ -148,12 +148,12 @@ def test_the_slope_for_b3_changes_with_the_weights() -> None:
     assert (
         float(slopes["dSSR/db3 at start"]) > 1 > -15 > float(slopes["dSSR/db3 at b3=0, but with the final w3 and w4"])
     )
-    hidden = part03_three_parameters.paths()[0]["hidden_1"]
+    hidden = part03_three_parameters.compute_paths()[0]["hidden_1"]
     assert all(len(np.unique(leaf.reshape(-1, leaf.shape[-1]), axis=0)) == 1 for leaf in hidden)
 
 
 def test_a_large_learning_rate_overshoots() -> None:
-    fast, slow = part04_seven_parameters.paths()[1]
+    fast, slow = part04_seven_parameters.compute_paths()[1]
     assert fast[1, 7] > 2 * fast[0, 7]
     assert (np.diff(slow[:1000, 7]) < 0).all()
 
@@ -165,10 +165,10 @@ def test_argmax_cannot_be_trained_with() -> None:
     assert fitted.losses[-1] < 0.2 * fitted.losses[0]
 
 
-def test_shifts_are_tolerated_where_the_page_says() -> None:
-    of_x = dict(zip(letters.SHIFTS.tolist(), np.asarray(letters.margins(letters.PARAMS))[1, 2], strict=True))
-    assert of_x[0] > 0
-    assert of_x[1] > 0 > of_x[-1]
+def test_an_x_is_recognized_after_a_shift_to_the_right_but_not_to_the_left() -> None:
+    margins = dict(zip(letters.SHIFTS.tolist(), np.asarray(letters.compute_margins(letters.PARAMS))[1, 2], strict=True))
+    assert margins[0] > 0
+    assert margins[1] > 0 > margins[-1]
 
 
 def test_some_random_filters_learn_the_shifted_letters() -> None:
@@ -176,12 +176,12 @@ def test_some_random_filters_learn_the_shifted_letters() -> None:
     assert accuracies.max() > 0.95
 
 
-def test_a_part_prints_its_table_and_says_where_its_pictures_are(
+def test_a_part_prints_its_table_and_the_paths_of_its_pictures(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["part08_cross_entropy"])
-    story.tell(part08_cross_entropy.PART)
+    story.run_part(part08_cross_entropy.PART)
     lines = capsys.readouterr().out.splitlines()
     assert lines[2].split() == ["quantity", "notes", "computed", "difference"]
     assert next(line for line in lines if line.startswith("total cross entropy ")).split()[3:5] == ["1.75", "1.76077"]
@@ -191,18 +191,18 @@ def test_a_part_prints_its_table_and_says_where_its_pictures_are(
 def test_the_page_needs_no_other_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     part = part08_cross_entropy.PART
-    table = story.rows(part)
+    table = story.make_rows(part)
     page = write_page(tmp_path / "index.html", [(part, part.draw(part.config()), table)]).read_text(encoding="utf-8")
     assert "http" not in page
     assert "<script" not in page
     assert page.count("src=") == page.count('src="data:image/png;base64,') == 2
-    assert "def three_rows()" in page
+    assert "def compute_three_rows()" in page
     assert page.count("<tr>") == len(table) + 1
 
 
 def test_a_network_is_drawn_with_its_numbers_and_unknown_ones_as_question_marks() -> None:
     _, axes = nn.plots.figure()
-    params = dosage.params(**dosage.FOUND | {"w4": jnp.nan, "b3": jnp.nan})
+    params = dosage.make_params(**dosage.LEARNED | {"w4": jnp.nan, "b3": jnp.nan})
     nn.plots.network(axes[0, 0], [*params.values()], inputs=["dosage"], outputs=["efficacy"], activation=nn.relu)
     texts = [text.get_text() for text in axes[0, 0].texts]
     assert {"× 3.34", "× −3.53", "× −1.22", "× ?", "− 1.43", "+ 0.57", "+ ?", "dosage", "efficacy"} <= set(texts)

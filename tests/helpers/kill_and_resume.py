@@ -2,8 +2,8 @@
 
 The command is `python -m tests.helpers.kill_and_resume --kills 100`.
 
-Each kill is a SIGKILL to a real process, some of them in the middle of a checkpoint that is being written (slowly, so
-that there is a middle). When a run has come to its end, its digest must be that of a run that nobody disturbed.
+Each kill is a SIGKILL to a real process. Files are written slowly, so that some kills come while a checkpoint is being
+written. The result of each finished run must have the digest of a run without kills.
 """
 
 import hashlib
@@ -26,28 +26,37 @@ from jaxnn.io import checkpoint
 
 Kind = Literal["train", "sweep"]
 
-# Seconds between two checkpoints, and how long the pieces of one take to be written.
-_EVERY, _PIECE = 0.15, 0.004
+# Seconds between two checkpoints.
+_SAVE_EVERY = 0.15
+# Seconds between the pieces of a file, which is written in about ten.
+_PIECE_DELAY = 0.004
+# The line that a process prints when it begins a checkpoint, and before its digest.
 _READY = "ready"
 
 
 class Report(NamedTuple):
-    """How many processes were killed, how many of them while they wrote a checkpoint, and how many runs ended."""
+    """Counts of one session.
+
+    Attributes:
+        kills: processes that were killed.
+        while_writing: those of them that were writing a checkpoint.
+        finished: runs that finished.
+    """
 
     kills: int
     while_writing: int
     finished: int
 
 
-def work(kind: str, directory: str | None) -> str:
-    """The digest of a training's, or a sweep's, whole outcome, seconds aside."""
-    # As large as the digits, which take scikit-learn a third of a short life to load.
+def run_to_end(kind: str, directory: str | None) -> str:
+    """Runs a training or a sweep and returns the digest of its whole result, without the times."""
+    # As large as the digits data set, which takes scikit-learn a third of a process's short life to load.
     x = np.random.default_rng(0).random((1797, 64), np.float32)
     part, validation = nn.train_test_split(jax.random.key(1), (x, x[:, :10].argmax(axis=1)), test=0.2)
     common: dict[str, Any] = {"validation": validation, "score": nn.accuracy, "directory": directory, "progress": False}
     if kind == "train":
         recipe = nn.Recipe(nn.mlp([64, 32, 10], dropout=0.2), nn.cross_entropy, optax.adam(1e-3), batch_size=32)
-        training = nn.train(recipe, part, key=jax.random.key(0), epochs=150, save_every=_EVERY, **common)
+        training = nn.train(recipe, part, key=jax.random.key(0), epochs=150, save_every=_SAVE_EVERY, **common)
         return digest(training._replace(state=training.state._replace(key=jax.random.key_data(training.state.key))))
 
     def make_recipe(hypers: dict[str, Any]) -> nn.Recipe:
@@ -55,30 +64,30 @@ def work(kind: str, directory: str | None) -> str:
         return nn.Recipe(nn.mlp([64, hypers["width"], 10]), nn.cross_entropy, optimizer, batch_size=64)
 
     space = {"learning_rate": nn.log_uniform(1e-4, 1e-1), "width": nn.choice(8, 16)}
-    found = nn.sweep(
-        make_recipe, space, part, key=jax.random.key(0), trials=72, epochs=27, scheduler=nn.asha(first=1), lanes=16,
-        keep=3, save_every=_EVERY, **common,
+    result = nn.sweep(
+        make_recipe, space, part, key=jax.random.key(0), trials=72, epochs=27, scheduler=nn.asha(grace_period=1),
+        lanes=16, keep=3, save_every=_SAVE_EVERY, **common,
     )  # fmt: skip
-    table = [{name: value for name, value in row.items() if name != "seconds"} for row in found.table()]
-    return digest((repr(table), [outcome.curves for outcome in found.outcomes], found.kept))
+    table = [{name: value for name, value in row.items() if name != "seconds"} for row in result.table()]
+    return digest((repr(table), [trial.curves for trial in result.trials], result.kept))
 
 
 def digest(tree: Any) -> str:
-    """Of every leaf, its bytes."""
-    whole = hashlib.sha256()
+    """Returns the SHA-256 digest of the bytes of all leaves."""
+    total = hashlib.sha256()
     for leaf in jax.tree.leaves(tree):
-        whole.update(leaf.encode() if isinstance(leaf, str) else np.asarray(leaf).tobytes())
-    return whole.hexdigest()
+        total.update(leaf.encode() if isinstance(leaf, str) else np.asarray(leaf).tobytes())
+    return total.hexdigest()
 
 
 def write_slowly() -> None:
-    """Files that are written whole, in pieces from now on; a checkpoint first says that work is under way."""
+    """Makes `jaxnn.io.checkpoint.write` slow: in pieces, and with a line of output when a checkpoint begins."""
 
-    class Slow:
+    class SlowFile:
         def __init__(self, file: Any) -> None:
             self.file = file
 
-        def __enter__(self) -> "Slow":
+        def __enter__(self) -> "SlowFile":
             return self
 
         def __exit__(self, *_: object) -> None:
@@ -91,19 +100,19 @@ def write_slowly() -> None:
             for start in range(0, len(content), len(content) // 10 + 1):
                 self.file.write(content[start : start + len(content) // 10 + 1])
                 self.file.flush()
-                time.sleep(_PIECE)
+                time.sleep(_PIECE_DELAY)
 
     def slow_open(path: Path, mode: str) -> Any:
         if "checkpoint" in str(path):
             print(_READY, flush=True)
-        return Slow(open(path, mode)) if mode == "wb" else open(path, mode)
+        return SlowFile(open(path, mode)) if mode == "wb" else open(path, mode)
 
     checkpoint.open = slow_open  # type: ignore[attr-defined]
 
 
 def start(kind: Kind, directory: Path | None) -> subprocess.Popen:
-    """A process that does the work and prints its digest."""
-    # Compiled once for all processes; otherwise they would spend most of their lives on that.
+    """Starts a process that runs to the end and prints the digest of the result."""
+    # Compiled once for all processes; otherwise they would spend most of their time compiling.
     cache = Path(tempfile.gettempdir()) / f"jaxnn-faults-{os.getuid()}"
     environment = os.environ | {
         "JAX_COMPILATION_CACHE_DIR": str(cache),
@@ -112,25 +121,25 @@ def start(kind: Kind, directory: Path | None) -> subprocess.Popen:
         "PYTHONPATH": str(Path(__file__).parents[2]),
     }
     command = [sys.executable, __file__, kind, str(directory) if directory else ""]
-    # Without a buffer: what one line's reader took ahead would be lost to `communicate`.
+    # Unbuffered: `communicate` would miss what `readline` has read ahead.
     return subprocess.Popen(command, bufsize=0, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
 
 
-def outcome(process: subprocess.Popen) -> str:
-    """The digest that a process ends with."""
-    said, complaint = process.communicate(timeout=300)
+def wait_for_digest(process: subprocess.Popen) -> str:
+    """Waits until a process ends, and returns the digest that it printed."""
+    output, errors = process.communicate(timeout=300)
     if process.returncode:
-        raise AssertionError(f"a run failed with {process.returncode}:\n{complaint.decode()}")
-    return said.split()[-1].decode()
+        raise AssertionError(f"a run failed with {process.returncode}:\n{errors.decode()}")
+    return output.split()[-1].decode()
 
 
-def torment(kind: Kind, kills: int, seed: int = 0, say: Any = lambda _: None) -> Report:
-    """Kill and resume until there were so many kills, then let the last run end; every end must be the undisturbed one.
+def kill_repeatedly(kind: Kind, kills: int, seed: int = 0, show_progress: Any = lambda _: None) -> Report:
+    """Kills and resumes runs until `kills` processes were killed, and checks the result of each run that finishes.
 
     Raises:
-        AssertionError: an end that is another, or a run that could not be resumed.
+        AssertionError: a result that differs from that of a run without kills, or a run that could not be resumed.
     """
-    expected = outcome(start(kind, None))
+    expected = wait_for_digest(start(kind, None))
     generator, done, writing, finished, started = random.Random(seed), 0, 0, 0, time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         directory = Path(folder) / "run-0"
@@ -139,11 +148,12 @@ def torment(kind: Kind, kills: int, seed: int = 0, say: Any = lambda _: None) ->
             if done < kills and _kill(process, generator):
                 done += 1
                 writing += any(directory.glob(".checkpoint*.new"))
-                say(f"{kind}: {done} kills, {finished} ends, {time.monotonic() - started:.0f} s")
+                seconds = time.monotonic() - started
+                show_progress(f"{kind}: {done} kills, {finished} finished, {seconds:.0f} s")
                 continue
-            found = outcome(process)
-            if found != expected:
-                raise AssertionError(f"{kind}: after {done} kills {directory} ends with {found}, not {expected}")
+            actual = wait_for_digest(process)
+            if actual != expected:
+                raise AssertionError(f"{kind}: after {done} kills {directory} ends with {actual}, not {expected}")
             finished += 1
             directory = Path(folder) / f"run-{finished}"
             if done >= kills:
@@ -151,10 +161,10 @@ def torment(kind: Kind, kills: int, seed: int = 0, say: Any = lambda _: None) ->
 
 
 def _kill(process: subprocess.Popen, generator: random.Random) -> bool:
-    """Kill a process at some moment of its life; False if it has ended by then."""
+    """Kills a process at a random moment; returns False if it has ended by then."""
     assert process.stdout is not None
     if generator.random() < 0.8:
-        process.stdout.readline()  # its first checkpoint, or its end
+        process.stdout.readline()  # returns at its first checkpoint, or its end
         delay = generator.expovariate(1 / 0.3)
     else:
         delay = generator.uniform(0, 4)
@@ -168,22 +178,22 @@ def _kill(process: subprocess.Popen, generator: random.Random) -> bool:
 
 
 def main(kills: int = 100, kinds: tuple[Kind, ...] = ("train", "sweep"), seed: int = 0) -> None:
-    """Kill trainings, then sweeps, so many times each.
+    """Kills and resumes trainings, then sweeps.
 
     Args:
-        kills: of each kind.
-        kinds: of runs.
-        seed: of the moments.
+        kills: how many processes of each kind to kill.
+        kinds: the kinds of runs.
+        seed: of the random moments.
     """
     for kind in kinds:
-        print(kind, torment(kind, kills, seed, lambda line: print(f"\r{line}", end="", flush=True)))
+        print(kind, kill_repeatedly(kind, kills, seed, lambda line: print(f"\r{line}", end="", flush=True)))
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] in (["train"], ["sweep"]):
         write_slowly()
-        found = work(sys.argv[1], sys.argv[2] or None)
-        print(_READY, found, sep="\n")
+        final = run_to_end(sys.argv[1], sys.argv[2] or None)
+        print(_READY, final, sep="\n")
     else:
         import tyro
 

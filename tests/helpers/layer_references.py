@@ -1,4 +1,4 @@
-"""What layers of jaxnn are compared with: the same functions in NumPy and SciPy, as plain as they can be."""
+"""References for the layers of jaxnn: the same functions in NumPy and SciPy, written as simply as possible."""
 
 from collections.abc import Callable
 
@@ -10,17 +10,17 @@ import jaxnn as nn
 
 
 def correlate(params: nn.Affine, x: np.ndarray, *, stride: int = 1, padding: int = 0, dilation: int = 1) -> np.ndarray:
-    """Cross-correlation by SciPy, one example and one pair of channels at a time."""
+    """Computes a cross-correlation by SciPy, for one example and one pair of channels at a time."""
     weight, bias = (np.asarray(leaf) for leaf in params)
     space = range(weight.ndim - 2)
-    spread_out = np.zeros([dilation * (weight.shape[i] - 1) + 1 for i in space] + list(weight.shape[-2:]))
-    spread_out[tuple(slice(None, None, dilation) for _ in space)] = weight
+    dilated = np.zeros([dilation * (weight.shape[i] - 1) + 1 for i in space] + list(weight.shape[-2:]))
+    dilated[tuple(slice(None, None, dilation) for _ in space)] = weight
     x = np.pad(x, [(0, 0), *[(padding, padding) for _ in space], (0, 0)])
-    every = tuple(slice(None, None, stride) for _ in space)
+    strided = tuple(slice(None, None, stride) for _ in space)
 
     def output(example: np.ndarray, o: int) -> np.ndarray:
         channels = range(weight.shape[-2])
-        return sum(scipy.signal.correlate(example[..., c], spread_out[..., c, o], "valid") for c in channels)[every]
+        return sum(scipy.signal.correlate(example[..., c], dilated[..., c, o], "valid") for c in channels)[strided]
 
     outputs = range(weight.shape[-1])
     return np.stack([np.stack([output(example, o) + bias[o] for o in outputs], -1) for example in x])
@@ -29,16 +29,16 @@ def correlate(params: nn.Affine, x: np.ndarray, *, stride: int = 1, padding: int
 def pool(reduce: Callable, x: np.ndarray, window: tuple[int, ...], stride: tuple[int, ...]) -> np.ndarray:
     axes = tuple(range(1, x.ndim - 1))
     windows = np.lib.stride_tricks.sliding_window_view(x, window, axes)
-    every = (slice(None), *(slice(None, None, step) for step in stride))
-    return reduce(windows[every], axis=tuple(range(x.ndim, windows.ndim)))
+    strided = (slice(None), *(slice(None, None, step) for step in stride))
+    return reduce(windows[strided], axis=tuple(range(x.ndim, windows.ndim)))
 
 
 def drop(params: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
-    """Drawn flat, in the order of the array with its batch last; divided so that the expected value stays."""
+    """Drops entries by one flat draw, in the order of the batch-last array, and scales up the others."""
     kept = jax.random.bernoulli(jax.random.key(3), 1 - params["rate"], (x.size,))
     return np.where(np.asarray(kept).reshape(x.T.shape).T, x / (1 - params["rate"]), 0)
 
 
-def norm(params: nn.Norm, x: np.ndarray) -> np.ndarray:
-    deviation = x - x.mean(-1, keepdims=True)
-    return params.scale * deviation / np.sqrt(x.var(-1, keepdims=True) + 1e-6) + params.bias
+def norm(params: nn.NormParams, x: np.ndarray) -> np.ndarray:
+    centered = x - x.mean(-1, keepdims=True)
+    return params.scale * centered / np.sqrt(x.var(-1, keepdims=True) + 1e-6) + params.bias

@@ -1,4 +1,4 @@
-"""What a row of the table of layers says, and how the rows that are alike are made."""
+"""The rows of the table of layers, and functions that make similar rows."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -9,15 +9,15 @@ import jaxnn as nn
 
 
 class Row(NamedTuple):
-    """One function, and what it must do.
+    """A function and what the tests compare it with.
 
     Attributes:
-        name: of the test.
+        name: the name of the function, and of the test's parameter; options follow a comma.
         function: `function(params, x)`, batch first in every leaf of x.
-        params, x: functions of a NumPy generator, giving arrays of float64 (or integers: labels).
-        case: params, x and the outputs worked out by hand.
-        reference: the same function from NumPy and SciPy.
-        mistake: a wrong call, the type of its error and the words of it.
+        params, x: functions of a NumPy generator that draw float64 arrays, or integers for labels.
+        case: params, x and the outputs computed by hand.
+        reference: the same function by NumPy and SciPy.
+        bad_input: a call with bad input, the type of its error and the error's message.
     """
 
     name: str
@@ -26,11 +26,11 @@ class Row(NamedTuple):
     x: Callable[[np.random.Generator], Any]
     case: tuple[Any, Any, Any]
     reference: Callable[[Any, Any], np.ndarray]
-    mistake: tuple[Callable[[], Any], type[Exception], str]
+    bad_input: tuple[Callable[[], Any], type[Exception], str]
 
 
-def spread(*shape: int) -> Callable[[np.random.Generator], np.ndarray]:
-    """Distinct numbers in (-2, 2), no two closer than a step and none near 0: finite differences meet no kink."""
+def spaced(*shape: int) -> Callable[[np.random.Generator], np.ndarray]:
+    """Draws distinct, evenly spaced numbers in (-2, 2), away from 0, so that finite differences cross no kink."""
     count = int(np.prod(shape))
     return lambda rng: (rng.permutation(count) + 0.5 - count / 2 + 0.25 * (count % 2)).reshape(shape) * 4 / count
 
@@ -48,30 +48,30 @@ def affine(weight: tuple[int, ...]) -> Callable[[np.random.Generator], nn.Affine
 
 
 def logits_and_labels(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    return spread(5, 3)(rng), rng.integers(0, 3, 5)
+    return spaced(5, 3)(rng), rng.integers(0, 3, 5)
 
 
 def outputs_and_targets(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    outputs = spread(5, 2)(rng)
-    return outputs, outputs + spread(5, 2)(rng)
+    outputs = spaced(5, 2)(rng)
+    return outputs, outputs + spaced(5, 2)(rng)
 
 
 def activation(name: str, reference: Callable, at: dict[float, float], function: Callable | None = None) -> Row:
-    """A row for an elementwise function, from its values at a few points."""
+    """Makes the row of an elementwise function from its values at a few points."""
     function = function or getattr(nn, name)
     case = (), np.array([list(at)]), np.array([list(at.values())])
-    mistake = lambda: function("text"), TypeError, "Value 'text' with dtype <U4 is not a valid JAX array type"
-    return Row(name, lambda _, x: function(x), nothing, spread(5, 2, 3), case, lambda _, x: reference(x), mistake)
+    bad_input = lambda: function("text"), TypeError, "Value 'text' with dtype <U4 is not a valid JAX array type"
+    return Row(name, lambda _, x: function(x), nothing, spaced(5, 2, 3), case, lambda _, x: reference(x), bad_input)
 
 
-def over_classes(name: str, reference: Callable, case: tuple[Any, Any], mistake: tuple) -> Row:
-    """A row for a function of the last axis."""
+def over_classes(name: str, reference: Callable, case: tuple[Any, Any], message: str) -> Row:
+    """Makes the row of a function over the last axis; `message` is that of its error for a string."""
     function = getattr(nn, name)
-    mistake = lambda: function("text"), TypeError, mistake
-    return Row(name, lambda _, x: function(x), nothing, spread(5, 3), ((), *case), lambda _, x: reference(x), mistake)
+    bad_input = lambda: function("text"), TypeError, message
+    return Row(name, lambda _, x: function(x), nothing, spaced(5, 3), ((), *case), lambda _, x: reference(x), bad_input)
 
 
-def loss(name: str, reference: Callable, data: Callable, case: tuple[Any, Any], mistake: tuple) -> Row:
-    """A row for a loss of (outputs, targets)."""
+def loss(name: str, reference: Callable, data: Callable, case: tuple[Any, Any], bad_input: tuple) -> Row:
+    """Makes the row of a loss of (outputs, targets)."""
     function = getattr(nn, name)
-    return Row(name, lambda _, x: function(*x), nothing, data, ((), *case), lambda _, x: reference(x), mistake)
+    return Row(name, lambda _, x: function(*x), nothing, data, ((), *case), lambda _, x: reference(x), bad_input)

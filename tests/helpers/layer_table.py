@@ -1,4 +1,4 @@
-"""The table of layers, activations and losses: a row for each, which test_contract.py holds to every promise."""
+"""The table of layers, activations and losses, whose rows test_contract.py checks."""
 
 import functools
 
@@ -18,7 +18,7 @@ from helpers.layer_rows import (
     nothing,
     outputs_and_targets,
     over_classes,
-    spread,
+    spaced,
 )
 
 ONE_TO_SIXTEEN = np.arange(1.0, 17.0).reshape(1, 4, 4, 1)
@@ -27,7 +27,7 @@ DENSE = Row(
     "dense",
     nn.dense,
     affine((3, 2)),
-    spread(5, 3),
+    spaced(5, 3),
     (nn.Affine(np.array([[1.0, 2.0], [10.0, 20.0]]), np.array([0.5, -0.5])), np.array([[1.0, 2.0]]), [[21.5, 41.5]]),
     lambda params, x: x @ params.weight + params.bias,
     (
@@ -42,8 +42,8 @@ CONVOLUTIONS = [
         "conv, 1-D, dilated",
         functools.partial(nn.conv, dilation=2),
         affine((3, 2, 3)),
-        spread(3, 8, 2),
-        # Cells two apart: 1·1 + 10·3, then 1·2 + 10·4, and the bias 0.5.
+        spaced(3, 8, 2),
+        # Cells are two apart: 1·1 + 10·3, then 1·2 + 10·4, plus the bias 0.5.
         (
             nn.Affine(np.array([1.0, 10.0]).reshape(2, 1, 1), np.array([0.5])),
             np.arange(1.0, 5.0).reshape(1, 4, 1),
@@ -61,8 +61,8 @@ CONVOLUTIONS = [
         "conv, 2-D",
         nn.conv,
         affine((2, 3, 2, 3)),
-        spread(3, 4, 5, 2),
-        # The notes' way: the filter is laid over the image, multiplied and added up, then the bias.
+        spaced(3, 4, 5, 2),
+        # At each position: the sum of filter times image, plus the bias -2.
         (
             nn.Affine(np.eye(3).reshape(3, 3, 1, 1), np.array([-2.0])),
             np.eye(4).reshape(1, 4, 4, 1),
@@ -79,8 +79,8 @@ CONVOLUTIONS = [
         "conv, 3-D, padded and strided",
         functools.partial(nn.conv, padding=1, stride=2),
         affine((2, 3, 2, 1, 2)),
-        spread(2, 3, 4, 3, 1),
-        # Ones around one 1: the corner window of 2 x 2 x 2 sees it in its last cell.
+        spaced(2, 3, 4, 3, 1),
+        # The image is a single 1, padded by zeros; the last cell of the 2 × 2 × 2 window covers it.
         (
             nn.Affine(np.arange(1.0, 9.0).reshape(2, 2, 2, 1, 1), np.array([0.25])),
             np.ones((1, 1, 1, 1, 1)),
@@ -100,7 +100,7 @@ POOLINGS = [
         "max_pool, overlapping",
         lambda _, x: nn.max_pool(x, (2, 3), stride=(2, 1)),
         nothing,
-        spread(3, 5, 4, 2),
+        spaced(3, 5, 4, 2),
         ((), ONE_TO_SIXTEEN, np.array([[7.0, 8.0], [15.0, 16.0]]).reshape(1, 2, 2, 1)),
         lambda _, x: pool(np.max, x, (2, 3), (2, 1)),
         (
@@ -110,16 +110,16 @@ POOLINGS = [
         ),
     ),
     Row(
-        "mean_pool",
-        lambda _, x: nn.mean_pool(x, 2),
+        "avg_pool",
+        lambda _, x: nn.avg_pool(x, 2),
         nothing,
-        spread(3, 5, 4, 2),
+        spaced(3, 5, 4, 2),
         ((), ONE_TO_SIXTEEN, np.array([[3.5, 5.5], [11.5, 13.5]]).reshape(1, 2, 2, 1)),
         lambda _, x: pool(np.mean, x, (2, 2), (2, 2)),
         (
-            lambda: nn.mean_pool(np.ones((1, 2, 8, 1)), 3),
+            lambda: nn.avg_pool(np.ones((1, 2, 8, 1)), 3),
             ValueError,
-            "mean_pool: a window that reaches over (3, 3) cells does not fit into the padded size (2, 8)",
+            "avg_pool: a window that reaches over (3, 3) cells does not fit into the padded size (2, 8)",
         ),
     ),
 ]
@@ -129,7 +129,7 @@ OTHER_LAYERS = [
         "flatten",
         lambda _, x: nn.flatten(x),
         nothing,
-        spread(3, 2, 4, 2),
+        spaced(3, 2, 4, 2),
         ((), np.arange(8.0).reshape(1, 2, 2, 2), [np.arange(8.0)]),
         lambda _, x: x.reshape(len(x), -1),
         (
@@ -142,7 +142,7 @@ OTHER_LAYERS = [
         "dropout",
         lambda params, x: nn.dropout(jax.random.key(3), x, params["rate"]),
         lambda rng: {"rate": np.array(0.375)},
-        spread(5, 2, 3),
+        spaced(5, 2, 3),
         ({"rate": 0.0}, np.array([[1.0, -2.0]]), [[1.0, -2.0]]),
         drop,
         (
@@ -154,10 +154,10 @@ OTHER_LAYERS = [
     Row(
         "layer_norm",
         nn.layer_norm,
-        lambda rng: nn.Norm(**normal(scale=(4,), bias=(4,))(rng)),
-        spread(3, 2, 4),
-        # Mean 4, variance 4: (2 - 4) / 2 = -1 and (6 - 4) / 2 = 1 (the epsilon takes off an eighth of a millionth).
-        (nn.Norm(np.array([10.0, 1.0]), np.array([0.0, 5.0])), np.array([[2.0, 6.0]]), [[-10.0, 6.0]]),
+        lambda rng: nn.NormParams(**normal(scale=(4,), bias=(4,))(rng)),
+        spaced(3, 2, 4),
+        # Mean 4, variance 4: (2 - 4) / 2 = -1 and (6 - 4) / 2 = 1; the epsilon changes this by 1/8 of a millionth.
+        (nn.NormParams(np.array([10.0, 1.0]), np.array([0.0, 5.0])), np.array([[2.0, 6.0]]), [[-10.0, 6.0]]),
         norm,
         (
             lambda: nn.layer_norm(nn.init_layer_norm(3), np.ones((5, 4))),
@@ -208,25 +208,25 @@ ACTIVATIONS = [
 
 LOSSES = [
     loss(
-        "squared_residuals",
+        "squared_error",
         lambda x: ((x[1] - x[0]) ** 2).sum(-1),
         outputs_and_targets,
         ((np.array([[1.0, 2.0], [0.0, 1.0]]), np.array([[2.0, 5.0], [0.0, 0.5]])), [10.0, 0.25]),
         (
-            lambda: nn.squared_residuals(np.ones((5, 1)), np.ones(5)),
+            lambda: nn.squared_error(np.ones((5, 1)), np.ones(5)),
             ValueError,
-            "squared_residuals: outputs and targets must have the same shape (batch, outputs), not (5, 1) and (5,)",
+            "squared_error: outputs and targets must have the same shape (batch, outputs), not (5, 1) and (5,)",
         ),
     ),
     loss(
-        "absolute_residuals",
+        "absolute_error",
         lambda x: np.abs(x[1] - x[0]).sum(-1),
         outputs_and_targets,
         ((np.array([[1.0, 2.0], [0.0, 1.0]]), np.array([[2.0, 5.0], [0.0, 0.5]])), [4.0, 0.5]),
         (
-            lambda: nn.absolute_residuals(np.ones((5, 1)), np.ones((5, 2))),
+            lambda: nn.absolute_error(np.ones((5, 1)), np.ones((5, 2))),
             ValueError,
-            "absolute_residuals: outputs and targets must have the same shape (batch, outputs), not (5, 1) and (5, 2)",
+            "absolute_error: outputs and targets must have the same shape (batch, outputs), not (5, 1) and (5, 2)",
         ),
     ),
     loss(

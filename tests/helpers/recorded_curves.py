@@ -4,21 +4,27 @@ import jax
 import numpy as np
 
 from helpers.scheduler_references import Report
-from jaxnn.sweeps.samplers.grid import make_sampler
-from jaxnn.sweeps.schedulers.base import Judge, Scheduler, Stop
+from jaxnn.sweeps.samplers import RandomSampler
+from jaxnn.sweeps.schedulers.base import Scheduler, Stop, TrialScheduler
 from jaxnn.sweeps.space.distributions import integers, log_uniform
-from jaxnn.sweeps.space.space import choice
+from jaxnn.sweeps.space.space import Setting, choice
 
 SPACE = {"rate": log_uniform(1e-3, 1.0), "warmup": integers(0, 9), "width": choice(8, 16)}
 
 
-def begin(scheduler: Scheduler, epochs: int, *, trials: int = 0, space: dict | None = None, seed: int = 0) -> Judge:
+def begin(
+    scheduler: Scheduler, epochs: int, *, trials: int = 0, space: dict | None = None, seed: int = 0
+) -> TrialScheduler:
     """The running object, with the trials added in order."""
     space = space or SPACE
-    running = scheduler.begin(epochs, space, jax.random.key(seed))
-    for trial, setting in enumerate(make_sampler("random", space, jax.random.key(1), trials or 1).ask(trials)):
+    running = scheduler.init(epochs, space, jax.random.key(seed))
+    for trial, setting in enumerate(random_settings(space, trials)):
         running.add(trial, setting)
     return running
+
+
+def random_settings(space: dict, trials: int) -> list[Setting]:
+    return list(RandomSampler().init(space, jax.random.key(1), None).ask(trials))
 
 
 def recorded_curves(trials: int, epochs: int, seed: int) -> np.ndarray:
@@ -31,7 +37,7 @@ def recorded_curves(trials: int, epochs: int, seed: int) -> np.ndarray:
     return curves
 
 
-def play(running: Judge, curves: np.ndarray, seed: int, lanes: int = 12) -> list[Report]:
+def play(running: TrialScheduler, curves: np.ndarray, seed: int, lanes: int = 12) -> list[Report]:
     """All reports, with the answers; the lanes come to their next report in an order of chance."""
     rng = np.random.default_rng(seed)
     waiting = list(range(len(curves)))

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
-from jaxnn.sweeps.schedulers.base import Continue, Decision, Judge, Stop
+from jaxnn.sweeps.schedulers.base import Continue, Decision, Stop, TrialScheduler
 from jaxnn.sweeps.space.space import Setting
 
 # Trial, epoch, score, answer.
@@ -48,7 +48,7 @@ def hyperband_brackets(reduction: int, first: int, epochs: int) -> list[tuple[in
     ]
 
 
-def reference_hyperband(reduction: int, first: int, epochs: int, running: Judge) -> Callable:
+def reference_hyperband(reduction: int, first: int, epochs: int, running: TrialScheduler) -> Callable:
     brackets = {(rungs or [epochs])[0]: rungs for _, rungs in hyperband_brackets(reduction, first, epochs)}
 
     def answer(past: list[Report], now: Report) -> Decision:
@@ -87,7 +87,7 @@ def reference_candidates(fraction: float, settings: list[Setting], past: list[Re
     epochs, trial = 18, now[0]
     latest: dict[int, float] = {}
     for each, epoch, score, _ in [*past, now]:
-        if settings[each].bucket == settings[trial].bucket:
+        if settings[each].choices == settings[trial].choices:
             latest[each] = number(score)
             if epoch == epochs:
                 del latest[each]

@@ -1,4 +1,4 @@
-"""Event files, read back by the definition of their format: framed records of protocol buffers."""
+"""Event files, read by the definition of their format: protocol buffers in records with lengths and checksums."""
 
 import math
 import struct
@@ -29,15 +29,15 @@ def masked_crc(content: bytes) -> int:
 
 
 def records(content: bytes) -> list[bytes]:
-    """The records of a file: length, its checksum, the bytes, their checksum."""
-    found, at = [], 0
+    """Returns the records of a file; each is stored as its length, a checksum of that, its bytes and their checksum."""
+    contents, at = [], 0
     while at < len(content):
         length, length_crc = struct.unpack_from("<QI", content, at)
         assert length_crc == masked_crc(content[at : at + 8])
-        found.append(content[at + 12 : at + 12 + length])
-        assert struct.unpack_from("<I", content, at + 12 + length) == (masked_crc(found[-1]),)
+        contents.append(content[at + 12 : at + 12 + length])
+        assert struct.unpack_from("<I", content, at + 12 + length) == (masked_crc(contents[-1]),)
         at += 16 + length
-    return found
+    return contents
 
 
 def scalars(path) -> list[tuple[int, str, float]]:
@@ -45,13 +45,13 @@ def scalars(path) -> list[tuple[int, str, float]]:
     return [(event.step, value.tag, value.simple_value) for event in events for value in event.summary.value]
 
 
-def test_the_checksum_is_that_of_the_standard() -> None:
+def test_the_checksum_is_the_standard_one() -> None:
     """RFC 3720, B.4: the CRC-32C of 32 bytes of zeros is 0x8a9136aa."""
     unmasked = (masked_crc(bytes(32)) - 0xA282EAD8) & 0xFFFFFFFF
     assert (unmasked >> 17 | unmasked << 15) & 0xFFFFFFFF == 0x8A9136AA
 
 
-def test_every_value_is_in_the_file_under_its_name_and_step(tmp_path) -> None:
+def test_every_value_is_in_the_file_with_its_name_and_step(tmp_path) -> None:
     with nn.tensorboard(tmp_path / "runs" / "first") as log:
         log(1, {"loss": 0.5, "validation": jnp.array(0.25)})
         log(2, {"loss": np.float32(0.125), "validation": float("nan")})
@@ -64,21 +64,21 @@ def test_every_value_is_in_the_file_under_its_name_and_step(tmp_path) -> None:
     assert all(abs(event.wall_time - first.wall_time) < 60 for event in events)
 
 
-def test_two_logs_of_one_second_in_one_directory_are_two_files(tmp_path) -> None:
+def test_two_logs_opened_within_a_second_are_two_files(tmp_path) -> None:
     for value in (1.0, 2.0):
         with nn.tensorboard(tmp_path) as log:
             log(0, {"loss": value})
     assert len(list(tmp_path.glob("events.out.tfevents.*"))) == 2
 
 
-def test_mistakes_are_named_and_a_closed_log_says_so(tmp_path, as_installed: None) -> None:
+def test_bad_values_and_a_closed_log_are_errors(tmp_path, as_installed: None) -> None:
     log = nn.tensorboard(tmp_path)
     assert words_of(TypeError, lambda: log(1.5, {})) == "tensorboard: step must be a whole number, not 1.5"
     assert words_of(ValueError, lambda: log(-1, {})) == "tensorboard: step must be at least 0, not -1"
     assert words_of(TypeError, lambda: log(0, {"a": None})) == "tensorboard: a must be a number, not None"
     log.close()
     log.close()
-    assert words_of(ValueError, lambda: log(3, {"a": 1})).endswith("is closed and takes no step 3")
+    assert words_of(ValueError, lambda: log(3, {"a": 1})).endswith("is closed; step 3 cannot be written")
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="file"):
         nn.tensorboard(tmp_path / "file")
@@ -90,7 +90,7 @@ def test_without_the_package_the_error_names_the_extra() -> None:
     assert "ImportError: event files are written with tensorboardX: pip install 'jaxnn[tensorboard]'" in run.stderr
 
 
-def test_tensorflow_stays_out_and_nothing_warns() -> None:
+def test_tensorflow_is_not_imported_and_nothing_warns() -> None:
     program = "import sys, jaxnn as nn, tempfile\nwith nn.tensorboard(tempfile.mkdtemp()) as log: log(0, {'a': 1})\n"
     program += "assert 'tensorflow' not in sys.modules"
     run = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False)
@@ -106,10 +106,10 @@ def test_train_and_sweep_log_into_it(tmp_path):
     options = {"key": jax.random.key(0), "validation": flowers.data, "epochs": 3, "progress": False}
     with nn.tensorboard(tmp_path / "train") as log:
         training = nn.train(make_recipe({"learning_rate": 0.1}), flowers.data, log=log, **options)
-    found = [(step, value) for step, tag, value in scalars(log.path) if tag == "score"]
-    assert found == list(enumerate(training.scores.tolist(), 1))
+    logged = [(step, value) for step, tag, value in scalars(log.path) if tag == "score"]
+    assert logged == list(enumerate(training.scores.tolist(), 1))
     with nn.tensorboard(tmp_path / "sweep") as log:
         space = {"learning_rate": nn.log_uniform(1e-3, 1.0)}
-        searched = nn.sweep(make_recipe, space, flowers.data, trials=4, log=log, **options)
-    found = {step: value for step, tag, value in scalars(log.path) if tag == "score"}
-    assert found == {outcome.trial: outcome.score for outcome in searched.outcomes}
+        result = nn.sweep(make_recipe, space, flowers.data, trials=4, log=log, **options)
+    logged = {step: value for step, tag, value in scalars(log.path) if tag == "score"}
+    assert logged == {trial.trial: trial.score for trial in result.trials}

@@ -1,4 +1,4 @@
-"""save and load: every bit comes back, or one typed error says what is wrong; nothing is run and nothing is lost."""
+"""save and load: every bit comes back, or a CheckpointError names what is wrong; no file is executed or lost."""
 
 import hashlib
 import io
@@ -28,7 +28,7 @@ class Pair(NamedTuple):
     second: object
 
 
-def everything():
+def tree_of_every_type():
     model = nn.mlp([3, 2])
     recipe = nn.Recipe(model, nn.cross_entropy, optax.adamw(optax.cosine_decay_schedule(0.1, 9)))
     return {
@@ -55,16 +55,16 @@ def assert_same(one, other):
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    return nn.save(everything(), tmp_path_factory.mktemp("whole") / "all.npz")
+    return nn.save(tree_of_every_type(), tmp_path_factory.mktemp("whole") / "all.npz")
 
 
-def test_everything_comes_back_bit_by_bit(whole):
-    tree = everything()
+def test_every_bit_of_every_type_comes_back(whole):
+    tree = tree_of_every_type()
     assert_same(tree, nn.load(whole, like=tree))
 
 
-def test_shapes_are_enough_to_say_what_is_wanted(whole):
-    training = everything()["training"]
+def test_like_may_be_shapes(whole):
+    training = tree_of_every_type()["training"]
     path = nn.save(training, whole.with_name("training.npz"))
     loaded = nn.load(path, like=jax.eval_shape(lambda: training))
     assert_same(training, loaded)
@@ -83,7 +83,7 @@ NUMBERS = stnp.boolean_dtypes() | stnp.integer_dtypes() | stnp.floating_dtypes()
         max_size=4,
     )
 )
-def test_any_arrays_under_any_names_come_back(tmp_path_factory, tree):
+def test_arrays_of_any_dtype_and_name_come_back(tmp_path_factory, tree):
     path = nn.save(tree, tmp_path_factory.getbasetemp() / "any.npz")
     loaded = nn.load(path, like=tree)
     assert loaded.keys() == tree.keys()
@@ -93,8 +93,8 @@ def test_any_arrays_under_any_names_come_back(tmp_path_factory, tree):
         assert loaded[name].tobytes() == array.tobytes()
 
 
-def test_the_same_tree_gives_the_same_bytes_which_numpy_reads_too(whole):
-    again = nn.save(everything(), whole.with_name("again.npz"))
+def test_equal_trees_give_equal_bytes_that_numpy_reads(whole):
+    again = nn.save(tree_of_every_type(), whole.with_name("again.npz"))
     assert again.read_bytes() == whole.read_bytes()
     manifest = json.loads(zipfile.ZipFile(whole).read("manifest.json"))
     names = [leaf["name"] for leaf in manifest["leaves"]]
@@ -102,13 +102,13 @@ def test_the_same_tree_gives_the_same_bytes_which_numpy_reads_too(whole):
     assert manifest["versions"]["jax"] == jax.__version__
     with np.load(whole, allow_pickle=False) as arrays:
         weight = arrays[str(names.index("training/params/output/weight"))]
-    np.testing.assert_array_equal(weight, everything()["training"].params["output"].weight)
+    np.testing.assert_array_equal(weight, tree_of_every_type()["training"].params["output"].weight)
 
 
 PARAMS = {"a": np.arange(6, dtype=np.float32).reshape(2, 3), "b": np.ones(2, np.int32)}
-OTHERS = {
-    "a leaf less": ({"a": PARAMS["a"]}, "has b where `like` has no more leaves"),
-    "a leaf more": (PARAMS | {"c": PARAMS["b"]}, "has no more leaves where `like` has c"),
+OTHER_TREES = {
+    "a missing leaf": ({"a": PARAMS["a"]}, "has b where `like` has no more leaves"),
+    "an additional leaf": (PARAMS | {"c": PARAMS["b"]}, "has no more leaves where `like` has c"),
     "another name": ({"a": PARAMS["a"], "d": PARAMS["b"]}, "has b where `like` has d"),
     "shape": (PARAMS | {"a": np.zeros((3, 2), np.float32)}, r"a has shape \(2, 3\) in the file, \(3, 2\) in `like`"),
     "dtype": (PARAMS | {"b": np.ones(2, np.float32)}, "b is int32 in the file, float32 in `like`"),
@@ -117,23 +117,23 @@ OTHERS = {
 }
 
 
-@pytest.mark.parametrize("name", OTHERS)
-def test_another_structure_is_refused_by_the_first_leaf_that_differs(name, tmp_path):
-    like, words = OTHERS[name]
+@pytest.mark.parametrize("name", OTHER_TREES)
+def test_the_error_names_the_first_leaf_that_differs(name, tmp_path):
+    like, words = OTHER_TREES[name]
     path = nn.save(PARAMS, tmp_path / "params.npz")
     with pytest.raises(nn.CheckpointError, match=words):
         nn.load(path, like=like)
 
 
 @pytest.mark.parametrize("leaf", ["text", object(), np.array(["a"]), np.array([None]), nn.relu, np.zeros(1, "i4,f4")])
-def test_what_is_no_number_is_refused_by_name_and_nothing_is_written(leaf, tmp_path):
+def test_a_leaf_that_is_not_numeric_is_refused_and_nothing_is_written(leaf, tmp_path):
     with pytest.raises(TypeError, match="save: deep/leaf must be an array of numbers"):
         nn.save({"deep": {"leaf": leaf}}, tmp_path / "x.npz")
     assert list(tmp_path.iterdir()) == []
 
 
-def outcome(path, like):
-    """What a damaged file gives: the exact data, or the typed error, which names the file."""
+def load_damaged(path, like):
+    """Loads a damaged file: returns "exact" for the exact data, "error" for a CheckpointError that names the file."""
     try:
         loaded = nn.load(path, like=like)
     except nn.CheckpointError as error:
@@ -142,33 +142,33 @@ def outcome(path, like):
     return "exact"
 
 
-def test_every_bit_that_flips_and_every_byte_that_is_missing_is_noticed_or_does_no_harm(tmp_path):
+def test_flipped_bits_and_truncations_are_detected_or_harmless(tmp_path):
     tree = {"w": np.array([1.5, -2.0], np.float32), "n": 3}
     content, path = nn.save(tree, tmp_path / "small.npz").read_bytes(), tmp_path / "damaged.npz"
-    found = {"error": 0, "exact": 0}
+    counts = {"error": 0, "exact": 0}
     for bit in range(8 * len(content)):
         damaged = bytearray(content)
         damaged[bit // 8] ^= 1 << bit % 8
         path.write_bytes(damaged)
-        found[outcome(path, tree)] += 1
-    assert found["error"] > 5 * found["exact"]  # only dates and the like may change unnoticed
+        counts[load_damaged(path, tree)] += 1
+    assert counts["error"] > 5 * counts["exact"]  # only dates and the like may change undetected
     for length in range(len(content)):
         path.write_bytes(content[:length])
-        assert outcome(path, tree) == "error"
-    assert sum(found.values()) + len(content) > 5000
+        assert load_damaged(path, tree) == "error"
+    assert sum(counts.values()) + len(content) > 5000
 
 
 @settings(max_examples=200)
 @given(st.binary(max_size=400))
-def test_bytes_of_chance_are_one_typed_error(tmp_path_factory, content):
-    path = tmp_path_factory.getbasetemp() / "chance.npz"
+def test_random_bytes_are_a_checkpoint_error(tmp_path_factory, content):
+    path = tmp_path_factory.getbasetemp() / "random.npz"
     path.write_bytes(content)
-    with pytest.raises(nn.CheckpointError, match=r"chance\.npz is damaged or no checkpoint"):
+    with pytest.raises(nn.CheckpointError, match=r"random\.npz is damaged or not a checkpoint"):
         nn.load(path, like=PARAMS)
 
 
-def forged(path, header, manifest=None):
-    """An archive whose one array claims what it likes, with digests that match."""
+def write_forged(path, header, manifest=None):
+    """Writes an archive of one array with any header, and with digests that match."""
     entry = io.BytesIO()
     np.lib.format.write_array_header_1_0(entry, header)
     leaf = {"name": "a", "shape": [1], "dtype": "float32", "sha256": hashlib.sha256(entry.getvalue()).hexdigest()}
@@ -188,26 +188,26 @@ def forged(path, header, manifest=None):
     ],
     ids=["terabytes", "negative", "objects"],
 )
-def test_a_header_that_lies_neither_allocates_nor_runs(header, tmp_path):
-    forged(tmp_path / "forged.npz", header)
+def test_a_forged_header_neither_allocates_nor_executes(header, tmp_path):
+    write_forged(tmp_path / "forged.npz", header)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(nn.CheckpointError, match=r"forged.npz is damaged"):
         nn.load(tmp_path / "forged.npz", like={"a": np.zeros(1, np.float32)})
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200 * 1024  # KiB
 
 
-def test_a_bomb_is_not_unpacked_and_a_later_format_is_named(tmp_path):
+def test_a_zip_bomb_is_not_unpacked_and_a_later_format_is_refused(tmp_path):
     bomb = tmp_path / "bomb.npz"
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("manifest.json", b" " * 10**8)
-    with pytest.raises(nn.CheckpointError, match=r"manifest.json is not stored as it was written"):
+    with pytest.raises(nn.CheckpointError, match=r"manifest.json is compressed or too large"):
         nn.load(bomb, like=PARAMS)
-    forged(bomb, {"descr": "<f4", "fortran_order": False, "shape": (1,)}, {"format": 2, "leaves": []})
+    write_forged(bomb, {"descr": "<f4", "fortran_order": False, "shape": (1,)}, {"format": 2, "leaves": []})
     with pytest.raises(nn.CheckpointError, match="has format 2; this jaxnn reads 1"):
         nn.load(bomb, like=PARAMS)
 
 
-FULL = """
+FULL_DISK = """
 import resource, signal, sys
 import numpy as np
 import jaxnn as nn
@@ -220,15 +220,15 @@ except OSError as error:
 """
 
 
-def test_a_full_disk_is_a_clear_error_and_the_old_file_stays(tmp_path):
+def test_a_full_disk_is_an_error_and_the_previous_file_stays(tmp_path):
     path = nn.save(PARAMS, tmp_path / "params.npz")
-    run = subprocess.run([sys.executable, "-c", FULL, str(path)], capture_output=True, text=True, check=True)
+    run = subprocess.run([sys.executable, "-c", FULL_DISK, str(path)], capture_output=True, text=True, check=True)
     assert f"save: {path} could not be written: File too large" in run.stdout
     assert_same(PARAMS, nn.load(path, like=PARAMS))
     assert [file.name for file in tmp_path.iterdir()] == ["params.npz"]
 
 
-def test_a_folder_that_is_missing_or_no_folder_is_a_clear_error(tmp_path):
+def test_a_missing_folder_is_an_error(tmp_path):
     (tmp_path / "file").write_text("")
     for folder in ("missing", "file"):
         with pytest.raises(OSError, match=r"save: .*params.npz could not be written"):
@@ -240,7 +240,7 @@ def test_a_folder_that_is_missing_or_no_folder_is_a_clear_error(tmp_path):
     assert stat.S_ISREG(Path(tmp_path / "file").stat().st_mode)
 
 
-def test_a_leaf_of_like_that_is_no_number_is_an_error_of_load(tmp_path):
+def test_a_leaf_of_like_that_is_not_numeric_is_refused(tmp_path):
     path = nn.save({"a": np.ones(1)}, tmp_path / "x.npz")
     with pytest.raises(TypeError, match="load: a must be an array of numbers, not 'text'"):
         nn.load(path, like={"a": "text"})

@@ -1,4 +1,4 @@
-"""Files of chance, mutated and hostile ones: exact data or one typed error, and no more memory than they earn."""
+"""Random, mutated and hostile files: the exact data or one type of error, and memory in proportion to the file."""
 
 import gzip
 import hashlib
@@ -19,27 +19,27 @@ from hypothesis import strategies as st
 
 import jaxnn as nn
 
-# What importing, compiled regular expressions, error messages and the buffers of gzip take, whatever the file.
+# Bytes that imports, compiled regular expressions, error messages and the buffers of gzip take for any file.
 CONSTANT = 2**20
 TREE = {"w": np.array([[1.5, -2.0, 0.0]], np.float32), "n": 3, "b": np.arange(4, dtype=np.int16)}
 IDX = bytes([0, 0, 8, 2]) + struct.pack(">2I", 3, 4) + bytes(range(12))
 
 
-def within_memory(earned: int, call: Callable[[], Any]) -> Any:
-    """What a call gives, or None for the typed error, having held at most ten times as many bytes as it has earned."""
+def within_memory(size: int, call: Callable[[], Any]) -> Any:
+    """Returns the result of a call, or None after a ValueError; its peak memory is at most ten times `size` bytes."""
     tracemalloc.start()
-    found = error = None
+    result = error = None
     try:
-        found = call()
+        result = call()
     except ValueError as raised:
         error = raised
     finally:
-        _, most = tracemalloc.get_traced_memory()
+        _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
-    assert most <= 10 * earned + CONSTANT
+    assert peak <= 10 * size + CONSTANT
     assert type(error) in (type(None), ValueError, nn.CheckpointError), repr(error)
     assert error is None or "hostile" in str(error), "an error that does not name the file"
-    return found
+    return result
 
 
 @pytest.fixture(scope="module")
@@ -53,10 +53,10 @@ def checkpoint(folder: Path) -> bytes:
 
 
 def mutated(content: bytes, edits: list[tuple[int, int, bytes]]) -> bytes:
-    """With some bytes cut out, and others put in their place."""
-    for place, cut, put in edits:
-        place %= len(content) + 1
-        content = content[:place] + put + content[place + cut :]
+    """Returns the content after edits: at an index, a number of bytes is replaced with other bytes."""
+    for index, length, replacement in edits:
+        index %= len(content) + 1
+        content = content[:index] + replacement + content[index + length :]
     return content
 
 
@@ -68,8 +68,8 @@ def read_idx(path: Path, content: bytes, unpacked: int) -> np.ndarray | None:
     return within_memory(max(len(content), unpacked), lambda: nn.datasets.read_idx(path))
 
 
-def as_announced(array: np.ndarray, content: bytes) -> bool:
-    """Whether an array is what the bytes of a raw IDX file say, by the definition of the format."""
+def matches_idx(array: np.ndarray, content: bytes) -> bool:
+    """Returns whether an array is the content of a raw IDX file, by the definition of the format."""
     shape = struct.unpack_from(f">{content[3]}I", content, 4)
     return (
         array.shape == shape and array.astype(array.dtype.newbyteorder(">")).tobytes() == content[4 + 4 * len(shape) :]
@@ -77,35 +77,35 @@ def as_announced(array: np.ndarray, content: bytes) -> bool:
 
 
 @settings(max_examples=150)
-@given(st.binary(max_size=200) | edits.map(lambda found: mutated(IDX, found)))
+@given(st.binary(max_size=200) | edits.map(lambda each: mutated(IDX, each)))
 @example(bytes([0, 0, 8, 65]) + struct.pack(">I", 1) * 65 + b"\0")
 @example(bytes([0, 0, 14, 4]) + struct.pack(">4I", 0, *[2**32 - 1] * 3))
 @example(bytes([0, 0, 14, 255]) + struct.pack(">I", 2**32 - 1) * 255)
-def test_read_idx_of_anything_is_what_it_says_or_a_value_error(folder: Path, content: bytes) -> None:
+def test_read_idx_of_any_bytes_is_exact_or_a_value_error(folder: Path, content: bytes) -> None:
     raw = read_idx(folder / "raw", content, 0)
-    assert raw is None or as_announced(raw, content)
+    assert raw is None or matches_idx(raw, content)
     packed = read_idx(folder / "packed", gzip.compress(content), len(content))
-    # Zipped, the same bytes mean the same; only those that start like a gzip file are read as one.
+    # Compressed bytes give the same array, unless the raw bytes themselves look like a gzip file.
     assert (raw is None) == (packed is None) or content[:2] == b"\x1f\x8b"
     np.testing.assert_array_equal(raw, packed)
 
 
 @settings(max_examples=150)
 @given(edits)
-def test_read_idx_of_a_damaged_gzip_file_is_exact_or_a_value_error(folder: Path, found: list) -> None:
-    content = mutated(gzip.compress(IDX, mtime=0), found)
+def test_read_idx_of_a_damaged_gzip_file_is_exact_or_a_value_error(folder: Path, changes: list) -> None:
+    content = mutated(gzip.compress(IDX, mtime=0), changes)
     array = read_idx(folder / "damaged", content, len(IDX))
-    assert array is None or as_announced(array, gzip.decompress(content))
+    assert array is None or matches_idx(array, gzip.decompress(content))
 
 
-def test_read_idx_takes_memory_for_what_is_there_and_not_for_what_is_announced(folder: Path) -> None:
+def test_read_idx_allocates_for_the_content_not_for_the_header(folder: Path) -> None:
     junk = np.random.default_rng(0).bytes(2**20)
     packed = gzip.compress(bytes([0, 0, 8, 1]) + struct.pack(">I", 2**29) + junk)
-    assert read_idx(folder / "boast", packed, 0) is None
+    assert read_idx(folder / "short", packed, 0) is None
     blank = bytes([0, 0, 8, 1]) + struct.pack(">I", 2**23) + bytes(2**23)
-    found = read_idx(folder / "blank", gzip.compress(blank), len(blank))
-    assert found is not None
-    assert found.shape == (2**23,)
+    zeros = read_idx(folder / "blank", gzip.compress(blank), len(blank))
+    assert zeros is not None
+    assert zeros.shape == (2**23,)
     assert read_idx(folder / "bomb", gzip.compress(IDX + bytes(2**24)), len(IDX)) is None
 
 
@@ -122,13 +122,13 @@ def assert_exact(loaded: Any) -> None:
 
 @settings(max_examples=150)
 @given(st.data())
-def test_load_of_anything_is_exact_or_a_checkpoint_error(folder: Path, checkpoint: bytes, data: st.DataObject) -> None:
-    content = data.draw(st.binary(max_size=400) | edits.map(lambda found: mutated(checkpoint, found)))
+def test_load_of_any_bytes_is_exact_or_a_checkpoint_error(folder: Path, checkpoint: bytes, data: st.DataObject) -> None:
+    content = data.draw(st.binary(max_size=400) | edits.map(lambda each: mutated(checkpoint, each)))
     assert_exact(load(folder / "any.npz", content))
 
 
 def zipped(entries: dict[str, bytes], text: bytes, *, right: bool = True, how: int = zipfile.ZIP_STORED) -> bytes:
-    """An archive of these entries and this manifest, with the digest of the manifest or another one."""
+    """Returns an archive of these entries and this manifest, with the right digest of the manifest or a wrong one."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", how) as archive:
         for name, entry in {**entries, "manifest.json": text}.items():
@@ -167,7 +167,7 @@ def test_load_of_another_manifest_is_exact_or_a_checkpoint_error(
 @given(
     shape=st.lists(st.integers(-(2**65), 2**65), max_size=70), kind=st.sampled_from(["<f4", ">i8", "|O", "V9", "<U3"])
 )
-def test_load_of_an_announced_shape_takes_no_memory_for_it(folder: Path, shape: list[int], kind: str) -> None:
+def test_load_allocates_nothing_for_a_forged_shape(folder: Path, shape: list[int], kind: str) -> None:
     entry = io.BytesIO()
     np.lib.format.write_array_header_2_0(entry, {"descr": kind, "fortran_order": False, "shape": tuple(shape)})
     body = entry.getvalue().replace(b"NUMPY\2\0", b"NUMPY\1\0")
@@ -178,7 +178,7 @@ def test_load_of_an_announced_shape_takes_no_memory_for_it(folder: Path, shape: 
     assert load(folder / "shape.npz", zipped({"0.npy": body}, text), like) is None
 
 
-def test_load_unpacks_no_bomb_and_keeps_no_crowd(folder: Path, checkpoint: bytes) -> None:
+def test_load_refuses_zip_bombs_and_crowded_manifests(folder: Path, checkpoint: bytes) -> None:
     entries, text = unzipped(checkpoint)
     large = {**entries, "0.npy": entries["0.npy"] + bytes(2**24)}
     assert load(folder / "bomb.npz", zipped(large, text, how=zipfile.ZIP_DEFLATED)) is None
@@ -195,7 +195,7 @@ def test_load_unpacks_no_bomb_and_keeps_no_crowd(folder: Path, checkpoint: bytes
 
 
 def crowded(names: list[str]) -> bytes:
-    """An archive with a directory of these names, all for one and the same empty entry."""
+    """Returns an archive whose directory has these names, all of the same empty entry."""
     whole = zipped({}, b"")
     start = whole.index(b"PK\1\2")
     head = whole[:start]
@@ -207,7 +207,7 @@ def crowded(names: list[str]) -> bytes:
 
 
 def test_many_leaves_of_many_axes_still_come_back(folder: Path) -> None:
-    """The bounds are for what `save` never writes: here its files are as full of structure as they can be."""
+    """The limit on manifests accepts the files of `save` with the most structure for their size."""
     tree = {'[{,:\\"' * 50 + str(i): np.full((1,) * 60, i, np.int16) for i in range(200)}
     loaded = nn.load(nn.save(tree, folder / "axes.npz"), like=tree)
     assert all(np.array_equal(tree[name], loaded[name]) for name in tree)

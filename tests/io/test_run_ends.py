@@ -1,4 +1,4 @@
-"""Where a run may be, and what ends it: other owners, full disks, signals."""
+"""Directories in which a run is impossible, and interruptions: other processes, full disks, signals."""
 
 import json
 import os
@@ -17,11 +17,11 @@ import pytest
 
 import jaxnn as nn
 from conftest import words_of
-from helpers.resumable_runs import RECIPE, TRAIN, VALIDATION, EnoughError, same, sweep, train
+from helpers.resumable_runs import RECIPE, TRAIN, VALIDATION, InjectedError, assert_same_bits, sweep, train
 from jaxnn.io.runs import open_run
 
 
-def test_places_where_no_run_can_be_are_refused_first(tmp_path, compilations):
+def test_unusable_directories_are_refused_before_compilation(tmp_path, compilations):
     file = tmp_path / "file"
     file.touch()
     with compilations() as programs:
@@ -38,7 +38,7 @@ def test_places_where_no_run_can_be_are_refused_first(tmp_path, compilations):
 
 
 def read_only(tmp_path):
-    """A directory that this process may not write to; the superuser may write everywhere but in /proc."""
+    """Returns a directory that is not writable; the superuser can write everywhere except in /proc."""
     path = tmp_path / "read-only"
     path.mkdir()
     path.chmod(stat.S_IRUSR | stat.S_IXUSR)
@@ -53,13 +53,13 @@ def denied(path):
 
 def test_a_directory_in_use_is_refused(tmp_path):
     with open_run("train", tmp_path, lambda: {"kind": "train"}, every=60.0):
-        said = words_of(BlockingIOError, lambda: train(tmp_path))
-    assert said == f"train: directory={str(tmp_path)!r} is in use by process {os.getpid()}"
+        message = words_of(BlockingIOError, lambda: train(tmp_path))
+    assert message == f"train: directory={str(tmp_path)!r} is in use by process {os.getpid()}"
     holder = (
         "import fcntl, os, sys; file = os.open(sys.argv[1], os.O_RDONLY); fcntl.flock(file, fcntl.LOCK_EX); "
         "print(1, flush=True); input()"
     )
-    (tmp_path / "lock").unlink()  # it only tells who has the directory
+    (tmp_path / "lock").unlink()  # it only names the process; the lock is on the directory
     command = [sys.executable, "-c", holder, tmp_path]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         process.stdout.readline()
@@ -71,7 +71,7 @@ def test_a_directory_in_use_is_refused(tmp_path):
 
 @contextmanager
 def largest_file(size: int) -> Iterator[None]:
-    """No file may grow beyond so many bytes: as on a full disk, a write fails half way."""
+    """Limits the size of files in bytes: as on a full disk, a write fails half way."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
@@ -81,22 +81,22 @@ def largest_file(size: int) -> Iterator[None]:
 
 
 @pytest.mark.parametrize(("room", "full"), [(3_000, "checkpoint-000003.npz"), (20_000, "journal.jsonl")])
-def test_a_full_disk_costs_nothing_that_was_saved(tmp_path, room, full):
-    with pytest.raises(EnoughError):
+def test_a_full_disk_loses_nothing_that_was_saved(tmp_path, room, full):
+    with pytest.raises(InjectedError):
         train(tmp_path, end_at=5, epochs=400)
     with largest_file(room):
-        said = words_of(OSError, lambda: train(tmp_path, epochs=400))
-    assert f"train: {tmp_path / full} could not be written: File too large" in said
+        message = words_of(OSError, lambda: train(tmp_path, epochs=400))
+    assert f"train: {tmp_path / full} could not be written: File too large" in message
     assert not list(tmp_path.glob(".*"))
-    same(train(tmp_path, epochs=400), train(epochs=400))
+    assert_same_bits(train(tmp_path, epochs=400), train(epochs=400))
 
 
-def test_what_is_not_ours_stays_as_it_is(tmp_path):
+def test_files_of_others_are_kept(tmp_path):
     with pytest.raises(TypeError, match="directory must be a path or None, not ''"):
         train("")
     (tmp_path / "curves.csv").write_text("mine")
-    said = words_of(ValueError, lambda: train(tmp_path))
-    assert said == f"train: directory={str(tmp_path)!r} holds no run, but a curves.csv: give another directory"
+    message = words_of(ValueError, lambda: train(tmp_path))
+    assert message == f"train: directory={str(tmp_path)!r} holds no run, but a curves.csv: give another directory"
     assert (tmp_path / "curves.csv").read_text() == "mine"
     run = tmp_path / "run"
     train(run)
@@ -126,8 +126,8 @@ else:
 
 
 @pytest.mark.parametrize(("how", "outcome"), [("ignored", "finished"), ("closed", "saved")])
-def test_signals_in_the_night(tmp_path, how, outcome, heeded):
-    """What is ignored, as `nohup` does it, stays so; and nobody need be there to read that the run is saved."""
+def test_a_signal_without_a_terminal(tmp_path, how, outcome, default_signals):
+    """Signals that `nohup` ignores stay ignored, and a closed stderr does not prevent saving."""
     root = str(Path(__file__).parents[2])
     command = [sys.executable, "-c", SIGNALLED, root, str(tmp_path / "run"), how]
     process = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -135,7 +135,7 @@ def test_signals_in_the_night(tmp_path, how, outcome, heeded):
     assert len(list((tmp_path / "run").glob("checkpoint-*.npz"))) == 1
 
 
-def test_an_ignored_ctrl_c_stays_ignored_after_another_signal(tmp_path, heeded):
+def test_an_ignored_ctrl_c_stays_ignored_after_another_signal(tmp_path, default_signals):
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with pytest.raises(KeyboardInterrupt):
         nn.train(
@@ -147,7 +147,7 @@ def test_an_ignored_ctrl_c_stays_ignored_after_another_signal(tmp_path, heeded):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_saves_and_says_how_to_go_on(tmp_path, number, capfd, heeded):
+def test_a_signal_saves_and_the_message_names_the_directory(tmp_path, number, capfd, default_signals):
     handlers = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
 
     def log(epoch, _values):
@@ -161,21 +161,21 @@ def test_a_signal_saves_and_says_how_to_go_on(tmp_path, number, capfd, heeded):
         )  # fmt: skip
     assert interrupt.value.signal == number
     assert str(interrupt.value) == (
-        f"train: the run is saved and can go on; make the same call again, with directory={str(tmp_path)!r}"
+        f"train: the run is saved and can be resumed; make the same call again, with directory={str(tmp_path)!r}"
     )
-    assert "train: saving after this portion; Ctrl-C ends at once" in capfd.readouterr().err
+    assert "train: saving after the current chunk; Ctrl-C ends at once" in capfd.readouterr().err
     assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == handlers
-    begun = json.loads((tmp_path / "journal.jsonl").read_text().splitlines()[-1])
-    assert 20 <= begun["epoch"] < 400
-    assert len((tmp_path / "curves.csv").read_text().splitlines()) == begun["epoch"] + 1
-    same(train(tmp_path, epochs=400), train(epochs=400))
+    checkpoint = json.loads((tmp_path / "journal.jsonl").read_text().splitlines()[-1])
+    assert 20 <= checkpoint["epoch"] < 400
+    assert len((tmp_path / "curves.csv").read_text().splitlines()) == checkpoint["epoch"] + 1
+    assert_same_bits(train(tmp_path, epochs=400), train(epochs=400))
 
 
-def test_in_another_thread_signals_are_left_alone(tmp_path, trained):
+def test_in_another_thread_signal_handlers_are_unchanged(tmp_path, trained):
     done = []
     before = signal.getsignal(signal.SIGINT)
     thread = threading.Thread(target=lambda: done.append((train(tmp_path), signal.getsignal(signal.SIGINT))))
     thread.start()
     thread.join()
-    same(done[0][0], trained)
+    assert_same_bits(done[0][0], trained)
     assert done[0][1] is before

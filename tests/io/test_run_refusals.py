@@ -1,4 +1,7 @@
-"""Another call with the directory of a run: it is refused, and what differs is said."""
+"""A call with the directory of a run of another configuration or format is refused; the error names what differs."""
+
+import hashlib
+import json
 
 import jax
 import optax
@@ -6,7 +9,17 @@ import pytest
 
 import jaxnn as nn
 from conftest import words_of
-from helpers.resumable_runs import RECIPE, VALIDATION, WIDTHS, EnoughError, make_recipe, same, same_sweep, sweep, train
+from helpers.resumable_runs import (
+    RECIPE,
+    VALIDATION,
+    WIDTHS,
+    InjectedError,
+    assert_same_bits,
+    assert_same_sweep,
+    make_recipe,
+    sweep,
+    train,
+)
 
 OTHER_CALLS = {
     "epochs": ({"epochs": 41}, "epochs was 40 and is 41"),
@@ -21,47 +34,50 @@ OTHER_CALLS = {
 
 
 @pytest.mark.parametrize("name", OTHER_CALLS)
-def test_another_training_is_refused(tmp_path, trained, name):
-    with pytest.raises(EnoughError):
+def test_a_training_with_other_arguments_is_refused(tmp_path, trained, name):
+    with pytest.raises(InjectedError):
         train(tmp_path, end_at=20)
     options, words = OTHER_CALLS[name]
-    said = words_of(ValueError, lambda: train(tmp_path, **options))
-    assert words in said
-    assert said.endswith("Make the same call, or give another directory")
-    same(train(tmp_path), trained)
+    message = words_of(ValueError, lambda: train(tmp_path, **options))
+    assert words in message
+    assert message.endswith("Make the same call, or give another directory")
+    assert_same_bits(train(tmp_path), trained)
 
 
 OTHER_SWEEPS = {
     "trials": ({"trials": 19}, "trials was 18 and is 19"),
     "space": ({"space": WIDTHS}, "space.width was None and is {'Choice': {'values': [5, 6]}}"),
-    "scheduler": ({"scheduler": nn.asha(first=2)}, "scheduler was {'Asha': {'first': 1, 'reduction': 3}} and is"),
+    "scheduler": (
+        {"scheduler": nn.asha(grace_period=2)},
+        "scheduler was {'Asha': {'grace_period': 1, 'reduction_factor': 3}} and is",
+    ),
     "lanes": ({"lanes": 8}, "lanes was 4 and is 8"),
-    "judge": ({"judge": "rungs"}, "judge was epochs and is rungs"),
+    "evaluate_at": ({"evaluate_at": "rungs"}, "evaluate_at was epochs and is rungs"),
     "recipe": (
         {"make": lambda hypers: make_recipe(hypers)._replace(loss=lambda *both: 2 * nn.cross_entropy(*both))},
-        "make_recipe was resumable.make_recipe and is",
+        "make_recipe was helpers.resumable_runs.make_recipe and is",
     ),
 }
 
 
 @pytest.mark.parametrize("name", OTHER_SWEEPS)
-def test_another_sweep_is_refused(tmp_path, name):
-    with pytest.raises(EnoughError):
+def test_a_sweep_with_other_arguments_is_refused(tmp_path, name):
+    with pytest.raises(InjectedError):
         sweep(tmp_path, end_at=9)
     options, words = OTHER_SWEEPS[name]
     assert words in words_of(ValueError, lambda: sweep(tmp_path, **options))
 
 
-def test_a_function_of_the_same_name_that_computes_something_else_is_refused(tmp_path):
+def test_a_function_of_the_same_name_with_another_program_is_refused(tmp_path):
     def recipes(rate):
         return lambda hypers: make_recipe(hypers)._replace(optimizer=optax.sgd(hypers["learning_rate"] * rate))
 
-    with pytest.raises(EnoughError):
+    with pytest.raises(InjectedError):
         sweep(tmp_path, end_at=9, make=recipes(1.0))
-    said = words_of(ValueError, lambda: sweep(tmp_path, make=recipes(2.0)))
-    assert said == (
-        "sweep: the directory holds a run that was begun with another recipe: what make_recipe returns for "
-        "this space is not what it was. Take the same, or another directory"
+    message = words_of(ValueError, lambda: sweep(tmp_path, make=recipes(2.0)))
+    assert message == (
+        "sweep: the directory holds a run with another recipe: what make_recipe returns for "
+        "this space has changed. Use the same recipe, or another directory"
     )
 
 
@@ -70,27 +86,66 @@ def test_a_training_and_a_sweep_do_not_share_a_directory(tmp_path):
     assert "kind was train and is sweep. Make" in words_of(ValueError, lambda: sweep(tmp_path))
 
 
-def test_what_a_failed_first_call_left_is_no_hindrance(tmp_path, swept):
+def old_content(configuration):
+    """The file of format 1, the first: without a number, and with a digest of the configuration alone."""
+    digest = hashlib.sha256(json.dumps(configuration, sort_keys=True).encode()).hexdigest()
+    return {"configuration": configuration, "sha256": digest}
+
+
+def later_content(configuration):
+    content = {"format": 3, "configuration": configuration}
+    return content | {"sha256": hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()}
+
+
+@pytest.mark.parametrize(("content", "number"), [(old_content, 1), (later_content, 3)])
+@pytest.mark.parametrize("end_at", [1, 20])
+def test_a_run_of_another_version_is_refused_and_left_alone(tmp_path, content, number, end_at):
+    with pytest.raises(InjectedError):
+        train(tmp_path, end_at=end_at, save_every=1e-6 if end_at > 1 else 60.0)
+    file = tmp_path / "configuration.json"
+    written = json.loads(file.read_text())
+    assert written["format"] == 2
+    file.write_text(json.dumps(content(written["configuration"]), indent=1))
+    before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.name != "lock"}
+    assert words_of(ValueError, lambda: train(tmp_path)) == (
+        f"train: directory={str(tmp_path)!r} holds a run in format {number}, of another version of jaxnn; this version "
+        "reads format 2. Finish it with the version that began it, or give another directory"
+    )
+    assert before == {path: path.read_bytes() for path in tmp_path.iterdir() if path.name != "lock"}
+
+
+def test_a_configuration_that_does_not_match_its_digest_is_damaged(tmp_path):
+    train(tmp_path)
+    file = tmp_path / "configuration.json"
+    written = json.loads(file.read_text())
+    without_format = {name: value for name, value in written.items() if name != "format"}
+    for content in (without_format, written | {"format": 1}, [written], "text", {}):
+        file.write_text(json.dumps(content))
+        message = words_of(nn.CheckpointError, lambda: train(tmp_path))
+        assert message == f"train: {file} is damaged: it does not match its digest"
+
+
+def test_a_call_corrected_before_the_first_checkpoint_is_accepted(tmp_path, swept):
     with pytest.raises(ValueError, match="make_recipe asks for 'depth'"):
         sweep(tmp_path, make=lambda hypers: nn.mlp([hypers["depth"]]), trials=3)
-    same_sweep(sweep(tmp_path), swept)
+    assert_same_sweep(sweep(tmp_path), swept)
 
 
-def test_a_rate_that_lives_in_the_optimizers_state_is_noticed(tmp_path):
+def test_another_initial_state_is_refused(tmp_path):
     def recipe(rate):
         return RECIPE._replace(optimizer=optax.inject_hyperparams(optax.adam)(learning_rate=rate))
 
-    with pytest.raises(EnoughError):
+    with pytest.raises(InjectedError):
         train(tmp_path, end_at=20, recipe=recipe(0.01))
     assert "initial state was" in words_of(ValueError, lambda: train(tmp_path, recipe=recipe(0.5)))
     scaled = nn.Model(lambda key: jax.tree.map(lambda leaf: 9 * leaf, RECIPE.model.init(key)), RECIPE.model.apply)
-    said = words_of(ValueError, lambda: train(tmp_path, recipe=recipe(0.01)._replace(model=scaled)))
-    assert "initial state was" in said
+    message = words_of(ValueError, lambda: train(tmp_path, recipe=recipe(0.01)._replace(model=scaled)))
+    assert "initial state was" in message
 
 
-def test_settings_of_jax_are_part_of_the_call(tmp_path):
-    with pytest.raises(EnoughError):
+def test_other_settings_of_jax_are_refused(tmp_path):
+    with pytest.raises(InjectedError):
         train(tmp_path, end_at=20)
     with jax.default_matmul_precision("float32"):
-        said = words_of(ValueError, lambda: train(tmp_path))
-    assert "jax_default_matmul_precision was highest and is float32" in said
+        message = words_of(ValueError, lambda: train(tmp_path))
+    assert "jax_default_matmul_precision was highest and is float32" in message

@@ -1,4 +1,4 @@
-"""Convolution by pairs of places equals XLA's, forward and backward, and is used where it pays."""
+"""Winograd convolution equals XLA's, forward and backward, and is used where it is faster."""
 
 import functools
 import math
@@ -13,10 +13,10 @@ import pytest
 import jaxnn as nn
 from jaxnn import convolution
 from jaxnn._kernels.windows import Windows
-from jaxnn._kernels.winograd import axis_of_pairs, in_pairs
-from test_convolution import TOLERANCE, Case, assert_equal_to_scale, draw, ours, theirs, with_gradients
+from jaxnn._kernels.winograd import choose_pair_axis, convolve_pairs
+from test_convolution import TOLERANCE, Case, assert_equal_to_scale, conv, conv_by_lax, draw, with_gradients
 
-# (case, axis): even and odd numbers of places, each padding, along each axis, with other options along the others.
+# (case, axis): even and odd numbers of positions, each padding, along each axis, with other options along the others.
 PAIRS = [
     (Case((10,), (3,)), 0),
     (Case((7,), (3,), 1, "same"), 0),
@@ -31,102 +31,103 @@ PAIRS = [
 ]
 
 
-def windows_of(case: Case) -> Windows:
+def make_windows(case: Case) -> Windows:
     return Windows.of("conv", case.size, case.window, stride=case.stride, padding=case.padding, dilation=case.dilation)
 
 
-def paired(params: nn.Affine, x: jax.Array, *, case: Case, axis: int) -> jax.Array:
-    """Batch first, as `ours` and `theirs`."""
-    turned = jnp.moveaxis(jnp.moveaxis(x, 0, -1), -2, 0)
-    outputs = in_pairs(convolution._multiply, params.weight, turned, windows_of(case), axis)
+def conv_by_pairs(params: nn.Affine, x: jax.Array, *, case: Case, axis: int) -> jax.Array:
+    """Takes and returns batch-first arrays, like `conv` and `conv_by_lax`."""
+    batch_last = jnp.moveaxis(jnp.moveaxis(x, 0, -1), -2, 0)
+    outputs = convolve_pairs(convolution._multiply, params.weight, batch_last, make_windows(case), axis)
     return jnp.moveaxis(jnp.moveaxis(outputs + params.bias.reshape(-1, *[1] * (x.ndim - 1)), 0, -1), -2, 0)
 
 
 @pytest.mark.parametrize(("case", "axis"), PAIRS, ids=str)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_pairs_of_places_equal_those_of_lax(case: Case, axis: int, dtype: str, rng: np.random.Generator) -> None:
+def test_convolution_by_pairs_equals_that_of_lax(case: Case, axis: int, dtype: str, rng: np.random.Generator) -> None:
     @jax.jit
     def both(params: nn.Affine, x: jax.Array) -> list[tuple[Any, Any]]:
         return [
             with_gradients(functools.partial(function, case=case), params, x)
-            for function in (functools.partial(paired, axis=axis), theirs)
+            for function in (functools.partial(conv_by_pairs, axis=axis), conv_by_lax)
         ]
 
     with jax.enable_x64(dtype == "float64"):
         assert_equal_to_scale(*both(*draw(rng, case, dtype)), TOLERANCE[dtype])
 
 
-def test_pairs_of_whole_numbers_are_exact(rng: np.random.Generator) -> None:
+def test_convolution_by_pairs_of_whole_numbers_is_exact(rng: np.random.Generator) -> None:
     case = Case((9, 6), (3, 3), 1, "same")
     weight = rng.integers(-9, 10, size=(3, 3, 2, 3)).astype("f")
     x = rng.integers(-99, 100, size=(4, 9, 6, 2)).astype("f")
     params, x = jax.tree.map(jnp.asarray, (nn.Affine(weight, np.zeros(3, "f")), x))
-    np.testing.assert_array_equal(paired(params, x, case=case, axis=0), theirs(params, x, case=case))
+    np.testing.assert_array_equal(conv_by_pairs(params, x, case=case, axis=0), conv_by_lax(params, x, case=case))
 
 
 @pytest.mark.parametrize(
     ("case", "inputs", "axis"),
     [
         (Case((32, 32), (3, 3), 1, "same"), 16, 0),
-        (Case((31, 32), (3, 3), 1, "same"), 16, 1),  # an odd number of places is one more to pay for
+        (Case((31, 32), (3, 3), 1, "same"), 16, 1),  # an odd number of positions needs one more
         (Case((32, 32), (5, 3), 1, "same"), 16, 1),
         (Case((32, 32), (3, 3), (2, 1), "same"), 16, 1),
         (Case((32, 32), (3, 3), 1, "same", (1, 2)), 16, 0),
-        (Case((5, 3), (3, 3)), 5000, None),  # three places and one
+        (Case((5, 3), (3, 3)), 5000, None),  # three positions and one
         (Case((32, 32), (3, 3), 1, "same"), 4, None),
-        (Case((4, 4), (3, 3), 1, "same"), 16, None),  # soon done
+        (Case((4, 4), (3, 3), 1, "same"), 16, None),  # too few multiplications
     ],
     ids=str,
 )
-def test_pairs_are_made_along_the_axis_where_they_save_most(case: Case, inputs: int, axis: int | None) -> None:
-    assert axis_of_pairs(windows_of(case), inputs, 16) == axis
+def test_pairs_run_along_the_axis_where_they_save_most(case: Case, inputs: int, axis: int | None) -> None:
+    assert choose_pair_axis(make_windows(case), inputs, 16) == axis
 
 
 LARGE = Case((32, 32), (3, 3), 1, "same")
 
 
-def large(rng: np.random.Generator) -> tuple[nn.Affine, np.ndarray]:
+def draw_large(rng: np.random.Generator) -> tuple[nn.Affine, np.ndarray]:
     return draw(rng, LARGE, "float32", images=10, inputs=16, outputs=8)
 
 
-@pytest.mark.parametrize("whole", [0, convolution._WHOLE], ids=["in tiles", "whole"])
-def test_a_layer_of_pairs_equals_lax_in_any_mode(
-    whole: int, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("untiled_bytes", [0, convolution._UNTILED_PAIRS_BYTES], ids=["tiled", "untiled"])
+def test_a_layer_by_pairs_equals_that_of_lax_under_every_transformation(
+    untiled_bytes: int, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(convolution, "_WHOLE", whole)
-    params, x = large(rng)
+    monkeypatch.setattr(convolution, "_UNTILED_PAIRS_BYTES", untiled_bytes)
+    params, x = draw_large(rng)
 
-    def ways(function: Any) -> Any:
+    def transform(function: Any) -> Any:
         def layer(params: nn.Affine, x: jax.Array) -> jax.Array:
             return function(params, x, case=LARGE)
 
         def slopes(params: nn.Affine, x: jax.Array) -> Any:
-            return jax.grad(lambda *given: (layer(*given) ** 2).mean(), (0, 1))(params, x)
+            return jax.grad(lambda *arguments: (layer(*arguments) ** 2).mean(), (0, 1))(params, x)
 
         lanes = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf[::-1]]), params)
         mapped = jax.vmap(layer, (0, None))(lanes, x)
         return with_gradients(layer, params, x), jax.jvp(slopes, (params, x), (params, x)), mapped
 
-    found, expected = (jax.jit(functools.partial(ways, function))() for function in (ours, theirs))
-    assert_equal_to_scale(found, expected, TOLERANCE["float32"])
+    actual, expected = (jax.jit(functools.partial(transform, function))() for function in (conv, conv_by_lax))
+    assert_equal_to_scale(actual, expected, TOLERANCE["float32"])
 
 
-def test_a_layer_of_pairs_multiplies_two_thirds_as_often(rng: np.random.Generator) -> None:
-    params, x = large(rng)
-    text = jax.jit(functools.partial(with_gradients, functools.partial(ours, case=LARGE))).lower(params, x).as_text()
+@pytest.mark.skipif(jax.default_backend() != "cpu", reason="only programs for CPUs compute positions by pairs")
+def test_a_layer_by_pairs_needs_two_thirds_of_the_multiplications(rng: np.random.Generator) -> None:
+    params, x = draw_large(rng)
+    text = jax.jit(functools.partial(with_gradients, functools.partial(conv, case=LARGE))).lower(params, x).as_text()
     shapes = re.findall(r"dot_general.*: \((tensor<.*>), (tensor<.*>)\) -> (tensor<.*>)", text)
     sizes = [math.prod(int(n) for tensor in shape for n in re.findall(r"\d+(?=x)", tensor)) for shape in shapes]
-    places, filters = x[..., 0].size, params.weight.size
-    # Of a product (a, b) · (b, c) the three sizes are a·b, b·c and a·c.
-    assert sum(math.isqrt(size) for size in sizes) == 3 * places * filters * 2 // 3
+    positions, filters = x[..., 0].size, params.weight.size
+    # The sizes in a product (a, b) · (b, c) are a·b, b·c and a·c: the root of their product is a·b·c.
+    assert sum(math.isqrt(size) for size in sizes) == 3 * positions * filters * 2 // 3
 
 
-def test_lanes_of_pairs_do_not_look_at_one_another(rng: np.random.Generator) -> None:
-    params, x = large(rng)
-    lanes = jax.jit(jax.vmap(lambda params, x: with_gradients(functools.partial(ours, case=LARGE), params, x)))
+def test_lanes_of_a_layer_by_pairs_do_not_affect_one_another(rng: np.random.Generator) -> None:
+    params, x = draw_large(rng)
+    lanes = jax.jit(jax.vmap(lambda params, x: with_gradients(functools.partial(conv, case=LARGE), params, x)))
 
-    def first(neighbour: Any) -> Any:
+    def first_lane(neighbour: Any) -> Any:
         pair = jax.tree.map(lambda leaf: jnp.stack([leaf, jnp.full_like(leaf, neighbour)]), (params, x))
         return jax.tree.map(lambda leaf: np.asarray(leaf[0]), lanes(*pair))
 
-    jax.tree.map(np.testing.assert_array_equal, first(jnp.nan), first(1.0))
+    jax.tree.map(np.testing.assert_array_equal, first_lane(jnp.nan), first_lane(1.0))

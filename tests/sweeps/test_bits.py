@@ -20,7 +20,7 @@ WATCHED, EPOCHS = 3, 9
 def _one_trial_of_a_lane_in_a_call():
     """Lanes that take several would hold all trials at once, so that none is refilled."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("jaxnn.sweeps.engine.plan.turns", lambda *_: 1)
+        patch.setattr("jaxnn.sweeps.engine.plan.trials_per_lane", lambda *_: 1)
         yield
 
 
@@ -33,17 +33,18 @@ def make_recipe(hypers):
     return nn.Recipe(nn.mlp([4, 8, 3], dropout=0.2), loss, optax.adam(hypers["learning_rate"]), batch_size=35)
 
 
-class Given:
-    """A sampler that hands out settings that were made beforehand."""
+class Given(nn.sweeps.TrialSampler):
+    """A sampler that returns given settings."""
 
     def __init__(self, quantiles):
-        self.settings = nn.sweeps.settings(SPACE, quantiles)
+        self.settings = nn.sweeps.settings_at(SPACE, quantiles)
 
-    def ask(self, count):
-        asked, self.settings = self.settings[:count], self.settings[count:]
+    def init(self, space, key, lanes):
+        return self
+
+    def ask(self, n):
+        asked, self.settings = self.settings[:n], self.settings[n:]
         return asked
-
-    def tell(self, results): ...
 
 
 def run(quantiles, scheduler=None):
@@ -72,52 +73,54 @@ neighbour = st.tuples(st.floats(0, 0.99), st.floats(0, 0.99))
     after=st.lists(neighbour, max_size=12),
     longest=st.sampled_from([2, 64]),
     waste=st.sampled_from([0.03, 0.9]),
-    scheduler=st.sampled_from([None, nn.asha(first=1, reduction=2), nn.median_stopping(every=2, grace=2)]),
+    scheduler=st.sampled_from(
+        [None, nn.asha(grace_period=1, reduction_factor=2), nn.median_stopping(interval=2, grace_period=2)]
+    ),
 )
 def test_neighbours_lanes_refills_chunks_and_schedulers_change_no_bit(alone, before, after, longest, waste, scheduler):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("jaxnn.sweeps.engine.plan.call_length", lambda *_: longest)
-        patch.setattr("jaxnn.sweeps.engine.run._WASTE", waste)  # calls that go on while most lanes are frozen
+        patch.setattr("jaxnn.sweeps.engine.plan.max_chunk_epochs", lambda *_: longest)
+        patch.setattr("jaxnn.sweeps.engine.run._MAX_WASTE", waste)  # calls that go on while most lanes are frozen
         found = run(np.array([*before, (0.7, 0.2), *after]), scheduler)
         # Others wait for lanes that those who diverge leave: the watched trial itself may start late.
-        outcome, expected = found.outcomes[WATCHED], alone.outcomes[WATCHED]
+        outcome, expected = found.trials[WATCHED], alone.trials[WATCHED]
         assert_same_bits(outcome.curves, jax.tree.map(lambda curve: curve[:, : outcome.epochs], expected.curves))
         if outcome.epochs == EPOCHS:
             assert_same_bits(found.params(WATCHED), alone.params(WATCHED))
         again = found.replay(WATCHED)
         assert_same_bits(again.curves, outcome.curves)
-        assert_same_bits(jax.tree.map(lambda leaf: leaf[0], again.params), found.params(WATCHED))
+        assert_same_bits(again.params, found.params(WATCHED))
     for trial, (_, spoil) in enumerate([*before, (0.7, 0.2), *after]):
-        assert (found.outcomes[trial].status == "diverged") == (np.float32(spoil) > 0.5)
+        assert (found.trials[trial].status == "diverged") == (np.float32(spoil) > 0.5)
 
 
 def test_a_trial_that_starts_in_a_refilled_lane_has_the_same_bits(alone):
     """Two lanes' worth of trials diverge at once, so that the watched one comes after a refill elsewhere."""
     crowd = np.array([[0.3, 0.9], [0.2, 0.9], [0.9, 0.9], [0.7, 0.2], *[[0.4, 0.1]] * 5])
     found = run(crowd)
-    assert_same_bits(found.outcomes[WATCHED].curves, alone.outcomes[WATCHED].curves)
-    last = run(np.concatenate([crowd, crowd])).outcomes[8]
-    assert_same_bits(found.outcomes[8].curves, last.curves)
+    assert_same_bits(found.trials[WATCHED].curves, alone.trials[WATCHED].curves)
+    last = run(np.concatenate([crowd, crowd])).trials[8]
+    assert_same_bits(found.trials[8].curves, last.curves)
 
 
 @pytest.mark.parametrize(("lanes", "turns"), [(16, 1), (4, 4)])
 def test_more_trials_in_a_call_of_which_as_many_run_at_a_time_change_no_bit(alone, monkeypatch, lanes, turns):
     """Four lanes on two devices above; sixteen trials here, two at a time on each."""
-    monkeypatch.setattr("jaxnn.sweeps.engine.plan.lane_width", lambda *_: (8, 2))
-    monkeypatch.setattr("jaxnn.sweeps.engine.plan.turns", lambda *_: turns)
+    monkeypatch.setattr("jaxnn.sweeps.engine.plan.choose_lanes", lambda *_: (8, 2))
+    monkeypatch.setattr("jaxnn.sweeps.engine.plan.trials_per_lane", lambda *_: turns)
     quantiles = np.array([[0.5, 0.0]] * 3 + [[0.7, 0.2]] + [[0.1, 0.3]] * 16)
     found = nn.sweep(
         make_recipe, SPACE, SPLIT.train, key=jax.random.key(0), trials=20, epochs=EPOCHS, lanes=lanes,
         validation=SPLIT.test, sampler=Given(quantiles), keep=20, progress=False,
     )  # fmt: skip
-    assert len(found.calls) == 2
-    assert_same_bits(found.outcomes[WATCHED].curves, alone.outcomes[WATCHED].curves)
+    assert len(found.chunks) == 2
+    assert_same_bits(found.trials[WATCHED].curves, alone.trials[WATCHED].curves)
     assert_same_bits(found.params(WATCHED), alone.params(WATCHED))
 
 
 def test_to_send_the_next_call_before_the_last_is_read_changes_nothing(monkeypatch, tmp_path):
     """With a directory each call is read before the next is sent; without, trials diverge while one is under way."""
-    monkeypatch.setattr("jaxnn.sweeps.engine.plan.call_length", lambda *_: 2)
+    monkeypatch.setattr("jaxnn.sweeps.engine.plan.max_chunk_epochs", lambda *_: 2)
     quantiles = np.array([[0.5, 0.9], [0.6, 0.1], [0.3, 0.9], [0.7, 0.2], [0.2, 0.6], [0.4, 0.3], [0.9, 0.9]])
 
     def found(directory):
@@ -128,11 +131,11 @@ def test_to_send_the_next_call_before_the_last_is_read_changes_nothing(monkeypat
             log=lambda trial, numbers: told.append(trial),
         )  # fmt: skip
         assert sorted(told) == list(range(7))
-        at_work = sum(call.busy * call.epochs for call in swept.calls) * 4
-        assert at_work == pytest.approx(sum(outcome.epochs for outcome in swept.outcomes))
+        at_work = sum(call.busy * call.epochs for call in swept.chunks) * 4
+        assert at_work == pytest.approx(sum(outcome.epochs for outcome in swept.trials))
         return swept
 
     ahead, one_by_one = found(None), found(tmp_path / "sweep")
-    for one, other in zip(ahead.outcomes, one_by_one.outcomes, strict=True):
+    for one, other in zip(ahead.trials, one_by_one.trials, strict=True):
         assert_same_bits(one._replace(seconds=0.0), other._replace(seconds=0.0))
     assert_same_bits([ahead.params(trial) for trial in (1, 3, 5)], [one_by_one.params(trial) for trial in (1, 3, 5)])

@@ -9,7 +9,7 @@ import optax
 import pytest
 
 import jaxnn as nn
-from jaxnn.sweeps.engine.lanes import Orders, Task
+from jaxnn.sweeps.engine.lanes import LaneUpdates, ProgramSpec
 from jaxnn.sweeps.engine.program import Program, from_columns, to_columns
 
 FLOWERS = nn.datasets.iris()
@@ -26,30 +26,34 @@ def recipe_of(values):
 
 
 @functools.cache
-def program(tile, judge, recipe_of):
+def program(tile, evaluate_at, recipe_of):
     data, validation = jax.tree.map(jnp.asarray, (SPLIT.train, SPLIT.test))
-    return Program(Task(recipe_of, data, validation, None, None, judge, EPOCHS), KEY, ("learning_rate",), 4, tile)
+    return Program(
+        ProgramSpec(recipe_of, data, validation, None, None, evaluate_at, EPOCHS), KEY, ("learning_rate",), 4, tile
+    )
 
 
-def begun(*, tile=4, judge="epochs", rates=RATES, recipe_of=recipe_of):
+def begun(*, tile=4, evaluate_at="epochs", rates=RATES, recipe_of=recipe_of):
     """A program of four lanes a device, and its lanes with a trial each, none of which has run an epoch."""
-    ours = program(tile, judge, recipe_of)
+    ours = program(tile, evaluate_at, recipe_of)
     return ours, told(ours, ours.empty(), 0 * LIMITS, 1, rates=rates, starts=True)[0]
 
 
 def told(ours, lanes, limits, epochs, *, rates=RATES, starts=False):
     """A call with these limits, and its news."""
     numbers, zeros = np.arange(len(rates), dtype=np.int32), np.zeros(len(rates), np.int32)
-    orders = Orders(np.full(len(rates), starts), numbers, zeros, {"learning_rate": rates}, zeros, limits)
+    orders = LaneUpdates(np.full(len(rates), starts), numbers, zeros, {"learning_rate": rates}, zeros, limits)
     lanes, read = ours.advance(lanes, orders, epochs)
     return lanes, read()
 
 
-@pytest.mark.parametrize(("tile", "judge"), [(4, "epochs"), (2, "epochs"), (1, "epochs"), (4, "rungs"), (1, "rungs")])
-def test_one_call_is_many_short_ones_to_the_bit(tile, judge):
-    ours, lanes = begun(tile=tile, judge=judge)
+@pytest.mark.parametrize(
+    ("tile", "evaluate_at"), [(4, "epochs"), (2, "epochs"), (1, "epochs"), (4, "rungs"), (1, "rungs")]
+)
+def test_one_call_is_many_short_ones_to_the_bit(tile, evaluate_at):
+    ours, lanes = begun(tile=tile, evaluate_at=evaluate_at)
     at_once, news = told(ours, lanes, LIMITS, EPOCHS)
-    _, lanes = begun(tile=tile, judge=judge)
+    _, lanes = begun(tile=tile, evaluate_at=evaluate_at)
     short = []
     for _ in range(EPOCHS):
         lanes, news_of_one = told(ours, lanes, LIMITS, 1)
@@ -105,7 +109,7 @@ def test_a_lane_diverges_at_its_first_losses_that_are_not_finite(recipe_of, limi
     but it does not get there, while others run on."""
     chosen = LIMITS == 5
     rates = np.where(chosen, np.inf, RATES).astype(np.float32)
-    ours, lanes = begun(judge="rungs", rates=rates, recipe_of=recipe_of)
+    ours, lanes = begun(evaluate_at="rungs", rates=rates, recipe_of=recipe_of)
     after, news = told(ours, lanes, np.where(chosen, limit, LIMITS).astype(np.int32), EPOCHS)
     np.testing.assert_array_equal(news.diverged, np.where(chosen, diverged, 0))
     np.testing.assert_array_equal(after.diverged, news.diverged)

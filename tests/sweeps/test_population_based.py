@@ -6,19 +6,18 @@ import jax
 import numpy as np
 import pytest
 
-from helpers.recorded_curves import SPACE, begin, play, recorded_curves
+from helpers.recorded_curves import SPACE, begin, play, random_settings, recorded_curves
 from helpers.scheduler_references import moved, reference_candidates
-from jaxnn.sweeps.samplers.grid import make_sampler
 from jaxnn.sweeps.schedulers.base import Continue, Copy, Decision, Stop
 from jaxnn.sweeps.schedulers.population_based import population_based
 from jaxnn.sweeps.space.distributions import integers, normal, quantized, uniform
-from jaxnn.sweeps.space.space import Setting, active, choice
+from jaxnn.sweeps.space.space import Setting, active_distributions, choice
 
 
 @pytest.mark.parametrize("fraction", [0.1, 0.25, 0.5])
 def test_population_based_decisions_are_the_references(fraction: float) -> None:
-    running = begin(population_based(every=4, fraction=fraction), 18, trials=40)
-    settings = make_sampler("random", SPACE, jax.random.key(1), 40).ask(40)
+    running = begin(population_based(perturbation_interval=4, quantile_fraction=fraction), 18, trials=40)
+    settings = random_settings(SPACE, 40)
     reports = play(running, recorded_curves(40, 18, 0), 0, lanes=40)
     values = {trial: setting.values for trial, setting in enumerate(settings)}
     ups = []
@@ -31,7 +30,7 @@ def test_population_based_decisions_are_the_references(fraction: float) -> None:
         assert isinstance(decision, Copy)
         assert decision.parent in candidates
         assert decision.until == min(epoch + 4, 18)
-        distributions = active(SPACE, settings[trial].bucket)
+        distributions = active_distributions(SPACE, settings[trial].choices)
         assert decision.values.keys() == distributions.keys()
         for path, value in decision.values.items():
             options = [moved(values[decision.parent][path], up, distributions[path]) for up in (True, False)]
@@ -44,7 +43,12 @@ def test_population_based_decisions_are_the_references(fraction: float) -> None:
 
 def generation(trials: int, fraction: float, order: list[int]) -> dict[int, Decision]:
     """Lanes in step: all are observed, then all are judged, in this order. The trial's number is its score."""
-    running = begin(population_based(every=2, fraction=fraction), 10, trials=trials, space={"rate": uniform(0, 1)})
+    running = begin(
+        population_based(perturbation_interval=2, quantile_fraction=fraction),
+        10,
+        trials=trials,
+        space={"rate": uniform(0, 1)},
+    )
     for trial in range(trials):
         running.observe(trial, float(trial))
     return {trial: running.report(trial, 2, float(trial)) for trial in order}
@@ -68,7 +72,9 @@ def test_lanes_in_step_replace_exactly_the_worst_by_the_best(trials: int, fracti
 def test_every_one_of_the_best_is_copied_in_time_and_another_key_copies_others() -> None:
     parents: dict[int, list[int]] = {}
     for seed in (0, 1):
-        running = begin(population_based(every=1), 1000, trials=16, space={"rate": uniform(0, 1)}, seed=seed)
+        running = begin(
+            population_based(perturbation_interval=1), 1000, trials=16, space={"rate": uniform(0, 1)}, seed=seed
+        )
         for trial in range(16):
             running.observe(trial, float(-trial))
         parents[seed] = [running.report(15, epoch, -15.0).parent for epoch in range(1, 100)]
@@ -84,7 +90,7 @@ def test_values_are_clipped_and_never_stuck_on_a_grid() -> None:
         "d": normal(0, 1),
         "w": choice(1),
     }
-    running = population_based(every=1).begin(50, space, jax.random.key(0))
+    running = population_based(perturbation_interval=1).init(50, space, jax.random.key(0))
     bucket = (("w", 0),)
     running.add(0, Setting(bucket, {"a": 0.95, "b": 0.0, "c": -1.0, "d": 2.0}))
     running.add(1, Setting(bucket, {"a": 0.9, "b": 1.0, "c": 3.0, "d": 0.0}))
@@ -98,7 +104,7 @@ def test_values_are_clipped_and_never_stuck_on_a_grid() -> None:
 
 def test_nobody_copies_a_diverged_or_an_equal_trial_or_another_bucket() -> None:
     space = {"rate": uniform(0, 1), "width": choice(8, 16)}
-    running = population_based(every=1, fraction=0.5).begin(9, space, jax.random.key(0))
+    running = population_based(perturbation_interval=1, quantile_fraction=0.5).init(9, space, jax.random.key(0))
     for trial, option in enumerate([0, 0, 1, 1]):
         running.add(trial, Setting((("width", option),), {"rate": 0.5}))
     assert running.report(0, 1, math.nan) == running.report(1, 1, math.nan) == Continue(2)

@@ -7,15 +7,15 @@ import optax
 import pytest
 
 import jaxnn as nn
-from jaxnn.sweeps.engine.epochs import Curves
-from jaxnn.sweeps.engine.lane_count import bytes_made, call_length, lane_width, trace_epoch, turns
-from jaxnn.sweeps.engine.run import Call, _length
-from jaxnn.sweeps.engine.trial import Outcome, Running
-from jaxnn.sweeps.results.best_trials import Found
-from jaxnn.sweeps.results.columns import Column, columns
+from jaxnn.sweeps.engine.lane_count import choose_lanes, count_bytes, max_chunk_epochs, trace_epoch, trials_per_lane
+from jaxnn.sweeps.engine.run import ChunkStats, choose_epochs
+from jaxnn.sweeps.engine.trial import RunningTrial, TrialResult
+from jaxnn.sweeps.results.best_trials import BestTrials
 from jaxnn.sweeps.results.importance import importance
+from jaxnn.sweeps.results.tables import Column, make_columns
 from jaxnn.sweeps.space.space import Setting
-from jaxnn.training.fit import init_training
+from jaxnn.training.epoch import init_training
+from jaxnn.training.evaluation import Curves
 
 SPACE = {
     "rate": nn.log_uniform(1e-3, 1.0),
@@ -26,7 +26,7 @@ SPACE = {
 def make_recipe(hypers):
     chosen = hypers["optimizer"]
     kind = optax.adam if chosen["kind"] == "adam" else lambda rate: optax.sgd(rate, momentum=chosen["momentum"])
-    return nn.Recipe(nn.mlp([2, 1]), nn.squared_residuals, kind(hypers["rate"]))
+    return nn.Recipe(nn.mlp([2, 1]), nn.squared_error, kind(hypers["rate"]))
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def found():
     data = x, 3e2 * x[:, :1]
     return nn.sweep(
         make_recipe, SPACE, data, key=jax.random.key(0), trials=24, epochs=20, validation=data, progress=False,
-        lanes=4, keep=3, sampler="sobol", scheduler=nn.asha(first=4, reduction=2),
+        lanes=4, keep=3, sampler="sobol", scheduler=nn.asha(grace_period=4, reduction_factor=2),
     )  # fmt: skip
 
 
@@ -54,7 +54,7 @@ def test_columns_hold_every_hyper_of_every_trial(found):
 
 def test_options_are_called_what_a_reader_calls_them():
     space = {"activation": nn.choice(nn.relu, np.tanh), "sizes": nn.choice((4, 8), None), "which": nn.choice({"a": {}})}
-    assert [column.options for column in columns(space, [])] == [("relu", "tanh"), ("(4, 8)", "None"), ("{a}",)]
+    assert [column.options for column in make_columns(space, [])] == [("relu", "tanh"), ("(4, 8)", "None"), ("{a}",)]
 
 
 def test_importance_finds_the_hyper_that_decides():
@@ -81,18 +81,22 @@ def test_importance_of_scores_that_are_all_equal_is_nothing_and_of_few_trials_an
 
 
 def test_occupancy_counts_the_calls_in_which_trials_waited(found):
-    calls = (Call(4, 1.0, 2, 5, 0.0, 0.1), Call(1, 0.5, 2, 1, 0.0, 0.1), Call(20, 0.1, 1, 0, 0.0, 0.1))
-    assert found._replace(calls=calls).occupancy == pytest.approx((4 * 1.0 + 1 * 0.5) / 5)
-    assert found._replace(calls=calls[2:]).occupancy == pytest.approx(0.1)
-    assert all(0 < call.busy <= 1 for call in found.calls)
+    calls = (
+        ChunkStats(4, 1.0, 2, 5, 0.0, 0.1),
+        ChunkStats(1, 0.5, 2, 1, 0.0, 0.1),
+        ChunkStats(20, 0.1, 1, 0, 0.0, 0.1),
+    )
+    assert found._replace(chunks=calls).occupancy == pytest.approx((4 * 1.0 + 1 * 0.5) / 5)
+    assert found._replace(chunks=calls[2:]).occupancy == pytest.approx(0.1)
+    assert all(0 < call.busy <= 1 for call in found.chunks)
 
 
 def test_a_call_lasts_as_long_as_few_lane_epochs_wait():
-    assert _length(np.array([7, 7, 7]), 64) == 7
-    assert _length(np.array([1, 50]), 64) == 1
+    assert choose_epochs(np.array([7, 7, 7]), 64) == 7
+    assert choose_epochs(np.array([1, 50]), 64) == 1
     # 1 of 40 lanes freezes after 10 epochs: 20 · 1/40 of 30 lane-epochs are 1.7 %; but no call passes the last end.
-    assert _length(np.array([10] + [30] * 39), 64) == 30
-    assert _length(np.array([500]), 64) == 64
+    assert choose_epochs(np.array([10] + [30] * 39), 64) == 30
+    assert choose_epochs(np.array([500]), 64) == 64
 
 
 def epoch_of(sizes, rows, batch_size=None):
@@ -107,38 +111,38 @@ def test_lanes_and_calls_are_as_large_as_the_shapes_allow():
         epoch_of([784, 256, 10], 60_000, 100),
         epoch_of([784, 2048, 10], 9000),
     )
-    assert [lane_width(epoch, "cpu") for epoch in (iris, large, wide)] == [(64, 64), (3, 1), (4, 1)]
-    assert (call_length(iris, 64), call_length(large, 1), call_length(large, 4)) == (512, 3, 1)
-    assert (call_length(iris, 1), call_length(iris, 200)) == (2**15, 256)
-    assert [turns(iris, width, 500) for width in (1, 4, 64)] == [16, 4, 1]
-    assert [turns(large, 1, epochs) for epochs in (1, 2)] == [3, 1]
+    assert [choose_lanes(epoch, "cpu") for epoch in (iris, large, wide)] == [(64, 64), (3, 1), (4, 1)]
+    assert (max_chunk_epochs(iris, 64), max_chunk_epochs(large, 1), max_chunk_epochs(large, 4)) == (512, 3, 1)
+    assert (max_chunk_epochs(iris, 1), max_chunk_epochs(iris, 200)) == (2**15, 256)
+    assert [trials_per_lane(iris, width, 500) for width in (1, 4, 64)] == [16, 4, 1]
+    assert [trials_per_lane(large, 1, epochs) for epochs in (1, 2)] == [3, 1]
     # Every one of the 600 steps counts, and of the arrays in the cache those of one step.
-    once, every = bytes_made(large), bytes_made(large, every_step=True)
+    once, every = count_bytes(large), count_bytes(large, every_step=True)
     assert 100 * once < every < 600 * once
 
 
 def test_a_running_trial_counts_the_epochs_in_which_its_lanes_were_at_work():
-    trial = Running(0, Setting((), {}), slice(1, 3), 5, {})
+    trial = RunningTrial(0, Setting((), {}), slice(1, 3), 5, {})
     curves = np.stack([np.arange(40.0).reshape(4, 10)] * 3)
-    assert trial.send(3) == 3
-    assert trial.proceed(3, np.zeros(4, int), curves, 0.0) == 2 * 3
+    assert trial.dispatch(3) == 3
+    assert trial.record(3, np.zeros(4, int), curves, 0.0) == 2 * 3
     assert trial.score == np.mean([12, 22])
     # Four more epochs, of which two are its own; one of its lanes diverges at its epoch 4, the first of the two.
-    assert trial.send(4) == 2
-    assert trial.proceed(2, np.array([0, 4, 0, 9]), curves, 0.0) == 1 + 2
+    assert trial.dispatch(4) == 2
+    assert trial.record(2, np.array([0, 4, 0, 9]), curves, 0.0) == 1 + 2
     assert trial.epoch == 5
     assert np.isnan(trial.score)
-    outcome = trial.outcome("diverged")
+    outcome = trial.end("diverged")
     assert (outcome.epochs, outcome.status) == (4, "diverged")
     np.testing.assert_array_equal(outcome.curves.losses, [[10, 11, 12, 10], [20, 21, 22, 20]])
 
 
 def test_the_parameters_of_the_best_are_kept_and_no_others_read():
-    kept, read = Found(2), []
+    kept, read = BestTrials(2), []
     empty = Curves(*np.zeros((3, 1, 1)))
     for trial, score in enumerate([0.3, 0.1, np.nan, 0.2, 0.05, 0.9]):
         status = "diverged" if np.isnan(score) else "finished"
-        outcome = Outcome(trial, Setting((), {}), status, 1, score, 0.0, 0.0, empty, ())
+        outcome = TrialResult(trial, Setting((), {}), status, 1, score, 0.0, 0.0, empty, ())
         kept.add(outcome, lambda trial=trial: read.append(trial) or trial)
     assert kept.kept == {0: 0, 5: 5}
     assert read == [0, 1, 3, 5]
@@ -172,5 +176,5 @@ def test_the_lanes_are_drawn_call_by_call(found):
     _, [[axes]] = nn.plots.figure()
     nn.plots.occupancy(axes, found)
     values, edges, _ = axes.patches[0].get_data()
-    np.testing.assert_allclose(values, [100 * call.busy for call in found.calls])
-    np.testing.assert_allclose(np.diff(edges), [call.epochs for call in found.calls])
+    np.testing.assert_allclose(values, [100 * call.busy for call in found.chunks])
+    np.testing.assert_allclose(np.diff(edges), [call.epochs for call in found.chunks])

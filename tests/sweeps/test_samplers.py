@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers.call_counts import calls
-from jaxnn.sweeps.samplers.grid import Sampler, make_sampler
+from jaxnn.sweeps.samplers import make_sampler
+from jaxnn.sweeps.samplers.base import Sampler, TrialSampler, ask_settings, check_sampler, init_sampler
 from jaxnn.sweeps.space.distributions import integers, log_uniform, normal, uniform
-from jaxnn.sweeps.space.space import Setting, choice, hypers_of
+from jaxnn.sweeps.space.space import Setting, choice, fill_space
 
 SPACE = {
     "rate": log_uniform(1e-4, 1.0),
@@ -23,8 +24,8 @@ SPACE = {
 CUBE = {name: uniform(0, 1) for name in "abc"}
 
 
-def sampler_of(name: Any, space: dict = SPACE, seed: int = 0, trials: int = 50) -> Sampler:
-    return make_sampler(name, space, jax.random.key(seed), trials)
+def sampler_of(name: Any, space: dict = SPACE, seed: int = 0, trials: int = 50) -> TrialSampler:
+    return init_sampler(make_sampler(name, trials), space, jax.random.key(seed), lanes=None)
 
 
 @given(st.sampled_from(["random", "sobol"]), st.lists(st.integers(0, 7), max_size=6), st.integers(1, 99))
@@ -35,7 +36,7 @@ def test_the_first_settings_depend_neither_on_trials_nor_on_how_asks_are_divided
     parts = []
     for count in asks:
         parts += sampler.ask(count)
-        sampler.tell([(setting, 0.0) for setting in parts])
+        sampler.tell([])
     assert len(parts) == total
     assert parts == sampler_of(name).ask(50)[:total]
 
@@ -50,7 +51,7 @@ def test_every_dimension_follows_its_distribution(name: str) -> None:
     settings = sampler_of(name, {**CUBE, "width": choice(1, 2, 3)}).ask(600)
     for path in CUBE:
         assert scipy.stats.kstest([setting.values[path] for setting in settings], "uniform").pvalue > 1e-3
-    counts = np.bincount([setting.bucket[0][1] for setting in settings])
+    counts = np.bincount([setting.choices[0][1] for setting in settings])
     assert scipy.stats.chisquare(counts).pvalue > 1e-3
 
 
@@ -104,11 +105,11 @@ def test_the_grid_is_the_largest_product_that_fits(name: str, trials: int) -> No
     while levels < trials and len(product(space, levels + 1)) <= trials:
         levels += 1
     expected = product(space, levels)
-    found = [hypers_of(space, *setting) for setting in settings]
+    found = [fill_space(space, *setting) for setting in settings]
     assert sorted(map(repr, found)) == sorted(map(repr, expected))
     assert len(settings) <= trials
     # Buckets stand together: as many changes as there are buckets.
-    assert len(list(itertools.groupby(setting.bucket for setting in settings))) == len({s.bucket for s in settings})
+    assert len(list(itertools.groupby(setting.choices for setting in settings))) == len({s.choices for s in settings})
 
 
 def test_a_grid_is_asked_for_in_parts_and_ends() -> None:
@@ -127,31 +128,54 @@ def test_ten_thousand_settings_cost_a_few_calls_each(name: str, as_installed: No
     assert count < 10 * 10_000
 
 
-class Fixed:
-    """A sampler from elsewhere."""
+class Fixed(TrialSampler):
+    """A sampler of a user, with an answer for each way to get it wrong."""
 
-    def ask(self, count: int) -> list[Setting]:
-        return [Setting((), {"rate": 0.5})] * count
+    def __init__(self, answer: Any = None, limit: Any = 32) -> None:
+        self.answer, self.ask_limit = answer, limit
 
-    def tell(self, results: list[tuple[Setting, float]]) -> None:
-        del results
+    def init(self, space: dict, key: jax.Array, lanes: int | None) -> Any:
+        return self
+
+    def ask(self, n: int) -> Any:
+        return [Setting((), {"rate": 0.5})] * n if self.answer is None else self.answer
 
 
-def test_an_object_with_ask_and_tell_is_taken_as_it_is() -> None:
+def test_a_sampler_of_a_user_is_initialized_and_asked() -> None:
     sampler = Fixed()
-    assert sampler_of(sampler) is sampler
-    assert all(isinstance(sampler_of(name), Sampler) for name in ("random", "sobol", "grid"))
+    assert make_sampler(sampler, trials=3) is sampler
+    assert init_sampler(sampler, SPACE, jax.random.key(0), lanes=8) is sampler
+    assert ask_settings(sampler, 2) == [Setting((), {"rate": 0.5})] * 2
+
+
+def test_the_samplers_of_jaxnn_are_asked_for_all_settings_at_once() -> None:
+    for name in ("random", "sobol", "grid"):
+        assert isinstance(make_sampler(name, trials=9), Sampler)
+        assert sampler_of(name).ask_limit is None
+
+
+class NoSampler:
+    """Its init returns something that is not a sampler."""
+
+    def init(self, space: dict, key: jax.Array, lanes: int | None) -> Any:
+        return []
 
 
 ERRORS = {
-    "name": (lambda: sampler_of("bayes"), ValueError, "'random', 'grid', 'sobol' or an object .* not 'bayes'"),
-    "object": (lambda: sampler_of(3), TypeError, "an object with ask and tell, not 3"),
-    "class": (lambda: sampler_of(Fixed), TypeError, "an object with ask and tell, not <class"),
+    "name": (lambda: check_sampler("bayes"), ValueError, "'random', 'grid', 'sobol' or an object .* not 'bayes'"),
+    "object": (lambda: check_sampler(3), TypeError, "an object with init, not 3"),
+    "class": (lambda: check_sampler(Fixed), TypeError, "an object with init, not <class"),
+    "init": (lambda: sampler_of(NoSampler()), TypeError, r"sampler.init must return a TrialSampler, .* not \[\]"),
+    "limit": (lambda: sampler_of(Fixed(limit=0)), ValueError, "sampler.ask_limit must be at least 1, not 0"),
+    "too many": (
+        lambda: ask_settings(Fixed([Setting((), {})] * 3), 2),
+        ValueError,
+        r"sampler.ask\(2\) must return at most 2 settings, not 3",
+    ),
+    "not a setting": (lambda: ask_settings(Fixed([0.5]), 2), TypeError, "must return Settings, not 0.5"),
     "grid": (lambda: sampler_of("grid", trials=5), ValueError, "make 6 combinations, more than trials=5"),
     "huge": (lambda: sampler_of("grid", dict.fromkeys("abcdefghij", choice(*range(99)))), ValueError, "combinations"),
-    "space": (lambda: sampler_of("random", {}), ValueError, "at least one hyper"),
-    "trials": (lambda: sampler_of("random", trials=0), ValueError, "trials must be at least 1, not 0"),
-    "count": (lambda: sampler_of("random").ask(-1), ValueError, "count must be at least 0, not -1"),
+    "count": (lambda: sampler_of("random").ask(-1), ValueError, "n must be at least 0, not -1"),
 }
 
 

@@ -10,25 +10,34 @@ from hypothesis import strategies as st
 
 from helpers.recorded_curves import begin, play, recorded_curves
 from helpers.scheduler_references import hyperband_brackets, reference_asha, reference_hyperband, reference_median
-from jaxnn.sweeps.schedulers.base import Continue, Judge, Scheduler, Stop
+from jaxnn.sweeps.schedulers.base import Continue, Scheduler, Stop, TrialScheduler
+from jaxnn.sweeps.schedulers.median_stopping import median_stopping
 from jaxnn.sweeps.schedulers.population_based import population_based
-from jaxnn.sweeps.schedulers.successive_halving import asha, hyperband, median_stopping
+from jaxnn.sweeps.schedulers.successive_halving import asha, hyperband
 
 HALVING = {
     "asha": (asha(), 30, lambda running: reference_asha(1, 3, 30)),
-    "asha, last rung one below": (asha(first=1, reduction=2), 17, lambda running: reference_asha(1, 2, 17)),
-    "asha, last rung not below": (asha(first=2, reduction=4), 32, lambda running: reference_asha(2, 4, 32)),
-    "asha, no rung": (asha(first=9), 9, lambda running: reference_asha(9, 3, 9)),
+    "asha, last rung one below": (
+        asha(grace_period=1, reduction_factor=2),
+        17,
+        lambda running: reference_asha(1, 2, 17),
+    ),
+    "asha, last rung not below": (
+        asha(grace_period=2, reduction_factor=4),
+        32,
+        lambda running: reference_asha(2, 4, 32),
+    ),
+    "asha, no rung": (asha(grace_period=9), 9, lambda running: reference_asha(9, 3, 9)),
     "hyperband": (hyperband(), 27, lambda running: reference_hyperband(3, 1, 27, running)),
     "hyperband, rounded": (
-        hyperband(reduction=2, first=3),
+        hyperband(reduction_factor=2, grace_period=3),
         25,
         lambda running: reference_hyperband(2, 3, 25, running),
     ),
-    "hyperband, one bracket": (hyperband(first=9), 5, lambda running: reference_hyperband(3, 9, 5, running)),
+    "hyperband, one bracket": (hyperband(grace_period=9), 5, lambda running: reference_hyperband(3, 9, 5, running)),
     "median": (median_stopping(), 15, lambda running: reference_median(1, 5, 5, 15)),
     "median, sparse": (
-        median_stopping(every=4, grace=1, least=1),
+        median_stopping(interval=4, grace_period=1, min_trials=1),
         15,
         lambda running: reference_median(4, 1, 1, 15),
     ),
@@ -48,7 +57,10 @@ def test_every_decision_is_the_references(name: str, seed: int) -> None:
     assert 5 < stopped < 80 or "no rung" in name or "one bracket" in name
 
 
-ALL = {**{name: row[:2] for name, row in HALVING.items()}, "population": (population_based(every=4), 18)}
+ALL = {
+    **{name: row[:2] for name, row in HALVING.items()},
+    "population": (population_based(perturbation_interval=4), 18),
+}
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -69,7 +81,7 @@ def test_every_trial_ends_at_the_last_epoch_at_the_latest(name: str) -> None:
     assert scheduler == type(scheduler)(*scheduler)
     for epochs in (1, 2, 7):
         running = begin(scheduler, epochs, trials=30)
-        assert isinstance(running, Judge)
+        assert isinstance(running, TrialScheduler)
         reports = play(running, recorded_curves(30, epochs, 0), 0)
         assert max(epoch for _, epoch, _, _ in reports) <= epochs
         assert all(report[3] == Stop() for report in reports if report[1] == epochs)
@@ -79,7 +91,7 @@ def test_every_trial_ends_at_the_last_epoch_at_the_latest(name: str) -> None:
 def test_asha_never_stops_the_best_trial_where_scores_are_constant(
     order: list[int], reduction: int, first: int
 ) -> None:
-    running = begin(asha(first=first, reduction=reduction), 40)
+    running = begin(asha(grace_period=first, reduction_factor=reduction), 40)
     for score in order:
         epoch, decision = running.start(score), None
         while not isinstance(decision, Stop):
@@ -90,11 +102,11 @@ def test_asha_never_stops_the_best_trial_where_scores_are_constant(
 
 
 def test_ties_go_on_and_nan_is_the_worst() -> None:
-    running = begin(asha(reduction=2), 10)
+    running = begin(asha(reduction_factor=2), 10)
     scores = [0.5, 0.5, 0.5, math.nan, -1e30, 0.5, math.inf]
     answers = [isinstance(running.report(trial, 1, score), Continue) for trial, score in enumerate(scores)]
     assert answers == [True, True, True, False, False, True, True]
-    running = begin(median_stopping(grace=1, least=1), 10)
+    running = begin(median_stopping(grace_period=1, min_trials=1), 10)
     answers = [
         isinstance(running.report(trial, 1, score), Continue)
         for trial, score in enumerate([-5.0, math.nan, -5.0, -6.0])
@@ -133,25 +145,49 @@ def test_thousands_of_trials_are_judged_in_seconds(name: str, as_installed: None
     assert time.process_time() - start < 3
 
 
-def added() -> Judge:
-    return begin(population_based(every=2), 10, trials=2)
+def added() -> TrialScheduler:
+    return begin(population_based(perturbation_interval=2), 10, trials=2)
 
 
 ERRORS = {
-    "first": (lambda: asha(first=0), ValueError, "asha: first must be at least 1, not 0"),
-    "reduction": (lambda: asha(reduction=1), ValueError, "asha: reduction must be at least 2, not 1"),
-    "fractional": (lambda: hyperband(reduction=2.5), TypeError, "hyperband: reduction must be a whole number, not 2.5"),
-    "bracket": (lambda: hyperband(first=0), ValueError, "hyperband: first must be at least 1"),
-    "every": (lambda: median_stopping(every=0), ValueError, "median_stopping: every must be at least 1, not 0"),
-    "grace": (lambda: median_stopping(grace=-1), ValueError, "median_stopping: grace must be at least 1, not -1"),
-    "least": (lambda: median_stopping(least=0), ValueError, "median_stopping: least must be at least 1, not 0"),
-    "generation": (lambda: population_based(every=0), ValueError, "population_based: every must be at least 1"),
-    "fraction": (lambda: population_based(every=1, fraction=0.6), ValueError, r"lie in \(0, 0.5\], not 0.6"),
-    "factor": (lambda: population_based(every=1, factor=1.0), ValueError, "factor must be above 1 .* not 1.0"),
+    "first": (lambda: asha(grace_period=0), ValueError, "asha: grace_period must be at least 1, not 0"),
+    "reduction": (lambda: asha(reduction_factor=1), ValueError, "asha: reduction_factor must be at least 2, not 1"),
+    "fractional": (
+        lambda: hyperband(reduction_factor=2.5),
+        TypeError,
+        "hyperband: reduction_factor must be a whole number, not 2.5",
+    ),
+    "bracket": (lambda: hyperband(grace_period=0), ValueError, "hyperband: grace_period must be at least 1"),
+    "every": (lambda: median_stopping(interval=0), ValueError, "median_stopping: interval must be at least 1, not 0"),
+    "grace": (
+        lambda: median_stopping(grace_period=-1),
+        ValueError,
+        "median_stopping: grace_period must be at least 1, not -1",
+    ),
+    "least": (
+        lambda: median_stopping(min_trials=0),
+        ValueError,
+        "median_stopping: min_trials must be at least 1, not 0",
+    ),
+    "generation": (
+        lambda: population_based(perturbation_interval=0),
+        ValueError,
+        "population_based: perturbation_interval must be at least 1",
+    ),
+    "fraction": (
+        lambda: population_based(perturbation_interval=1, quantile_fraction=0.6),
+        ValueError,
+        r"lie in \(0, 0.5\], not 0.6",
+    ),
+    "factor": (
+        lambda: population_based(perturbation_interval=1, perturbation_factor=1.0),
+        ValueError,
+        "perturbation_factor must be above 1 .* not 1.0",
+    ),
     "rung": (
         lambda: begin(asha(), 20).report(4, 2, 0.5),
         ValueError,
-        r"trial 4 is judged at .*\[1, 3, 9, 20\], not at 2",
+        r"trial 4 reports at .*\[1, 3, 9, 20\], not at 2",
     ),
     "past": (lambda: begin(asha(), 20).report(4, 21, 0.5), ValueError, "not at 21"),
     "stranger": (lambda: added().report(2, 2, 0.5), ValueError, "trial 2 reports, but add"),

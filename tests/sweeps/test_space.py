@@ -101,35 +101,35 @@ def test_paths_and_buckets_of_a_conditional_space() -> None:
     sp.check_space(SPACE)
     nested = ("optimizer.decay", "optimizer.momentum", "optimizer.momentum.value", "optimizer.decay")
     assert sp.paths(SPACE) == ("rate", "sizes", "optimizer", *nested)
-    assert sp.bucket_count(SPACE) == 2 * (1 + 2)
+    assert sp.count_combinations(SPACE) == 2 * (1 + 2)
 
 
 def test_settings_by_hand() -> None:
-    adam, sgd = sp.settings(SPACE, np.array([[0.5, 0, 0, 0.5, 0.5, 0.5, 0.5], [0.25, 0.5, 0.99, 0, 0.5, 0.5, 0.5]]))
+    adam, sgd = sp.settings_at(SPACE, np.array([[0.5, 0, 0, 0.5, 0.5, 0.5, 0.5], [0.25, 0.5, 0.99, 0, 0.5, 0.5, 0.5]]))
     assert adam == ((("sizes", 0), ("optimizer", 0)), {"rate": 0.5, "optimizer.decay": 1.0})
-    assert sgd.bucket == (("sizes", 1), ("optimizer", 1), ("optimizer.momentum", 1))
+    assert sgd.choices == (("sizes", 1), ("optimizer", 1), ("optimizer.momentum", 1))
     assert sgd.values == {"rate": 0.25, "optimizer.momentum.value": 2.0, "optimizer.decay": 4.0}
-    assert sp.hypers_of(SPACE, *adam) == {
+    assert sp.fill_space(SPACE, *adam) == {
         "rate": 0.5,
         "sizes": [8],
         "optimizer": {"kind": "adam", "decay": 1.0},
         "batch_size": 16,
     }
-    assert sp.hypers_of(SPACE, *sgd)["optimizer"] == {"kind": "sgd", "momentum": {"value": 2.0}, "decay": 4.0}
-    assert sp.active(SPACE, sgd.bucket)["optimizer.decay"] == nn.uniform(0, 8)
+    assert sp.fill_space(SPACE, *sgd)["optimizer"] == {"kind": "sgd", "momentum": {"value": 2.0}, "decay": 4.0}
+    assert sp.active_distributions(SPACE, sgd.choices)["optimizer.decay"] == nn.uniform(0, 8)
 
 
 def test_hypers_may_be_tracers_and_a_bucket_is_static() -> None:
-    setting = sp.settings(SPACE, np.full((1, 7), 0.5))[0]
+    setting = sp.settings_at(SPACE, np.full((1, 7), 0.5))[0]
 
     @jax.jit
     def total(values: dict) -> jax.Array:
-        hypers = sp.hypers_of(SPACE, setting.bucket, values)
+        hypers = sp.fill_space(SPACE, setting.choices, values)
         assert hypers["sizes"] == [8, 8]
         return hypers["rate"] + hypers["optimizer"]["decay"]
 
     assert total(jax.tree.map(jnp.float32, setting.values)) == 0.5 + 4
-    assert isinstance(hash(setting.bucket), int)
+    assert isinstance(hash(setting.choices), int)
 
 
 NUMBERS = st.sampled_from([nn.uniform(0, 1), nn.log_uniform(0.1, 1), nn.integers(1, 3)])
@@ -171,26 +171,26 @@ def test_settings_are_those_of_a_plain_walk_through_the_space(space: dict, data:
     size = len(sp.paths(space))
     rows = data.draw(st.lists(st.lists(st.floats(0, 0.999), min_size=size, max_size=size), max_size=5))
     quantiles = np.array(rows).reshape(len(rows), size)
-    for row, setting in zip(quantiles, sp.settings(space, quantiles), strict=True):
+    for row, setting in zip(quantiles, sp.settings_at(space, quantiles), strict=True):
         expected = walk(space, dict(enumerate(row)))
-        assert sp.hypers_of(space, setting.bucket, setting.values) == expected
-        assert list(sp.hypers_of(space, *setting)) == list(space)
-        assert sp.active(space, setting.bucket).keys() == setting.values.keys()
+        assert sp.fill_space(space, setting.choices, setting.values) == expected
+        assert list(sp.fill_space(space, *setting)) == list(space)
+        assert sp.active_distributions(space, setting.choices).keys() == setting.values.keys()
 
 
 @given(spaces())
 def test_bucket_count_is_how_many_buckets_are_found(space: dict) -> None:
     draws = np.random.default_rng(0).random((3000, len(sp.paths(space))))
-    found = {setting.bucket for setting in sp.settings(space, draws)}
-    assert len(found) <= sp.bucket_count(space)
-    if sp.bucket_count(space) <= 12:
-        assert len(found) == sp.bucket_count(space)
+    found = {setting.choices for setting in sp.settings_at(space, draws)}
+    assert len(found) <= sp.count_combinations(space)
+    if sp.count_combinations(space) <= 12:
+        assert len(found) == sp.count_combinations(space)
 
 
 def test_ten_thousand_settings_cost_a_few_calls_each(rng: np.random.Generator) -> None:
     """No walk through the space for each."""
     quantiles = rng.random((10_000, 7))
-    count, found = calls(lambda: sp.settings(SPACE, quantiles))
+    count, found = calls(lambda: sp.settings_at(SPACE, quantiles))
     assert len(found) == 10_000
     assert count < 10 * 10_000
 
@@ -213,15 +213,19 @@ ERRORS = {
     "too wide": (lambda: nn.uniform(-1.5e308, 1.5e308), ValueError, "high - low be finite"),
     "string": (lambda: nn.uniform("a", 1), TypeError, "uniform: low must be a number, not 'a'"),
     "log of 0": (lambda: nn.log_uniform(0, 1), ValueError, "log_uniform: low must be positive, .* not 0.0"),
-    "deviation": (lambda: nn.normal(0, 0), ValueError, "normal: deviation must be positive, not 0.0"),
+    "deviation": (lambda: nn.normal(0, 0), ValueError, "normal: std must be positive, not 0.0"),
     "logarithm": (lambda: nn.log_normal(1000, 1), ValueError, "are of the logarithm"),
     "step": (lambda: nn.quantized(0, 1, 2), ValueError, r"at most high - low = 1.0, not 2.0"),
     "no step": (lambda: nn.quantized(0, 1, 0), ValueError, "step must be positive"),
     "fraction": (lambda: nn.integers(0, 1.5), ValueError, "whole numbers, not 0.0 and 1.5"),
-    "columns": (lambda: sp.settings(SIMPLE, np.zeros((2, 3))), ValueError, r"\(2, 3\) need a column for each of"),
-    "lacking": (lambda: sp.hypers_of(SIMPLE, (("width", 0),), {}), ValueError, r"has the values \['rate'\], not \[\]"),
-    "option": (lambda: sp.hypers_of(SIMPLE, (("width", 2),), {"rate": 1.0}), ValueError, "width has 2 options"),
-    "no option": (lambda: sp.hypers_of(SIMPLE, (), {"rate": 1.0}), ValueError, "width has 2 options"),
+    "columns": (lambda: sp.settings_at(SIMPLE, np.zeros((2, 3))), ValueError, r"\(2, 3\) need a column for each of"),
+    "lacking": (
+        lambda: sp.fill_space(SIMPLE, (("width", 0),), {}),
+        ValueError,
+        r"have the values \['rate'\], not \[\]",
+    ),
+    "option": (lambda: sp.fill_space(SIMPLE, (("width", 2),), {"rate": 1.0}), ValueError, "width has 2 options"),
+    "no option": (lambda: sp.fill_space(SIMPLE, (), {"rate": 1.0}), ValueError, "width has 2 options"),
 }
 
 

@@ -66,7 +66,7 @@ def test_restored_it_goes_on_from_the_best_parameters(validated):
     # The optimizer's own count starts again with its state, so that it is spoiled in its 13th update each time.
     options = {"validation": VALIDATION} if validated else {}
     with pytest.warns(
-        UserWarning, match="epoch 49 gave .* after going back to the best parameters 3 times; .* epoch 48"
+        UserWarning, match="epoch 49 gave .* after returning to the best parameters 3 times; .* epoch 48"
     ):
         training = train(spoiled_from(12), on_divergence="restore", **options)
     assert (training.diverged, training.epochs) == (49, 48)

@@ -13,24 +13,12 @@ from sklearn.datasets import load_iris
 
 import jaxnn as nn
 from conftest import Compilations
+from helpers.small_recipes import lane, line, small_recipe
 
 
 def iris() -> tuple[np.ndarray, np.ndarray]:
     x, labels = load_iris(return_X_y=True)
     return (x - x.mean(0)) / x.std(0), labels
-
-
-def line(rows: int = 7) -> tuple[np.ndarray, np.ndarray]:
-    x = np.linspace(-1, 1, rows)[:, None]
-    return x, np.sin(3 * x)
-
-
-def small_recipe(optimizer: Any, batch_size: int | None = None, **options: Any) -> nn.Recipe:
-    return nn.Recipe(nn.mlp([1, 3, 1], activation=nn.tanh), nn.squared_residuals, optimizer, batch_size, **options)
-
-
-def lane(tree: Any, i: int) -> Any:
-    return jax.tree.map(lambda leaf: leaf[i], tree)
 
 
 def losses_by_numpy(params: dict[str, Any], x: np.ndarray, labels: np.ndarray, rate: float, epochs: int) -> list[float]:
@@ -79,7 +67,7 @@ def test_a_vmap_of_fit_over_rates_keys_and_parameters_equals_one_at_a_time(x64: 
     assert np.unique(together[1][:, -1]).size == 3
 
 
-def recorded_orders(recipe: nn.Recipe, data: Any, epochs: int) -> tuple[nn.Fit, np.ndarray]:
+def recorded_orders(recipe: nn.Recipe, data: Any, epochs: int) -> tuple[nn.FitResult, np.ndarray]:
     """A fit, and the rows that each of its steps saw, (epochs, steps, batch): told by the loss, to which they ride."""
     seen = []
 
@@ -107,7 +95,7 @@ def test_a_batch_size_that_leaves_a_rest_equals_a_loop_with_a_smaller_last_batch
     @jax.jit
     def step(params: Any, state: Any, x: jax.Array, y: jax.Array) -> tuple[Any, Any, jax.Array]:
         def objective(params: Any) -> tuple[jax.Array, jax.Array]:
-            losses = nn.squared_residuals(recipe.model.apply(params, x), y)
+            losses = nn.squared_error(recipe.model.apply(params, x), y)
             return reduction(losses), losses
 
         grad, losses = jax.grad(objective, has_aux=True)(params)
@@ -130,7 +118,7 @@ def test_a_batch_size_that_leaves_a_rest_equals_a_loop_with_a_smaller_last_batch
 @pytest.mark.parametrize("batch_size", [None, 3, 7])
 def test_the_loss_of_an_epoch_is_the_reduction_over_all_examples(batch_size: int | None, x64: None) -> None:
     (x, y), start = line(7), small_recipe(None).model.init(jax.random.key(0))
-    losses = nn.squared_residuals(small_recipe(None).model.apply(start, x), y)
+    losses = nn.squared_error(small_recipe(None).model.apply(start, x), y)
     for reduction in (jnp.mean, jnp.sum):
         # A learning rate of 0: every batch is judged at the initial parameters.
         recipe = small_recipe(optax.sgd(0.0), batch_size, reduction=reduction)
@@ -197,7 +185,7 @@ def test_an_optimizer_made_from_the_number_of_steps_follows_its_schedule() -> No
 
 def test_a_line_search_gets_the_value_and_its_function(x64: None) -> None:
     x = np.linspace(-1, 1, 9)[:, None]
-    recipe = nn.Recipe(nn.mlp([1, 1]), nn.squared_residuals, optax.lbfgs())
+    recipe = nn.Recipe(nn.mlp([1, 1]), nn.squared_error, optax.lbfgs())
     fitted = nn.fit(recipe, (x, 3 * x + 1), key=jax.random.key(0), epochs=12)
     np.testing.assert_allclose(fitted.params["output"].weight, [[3.0]], rtol=1e-8)
     np.testing.assert_allclose(fitted.params["output"].bias, [1.0], rtol=1e-8)
@@ -207,7 +195,7 @@ def test_sample_weights_ride_in_the_targets(x64: None) -> None:
     (x, y), weight = line(6), np.array([0.0, 1, 2, 0, 3, 1])
 
     def weighted(outputs: jax.Array, targets: dict[str, jax.Array]) -> jax.Array:
-        return targets["weight"] * nn.squared_residuals(outputs, targets["y"])
+        return targets["weight"] * nn.squared_error(outputs, targets["y"])
 
     recipe = small_recipe(optax.sgd(0.05), reduction=jnp.sum)
     found = nn.fit(
@@ -230,7 +218,7 @@ def test_init_training_and_advance_want_a_plain_optimizer() -> None:
 
 def test_fit_drops_anew_in_every_step_and_from_the_key_alone() -> None:
     # With a learning rate of 0 nothing moves: the losses differ by what is dropped, and by nothing else.
-    recipe = nn.Recipe(nn.mlp([1, 16, 1], dropout=0.5), nn.squared_residuals, optax.sgd(0.0))
+    recipe = nn.Recipe(nn.mlp([1, 16, 1], dropout=0.5), nn.squared_error, optax.sgd(0.0))
     run = jax.jit(lambda seed: nn.fit(recipe, line(), key=jax.random.key(seed), epochs=6).losses)
     losses = run(0)
     assert np.unique(losses).size == 6
@@ -245,7 +233,7 @@ def test_fit_draws_another_mask_for_every_minibatch() -> None:
 
     def loss(outputs: jax.Array, targets: jax.Array) -> jax.Array:
         jax.debug.callback(lambda kept: masks.append(tuple(np.asarray(kept))), outputs[:, 0] != 0, ordered=True)
-        return nn.squared_residuals(outputs, targets)
+        return nn.squared_error(outputs, targets)
 
     recipe = nn.Recipe(nn.Model(lambda key: jnp.ones(()), apply), loss, optax.sgd(0.0), batch_size=20)
     nn.fit(recipe, (np.zeros((40, 1)), np.zeros((40, 1))), key=jax.random.key(0), epochs=2)

@@ -56,4 +56,4 @@ def test_plain_adam_gives_nan_as_documented(x64: None) -> None:
     loss, derivative = with_derivatives(optax.adam, np.array([0.01]))
     assert np.isfinite(loss)
     assert np.isnan(derivative)
-    assert "plain Adam gives NaN" in nn.fit.__doc__
+    assert "Plain Adam gives NaN" in nn.fit.__doc__

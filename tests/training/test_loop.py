@@ -13,7 +13,7 @@ FLOWERS = nn.datasets.iris()
 X = np.asarray(nn.scale(nn.standard_scaling(FLOWERS.x), FLOWERS.x))
 TRAIN, VALIDATION = nn.train_test_split(jax.random.key(1), (X, FLOWERS.targets), test=0.3, stratify=FLOWERS.targets)
 RECIPE = nn.Recipe(nn.mlp([4, 8, 3]), nn.cross_entropy, optax.adam(0.1), batch_size=32)
-TASK = loop.Task(RECIPE, nn.accuracy, None, keep_best=True)
+TASK = loop.LoopConfig(RECIPE, nn.accuracy, None, keep_best=True)
 
 
 @pytest.fixture(scope="module")
@@ -77,14 +77,14 @@ def test_early_stopping_ends_where_the_rule_says(judged):
     np.testing.assert_allclose(stopped.scores, judged.scores[:expected], rtol=1e-6)
 
 
-def test_portions_do_not_change_a_bit(judged):
+def test_chunks_do_not_change_a_bit(judged):
     state = nn.init_training(RECIPE, jax.random.key(0))
     data = jax.tree.map(jnp.asarray, (TRAIN, VALIDATION))
 
-    def run(portions):
-        carried = loop.begin(TASK, state, 30)
-        for until in portions:
-            carried = loop.advance(TASK, *data, carried, until)
+    def run(chunks):
+        carried = loop.init_loop(TASK, state, 30)
+        for until in chunks:
+            carried = loop.run_epochs(TASK, *data, carried, until)
         return carried
 
     one, many = run([30]), run([1, 2, 7, 8, 29, 30])
@@ -94,12 +94,12 @@ def test_portions_do_not_change_a_bit(judged):
 
 
 def test_equal_calls_compile_once(judged):
-    before = loop.advance._cache_size()
+    before = loop.run_epochs._cache_size()
     for seed in (1, 2):
         nn.train(
             RECIPE, TRAIN, key=jax.random.key(seed), epochs=30, validation=VALIDATION, score=nn.accuracy, progress=False
         )
-    assert loop.advance._cache_size() == before
+    assert loop.run_epochs._cache_size() == before
 
 
 def test_stopping_rules_that_are_equal_compile_once():
@@ -107,7 +107,7 @@ def test_stopping_rules_that_are_equal_compile_once():
     for _ in range(2):
         rule = nn.small_step(1e-9)
         nn.train(RECIPE, TRAIN, key=jax.random.key(0), epochs=2, stop=rule, progress=False)
-        counts.append(loop.advance._cache_size())
+        counts.append(loop.run_epochs._cache_size())
     assert counts[0] == counts[1]
 
 

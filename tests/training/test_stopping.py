@@ -9,18 +9,18 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from test_training import lane, line, small_recipe
 
 import jaxnn as nn
+from helpers.small_recipes import lane, line, small_recipe
 
 EPOCHS = 60
 
 
-def stop_at_small_step(info: nn.Info, tolerance: float) -> int:
+def stop_at_small_step(info: nn.EpochInfo, tolerance: float) -> int:
     return next((i + 1 for i, step in enumerate(np.asarray(info.step_sizes)) if step < tolerance), EPOCHS)
 
 
-def stop_at_no_improvement(info: nn.Info, patience: int, tolerance: float) -> int:
+def stop_at_no_improvement(info: nn.EpochInfo, patience: int, tolerance: float) -> int:
     best, waited = -np.inf, 0
     for i, loss in enumerate(np.asarray(info.losses)):
         if -loss > best + tolerance:
@@ -45,13 +45,13 @@ RECIPE = small_recipe(optax.adam(0.3), batch_size=4)
 
 
 @functools.cache
-def whole_curve() -> nn.Info:
+def whole_curve() -> nn.EpochInfo:
     """Of the whole training, without a rule."""
     return nn.advance(RECIPE, line(), nn.init_training(RECIPE, jax.random.key(0)), epochs=EPOCHS)[1]
 
 
 @functools.cache
-def fitted(name: str) -> nn.Fit:
+def fitted(name: str) -> nn.FitResult:
     return nn.fit(RECIPE, line(), key=jax.random.key(0), epochs=EPOCHS, stop=RULES[name][0])
 
 
@@ -89,7 +89,7 @@ def test_a_stopped_training_is_frozen_bit_for_bit() -> None:
 def test_lanes_of_a_vmap_stop_at_their_own_epochs(x64: None) -> None:
     rates = jnp.array([0.05, 0.1, 0.2])
 
-    def run(learning_rate: jax.Array) -> nn.Fit:
+    def run(learning_rate: jax.Array) -> nn.FitResult:
         recipe = small_recipe(optax.sgd(learning_rate))
         return nn.fit(recipe, line(), key=jax.random.key(0), epochs=EPOCHS, stop=nn.small_step(0.02))
 

@@ -1,1 +1,1 @@
-"""The sides of the benchmarks: the same trainings, written as each tool has them done."""
+"""The contenders of the benchmarks: the same trainings, implemented with each tool."""

@@ -1,6 +1,6 @@
-"""Plain JAX with optax: batch-first layers as anyone would write them, and `jax.vmap` over trainings.
+"""Plain JAX with optax: batch-first layers written the usual way, and `jax.vmap` over trainings.
 
-The loops here serve Flax as well, with its own layers.
+Flax uses the loops of this file with its own layers.
 """
 
 import functools
@@ -12,45 +12,45 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from experiments.benchmarks.compiling import compiled, over_devices
-from experiments.benchmarks.harness import Ready, Seconds, Side, seconds, timed
+from experiments.benchmarks.compiling import compile_program, shard_over_devices
+from experiments.benchmarks.harness import Contender, Prepared, Seconds, add_timer, time_second_call
 from experiments.benchmarks.problems import Problem
 
 Apply = Callable[[Any, Any], Any]
 
 
 def network(params: Any, x: Any) -> Any:
-    """Convolutions with relu and max-pooling, then dense layers: `lax.conv`, `lax.reduce_window` and `@`."""
-    for place, (weight, bias) in enumerate(params):
+    """Applies convolutions with relu and max-pooling, then dense layers: `lax.conv`, `lax.reduce_window` and `@`."""
+    for index, (weight, bias) in enumerate(params):
         if weight.ndim == 4:
             x = jax.nn.relu(convolve(x, weight, bias))
             x = jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
             continue
         x = x.reshape(len(x), -1) @ weight + bias[None]
-        x = x if place == len(params) - 1 else jax.nn.relu(x)
+        x = x if index == len(params) - 1 else jax.nn.relu(x)
     return x
 
 
 def convolve(x: Any, weight: Any, bias: Any) -> Any:
-    """A 3×3 convolution with "same" padding, by XLA's own operation."""
-    numbers = ("NHWC", "HWIO", "NHWC")
-    return jax.lax.conv_general_dilated(x, weight, (1, 1), "SAME", dimension_numbers=numbers) + bias[None, None, None]
+    """Applies a 3×3 convolution with "same" padding, by XLA's convolution."""
+    layout = ("NHWC", "HWIO", "NHWC")
+    return jax.lax.conv_general_dilated(x, weight, (1, 1), "SAME", dimension_numbers=layout) + bias[None, None, None]
 
 
 def mean_loss(apply: Apply, params: Any, x: Any, labels: Any) -> Any:
-    """Mean cross-entropy, by optax."""
+    """Returns the mean cross-entropy, by optax."""
     return optax.softmax_cross_entropy_with_integer_labels(apply(params, x), labels).mean()
 
 
 def update(apply: Apply, params: Any, state: Any, x: Any, labels: Any, rate: Any) -> tuple[Any, Any]:
-    """One step of Adam; the rate is an argument, so that all trainings share the program."""
+    """Takes one step of Adam; the learning rate is an argument, so that all trainings share the program."""
     grads = jax.grad(functools.partial(mean_loss, apply))(params, x, labels)
     updates, state = optax.adam(rate).update(grads, state)
     return optax.apply_updates(params, updates), state
 
 
 def fit(apply: Apply, steps: int, data: Any, test: Any, params: Any, rate: Any, rows: Any) -> Any:
-    """A whole training as one function: the validation loss after so many steps; rows None are all rows at once."""
+    """Trains for `steps` steps, full batch if `rows` is None, and returns the validation loss."""
 
     def step(learned: Any, rows: Any) -> tuple[Any, None]:
         x, labels = data if rows is None else jax.tree.map(lambda leaf: leaf[rows], data)
@@ -62,12 +62,12 @@ def fit(apply: Apply, steps: int, data: Any, test: Any, params: Any, rate: Any, 
 
 @jax.jit
 def take_rows(data: Any, rows: Any) -> Any:
-    """A minibatch."""
+    """Returns a minibatch."""
     return jax.tree.map(lambda leaf: leaf[rows], data)
 
 
-def stepwise(step: Any, loss: Any, problem: Problem, params: Any, trials: Any) -> list[float]:
-    """One training after the other, each a Python loop that calls a jitted step."""
+def train_stepwise(step: Any, loss: Any, problem: Problem, params: Any, trials: Any) -> list[float]:
+    """Trains one trial after the other, each by a Python loop that calls a jitted step; returns the losses."""
     data, losses = jax.device_put(problem.data), []
     for trial in trials:
         learned, rate = (params, optax.adam(0.0).init(params)), problem.rates[trial]
@@ -78,46 +78,48 @@ def stepwise(step: Any, loss: Any, problem: Problem, params: Any, trials: Any) -
     return losses
 
 
-def mapped(problem: Problem, tile: int | None, apply: Apply = network) -> tuple[Callable[[], np.ndarray], Seconds]:
-    """All trainings by `jax.vmap`, over all devices, each device's all at once or a tile at a time."""
+def compile_mapped(
+    problem: Problem, tile: int | None, apply: Apply = network
+) -> tuple[Callable[[], np.ndarray], Seconds]:
+    """Compiles `jax.vmap` of all trainings, sharded over the devices, and there all at once or a tile at a time."""
 
     def train(data: Any, test: Any, params: Any, rates: Any, rows: Any = None) -> Any:
-        one = functools.partial(fit, apply, problem.steps, data, test, params)
-        some = jax.vmap(lambda trial: one(*trial)) if rows is not None else jax.vmap(lambda trial: one(trial[0], None))
+        fit_one = functools.partial(fit, apply, problem.steps, data, test, params)
+        fit_trial = (lambda trial: fit_one(*trial)) if rows is not None else (lambda trial: fit_one(trial[0], None))
         trials = (rates,) if rows is None else (rates, rows)
         if tile is None or tile >= len(rates):
-            return some(trials)
+            return jax.vmap(fit_trial)(trials)
         tiles = jax.tree.map(lambda leaf: leaf.reshape(-1, tile, *leaf.shape[1:]), trials)
-        return jax.lax.map(some, tiles).reshape(-1)
+        return jax.lax.map(jax.vmap(fit_trial), tiles).reshape(-1)
 
     arguments = problem.data, problem.test, problem.layers, problem.rates
     arguments = arguments if problem.rows is None else (*arguments, problem.rows)
-    program, start = compiled(over_devices(train, shared=3), *arguments, spread=True)
+    program, startup = compile_program(shard_over_devices(train, shared=3), *arguments, spread=True)
     arguments = jax.tree.map(jax.device_put, arguments, program.input_shardings[0])
-    return lambda: np.asarray(program(*arguments)), start
+    return lambda: np.asarray(program(*arguments)), startup
 
 
-def mapped_side(problem: Problem, short: Problem, timed_trials: int) -> Side:
-    """`jax.vmap` of the whole fit, all lanes at once."""
+def mapped_contender(problem: Problem, short: Problem, timed_trials: int) -> Contender:
+    """Returns `jax.vmap` of the whole fit, with all trials at once."""
 
-    def prepare() -> Ready:
-        run, start = mapped(problem.only(slice(timed_trials)), None)
-        losses = run if short is problem else lambda: mapped(short, None)[0]()
-        return Ready(timed(run), losses, start, timed_trials, len(problem.rates))
+    def prepare() -> Prepared:
+        run, startup = compile_mapped(problem.select(slice(timed_trials)), None)
+        losses = run if short is problem else lambda: compile_mapped(short, None)[0]()
+        return Prepared(add_timer(run), losses, startup, timed_trials, len(problem.rates))
 
-    return Side("plain vmap", (), prepare)
+    return Contender("plain vmap", (), prepare)
 
 
-def tiled_side(problem: Problem, short: Problem, timed_trials: int, tiles: tuple[int, ...]) -> Side:
-    """The same in tiles, of the width that is fastest here."""
+def tiled_contender(problem: Problem, short: Problem, timed_trials: int, tiles: tuple[int, ...]) -> Contender:
+    """Returns `jax.vmap` of the whole fit in tiles of the size that is fastest on this machine."""
 
-    def prepare() -> Ready:
-        some, devices = problem.only(slice(timed_trials)), len(jax.devices())
-        widths = [tile for tile in tiles if timed_trials % (tile * devices) == 0]
-        tried = {tile: mapped(some, tile) for tile in widths}
-        best = min(tried, key=lambda tile: seconds(tried[tile][0]))
-        run, start = tried[best]
-        losses = run if short is problem else lambda: mapped(short, 2)[0]()
-        return Ready(timed(run), losses, start, timed_trials, len(problem.rates), f"tiles of {best}")
+    def prepare() -> Prepared:
+        timed, devices = problem.select(slice(timed_trials)), len(jax.devices())
+        sizes = [tile for tile in tiles if timed_trials % (tile * devices) == 0]
+        programs = {tile: compile_mapped(timed, tile) for tile in sizes}
+        best = min(programs, key=lambda tile: time_second_call(programs[tile][0]))
+        run, startup = programs[best]
+        losses = run if short is problem else lambda: compile_mapped(short, 2)[0]()
+        return Prepared(add_timer(run), losses, startup, timed_trials, len(problem.rates), f"tiles of {best}")
 
-    return Side("plain vmap, tiled", (), prepare)
+    return Contender("plain vmap, tiled", (), prepare)

@@ -1,7 +1,7 @@
 """scikit-learn: `MLPClassifier`, one training after the other on every core."""
 
+# Types are also checked where some peers are not installed.
 # pyright: reportMissingImports=false
-# Who checks the types need not have every peer installed.
 
 import time
 import warnings
@@ -10,53 +10,54 @@ from typing import Any
 import numpy as np
 
 from experiments.benchmarks import workers
-from experiments.benchmarks.harness import Ready, Seconds, Side
+from experiments.benchmarks.harness import Contender, Prepared, Seconds
 from experiments.benchmarks.problems import Problem
 
 
-def side(problem: Problem, short: Problem, timed_trials: int) -> Side:
-    """`MLPClassifier(...).fit` from the problem's weights, full batch, its own Adam without weight decay."""
+def classifier_contender(problem: Problem, short: Problem, timed_trials: int) -> Contender:
+    """Returns `MLPClassifier(...).fit` from the problem's weights, full batch, by its own Adam without weight decay."""
 
-    def prepare() -> Ready:
+    def prepare() -> Prepared:
         def run() -> Seconds:
-            return {"run": workers.on_each_core(train, (problem,), workers.shares(timed_trials)).seconds}
+            return {"run": workers.run_on_each_core(train, (problem,), workers.split_trials(timed_trials)).seconds}
 
         def losses() -> np.ndarray:
-            return np.array(workers.on_each_core(train, (short,), [list(range(len(short.rates)))]).results[0])
+            return np.array(workers.run_on_each_core(train, (short,), [list(range(len(short.rates)))]).results[0])
 
-        return Ready(run, losses, {}, timed_trials, len(problem.rates), workers.hands(timed_trials))
+        return Prepared(run, losses, {}, timed_trials, len(problem.rates), workers.describe_processes(timed_trials))
 
-    return Side("scikit-learn MLPClassifier", ("sklearn",), prepare)
+    return Contender("scikit-learn MLPClassifier", ("sklearn",), prepare)
 
 
-def optuna_side(problem: Problem, timed_trials: int) -> Side:
-    """Optuna with scikit-learn as users run it: it draws its own rates, so its losses are its own too."""
+def optuna_contender(problem: Problem, timed_trials: int) -> Contender:
+    """Returns an Optuna study of scikit-learn models; it suggests its own rates, so its losses are not compared."""
 
-    def prepare() -> Ready:
+    def prepare() -> Prepared:
         def run() -> Seconds:
-            return {"run": workers.on_all_cores(search, problem, timed_trials, len(workers.cores())).results[0]}
+            return {"run": workers.run_on_all_cores(search, problem, timed_trials, len(workers.cores())).results[0]}
 
-        return Ready(run, None, {}, timed_trials, len(problem.rates), "TPE, n_jobs threads, own rates")
+        return Prepared(run, None, {}, timed_trials, len(problem.rates), "TPE, n_jobs threads, own rates")
 
-    return Side("Optuna + scikit-learn", ("sklearn", "optuna"), prepare)
+    return Contender("Optuna + scikit-learn", ("sklearn", "optuna"), prepare)
 
 
-def classifier(problem: Problem, trial: int) -> Any:
-    """The classifier of one trial, which starts from the problem's weights: a subclass draws none of its own."""
+def make_classifier(problem: Problem, trial: int) -> Any:
+    """Returns the classifier of one trial, a subclass that starts from the problem's weights."""
     from sklearn.neural_network import MLPClassifier
 
-    class Given(MLPClassifier):
-        """With given weights: `_init_coef` is what draws a layer's, from the input on."""
+    class FixedInitClassifier(MLPClassifier):
+        """An MLPClassifier with given initial weights."""
 
+        # scikit-learn calls this for each layer to draw its weights.
         def _init_coef(self, fan_in: int, fan_out: int, dtype: Any) -> tuple[np.ndarray, np.ndarray]:
             weight, bias = problem.layers[[weight.shape for weight, _ in problem.layers].index((fan_in, fan_out))]
             return weight.astype(dtype), bias.astype(dtype)
 
-    return Given(**settings(problem), learning_rate_init=float(problem.rates[trial]))
+    return FixedInitClassifier(**make_options(problem), learning_rate_init=float(problem.rates[trial]))
 
 
-def settings(problem: Problem) -> dict[str, Any]:
-    """As the other sides do it: no weight decay, all rows at once and in order, and no stop before the last epoch."""
+def make_options(problem: Problem) -> dict[str, Any]:
+    """Returns options like the other contenders': no weight decay, full batch, no shuffling, no early stopping."""
     return {
         "hidden_layer_sizes": tuple(weight.shape[1] for weight, _ in problem.layers[:-1]), "activation": "relu",
         "solver": "adam", "alpha": 0.0, "batch_size": len(problem.data[1]), "shuffle": False,
@@ -65,19 +66,19 @@ def settings(problem: Problem) -> dict[str, Any]:
 
 
 def train(problem: Problem, trials: list[int]) -> list[float]:
-    """Validation losses of these trials."""
+    """Trains these trials and returns their validation losses."""
     losses = []
     for trial in trials:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it warns that it did not converge
-            fitted = classifier(problem, trial).fit(*problem.data)
+            warnings.simplefilter("ignore")  # ConvergenceWarning
+            fitted = make_classifier(problem, trial).fit(*problem.data)
         probabilities = fitted.predict_proba(problem.test[0])
         losses.append(float(-np.log(probabilities[np.arange(len(probabilities)), problem.test[1]]).mean()))
     return losses
 
 
 def search(problem: Problem, trials: int, jobs: int) -> float:
-    """Seconds of a study: a rate suggested, a network fitted, its validation accuracy told."""
+    """Runs a study whose trials fit a network with a suggested rate and return its accuracy; returns the seconds."""
     import optuna
     from sklearn.neural_network import MLPClassifier
 
@@ -87,10 +88,10 @@ def search(problem: Problem, trials: int, jobs: int) -> float:
 
     def objective(trial: Any) -> float:
         rate = trial.suggest_float("learning_rate", LOWEST, HIGHEST, log=True)
-        return MLPClassifier(**settings(problem), learning_rate_init=rate).fit(*problem.data).score(*problem.test)
+        return MLPClassifier(**make_options(problem), learning_rate_init=rate).fit(*problem.data).score(*problem.test)
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        begun = time.perf_counter()
+        started = time.perf_counter()
         optuna.create_study(direction="maximize").optimize(objective, n_trials=trials, n_jobs=jobs)
-        return time.perf_counter() - begun
+        return time.perf_counter() - started

@@ -1,55 +1,62 @@
 """PyTorch's convolution alone, forward and both gradients, in workers."""
 
+# Types are also checked where some peers are not installed.
 # pyright: reportMissingImports=false
-# Who checks the types need not have every peer installed.
 
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from experiments.benchmarks import workers
-from experiments.benchmarks.peers.torch_models import device
+from experiments.benchmarks.peers.torch_models import select_device
 
-Way = tuple[int, bool]  # threads, channels last
+Arrays = tuple[np.ndarray, np.ndarray]  # images and weights, with the lanes on the first axis
 
 
-def everywhere(given: tuple[np.ndarray, np.ndarray], steps: int, rate: float, way: Way) -> tuple[np.ndarray, float]:
-    """One lane in a process with all cores; several dealt out, a process for every core: figures and seconds."""
-    if len(given[0]) == 1:
-        parts = workers.on_all_cores(convolve, steps, rate, way, given).results
+class Options(NamedTuple):
+    """The number of threads, and whether channels are the last axis in memory."""
+
+    threads: int
+    channels_last: bool
+
+
+def run_lanes(arrays: Arrays, steps: int, rate: float, options: Options) -> tuple[np.ndarray, float]:
+    """Runs one lane on all cores, or several split among one process per core; returns numbers and seconds."""
+    if len(arrays[0]) == 1:
+        parts = workers.run_on_all_cores(convolve, steps, rate, options, arrays).results
     else:
-        hands = min(len(workers.cores()), len(given[0]))
-        some = [tuple(np.array_split(leaf, hands)[i] for leaf in given) for i in range(hands)]
-        parts = workers.on_each_core(convolve, (steps, rate, way), some).results
-    figures, seconds = zip(*parts, strict=True)
-    return np.concatenate(figures, axis=1), max(seconds)
+        count = min(len(workers.cores()), len(arrays[0]))
+        shares = [tuple(np.array_split(leaf, count)[i] for leaf in arrays) for i in range(count)]
+        parts = workers.run_on_each_core(convolve, (steps, rate, options), shares).results
+    values, seconds = zip(*parts, strict=True)
+    return np.concatenate(values, axis=1), max(seconds)
 
 
-def fastest(given: tuple[np.ndarray, np.ndarray], steps: int, rate: float) -> Way:
-    """The number of threads and the order of axes that take least."""
-    threads = sorted({1, len(workers.cores())}) if len(given[0]) == 1 else [1]
+def find_fastest(arrays: Arrays, steps: int, rate: float) -> Options:
+    """Times all options and returns the fastest."""
+    threads = sorted({1, len(workers.cores())}) if len(arrays[0]) == 1 else [1]
     seconds = {}
-    for way in [(count, last) for count in threads for last in (False, True)]:
-        everywhere(given, steps, rate, way)
-        seconds[way] = everywhere(given, steps, rate, way)[1]
-    return min(seconds, key=lambda way: seconds[way])
+    for options in [Options(count, last) for count in threads for last in (False, True)]:
+        run_lanes(arrays, steps, rate, options)
+        seconds[options] = run_lanes(arrays, steps, rate, options)[1]
+    return min(seconds, key=lambda options: seconds[options])
 
 
-def convolve(steps: int, rate: float, way: Way, given: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, float]:
-    """Lane after lane: the value and two sizes, shape (3, lanes), and the seconds; steps=0 is one without descent."""
+def convolve(steps: int, rate: float, options: Options, arrays: Arrays) -> tuple[np.ndarray, float]:
+    """Runs lane after lane; returns value and two norms, shape (3, lanes), and seconds. steps=0: no descent."""
     import torch
 
-    torch.set_num_threads(way[0])
-    order = torch.channels_last if way[1] else torch.contiguous_format
+    torch.set_num_threads(options.threads)
+    memory_format = torch.channels_last if options.channels_last else torch.contiguous_format
     lanes = []
-    for x, weight in zip(*given, strict=True):
-        turned = x.transpose(0, 3, 1, 2).copy(), weight.transpose(3, 2, 0, 1).copy()
-        placed = [torch.from_numpy(leaf).to(device()).contiguous(memory_format=order) for leaf in turned]
-        lanes.append([leaf.requires_grad_() for leaf in placed])
-    begun = time.perf_counter()
-    found = [_descend(x, weight, steps, rate) for x, weight in lanes]
-    return np.array(found, np.float32).T, time.perf_counter() - begun
+    for x, weight in zip(*arrays, strict=True):
+        transposed = x.transpose(0, 3, 1, 2).copy(), weight.transpose(3, 2, 0, 1).copy()
+        tensors = [torch.from_numpy(leaf).to(select_device()) for leaf in transposed]
+        lanes.append([leaf.contiguous(memory_format=memory_format).requires_grad_() for leaf in tensors])
+    started = time.perf_counter()
+    values = [_descend(x, weight, steps, rate) for x, weight in lanes]
+    return np.array(values, np.float32).T, time.perf_counter() - started
 
 
 def _descend(x: Any, weight: Any, steps: int, rate: float) -> list[float]:

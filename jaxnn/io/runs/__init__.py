@@ -1,6 +1,6 @@
-"""Run directories: what `train` and `sweep` leave on the disk, so that they can go on from it, bit for bit."""
+"""Run directories: what `train` and `sweep` write to the disk, so that a later call resumes with the same bits."""
 
 from jaxnn.io.runs.directory import check_run, open_run
-from jaxnn.io.runs.run import Run
+from jaxnn.io.runs.run import Log, Run
 
-__all__ = ["Run", "check_run", "open_run"]
+__all__ = ["Log", "Run", "check_run", "open_run"]

@@ -1,4 +1,4 @@
-"""With what a run was begun, on the disk: a run goes on with the same, or not at all."""
+"""The configuration of a run on the disk: a run resumes only under the same configuration."""
 
 import hashlib
 import json
@@ -8,56 +8,83 @@ from typing import Any
 
 from jaxnn.io.checkpoint import CheckpointError, write
 
+# The format of run directories, raised when an earlier one can no longer be resumed.
+_FORMAT = 2
+_NAME = "configuration.json"
 _DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
 
 
-def check_configuration(where: str, path: Path, configuration: dict[str, Any], *, fresh: bool) -> None:
-    """Write down with what a new run is begun; refuse to go on with one that was begun with something else.
+def read_configuration(caller: str, path: Path) -> dict[str, Any] | None:
+    """Reads the configuration of the run in a directory.
 
-    As long as nothing has been saved, a run is fresh: what a first call got wrong may be mended in the second.
+    Returns:
+        The configuration; None where the directory has none.
+
+    Raises:
+        ValueError: a run in the format of another version of jaxnn.
+        CheckpointError: a damaged file.
     """
-    file = path / "configuration.json"
+    file = path / _NAME
+    if not file.exists():
+        return None
+    content = _parse(file.read_bytes())
+    if content is None:
+        raise CheckpointError(f"{caller}: {file} is damaged: it does not match its digest")
+    number = content.get("format", 1)
+    if number != _FORMAT:
+        raise ValueError(
+            f"{caller}: directory={str(path)!r} holds a run in format {number}, of another version of jaxnn; this "
+            f"version reads format {_FORMAT}. Finish it with the version that began it, or give another directory"
+        )
+    return content["configuration"]
+
+
+def write_configuration(caller: str, path: Path, configuration: dict[str, Any]) -> None:
+    """Writes the configuration of a new run."""
+    content = {"format": _FORMAT, "configuration": json.loads(json.dumps(configuration))}
+    content["sha256"] = _digest(content)
+    write(path / _NAME, json.dumps(content, indent=1, ensure_ascii=False).encode(), caller)
+
+
+def check_configuration(caller: str, path: Path, saved: dict[str, Any] | None, configuration: dict[str, Any]) -> None:
+    """Checks that a run with checkpoints is resumed under the configuration with which it was saved.
+
+    Raises:
+        ValueError: another configuration; the message names what differs.
+        CheckpointError: the saved configuration is missing.
+    """
+    if saved is None:
+        raise CheckpointError(f"{caller}: {path / _NAME} is missing, although the directory has checkpoints")
     configuration = json.loads(json.dumps(configuration))
-    if not file.exists() and not fresh:
-        raise CheckpointError(f"{where}: {file} is missing, and there is more of a run")
-    if file.exists():
-        begun = _read_configuration(where, file)
-        if not fresh:
-            _compare(where, path, begun, configuration)
-            return
-    signed = {"configuration": configuration, "sha256": _digest(configuration)}
-    write(file, json.dumps(signed, indent=1, ensure_ascii=False).encode(), where)
-
-
-def _compare(where: str, path: Path, begun: dict[str, Any], configuration: dict[str, Any]) -> None:
-    # The names of a training and those of a sweep have nothing to do with one another.
-    names = ["kind"] if begun["kind"] != configuration["kind"] else sorted(begun.keys() | configuration.keys())
+    # The names of a training and those of a sweep are unrelated.
+    names = ["kind"] if saved["kind"] != configuration["kind"] else sorted(saved.keys() | configuration.keys())
     differing = [
-        f"{name} was {_short(begun.get(name))} and is {_short(configuration.get(name))}"
+        f"{name} was {_abbreviate(saved.get(name))} and is {_abbreviate(configuration.get(name))}"
         for name in names
-        if begun.get(name) != configuration.get(name)
+        if saved.get(name) != configuration.get(name)
     ]
     if differing:
         raise ValueError(
-            f"{where}: directory={str(path)!r} holds a run that was begun otherwise: {'; '.join(differing)}. "
+            f"{caller}: directory={str(path)!r} holds a run of another configuration: {'; '.join(differing)}. "
             "Make the same call, or give another directory"
         )
 
 
-def _read_configuration(where: str, file: Path) -> dict[str, Any]:
+def _parse(text: bytes) -> dict[str, Any] | None:
+    """Parses the content of the file; returns None if it does not match its digest."""
     try:
-        signed = json.loads(file.read_bytes())
-        if signed["sha256"] == _digest(signed["configuration"]):
-            return signed["configuration"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        pass
-    raise CheckpointError(f"{where}: {file} is damaged: it is not as it was written")
+        content = json.loads(text)
+        digest = content.pop("sha256")
+        # Format 1 had no "format", and a digest of the configuration alone.
+        return content if digest == _digest(content if "format" in content else content["configuration"]) else None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
 
 
-def _digest(configuration: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(configuration, sort_keys=True).encode()).hexdigest()
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
-def _short(value: Any) -> str:
-    """A value for a message; digests are as good by their first digits."""
-    return _DIGEST.sub(lambda found: f"{found[0][:8]}…", str(value))
+def _abbreviate(value: Any) -> str:
+    """Returns a value as text for a message, with the first eight digits of each digest."""
+    return _DIGEST.sub(lambda match: f"{match[0][:8]}…", str(value))

@@ -1,7 +1,8 @@
 """A run directory: the configuration, a journal and the last two checkpoints of one training or sweep.
 
-A run goes on from its newest whole checkpoint, and only with the configuration it was begun with. A checkpoint counts
-when the journal says so, by its digest; what the journal says after it is done again, to the same bits.
+A run resumes from its newest intact checkpoint, and only under the configuration with which it began. A checkpoint
+counts once the journal records its digest. Whatever the journal records after that checkpoint is computed again, with
+the same bits.
 """
 
 import contextlib
@@ -9,187 +10,201 @@ import hashlib
 import os
 import re
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from jaxnn._checks.arrays import check_number
+from jaxnn._checks.warn import warn_user
 from jaxnn.io.checkpoint import CheckpointError, load, pack, write
-from jaxnn.io.runs.configuration import check_configuration
-from jaxnn.io.runs.interrupts import Interrupted, Noted, noted_signals
+from jaxnn.io.runs.configuration import check_configuration, read_configuration, write_configuration
+from jaxnn.io.runs.interrupts import CaughtSignal, Interrupted, catch_signals
 from jaxnn.io.runs.journal import Journal
-from jaxnn.io.runs.lock import locked, make
+from jaxnn.io.runs.lock import lock_directory, make_directory
 from jaxnn.io.runs.run import NoRun, Run, Tables
 
-_KEPT = 2
-_OURS = "journal.jsonl", "curves.csv", "trials.csv"
-_CHECKPOINT = re.compile(r"checkpoint-(\d{6,})\.npz")
-_UNFINISHED = re.compile(r"\.(checkpoint-\d+\.npz|configuration\.json|curves\.csv|trials\.csv)\.\d+\.new")
+# How many checkpoints stay in the directory: if the last one is damaged, the run resumes from the one before.
+_CHECKPOINTS_KEPT = 2
+_RUN_FILES = "journal.jsonl", "curves.csv", "trials.csv"
+_CHECKPOINT_NAME = re.compile(r"checkpoint-(\d{6,})\.npz")
+_TEMPORARY_NAME = re.compile(r"\.(checkpoint-\d+\.npz|configuration\.json|curves\.csv|trials\.csv)\.\d+\.new")
 
 
 class RunDirectory:
-    """A run that is kept; what its methods promise stands in `Run`."""
+    """A run with a directory; its methods are documented in `Run`."""
 
-    begun: dict[str, Any] | None
+    resumed_from: dict[str, Any] | None
     events: tuple[dict[str, Any], ...]
     active: bool = True
 
-    def __init__(self, where: str, path: Path, journal: Journal, every: float, noted: Noted) -> None:
-        self.where = where
+    def __init__(self, caller: str, path: Path, journal: Journal, every: float, caught: CaughtSignal) -> None:
+        self.caller = caller
         self.path = path
         self.done = False
         self._every = every
-        self._noted = noted
+        self._caught = caught
         self._journal = journal
-        self._saved = time.monotonic()
-        self._tidy(self._newest())
+        self._saved_at = time.monotonic()
+        self._roll_back(self._find_checkpoint())
 
     def record(self, event: str, **fields: Any) -> None:
         self._journal.append(event, **fields)
 
     def restore(self, like: Any) -> Any:
-        if self.begun is None:
+        if self.resumed_from is None:
             return like
-        return load(self.path / _file(self.begun["number"]), like=like)
+        return load(self.path / _file_name(self.resumed_from["number"]), like=like)
 
-    def visit(self, tree: Any, tables: Tables, **fields: Any) -> bool:
-        if self._noted.number or time.monotonic() - self._saved >= self._every:
+    def save_if_due(self, tree: Any, tables: Tables, **fields: Any) -> bool:
+        if self._caught.number or time.monotonic() - self._saved_at >= self._every:
             self._save(tree, fields)
-            self.write(tables)
-        return bool(self._noted.number)
+            self.write_tables(tables)
+        return bool(self._caught.number)
 
     def finish(self, tree: Any, **fields: Any) -> None:
         self.done = True
-        if self.begun is None or not self.begun.get("done"):
+        if self.resumed_from is None or not self.resumed_from.get("done"):
             self._save(tree, {"done": True, **fields})
 
-    def write(self, tables: Tables) -> None:
+    def write_tables(self, tables: Tables) -> None:
         for name, content in tables().items():
-            write(self.path / name, content.encode(), self.where)
+            write(self.path / name, content.encode(), self.caller)
 
     def close(self) -> None:
-        """The journal is closed."""
+        """Closes the journal."""
         self._journal.close()
 
     def _save(self, tree: Any, fields: dict[str, Any]) -> None:
-        number = self._number + 1
-        content = pack(tree)
-        write(self.path / _file(number), content, self.where)
-        self.record("checkpoint", number=number, file=_file(number), sha256_of_file=_sha256(content), **fields)
+        number = self._last_number + 1
+        name, content = _file_name(number), pack(tree)
+        write(self.path / name, content, self.caller)
+        self.record("checkpoint", number=number, file=name, sha256_of_file=_sha256(content), **fields)
         self._journal.sync()
-        self._number = number
+        self._last_number = number
         with contextlib.suppress(FileNotFoundError):
-            (self.path / _file(number - _KEPT)).unlink()
-        self._saved = time.monotonic()
+            (self.path / _file_name(number - _CHECKPOINTS_KEPT)).unlink()
+        self._saved_at = time.monotonic()
 
-    def _newest(self) -> int:
-        """How many lines of the journal lead to the newest checkpoint that is whole; 0 where there is none."""
-        entries = self._journal.entries
-        places = [place for place, entry in enumerate(entries) if entry.event["event"] == "checkpoint"]
-        damaged = []
-        for place in places[::-1][:_KEPT]:
-            wrong = self._wrong(entries[place].event)
-            if wrong is None:
-                for each in damaged:
-                    warnings.warn(f"{self.where}: {each}; going on from the checkpoint before it", stacklevel=6)
-                return place + 1
-            damaged.append(wrong)
-        if damaged:
-            raise CheckpointError(f"{self.where}: {'; '.join(damaged)}")
+    def _find_checkpoint(self) -> int:
+        """Returns the number of journal lines up to the newest intact checkpoint; 0 if the journal records none."""
+        events = [entry.event for entry in self._journal.entries]
+        lines = [line for line, event in enumerate(events, 1) if event["event"] == "checkpoint"]
+        damage = []
+        for line in lines[::-1][:_CHECKPOINTS_KEPT]:
+            problem = self._describe_damage(events[line - 1])
+            if problem is None:
+                for each in damage:
+                    warn_user(f"{self.caller}: {each}; resuming from the checkpoint before it")
+                return line
+            damage.append(problem)
+        if damage:
+            raise CheckpointError(f"{self.caller}: {'; '.join(damage)}")
         return 0
 
-    def _wrong(self, event: dict[str, Any]) -> str | None:
-        path = self.path / _file(event["number"])
+    def _describe_damage(self, event: dict[str, Any]) -> str | None:
+        """Returns what is wrong with the checkpoint that an event records; None if it is intact."""
+        path = self.path / _file_name(event["number"])
         if not path.exists():
             return f"{path} is missing"
         return None if _sha256(path.read_bytes()) == event["sha256_of_file"] else f"{path} is damaged"
 
-    def _tidy(self, lines: int) -> None:
-        """Take up the run after so many lines of its journal; whatever came later is done again."""
-        self._journal.cut(lines)
+    def _roll_back(self, lines: int) -> None:
+        """Restores the directory as it was after the first `lines` lines of the journal."""
+        self._journal.truncate(lines)
         self.events = tuple(entry.event for entry in self._journal.entries)
-        self.begun = self.events[-1] if self.events else None
-        self._number = self.begun["number"] if self.begun else 0
+        self.resumed_from = self.events[-1] if self.events else None
+        self._last_number = self.resumed_from["number"] if self.resumed_from else 0
         for path in self.path.iterdir():
-            number = _number(path)
-            if _UNFINISHED.fullmatch(path.name) or (number and number not in (self._number, self._number - 1)):
+            number = _checkpoint_number(path)
+            is_current = number in (self._last_number, self._last_number - 1)
+            if _TEMPORARY_NAME.fullmatch(path.name) or (number and not is_current):
                 path.unlink()
 
 
 @contextlib.contextmanager
 def open_run(
-    where: str, path: str | Path | None, configuration: Callable[[], dict[str, Any]], *, every: float
+    caller: str, path: str | Path | None, configuration: Callable[[], dict[str, Any]], *, every: float
 ) -> Iterator[Run]:
-    """The run directory at `path`, new or to be gone on with; no other process may have it open.
+    """Opens a new run directory or resumes one, for this process alone.
 
     Args:
-        where: "train" or "sweep", for messages.
-        path: of the directory; None is a run that leaves nothing.
-        configuration: names and what they are, as JSON.
-        every: seconds between two checkpoints; checked by `check_run`, as the path is.
+        caller: "train" or "sweep", for messages.
+        path: the directory; None for a run without one.
+        configuration: returns everything on which the bits of the run depend, as JSON by name.
+        every: seconds between two checkpoints; `check_run` checks it, and `path`.
 
     Raises:
-        ValueError: it was begun with another configuration, by what differs, or holds files of another kind.
-        CheckpointError: its files are damaged.
-        OSError: it cannot be made or written to, or another process has it open.
-        KeyboardInterrupt: at the end, after a signal.
+        ValueError: a run of another configuration (the message names what differs) or in the format of another version
+            of jaxnn, or a directory with other files.
+        CheckpointError: damaged files.
+        OSError: the directory cannot be created or written to, or another process uses it.
+        KeyboardInterrupt: at the end of the block, after a signal.
     """
     if path is None:
         yield NoRun()
         return
     given = path
-    make(where, Path(path))
+    make_directory(caller, Path(path))
     path = Path(path).resolve()
-    with locked(where, path), noted_signals(where) as noted:
-        journal = Journal(path / "journal.jsonl", where)
-        check_configuration(where, path, configuration(), fresh=_is_fresh(where, path, journal))
-        run = RunDirectory(where, path, journal, every, noted)
+    with lock_directory(caller, path), catch_signals(caller) as caught:
+        saved = read_configuration(caller, path)
+        journal = Journal(path / "journal.jsonl", caller)
+        # Before the first checkpoint there is nothing to resume: a call with a mistake can be corrected.
+        if _has_checkpoint(caller, path, journal):
+            check_configuration(caller, path, saved, configuration())
+        else:
+            write_configuration(caller, path, configuration())
+        run = RunDirectory(caller, path, journal, every, caught)
         try:
             yield run
         finally:
             run.close()
-        if noted.number:
-            state = "is finished and saved" if run.done else "is saved and can go on"
-            message = f"{where}: the run {state}; make the same call again, with directory={str(given)!r}"
-            raise Interrupted(message, noted.number)
+        if caught.number:
+            state = "is finished and saved" if run.done else "is saved and can be resumed"
+            message = f"{caller}: the run {state}; make the same call again, with directory={str(given)!r}"
+            raise Interrupted(message, caught.number)
 
 
-def check_run(where: str, path: Any, every: Any, log: Any) -> None:
-    """Options of a run, before anything else is done."""
-    if not (path is None or (isinstance(path, str | os.PathLike) and str(path))):
-        raise TypeError(f"{where}: directory must be a path or None, not {path!r}")
-    if not check_number(where, "save_every", every) > 0:
-        raise ValueError(f"{where}: save_every must be a positive number of seconds, not {every!r}")
-    if not (log is None or callable(log)):
-        raise TypeError(f"{where}: log must be a function of a number and a dict, not {log!r}")
+def check_run(caller: str, path: Any, every: Any, log: Any) -> None:
+    """Checks the options `directory`, `save_every` and `log`.
 
-
-def _is_fresh(where: str, path: Path, journal: Journal) -> bool:
-    """Whether nothing has been saved here that could be gone on from.
-
-    A checkpoint is written before its line in the journal, and the older one is removed after it: a process that is
-    killed leaves at most one that the journal does not tell of.
+    Raises:
+        TypeError, ValueError: an option of another type, or a `save_every` that is not positive.
     """
-    told = [entry.event["number"] for entry in journal.entries if entry.event["event"] == "checkpoint"]
-    last, files = max(told, default=0), sorted(filter(None, map(_number, path.iterdir())))
-    if files and files[-1] > last + 1:
-        raise CheckpointError(f"{where}: {journal.path} is damaged: it does not tell of {_file(files[-1])}")
-    foreign = [name for name in _OURS if (path / name).exists() and not (path / "configuration.json").exists()]
-    if foreign and not told and not files:
-        raise ValueError(f"{where}: directory={str(path)!r} holds no run, but a {foreign[0]}: give another directory")
-    return not told
+    if not (path is None or (isinstance(path, str | os.PathLike) and str(path))):
+        raise TypeError(f"{caller}: directory must be a path or None, not {path!r}")
+    if not check_number(caller, "save_every", every) > 0:
+        raise ValueError(f"{caller}: save_every must be a positive number of seconds, not {every!r}")
+    if not (log is None or callable(log)):
+        raise TypeError(f"{caller}: log must be a function of a number and a dict, not {log!r}")
+
+
+def _has_checkpoint(caller: str, path: Path, journal: Journal) -> bool:
+    """Returns whether the journal records a checkpoint, and checks that it matches the files of the directory.
+
+    A checkpoint is written before its line in the journal, and the oldest one is removed after that line. A process
+    that is killed thus leaves at most one checkpoint that the journal does not record.
+    """
+    events = [entry.event for entry in journal.entries]
+    recorded = [event["number"] for event in events if event["event"] == "checkpoint"]
+    last, on_disk = max(recorded, default=0), sorted(filter(None, map(_checkpoint_number, path.iterdir())))
+    if on_disk and on_disk[-1] > last + 1:
+        raise CheckpointError(f"{caller}: {journal.path} is damaged: it does not record {_file_name(on_disk[-1])}")
+    foreign = [name for name in _RUN_FILES if (path / name).exists() and not (path / "configuration.json").exists()]
+    if foreign and not recorded and not on_disk:
+        raise ValueError(f"{caller}: directory={str(path)!r} holds no run, but a {foreign[0]}: give another directory")
+    return bool(recorded)
 
 
 def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _file(number: int) -> str:
+def _file_name(number: int) -> str:
     return f"checkpoint-{number:06d}.npz"
 
 
-def _number(path: Path) -> int | None:
-    """Of a checkpoint; None of any other file."""
-    found = _CHECKPOINT.fullmatch(path.name)
-    return int(found[1]) if found else None
+def _checkpoint_number(path: Path) -> int | None:
+    """Returns the number of a checkpoint file; None for any other file."""
+    match = _CHECKPOINT_NAME.fullmatch(path.name)
+    return int(match[1]) if match else None

@@ -1,9 +1,11 @@
-"""What a run was begun with, in words and digests that another process can compare: data, keys, functions, machine."""
+"""Everything that decides the bits of a run, as JSON and digests that another process can compare.
+
+These are the data, the keys, the functions and what they compute, and the software and hardware.
+"""
 
 import dataclasses
 import functools
 import hashlib
-import importlib.metadata
 import os
 import platform
 import re
@@ -12,16 +14,21 @@ from typing import Any
 import jax
 import jax.extend.core
 import jax.numpy as jnp
+import jaxlib
 import numpy as np
+import optax
 
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
 # Settings of JAX that change what the same program computes.
 _SETTINGS = "jax_enable_x64", "jax_threefry_partitionable", "jax_default_matmul_precision", "jax_default_prng_impl"
 
 
-def conditions() -> dict[str, Any]:
-    """On what the bits of a training depend beside its arguments: versions, devices, cores."""
-    versions = {name: importlib.metadata.version(name) for name in ("jaxnn", "jax", "jaxlib", "numpy", "optax")}
+def describe_environment() -> dict[str, Any]:
+    """Returns what decides the bits of a training beside its arguments: versions, devices, cores, settings of JAX."""
+    import jaxnn  # not above: this module is imported while jaxnn itself is
+
+    # Not importlib.metadata, which knows nothing of a source tree that is not installed.
+    versions = {module.__name__: module.__version__ for module in (jaxnn, jax, jaxlib, np, optax)}
     device = jax.devices()[0]
     machine: dict[str, Any] = {
         "device": f"{len(jax.devices())} × {device.device_kind}",
@@ -33,7 +40,7 @@ def conditions() -> dict[str, Any]:
 
 
 def describe_arrays(name: str, tree: Any) -> dict[str, str]:
-    """Each leaf's dtype, shape and digest, by name."""
+    """Returns each leaf's dtype, shape and digest, by its name."""
     leaves = jax.tree_util.tree_leaves_with_path(tree)
     return {
         ".".join(filter(None, (name, jax.tree_util.keystr(path, simple=True, separator=".")))): _describe_array(leaf)
@@ -42,7 +49,7 @@ def describe_arrays(name: str, tree: Any) -> dict[str, str]:
 
 
 def describe(value: Any) -> Any:
-    """A Python value as JSON that says the same in every process: functions by name, arrays by digest."""
+    """Returns a Python value as JSON that is equal in every process: functions by name, arrays by digest."""
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, np.ndarray | jax.Array):
@@ -65,36 +72,36 @@ def describe(value: Any) -> Any:
 
 
 def describe_state(tree: Any) -> str:
-    """One digest of all leaves of a state, and of their names."""
+    """Returns one digest of all leaves of a state and their names."""
     return hashlib.sha256(repr(sorted(describe_arrays("", tree).items())).encode()).hexdigest()
 
 
 def describe_program(traced: jax.extend.core.ClosedJaxpr) -> str:
-    """A digest of everything that a traced function computes: its operations, their parameters, the arrays in it.
+    """Returns a digest of everything that a traced function computes: its operations, their parameters, its arrays.
 
-    Calls of inner functions are followed, whatever JAX has stored of them, so that the digest does not depend on what
-    ran before.
+    Inner functions enter the digest operation by operation, so that it does not depend on which of them JAX has cached
+    from earlier traces.
     """
     digest = hashlib.sha256()
-    _add_closed(digest, traced)
+    _add_closed_jaxpr(digest, traced)
     return digest.hexdigest()
 
 
 def _describe_array(leaf: Any) -> str:
-    typed = jnp.issubdtype(getattr(leaf, "dtype", np.bool_), jax.dtypes.prng_key)
-    array = np.asarray(jax.random.key_data(leaf) if typed else leaf)
+    is_key = jnp.issubdtype(getattr(leaf, "dtype", np.bool_), jax.dtypes.prng_key)
+    array = np.asarray(jax.random.key_data(leaf) if is_key else leaf)
     digest = hashlib.sha256(array.tobytes()).hexdigest()
-    return f"{leaf.dtype if typed else array.dtype} {array.shape} {digest}"
+    return f"{leaf.dtype if is_key else array.dtype} {array.shape} {digest}"
 
 
-def _add_closed(digest: Any, closed: Any) -> None:
-    _add(digest, closed.jaxpr)
+def _add_closed_jaxpr(digest: Any, closed: Any) -> None:
+    _add_jaxpr(digest, closed.jaxpr)
     for constant in closed.consts:
         digest.update(_describe_array(constant).encode())
 
 
-def _add(digest: Any, jaxpr: Any) -> None:
-    """One line for each operation, its variables numbered as they come."""
+def _add_jaxpr(digest: Any, jaxpr: Any) -> None:
+    """Adds a line for each operation; variables are numbered in order of appearance."""
     numbers: dict[Any, int] = {}
 
     def name(variable: Any) -> str:
@@ -116,9 +123,9 @@ def _add(digest: Any, jaxpr: Any) -> None:
 
 def _add_parameter(digest: Any, value: Any) -> None:
     if isinstance(value, jax.extend.core.ClosedJaxpr):
-        _add_closed(digest, value)
+        _add_closed_jaxpr(digest, value)
     elif isinstance(value, jax.extend.core.Jaxpr):
-        _add(digest, value)
+        _add_jaxpr(digest, value)
     elif isinstance(value, tuple | list):
         for each in value:
             _add_parameter(digest, each)

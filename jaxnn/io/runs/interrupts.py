@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SIGHUP, noted rather than obeyed at once, so that a run can save what it has before it ends."""
+"""Deferred signals: Ctrl-C, SIGTERM and SIGHUP are recorded, so that a run can save a checkpoint before it ends."""
 
 import contextlib
 import os
@@ -6,15 +6,16 @@ import signal
 import threading
 from collections.abc import Iterator
 
-# A terminal that is closed sends SIGHUP, where there is such a thing.
-_NOTED = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+# Closing a terminal sends SIGHUP, on systems that have it.
+_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+_STDERR = 2
 
 
 class Interrupted(KeyboardInterrupt):
-    """A run was told to stop, and has saved.
+    """Raised when a run has been interrupted by a signal and has saved a checkpoint.
 
     Attributes:
-        signal: its number; a command ends with 128 and this.
+        signal: the signal number. By convention, a command exits with 128 plus this number.
     """
 
     def __init__(self, message: str, number: int) -> None:
@@ -22,38 +23,42 @@ class Interrupted(KeyboardInterrupt):
         self.signal = number
 
 
-class Noted:
-    """Which signal has come; 0 as long as none has."""
+class CaughtSignal:
+    """The first signal that arrived.
+
+    Attributes:
+        number: the signal number; 0 before any signal.
+    """
 
     number: int = 0
 
 
 @contextlib.contextmanager
-def noted_signals(where: str) -> Iterator[Noted]:
-    """Note the signals inside the block; Ctrl-C after any of them ends the process at once.
+def catch_signals(caller: str) -> Iterator[CaughtSignal]:
+    """Records signals inside the block instead of ending the process; after one, Ctrl-C ends it at once.
 
-    Only the main thread can ask for signals, so that in another one nothing changes; nor does it for signals that are
-    ignored, as `nohup` has it.
+    Signals that the process ignores, as under `nohup`, stay ignored. Only the main thread can set signal handlers; in
+    another thread nothing changes.
     """
-    noted = Noted()
+    caught = CaughtSignal()
     if threading.current_thread() is not threading.main_thread():
-        yield noted
+        yield caught
         return
 
-    heeded = [number for number in _NOTED if signal.getsignal(number) is not signal.SIG_IGN]
+    handled = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
 
-    def note(number: int, _frame: object) -> None:
-        noted.number = noted.number or number
-        if signal.SIGINT in heeded:
+    def handle(number: int, _frame: object) -> None:
+        caught.number = caught.number or number
+        if signal.SIGINT in handled:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
-        # Not print: the signal may have come in the middle of one. And whoever listened may be gone.
+        # print is not reentrant, and the signal may have interrupted one. The terminal may also be closed by now.
         with contextlib.suppress(OSError):
-            os.write(2, f"\n{where}: saving after this portion; Ctrl-C ends at once\n".encode())
+            os.write(_STDERR, f"\n{caller}: saving after the current chunk; Ctrl-C ends at once\n".encode())
 
-    before = {number: signal.signal(number, note) for number in heeded}
+    previous = {number: signal.signal(number, handle) for number in handled}
     try:
-        yield noted
+        yield caught
     finally:
-        for number, handler in before.items():
-            # None: the handler was not set from Python, and cannot be put back from here.
+        for number, handler in previous.items():
+            # A handler that was not set from Python is None here, and cannot be restored from Python.
             signal.signal(number, signal.SIG_DFL if handler is None else handler)

@@ -1,51 +1,62 @@
-"""What a training or a sweep has to do with its run directory, and one that does nothing, for those without."""
+"""The interface between `train` or `sweep` and its run directory, and the run without a directory."""
 
 from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
-# What makes the files for people: their names and contents.
+# The user's `log=`: called with an epoch or trial number and named values.
+Log = Callable[[int, dict[str, float]], Any]
+# Returns the CSV tables of a run, which users read and jaxnn does not: file names and contents.
 Tables = Callable[[], dict[str, str]]
 
 
 @runtime_checkable
 class Run(Protocol):
-    """A training or a sweep, kept or not.
+    """A training or a sweep, with or without a run directory.
 
     Attributes:
-        begun: the journal's line on the checkpoint that the run goes on from; None for a fresh one.
-        events: what the journal says up to there.
-        active: whether anything is kept.
+        resumed_from: the journal's event of the checkpoint from which the run resumes; None for a new run.
+        events: the events of the journal up to that checkpoint, which is the last one.
+        active: whether the run has a directory.
     """
 
-    begun: dict[str, Any] | None
+    resumed_from: dict[str, Any] | None
     events: tuple[dict[str, Any], ...]
     active: bool
 
     def record(self, event: str, **fields: Any) -> None:
-        """One more line in the journal."""
+        """Appends an event to the journal."""
         ...
 
     def restore(self, like: Any) -> Any:
-        """What the checkpoint holds that `begun` tells of; what is there before it, `like`, for a fresh run."""
+        """Loads the checkpoint from which the run resumes; returns `like` for a new run."""
         ...
 
-    def visit(self, tree: Any, tables: Tables, **fields: Any) -> bool:
-        """Save, and write the tables, when it is time to or when a signal has come; whether one has."""
+    def save_if_due(self, tree: Any, tables: Tables, **fields: Any) -> bool:
+        """Saves a checkpoint and the tables if enough time has passed or a signal has arrived.
+
+        Args:
+            tree: the pytree to save.
+            tables: returns the tables.
+            fields: more fields of the checkpoint's event in the journal.
+
+        Returns:
+            Whether a signal has arrived, so that the run must end.
+        """
         ...
 
     def finish(self, tree: Any, **fields: Any) -> None:
-        """Save the end of the run, unless it is already there."""
+        """Saves the last checkpoint, unless the run resumed from it."""
         ...
 
-    def write(self, tables: Tables) -> None:
-        """Files for people, beside those that the run needs."""
+    def write_tables(self, tables: Tables) -> None:
+        """Writes the tables."""
         ...
 
 
 class NoRun:
-    """A run that leaves nothing on the disk."""
+    """A run without a directory."""
 
-    begun: dict[str, Any] | None = None
+    resumed_from: dict[str, Any] | None = None
     events: tuple[dict[str, Any], ...] = ()
     active: bool = False
 
@@ -54,10 +65,10 @@ class NoRun:
     def restore(self, like: Any) -> Any:
         return like
 
-    def visit(self, tree: Any, tables: Tables, **fields: Any) -> bool:
+    def save_if_due(self, tree: Any, tables: Tables, **fields: Any) -> bool:
         del tree, tables, fields
         return False
 
     def finish(self, tree: Any, **fields: Any) -> None: ...
 
-    def write(self, tables: Tables) -> None: ...
+    def write_tables(self, tables: Tables) -> None: ...

@@ -1,7 +1,7 @@
-"""The lanes of a sweep: many trainings side by side, each with hypers, key, fold and end of its own.
+"""The lanes of a sweep: many trainings side by side, each with its own hypers, key, fold and end.
 
-A lane holds one training; `assign` puts new ones into lanes that are free, `copy` lets them go on from what another has
-learned, and `advance` (in `epochs.py`) trains them. Lanes never look at one another: they are mapped over, so that a
+A lane holds one training. `start_lanes` puts new trainings into free lanes, `copy_lanes` copies what another lane has
+learned, and `advance_lanes` (in `epochs.py`) trains them. Lanes are mapped over and never read one another, so that a
 training's bits depend on its own numbers, the data and the program alone.
 """
 
@@ -11,21 +11,23 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array
 
 from jaxnn.data import Folds
-from jaxnn.training.fit import TrainingState, init_training
+from jaxnn.training.epoch import TrainingState, init_training
+from jaxnn.training.evaluation import Score
 from jaxnn.training.recipe import Recipe
 
 
 class Lanes(NamedTuple):
-    """The state of all lanes, each array with the lanes on its first axis.
+    """The state of all lanes, with the lanes on the first axis of each array.
 
     Attributes:
-        state: of each training, its key as plain numbers.
+        state: of each training, with its key as raw numbers.
         values: the traced hypers, by path.
-        fold: which fold each one trains on; 0 without folds.
-        diverged: the epoch whose losses were not finite; 0 as long as all were.
+        fold: the fold that each lane trains on; 0 without folds.
+        diverged: the epoch whose losses were not finite; 0 if there is none.
     """
 
     state: TrainingState
@@ -34,15 +36,15 @@ class Lanes(NamedTuple):
     diverged: Array
 
 
-class Orders(NamedTuple):
-    """What the lanes are told with a call, each array with the lanes on its first axis.
+class LaneUpdates(NamedTuple):
+    """What changes in the lanes before a chunk, with the lanes on the first axis of each array.
 
     Attributes:
-        starts: which lanes begin a new training; the others go on with what they have.
-        trial, repeat: whose own key is `fold_in(fold_in(key, trial), repeat)`; all folds of a repeat start alike.
-        values: the traced hypers of what begins, by path.
-        fold: which fold it trains on; 0 without folds.
-        limit: the epoch at which each lane freezes; 0 if it is free.
+        starts: which lanes start a new training; the others continue.
+        trial, repeat: the key of a new training is `fold_in(fold_in(key, trial), repeat)`, the same for all folds.
+        values: the traced hypers of a new training, by path.
+        fold: the fold of a new training; 0 without folds.
+        limit: the epoch at which each lane freezes; 0 for a free lane.
     """
 
     starts: Any
@@ -53,46 +55,49 @@ class Orders(NamedTuple):
     limit: Any
 
 
-class Task(NamedTuple):
-    """What the lanes of one program have in common.
+class ProgramSpec(NamedTuple):
+    """What the lanes of one program share.
 
     Attributes:
-        recipe_of: a lane's traced hypers to its recipe, with a plain optimizer.
+        recipe_of: a function of a lane's traced hypers to its recipe, with an optax transformation as optimizer.
         data: `(x, targets)`, all of it.
-        validation: `(x, targets)` to judge by; None with folds.
-        folds: whose rows each lane trains and is judged on; None with a validation part.
+        validation: `(x, targets)` to evaluate on; None with folds.
+        folds: the rows that each lane trains and is evaluated on; None with a validation part.
         score: `score(outputs, targets) -> number`; None is minus the mean validation loss.
-        judge: "epochs", to judge every lane after each, or "rungs", only where it has come to its limit.
-        longest: epochs in one call at most, the length of the buffers that curves come back in.
+        evaluate_at: "epochs", after each, or "rungs", only where a lane reaches its limit.
+        max_epochs: the most epochs of a chunk, which is the length of the buffers for curves.
     """
 
     recipe_of: Callable[[dict[str, Array]], Recipe]
     data: tuple[Any, Any]
     validation: tuple[Any, Any] | None
     folds: Folds | None
-    score: Callable[..., Array] | None
-    judge: str
-    longest: int
+    score: Score | None
+    evaluate_at: str
+    max_epochs: int
 
 
-def start(task: Task, key: Array, orders: Orders) -> Lanes:
-    """A fresh training in one lane; the key is the sweep's."""
-    own = jax.random.fold_in(jax.random.fold_in(key, orders.trial), orders.repeat)
-    state = init_training(task.recipe_of(orders.values), own)
-    return Lanes(pack(state), orders.values, orders.fold, jnp.zeros((), jnp.int32))
+def init_lane(spec: ProgramSpec, key: Array, updates: LaneUpdates) -> Lanes:
+    """Returns one lane with a new training; `key` is the sweep's."""
+    lane_key = jax.random.fold_in(jax.random.fold_in(key, updates.trial), updates.repeat)
+    state = init_training(spec.recipe_of(updates.values), lane_key)
+    return Lanes(unwrap_key(state), updates.values, updates.fold, jnp.zeros((), jnp.int32))
 
 
-def assign(task: Task, key: Array, lanes: Lanes, orders: Orders) -> Lanes:
-    """A fresh training in every lane that begins one."""
+def start_lanes(spec: ProgramSpec, key: Array, lanes: Lanes, updates: LaneUpdates) -> Lanes:
+    """Puts a new training into every lane that starts one."""
 
-    def one(lane: Lanes, orders: Orders) -> Lanes:
-        return choose(orders.starts, start(task, key, orders), lane)
+    def start_lane(lane: Lanes, updates: LaneUpdates) -> Lanes:
+        return select(updates.starts, init_lane(spec, key, updates), lane)
 
-    return jax.lax.cond(orders.starts.any(), lambda: jax.vmap(one)(lanes, orders), lambda: lanes)
+    return jax.lax.cond(updates.starts.any(), lambda: jax.vmap(start_lane)(lanes, updates), lambda: lanes)
 
 
-def copy(lanes: Lanes, parents: Array, mask: Array, values: dict[str, Array]) -> Lanes:
-    """Parameters and optimizer state of its parent, in the lanes of the mask; own keys and epochs, and new hypers."""
+def copy_lanes(lanes: Lanes, parents: Array, mask: Array, values: dict[str, Array]) -> Lanes:
+    """Copies parameters and optimizer state from the parents into the lanes of the mask, which get new hypers.
+
+    Keys and epochs stay.
+    """
     learned = lanes.state.params, lanes.state.optimizer_state
     params, optimizer_state = jax.tree.map(lambda leaf: leaf[parents], learned)
     copied = Lanes(
@@ -101,19 +106,48 @@ def copy(lanes: Lanes, parents: Array, mask: Array, values: dict[str, Array]) ->
         lanes.fold,
         lanes.diverged[parents],
     )
-    return jax.vmap(choose)(mask, copied, lanes)
+    return jax.vmap(select)(mask, copied, lanes)
 
 
-def choose(condition: Array, ours: Any, theirs: Any) -> Any:
-    """All arrays of one tree, or all of the other."""
-    return jax.tree.map(functools.partial(jnp.where, condition), ours, theirs)
+def select(condition: Array, on_true: Any, on_false: Any) -> Any:
+    """Selects all arrays of one tree or all of the other."""
+    return jax.tree.map(functools.partial(jnp.where, condition), on_true, on_false)
 
 
-def pack(state: TrainingState) -> TrainingState:
-    """With the key as plain numbers, which can be selected, copied and written down like any others."""
+def unwrap_key(state: TrainingState) -> TrainingState:
+    """Returns the state with the key as raw numbers, which can be selected, copied and saved like other arrays."""
     return state._replace(key=jax.random.key_data(state.key))
 
 
-def unpack(state: TrainingState) -> TrainingState:
-    """With the key as a key again."""
+def wrap_key(state: TrainingState) -> TrainingState:
+    """Returns the state with a typed key; the inverse of `unwrap_key`."""
     return state._replace(key=jax.random.wrap_key_data(state.key))
+
+
+def read_params(lanes: Lanes, rows: slice) -> Any:
+    """Reads the parameters of some lanes as NumPy arrays with the lanes on the first axis.
+
+    Reads device by device, which is many times faster than slicing a sharded array.
+    """
+    leaves, structure = jax.tree.flatten(lanes.state.params)
+    parts = []
+    for device in range(len(leaves[0].sharding.device_set)):
+        shards = [leaf.addressable_data(device) for leaf in leaves]
+        first = device * len(shards[0])
+        start, stop = max(rows.start - first, 0), min(rows.stop - first, len(shards[0]))
+        if start < stop:
+            parts.append(_read_rows(shards, start, stop))
+    return jax.tree.unflatten(structure, [np.concatenate(shards) for shards in zip(*parts, strict=True)])
+
+
+def _read_rows(leaves: list[Array], start: int, stop: int) -> list[np.ndarray]:
+    if next(iter(leaves[0].devices())).platform == "cpu":
+        # A view needs no computation, which would wait for the chunk that the device is running.
+        return [np.asarray(leaf)[start:stop] for leaf in leaves]
+    return jax.device_get(_slice_rows(leaves, start, stop - start))
+
+
+@functools.partial(jax.jit, static_argnums=2)
+def _slice_rows(leaves: list[Array], start: Array, count: int) -> list[Array]:
+    # The start is an argument: a slice with constant ends would compile for every lane.
+    return [jax.lax.dynamic_slice_in_dim(leaf, start, count) for leaf in leaves]

@@ -1,7 +1,6 @@
-"""A sweep's arguments, checked, and the program of each combination of choices."""
+"""The plan of a sweep: its checked arguments, and the program for each combination of choices."""
 
 import functools
-import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -11,37 +10,37 @@ import numpy as np
 from jaxtyping import Array
 
 from jaxnn._checks.arrays import check_data, check_key, check_whole
+from jaxnn._checks.warn import warn_user
 from jaxnn.data import Folds, k_folds
-from jaxnn.sweeps.engine.lane_count import call_length, lane_tiles, lane_width, trace_epoch, turns
-from jaxnn.sweeps.engine.lanes import Task
+from jaxnn.sweeps.engine.lane_count import choose_lanes, fit_lanes, max_chunk_epochs, trace_epoch, trials_per_lane
+from jaxnn.sweeps.engine.lanes import ProgramSpec
 from jaxnn.sweeps.engine.program import Program
-from jaxnn.sweeps.engine.trial import Layout
-from jaxnn.sweeps.space.space import Setting, active, check_space, hypers_of
-from jaxnn.training.evaluation import check_score
-from jaxnn.training.fit import init_training
-from jaxnn.training.recipe import Recipe, check_training, for_length, steps_per_epoch
+from jaxnn.sweeps.engine.trial import TrialLayout
+from jaxnn.sweeps.space.space import Choices, Setting, active_distributions, check_space, fill_space
+from jaxnn.training.epoch import init_training
+from jaxnn.training.evaluation import Score
+from jaxnn.training.prepare import check_functions, check_score
+from jaxnn.training.recipe import Recipe, build_optimizer, steps_per_epoch
 
-# Numbers that no trial has, for the keys of whatever else is drawn.
+# Numbers that no trial has, to derive the keys of other draws from the sweep's key.
 SAMPLER_KEY, FOLDS_KEY, SCHEDULER_KEY = 2**32 - 1, 2**32 - 2, 2**32 - 3
-
-Bucket = tuple[tuple[str, int], ...]
 
 
 class Plan(NamedTuple):
     """What a sweep trains, and on what.
 
     Attributes:
-        make_recipe: the user's.
-        space: checked.
+        make_recipe: the user's function.
+        space: a valid space.
         data: `(x, targets)` as JAX arrays.
-        validation: to judge by; None with folds.
+        validation: `(x, targets)` to evaluate on; None with folds.
         folds: row numbers; None with a validation part.
-        score: the user's, or None.
-        judge: "epochs" or "rungs", when.
+        score: the user's function, or None.
+        evaluate_at: "epochs" or "rungs".
         key: the sweep's.
         layout: lanes and epochs of a trial.
-        lanes: how many over all devices; None is for `lane_width` to say.
-        decided: whether a scheduler decides who goes on between two calls.
+        lanes: how many over all devices; None is "auto".
+        has_scheduler: whether a scheduler decides between two chunks.
     """
 
     make_recipe: Callable[[dict[str, Any]], Recipe]
@@ -49,58 +48,57 @@ class Plan(NamedTuple):
     data: tuple[Any, Any]
     validation: tuple[Any, Any] | None
     folds: Folds | None
-    score: Callable[..., Array] | None
-    judge: str
+    score: Score | None
+    evaluate_at: str
     key: Array
-    layout: Layout
+    layout: TrialLayout
     lanes: int | None
-    decided: bool
+    has_scheduler: bool
 
     def hypers(self, setting: Setting) -> dict[str, Any]:
-        """A setting as `make_recipe` gets it."""
-        return hypers_of(self.space, setting.bucket, setting.values)
+        """Returns the hypers of a setting, as `make_recipe` gets them."""
+        return fill_space(self.space, setting.choices, setting.values)
 
-    def recipe(self, bucket: Bucket, values: dict[str, Any]) -> Recipe:
-        """The recipe of these values, numbers or tracers, with an optimizer for the length of a whole trial."""
-        return self.recipe_of(_Hypers(hypers_of(self.space, bucket, values)))
+    def recipe(self, choices: Choices, values: dict[str, Any]) -> Recipe:
+        """Returns the recipe for choices and values (numbers or tracers), with an optimizer for a whole trial."""
+        return self.call_make_recipe(_Hypers(fill_space(self.space, choices, values)))
 
-    def recipe_of(self, hypers: Any) -> Recipe:
-        """What `make_recipe` makes of these hypers."""
+    def call_make_recipe(self, hypers: Any) -> Recipe:
+        """Calls `make_recipe` and checks what it returns."""
         recipe = self.make_recipe(hypers)
         if not isinstance(recipe, Recipe):
             raise TypeError(f"sweep: make_recipe must return a Recipe, not {type(recipe).__name__}")
-        return for_length(recipe, self.layout.epochs * steps_per_epoch(recipe, self.rows))
+        return build_optimizer(recipe, self.rows, self.layout.epochs)
 
     @property
     def rows(self) -> int:
-        """Examples that a trial trains on."""
-        return len(jax.tree.leaves(self.data)[0]) if self.folds is None else self.folds.train.shape[1]
+        """The number of examples that a trial trains on."""
+        return _count(self.data) if self.folds is None else self.folds.train.shape[1]
 
-    def program(self, setting: Setting) -> Program:
-        """The lanes for a setting's bucket, after a look at what its recipe makes of the data."""
-        warn_of_unused(self, setting)
-        names = tuple(active(self.space, setting.bucket))
+    def make_program(self, setting: Setting) -> Program:
+        """Checks the recipe of a setting, and returns the program for its choices."""
+        _warn_of_unused(self, setting)
+        names = tuple(active_distributions(self.space, setting.choices))
         recipe = _check_recipe(self, setting)
         state = jax.eval_shape(functools.partial(init_training, recipe), self.key)
         rows = np.arange(self.rows)
         train = jax.tree.map(lambda leaf: leaf[rows], self.data)
         devices = jax.devices()
         epoch = trace_epoch(recipe, train, state)
-        best = lane_width(epoch, devices[0].platform)
-        width, tile = lane_tiles(self.lanes, self.layout.lanes, len(devices), best)
-        if not self.decided and self.layout.lanes <= width:
-            width *= turns(epoch, width, self.layout.epochs)
-        recipe_of = functools.partial(self.recipe, setting.bucket)
-        longest = call_length(epoch, width)
-        task = Task(recipe_of, self.data, self.validation, self.folds, self.score, self.judge, longest)
-        return Program(task, self.key, names, width, tile)
-
-
-class _Hypers(dict):
-    """A dict whose missing names are an error of the space."""
-
-    def __missing__(self, name: str) -> Any:
-        raise ValueError(f"sweep: make_recipe asks for {name!r}, but the space has {', '.join(map(repr, self))}")
+        best = choose_lanes(epoch, devices[0].platform)
+        width, tile = fit_lanes(self.lanes, self.layout.lanes, len(devices), best)
+        if not self.has_scheduler and self.layout.lanes <= width:
+            width *= trials_per_lane(epoch, width, self.layout.epochs)
+        spec = ProgramSpec(
+            recipe_of=functools.partial(self.recipe, setting.choices),
+            data=self.data,
+            validation=self.validation,
+            folds=self.folds,
+            score=self.score,
+            evaluate_at=self.evaluate_at,
+            max_epochs=max_chunk_epochs(epoch, width),
+        )
+        return Program(spec, self.key, names, width, tile)
 
 
 def make_plan(
@@ -112,48 +110,49 @@ def make_plan(
     epochs: int,
     validation: tuple[Any, Any] | None,
     folds: int | None,
-    score: Callable[..., Array] | None,
-    judge: str,
+    score: Score | None,
+    evaluate_at: str,
     repeats: int,
     lanes: int | str,
-    decided: bool,
+    has_scheduler: bool,
 ) -> Plan:
-    """Check the arguments of `sweep` that need no recipe; nothing is brought to a device before all are right."""
+    """Checks the arguments of `sweep` that need no recipe; then moves the data to the device."""
     if not callable(make_recipe):
         raise TypeError(f"sweep: make_recipe must be a function of the hypers, not {make_recipe!r}")
     check_space(space)
     check_key(key)
     count = check_data("sweep", data)
     if (validation is None) == (folds is None):
-        raise ValueError("sweep: give exactly one of validation=(x, targets) and folds=k to judge the trials by")
+        raise ValueError("sweep: give exactly one of validation=(x, targets) and folds=k to score the trials by")
     if validation is not None:
         check_data("sweep: validation", validation)
-    if judge not in ("epochs", "rungs"):
-        raise ValueError(f'sweep: judge must be "epochs" or "rungs", not {judge!r}')
+    if evaluate_at not in ("epochs", "rungs"):
+        raise ValueError(f'sweep: evaluate_at must be "epochs" or "rungs", not {evaluate_at!r}')
     if jax.random.key_impl(key) != "threefry2x32":
         raise ValueError(
             f"sweep: key must be a threefry key, not {jax.random.key_impl(key)}: others depend on their lane"
         )
-    layout = Layout(
+    layout = TrialLayout(
         check_whole("sweep", "repeats", repeats, least=1),
         1 if folds is None else check_whole("sweep", "folds", folds, least=2),
         check_whole("sweep", "epochs", epochs, least=1),
     )
     if layout.folds > count:
         raise ValueError(f"sweep: folds must be at most the number of rows, {count}, not {folds}")
-    count_of_lanes = _check_lanes(lanes, layout)
-    parts = None if folds is None else _folds(data, jax.random.fold_in(key, FOLDS_KEY), count, folds)
+    lane_count = _check_lanes(lanes, layout)
+    parts = None if folds is None else _make_folds(data, jax.random.fold_in(key, FOLDS_KEY), count, folds)
     data, validation, parts = jax.tree.map(jnp.asarray, (data, validation, parts))
-    return Plan(make_recipe, space, data, validation, parts, score, judge, key, layout, count_of_lanes, decided)
+    return Plan(make_recipe, space, data, validation, parts, score, evaluate_at, key, layout, lane_count, has_scheduler)
 
 
-def _folds(data: tuple[Any, Any], key: Array, count: int, folds: int) -> Folds:
+def _make_folds(data: tuple[Any, Any], key: Array, count: int, folds: int) -> Folds:
+    """Makes folds, stratified if the targets are labels."""
     labels = data[1]
-    classes = hasattr(labels, "shape") and labels.shape == (count,) and np.issubdtype(labels.dtype, np.integer)
-    return k_folds(key, count, folds, stratify=labels if classes else None)
+    are_labels = hasattr(labels, "shape") and labels.shape == (count,) and np.issubdtype(labels.dtype, np.integer)
+    return k_folds(key, count, folds, stratify=labels if are_labels else None)
 
 
-def _check_lanes(lanes: int | str, layout: Layout) -> int | None:
+def _check_lanes(lanes: int | str, layout: TrialLayout) -> int | None:
     if lanes == "auto":
         return None
     if isinstance(lanes, str):
@@ -166,29 +165,30 @@ def _check_lanes(lanes: int | str, layout: Layout) -> int | None:
 
 
 def _check_recipe(plan: Plan, setting: Setting) -> Recipe:
-    """The recipe of a bucket's first setting, which must fit the data, traced too."""
-    recipe = plan.recipe(setting.bucket, setting.values)
+    """Checks that the recipe of a setting matches the data, also with traced hypers; returns it."""
+    recipe = plan.recipe(setting.choices, setting.values)
+    full_batch = recipe._replace(batch_size=None)
     params = jax.eval_shape(recipe.model.init, plan.key)
-    check_training("sweep", recipe._replace(batch_size=None), plan.data, params)
+    check_functions("sweep", full_batch, plan.data, _count(plan.data), params)
     if plan.validation is not None:
-        check_training("sweep: validation", recipe._replace(batch_size=None), plan.validation, params)
+        check_functions("sweep: validation", full_batch, plan.validation, _count(plan.validation), params)
     steps_per_epoch(recipe, plan.rows)
-    judged = plan.data if plan.validation is None else plan.validation
-    counted = None if plan.folds is None else np.ones(len(jax.tree.leaves(judged)[0]), bool)
-    check_score("sweep", plan.score, recipe, params, judged, counted)
+    scored = plan.data if plan.validation is None else plan.validation
+    mask = None if plan.folds is None else np.ones(_count(scored), bool)
+    check_score("sweep", plan.score, recipe, params, scored, mask)
     _check_traced(plan, setting)
     return recipe
 
 
 def _check_traced(plan: Plan, setting: Setting) -> None:
-    """Name the hyper that Python needs the value of, and those that nothing depends on."""
+    """Traces each hyper; names one whose value Python needs."""
 
-    def losses(values: dict[str, Any], key: Array) -> Any:
-        return _first_losses(plan, plan.recipe(setting.bucket, values), key)
+    def compute(values: dict[str, Any], key: Array) -> Any:
+        return _call_functions(plan, plan.recipe(setting.choices, values), key)
 
     for name in setting.values:
         try:
-            jax.eval_shape(lambda value, key, name=name: losses({**setting.values, name: value}, key), 0.5, plan.key)
+            jax.eval_shape(lambda value, key, name=name: compute({**setting.values, name: value}, key), 0.5, plan.key)
         except (jax.errors.ConcretizationTypeError, jax.errors.TracerArrayConversionError) as error:
             raise ValueError(
                 f"sweep: make_recipe needs the value of {name!r} while it is traced, for a shape or a Python branch: "
@@ -196,38 +196,49 @@ def _check_traced(plan: Plan, setting: Setting) -> None:
             ) from error
 
 
-def warn_of_unused(plan: Plan, setting: Setting) -> None:
-    """Warn of hypers that neither `make_recipe` nor the model and the loss that it makes ever look at."""
-    hypers = _Watched(plan.hypers(setting))
-    jax.eval_shape(lambda key: _first_losses(plan, plan.recipe_of(hypers), key), plan.key)
-    unused = [name for name in plan.space if name not in hypers.seen]
+def _warn_of_unused(plan: Plan, setting: Setting) -> None:
+    """Warns of hypers that `make_recipe`, the model and the loss never read."""
+    hypers = _RecordedHypers(plan.hypers(setting))
+    jax.eval_shape(lambda key: _call_functions(plan, plan.call_make_recipe(hypers), key), plan.key)
+    unused = [name for name in plan.space if name not in hypers.read]
     if unused:
-        warnings.warn(f"sweep: make_recipe does not use {', '.join(map(repr, unused))}", stacklevel=9)
+        warn_user(f"sweep: make_recipe does not use {', '.join(map(repr, unused))}")
 
 
-def _first_losses(plan: Plan, recipe: Recipe, key: Array) -> Any:
-    """The start of a training and its losses: every function of the recipe is called."""
+def _call_functions(plan: Plan, recipe: Recipe, key: Array) -> Any:
+    """Calls every function of a recipe: starts a training and computes its losses."""
     state = init_training(recipe, key)
     return state, recipe.loss(recipe.model.apply(state.params, plan.data[0]), plan.data[1])
 
 
-class _Watched(_Hypers):
-    """A dict that knows which of its names were asked for; who goes through all has asked for all."""
+def _count(data: tuple[Any, Any]) -> int:
+    return len(jax.tree.leaves(data)[0])
+
+
+class _Hypers(dict):
+    """A dict that names the space's hypers when a missing one is read."""
+
+    def __missing__(self, name: str) -> Any:
+        raise ValueError(f"sweep: make_recipe asks for {name!r}, but the space has {', '.join(map(repr, self))}")
+
+
+class _RecordedHypers(_Hypers):
+    """A dict that records which names are read; iterating reads all of them."""
 
     def __init__(self, hypers: dict[str, Any]) -> None:
         super().__init__(hypers)
-        self.seen: set[str] = set()
+        self.read: set[str] = set()
 
     def __getitem__(self, name: str) -> Any:
-        self.seen.add(name)
+        self.read.add(name)
         return super().__getitem__(name)
 
     def get(self, name: str, default: Any = None) -> Any:
-        self.seen.add(name)
+        self.read.add(name)
         return super().get(name, default)
 
     def __iter__(self) -> Iterator[str]:
-        self.seen.update(super().keys())
+        self.read.update(super().keys())
         return super().__iter__()
 
     def keys(self) -> Any:

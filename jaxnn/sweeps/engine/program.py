@@ -1,6 +1,6 @@
-"""The compiled program of a sweep: the lanes of one task, sharded over the devices without a collective.
+"""The compiled program of a sweep: lanes sharded over the devices without collectives.
 
-One program serves all trials that share their choices, however many they are.
+One program serves all trials with equal choices, however many there are.
 """
 
 import functools
@@ -15,22 +15,20 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jax.stages import Traced
 from jaxtyping import Array
 
-from jaxnn.io.runs.fingerprint import describe_program
-from jaxnn.sweeps.engine import lanes
-from jaxnn.sweeps.engine.epochs import advance as advance_lanes
-from jaxnn.sweeps.engine.lanes import Lanes, Orders, Task
+from jaxnn.sweeps.engine.epochs import advance_lanes
+from jaxnn.sweeps.engine.lanes import Lanes, LaneUpdates, ProgramSpec, copy_lanes, init_lane, start_lanes
 
-# Where every core is a device, XLA must not also spread one device's loops over all cores: the devices would wait for
-# one another. Measured on two cores: 1.3 times the steps of iris networks, no change for CNNs.
+# Where every core is a device, XLA must not spread one device's loops over all cores, or devices wait for one another.
+# Measured on two cores: 1.3 times the steps of iris networks, no change for CNNs.
 _ONE_CORE = {"xla_cpu_multi_thread_eigen": False}
 
 
-class News(NamedTuple):
-    """What the host reads after a call.
+class ChunkResult(NamedTuple):
+    """What the host reads after a chunk.
 
     Attributes:
-        diverged: of each lane, the epoch whose losses were not finite; 0 as long as all were.
-        curves: (quantity, lane, epoch), in the order of `Curves`; NaN where a lane was frozen or not judged.
+        diverged: each lane's epoch whose losses were not finite; 0 if there is none.
+        curves: (quantity, lane, epoch), in the order of `Curves`; NaN where a lane was frozen or not evaluated.
     """
 
     diverged: np.ndarray
@@ -38,124 +36,119 @@ class News(NamedTuple):
 
 
 @runtime_checkable
-class Runnable(Protocol):
+class ChunkRunner(Protocol):
     """What the engine needs of a program.
 
     Attributes:
         size: lanes, over all devices.
         width: lanes of each device.
-        longest: epochs in one call at most.
-        ahead: how many calls may be under way before the news of the first are read.
+        max_epochs: the most epochs of a chunk.
+        lookahead: the number of chunks that may be in flight before the result of the first is read.
     """
 
     size: int
     width: int
-    longest: int
-    ahead: int
+    max_epochs: int
+    lookahead: int
 
     def empty(self) -> Any: ...
 
-    def copy(self, state: Any, parents: np.ndarray, mask: np.ndarray, values: dict[str, np.ndarray]) -> Any: ...
+    def copy(self, lanes: Any, parents: np.ndarray, mask: np.ndarray, values: dict[str, np.ndarray]) -> Any: ...
 
-    def advance(self, state: Any, orders: Orders, epochs: int) -> tuple[Any, Callable[[], News]]: ...
+    def advance(self, lanes: Any, updates: LaneUpdates, epochs: int) -> tuple[Any, Callable[[], ChunkResult]]: ...
 
 
 class Program:
-    """A task for `width` lanes on every device, `tile` at a time; `names` are its traced hypers, `key` is the sweep's.
+    """A `ProgramSpec` for `width` lanes on every device, `tile` at a time.
 
-    It is compiled when `compile` is called, or else when it is first needed. What the host hands over with a call is
-    one array, and what it reads another: with two devices each array costs a tenth of a millisecond. The lanes that a
-    call is given are not donated: who looks ahead still reads what the trials have learned that ended in them.
+    It is compiled by `compile`, or when it is first needed. The host passes one array to a chunk and reads one; with
+    two devices each array costs a tenth of a millisecond. Lanes are not donated to a chunk: finished trials' parameters
+    are read after the next chunk is dispatched.
 
     Attributes:
-        size, width, longest, ahead: as the engine needs them.
+        size, width, max_epochs, lookahead: see `ChunkRunner`.
         shapes: of the lanes.
     """
 
-    ahead = 1
+    lookahead = 1
 
-    def __init__(self, task: Task, key: Array, names: tuple[str, ...], width: int, tile: int) -> None:
+    def __init__(self, spec: ProgramSpec, key: Array, names: tuple[str, ...], width: int, tile: int) -> None:
         mesh = Mesh(np.array(jax.devices()), ("lane",))
-        lane, every = PartitionSpec("lane"), PartitionSpec()
-        self.size, self.width, self.longest = width * mesh.size, width, task.longest
-        self._sharding = NamedSharding(mesh, lane)
-        everywhere = (task.data, task.validation, task.folds), key
-        self._shared = jax.device_put(everywhere, NamedSharding(mesh, every))
-        values, whole = {name: self._numbers(np.float32) for name in names}, self._numbers(np.int32)
-        self._orders = Orders(self._numbers(bool), whole, whole, values, whole, whole)
-        # A function, not a partial of the task: JAX asks for the text of what it maps, and that spells out the data.
-        self.shapes = jax.eval_shape(jax.vmap(lambda orders: lanes.start(task, key, orders)), self._orders)
+        by_lane, replicated = PartitionSpec("lane"), PartitionSpec()
+        self.size, self.width, self.max_epochs = width * mesh.size, width, spec.max_epochs
+        self._sharding = NamedSharding(mesh, by_lane)
+        shared = (spec.data, spec.validation, spec.folds), key
+        self._shared = jax.device_put(shared, NamedSharding(mesh, replicated))
+        values, whole = {name: self._zeros(np.float32) for name in names}, self._zeros(np.int32)
+        self._updates = LaneUpdates(self._zeros(bool), whole, whole, values, whole, whole)
+        # Not a partial of the spec: JAX prints what it maps, and that would print the data.
+        self.shapes = jax.eval_shape(jax.vmap(lambda updates: init_lane(spec, key, updates)), self._updates)
 
-        def advance(state: Lanes, columns: Array, everywhere: Any) -> Any:
-            shared, key = everywhere
-            orders, epochs = from_columns((self._orders, whole), columns)
-            state = lanes.assign(task, key, state, orders)
-            state, curves = advance_lanes(task, tile, state, orders.limit, shared, epochs[0])
-            return state, jnp.concatenate([state.diverged[:, None].astype(float), *curves], axis=1)
+        def advance(lanes: Lanes, columns: Array, shared: Any) -> Any:
+            data, key = shared
+            updates, epochs = from_columns((self._updates, whole), columns)
+            lanes = start_lanes(spec, key, lanes, updates)
+            lanes, curves = advance_lanes(spec, tile, lanes, updates.limit, data, epochs[0])
+            return lanes, jnp.concatenate([lanes.diverged[:, None].astype(float), *curves], axis=1)
 
-        sharded = jax.shard_map(advance, mesh=mesh, in_specs=(lane, lane, every), out_specs=lane, check_vma=False)
+        sharded = jax.shard_map(
+            advance, mesh=mesh, in_specs=(by_lane, by_lane, replicated), out_specs=by_lane, check_vma=False
+        )
         options: Any = _ONE_CORE if mesh.size > 1 and mesh.devices.flat[0].platform == "cpu" else None
         self._advance = jax.jit(sharded, compiler_options=options)
-        self._copy = jax.jit(lanes.copy, donate_argnums=0, compiler_options=options, out_shardings=self._sharding)
+        self._copy = jax.jit(copy_lanes, donate_argnums=0, compiler_options=options, out_shardings=self._sharding)
         self._compiling: Future | None = None
 
-    def compile(self, compilers: Executor) -> "Program":
-        """Trace it here, and have it compiled by one of the executor's threads."""
-        self._compiling = compilers.submit(self._traced.lower().compile)
+    def compile(self, executor: Executor) -> "Program":
+        """Traces the program here and compiles it in a thread of the executor."""
+        self._compiling = executor.submit(self.traced.lower().compile)
         return self
 
     def empty(self) -> Lanes:
-        """Lanes before the first training."""
-        return self._place(jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), self.shapes))
+        """Returns lanes before the first training."""
+        return self.place(jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), self.shapes))
 
-    def taken_up(self, state: Lanes) -> Lanes:
-        """Lanes that were saved, on the devices again."""
-        return self._place(state)
+    def place(self, tree: Any) -> Any:
+        """Places arrays with a lane axis on the devices."""
+        return jax.device_put(tree, self._sharding)
 
-    def copy(self, state: Lanes, parents: np.ndarray, mask: np.ndarray, values: dict[str, np.ndarray]) -> Lanes:
-        """What the parent has learned, in every lane of the mask."""
-        return self._copy(state, *self._place((parents, mask, values)))
+    def copy(self, lanes: Lanes, parents: np.ndarray, mask: np.ndarray, values: dict[str, np.ndarray]) -> Lanes:
+        """Copies what the parents have learned into the lanes of the mask."""
+        return self._copy(lanes, *self.place((parents, mask, values)))
 
-    def advance(self, state: Lanes, orders: Orders, epochs: int) -> tuple[Lanes, Callable[[], News]]:
-        """So many epochs, each lane up to its own limit, and a function that waits for the news of it."""
-        columns = self._place(to_columns((orders, np.full(self.size, epochs, np.int32))))
-        state, told = self._compiled(state, columns, self._shared)
+    def advance(self, lanes: Lanes, updates: LaneUpdates, epochs: int) -> tuple[Lanes, Callable[[], ChunkResult]]:
+        """Dispatches a chunk, each lane up to its own limit; returns the lanes and a function that reads the result."""
+        columns = self.place(to_columns((updates, np.full(self.size, epochs, np.int32))))
+        lanes, numbers = self._compiled(lanes, columns, self._shared)
 
-        def read() -> News:
-            found = np.asarray(told)
-            curves = found[:, 1:].reshape(self.size, -1, self.longest)
-            return News(found[:, 0].astype(np.int32), curves[..., :epochs].swapaxes(0, 1))
+        def read() -> ChunkResult:
+            table = np.asarray(numbers)
+            curves = table[:, 1:].reshape(self.size, -1, self.max_epochs)
+            return ChunkResult(table[:, 0].astype(np.int32), curves[..., :epochs].swapaxes(0, 1))
 
-        return state, read
+        return lanes, read
 
-    def text(self) -> str:
-        """The compiled text of `advance`."""
+    def compiled_text(self) -> str:
+        """Returns the optimized HLO of `advance`."""
         assert self._compiling is not None
         return self._compiling.result().as_text()
 
     @functools.cached_property
-    def traced(self) -> str:
-        """A digest of what its lanes compute."""
-        return describe_program(self._traced.jaxpr)
-
-    @functools.cached_property
-    def _traced(self) -> Traced:
-        columns = self._place(to_columns((self._orders, self._numbers(np.int32))))
+    def traced(self) -> Traced:
+        """The traced `advance`."""
+        columns = self.place(to_columns((self._updates, self._zeros(np.int32))))
         return self._advance.trace(self.empty(), columns, self._shared)
 
     @functools.cached_property
     def _compiled(self) -> Callable[..., Any]:
         return self._advance if self._compiling is None else self._compiling.result()
 
-    def _place(self, tree: Any) -> Any:
-        return jax.device_put(tree, self._sharding)
-
-    def _numbers(self, kind: type) -> np.ndarray:
-        return np.zeros(self.size, kind)
+    def _zeros(self, dtype: type) -> np.ndarray:
+        return np.zeros(self.size, dtype)
 
 
 def to_columns(tree: Any) -> np.ndarray:
-    """Arrays of a number for each lane, side by side in one of int32; a float32 by its bits.
+    """Packs arrays of one number per lane into the columns of one int32 array, a float32 by its bits.
 
     Example:
         >>> to_columns((np.array([True]), np.array([7], np.int32), {"rate": np.array([1.0], np.float32)}))
@@ -166,10 +159,10 @@ def to_columns(tree: Any) -> np.ndarray:
 
 
 def from_columns(like: Any, columns: Array) -> Any:
-    """The arrays again, of the tree and the dtypes of `like`."""
+    """Unpacks what `to_columns` packed, into the structure and dtypes of `like`."""
     leaves, structure = jax.tree.flatten(like)
-    found = [
+    unpacked = [
         jax.lax.bitcast_convert_type(column, np.float32) if leaf.dtype == np.float32 else column.astype(leaf.dtype)
         for leaf, column in zip(leaves, columns.T, strict=True)
     ]
-    return jax.tree.unflatten(structure, found)
+    return jax.tree.unflatten(structure, unpacked)

@@ -1,13 +1,13 @@
-"""The host's side of a sweep: which trial sits in which lane, and for how long.
+"""The host loop of a sweep: which trial occupies which lanes, and for how long.
 
-A trial takes one lane for each of its repeats and folds; they start together, run in step, and the trial is judged by
-their mean. Between two calls of the compiled program the host reads the curves, asks the scheduler about the trials
-that reached their rung, and gives the lanes of those that ended to the next ones. Inside a call a lane freezes at its
-own rung; how long a call lasts depends on nothing but the epochs that the trials have left, and so does every decision.
+A trial occupies one lane for each of its repeats and folds. They start together and advance together, and the trial is
+scored by their mean. Between two chunks of the compiled program the host reads the curves, asks the scheduler about the
+trials that reached their rung, and refills the lanes of those that ended. Inside a chunk a lane freezes at its own
+rung. The length of a chunk, and every decision, depends only on the epochs that the trials have left.
 
-Without a scheduler it is known beforehand when a trial ends, unless it diverges. Then the next call is sent before the
-news of the last one are read, and the devices need not wait for the host; the lanes of a trial that diverges are given
-away a call later.
+Without a scheduler a trial's end is known in advance, unless it diverges. The next chunk is then dispatched before the
+result of the last is read, so that the devices do not wait for the host. Lanes of a trial that diverges are refilled
+one chunk later.
 """
 
 import math
@@ -18,31 +18,30 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxnn.sweeps.engine.lanes import Orders
-from jaxnn.sweeps.engine.learned import read_params
-from jaxnn.sweeps.engine.program import News, Runnable
-from jaxnn.sweeps.engine.trial import Layout, Outcome, Running
-from jaxnn.sweeps.schedulers.base import Continue, Copy, Stop
+from jaxnn.sweeps.engine.lanes import LaneUpdates, read_params
+from jaxnn.sweeps.engine.program import ChunkResult, ChunkRunner
+from jaxnn.sweeps.engine.trial import RunningTrial, TrialLayout, TrialResult
+from jaxnn.sweeps.schedulers.base import Continue, Copy, Stop, TrialScheduler
 from jaxnn.sweeps.space.space import Setting
 
-# The share of its lane-epochs that a call may waste on lanes that wait, frozen, for its end. A longer call costs fewer
-# visits of the host, each about half a millisecond.
-_WASTE = 0.03
+# The share of a chunk's lane-epochs that may be wasted on frozen lanes. A longer chunk costs fewer visits of the host,
+# each about half a millisecond.
+_MAX_WASTE = 0.03
 
-# Called with a trial that ended and a function that reads its parameters, (lanes, …), while they are still there.
-Report = Callable[[Outcome, Callable[[], Any]], None]
+# Called with a trial's result and a function that reads its parameters, (lanes, …), while they are on the devices.
+OnTrialEnd = Callable[[TrialResult, Callable[[], Any]], None]
 
 
-class Call(NamedTuple):
-    """What one call of the compiled program did.
+class ChunkStats(NamedTuple):
+    """Statistics of one chunk.
 
     Attributes:
-        epochs: how many it ran.
-        busy: the share of its lane-epochs that trained something: lanes that are free, frozen or diverged do not.
-        running: the trials that go on.
-        waiting: trials that had no lane yet.
-        progress: epochs done of the running trials, as a share of all they may do, summed.
-        seconds: from its beginning, when it had been sent and the call before was over, to having read its curves.
+        epochs: the number of epochs.
+        busy: the share of its lane-epochs that trained a trial; free, frozen and diverged lanes do not.
+        running: the number of trials that continue.
+        waiting: the number of trials without a lane.
+        progress: the epochs done by the running trials, each as a share of its epoch limit, summed.
+        seconds: from its dispatch, or the end of the chunk before, until its curves were read.
     """
 
     epochs: int
@@ -53,112 +52,108 @@ class Call(NamedTuple):
     seconds: float
 
 
-class _Sent(NamedTuple):
-    """A call under way: the lanes as it leaves them, and the trials in it with how many of its epochs are their own."""
+class _InFlight(NamedTuple):
+    """A dispatched chunk: its lanes, and its trials with how many of its epochs each of them trains."""
 
     lanes: Any
-    read: Callable[[], News]
+    read: Callable[[], ChunkResult]
     epochs: int
-    members: list[tuple[Running, int]]
-    at: float
+    members: list[tuple[RunningTrial, int]]
+    dispatched_at: float
 
 
 def run_trials(
-    program: Runnable,
+    program: ChunkRunner,
     trials: Iterable[tuple[int, Setting]],
     *,
-    layout: Layout,
-    scheduler: Any,
-    report: Report,
-) -> Iterator[Call]:
-    """Run all trials through the lanes of one program, call by call.
+    layout: TrialLayout,
+    scheduler: TrialScheduler | None,
+    on_trial_end: OnTrialEnd,
+) -> Iterator[ChunkStats]:
+    """Runs trials through the lanes of one program; yields after each chunk.
 
     Args:
-        program: compiled for the trials' bucket.
-        trials: number and setting of each, in the order in which they start.
-        layout: lanes of a trial, and its epochs.
-        scheduler: what `asha(...).begin(...)` returns, or None.
-        report: gets every outcome.
+        program: compiled for the trials' choices.
+        trials: (number, setting) of each, in the order in which they start.
+        layout: lanes and epochs of a trial.
+        scheduler: of the sweep, or None.
+        on_trial_end: gets every result, the best of a chunk first.
     """
-    queue, places = deque(trials), _places(program, layout.lanes)
-    running: list[Running] = []
-    sent: deque[_Sent] = deque()
-    lanes, over = program.empty(), 0.0
-    ahead = program.ahead if scheduler is None else 0
-    while queue or running or sent:
+    queue, slots = deque(trials), _lane_slots(program, layout.lanes)
+    running: list[RunningTrial] = []
+    in_flight: deque[_InFlight] = deque()
+    lanes, last_read = program.empty(), 0.0
+    lookahead = program.lookahead if scheduler is None else 0
+    while queue or running or in_flight:
         if queue or running:
-            taken = {trial.lanes.start for trial in running}
-            free = [where for where in places if where.start not in taken]
-            fresh = [_begin(queue.popleft(), where, layout, scheduler) for where in free[: len(queue)]]
-            running = sorted(running + fresh, key=lambda trial: trial.trial)
-            sent.append(_send(program, lanes, running, fresh, layout))
-            lanes = sent[-1].lanes
-            running = [trial for trial in running if trial.sent < layout.epochs]
-            if len(sent) <= ahead:
+            started = _start_trials(queue, slots, running, layout, scheduler)
+            running = sorted(running + started, key=lambda trial: trial.trial)
+            in_flight.append(_dispatch(program, lanes, running, started, layout))
+            lanes = in_flight[-1].lanes
+            running = [trial for trial in running if trial.dispatched < layout.epochs]
+            if len(in_flight) <= lookahead:
                 continue
-        call = sent.popleft()
-        news, begun = call.read(), max(call.at, over)
-        over = time.perf_counter()
-        # The others diverged in the call before, when this one was under way.
-        members = [member for member in call.members if not member[0].diverged]
-        busy = _note(members, news, begun) / (call.epochs * program.size)
+        chunk = in_flight.popleft()
+        result, chunk_started = chunk.read(), max(chunk.dispatched_at, last_read)
+        last_read = time.perf_counter()
+        # Trials that diverged in the chunk before were still in this one, which was in flight.
+        members = [member for member in chunk.members if not member[0].diverged]
+        busy = _record(members, result, chunk_started) / (chunk.epochs * program.size)
         ended, copies = _decide([trial for trial, _ in members], layout, scheduler)
-        _tell(ended, call.lanes, report)
-        gone = {trial.trial for trial, _ in ended}
-        running = [trial for trial in running if trial.trial not in gone]
+        _report_best_first(ended, chunk.lanes, on_trial_end)
+        ended_numbers = {trial.trial for trial, _ in ended}
+        running = [trial for trial in running if trial.trial not in ended_numbers]
         if copies:
-            lanes = program.copy(lanes, *_copying(program.size, running, copies))
-        yield Call(call.epochs, busy, *_under_way(running, sent, len(queue), layout), over - begun)
+            lanes = program.copy(lanes, *_apply_copies(program.size, running, copies))
+        counts = _count_unfinished(running, in_flight, layout)
+        yield ChunkStats(chunk.epochs, busy, counts[0], len(queue), counts[1], last_read - chunk_started)
 
 
-def _send(program: Runnable, lanes: Any, running: list[Running], fresh: list[Running], layout: Layout) -> _Sent:
-    """Hand a call to the devices."""
-    epochs = _length(np.array([trial.limit - trial.sent for trial in running]), program.longest)
-    orders = _orders(program.size, running, fresh, layout)
-    now = time.perf_counter()
-    lanes, read = program.advance(lanes, orders, epochs)
-    return _Sent(lanes, read, epochs, [(trial, trial.send(epochs)) for trial in running], now)
+def _lane_slots(program: ChunkRunner, lanes: int) -> list[slice]:
+    """Returns the slices of lanes that trials can occupy.
 
-
-def _note(members: list[tuple[Running, int]], news: News, begun: float) -> int:
-    """What a call told, for its trials; how many lane-epochs were at work."""
-    diverged = news.diverged if news.diverged.any() else None
-    return sum(trial.proceed(done, diverged, news.curves, begun) for trial, done in members)
-
-
-def _tell(ended: list[tuple[Running, str]], lanes: Any, report: Report) -> None:
-    """Best first: whoever keeps parameters of the best need not read those that better ones would push out at once."""
-    outcomes = [(trial.outcome(status), trial.lanes) for trial, status in ended]
-    for outcome, where in sorted(outcomes, key=lambda each: _rank(each[0].score)):
-        report(outcome, lambda where=where: read_params(lanes, where))
-
-
-def _under_way(running: list[Running], sent: Iterable[_Sent], waiting: int, layout: Layout) -> tuple[int, int, float]:
-    """How many trials run and wait, and the progress of the former."""
-    sent_for = [trial for call in sent for trial, _ in call.members if not trial.diverged]
-    found = {trial.trial: trial.epoch for trial in [*running, *sent_for]}
-    return len(found), waiting, sum(found.values()) / layout.epochs
-
-
-def _places(program: Runnable, lanes: int) -> list[slice]:
-    """Where trials of so many lanes can lie.
-
-    A place of each device in turn: those of one device may run one after another, and free ones then cost no time.
+    Slots of different devices alternate: lanes of one device may run one after another, and free ones cost no time.
     """
     starts = range(0, program.size - lanes + 1, lanes)
     return [slice(start, start + lanes) for start in sorted(starts, key=lambda start: start % program.width)]
 
 
-def _begin(trial: tuple[int, Setting], lanes: slice, layout: Layout, scheduler: Any) -> Running:
-    number, setting = trial
-    if scheduler is None:
-        return Running(number, setting, lanes, layout.epochs, dict(setting.values))
-    scheduler.add(number, setting)
-    return Running(number, setting, lanes, min(scheduler.start(number), layout.epochs), dict(setting.values))
+def _start_trials(
+    queue: deque[tuple[int, Setting]],
+    slots: list[slice],
+    running: list[RunningTrial],
+    layout: TrialLayout,
+    scheduler: TrialScheduler | None,
+) -> list[RunningTrial]:
+    """Puts waiting trials into free slots."""
+    occupied = {trial.lanes.start for trial in running}
+    free = [slot for slot in slots if slot.start not in occupied]
+    return [_start_trial(*queue.popleft(), slot, layout, scheduler) for slot in free[: len(queue)]]
 
 
-def _length(left: np.ndarray, longest: int) -> int:
-    """The longest call that wastes little, for trials with so many epochs left; never past the last of them."""
+def _start_trial(
+    number: int, setting: Setting, slot: slice, layout: TrialLayout, scheduler: TrialScheduler | None
+) -> RunningTrial:
+    limit = layout.epochs
+    if scheduler is not None:
+        scheduler.add(number, setting)
+        limit = min(scheduler.start(number), limit)
+    return RunningTrial(number, setting, slot, limit, dict(setting.values))
+
+
+def _dispatch(
+    program: ChunkRunner, lanes: Any, running: list[RunningTrial], started: list[RunningTrial], layout: TrialLayout
+) -> _InFlight:
+    """Sends a chunk to the devices."""
+    epochs = choose_epochs(np.array([trial.limit - trial.dispatched for trial in running]), program.max_epochs)
+    updates = _make_updates(program.size, running, started, layout)
+    now = time.perf_counter()
+    lanes, read = program.advance(lanes, updates, epochs)
+    return _InFlight(lanes, read, epochs, [(trial, trial.dispatch(epochs)) for trial in running], now)
+
+
+def choose_epochs(left: np.ndarray, longest: int) -> int:
+    """Returns the length of the longest chunk that wastes little, for trials with `left` epochs to train."""
     most = min(longest, int(left.max()))
     if left.min() >= most:
         return most
@@ -166,35 +161,43 @@ def _length(left: np.ndarray, longest: int) -> int:
     # A trial with t epochs left is frozen in every epoch after its t-th.
     ended = np.cumsum(np.bincount(left, minlength=len(lengths)))[: len(lengths)]
     frozen = np.cumsum(ended)
-    return int(lengths[frozen <= _WASTE * lengths * len(left)].max())
+    return int(lengths[frozen <= _MAX_WASTE * lengths * len(left)].max())
 
 
-def _orders(size: int, running: list[Running], fresh: list[Running], layout: Layout) -> Orders:
-    """What the lanes are told: who starts where, and where each one freezes."""
-    starts, trial, repeat, fold, limit = (np.zeros(size, kind) for kind in (bool, *[np.int32] * 4))
+def _make_updates(
+    size: int, running: list[RunningTrial], started: list[RunningTrial], layout: TrialLayout
+) -> LaneUpdates:
+    """Returns which lanes start a training, and where each lane freezes."""
+    starts, trial, repeat, fold, limit = (np.zeros(size, dtype) for dtype in (bool, *[np.int32] * 4))
     values = {name: np.zeros(size, np.float32) for name in running[0].values}
     repeats, folds = np.divmod(np.arange(layout.lanes), layout.folds)
     for each in running:
         limit[each.lanes] = each.limit
-    for each in fresh:
+    for each in started:
         starts[each.lanes], trial[each.lanes] = True, each.trial
         repeat[each.lanes], fold[each.lanes] = repeats, folds
         for name, value in each.values.items():
             values[name][each.lanes] = value
-    return Orders(starts, trial, repeat, values, fold, limit)
+    return LaneUpdates(starts, trial, repeat, values, fold, limit)
+
+
+def _record(members: list[tuple[RunningTrial, int]], result: ChunkResult, chunk_started: float) -> int:
+    """Records a chunk's results in its trials; returns the lane-epochs that were trained."""
+    diverged = result.diverged if result.diverged.any() else None
+    return sum(trial.record(own, diverged, result.curves, chunk_started) for trial, own in members)
 
 
 def _decide(
-    running: list[Running], layout: Layout, scheduler: Any
-) -> tuple[list[tuple[Running, str]], list[tuple[Running, Copy]]]:
-    """Who ended and how, and who is to copy whom; the scheduler is asked in the order of the trials."""
+    trials: list[RunningTrial], layout: TrialLayout, scheduler: TrialScheduler | None
+) -> tuple[list[tuple[RunningTrial, str]], list[tuple[RunningTrial, Copy]]]:
+    """Returns the trials that ended, with their status, and the copies; asks the scheduler in the order of trials."""
     ended, copies = [], []
     arrived = {}
     if scheduler is not None:
-        arrived = {trial.trial: trial.score for trial in running if trial.epoch >= trial.limit or trial.diverged}
+        arrived = {trial.trial: trial.score for trial in trials if trial.epoch >= trial.limit or trial.diverged}
         for number, score in arrived.items():
             scheduler.observe(number, score)
-    for trial in running:
+    for trial in trials:
         if trial.diverged:
             ended.append((trial, "diverged"))
             continue
@@ -215,19 +218,22 @@ def _decide(
     return ended, copies
 
 
-def _rank(score: float) -> float:
-    return math.inf if math.isnan(score) else -score
+def _report_best_first(ended: list[tuple[RunningTrial, str]], lanes: Any, on_trial_end: OnTrialEnd) -> None:
+    """Reports the best first, so that parameters that would be evicted at once are never copied."""
+    results = [(trial.end(status), trial.lanes) for trial, status in ended]
+    for result, slot in sorted(results, key=lambda pair: math.inf if math.isnan(pair[0].score) else -pair[0].score):
+        on_trial_end(result, lambda slot=slot: read_params(lanes, slot))
 
 
-def _copying(
-    size: int, running: list[Running], copies: list[tuple[Running, Copy]]
+def _apply_copies(
+    size: int, running: list[RunningTrial], copies: list[tuple[RunningTrial, Copy]]
 ) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
-    """Parents and mask by lane, and the hypers of all lanes with those of the copies in place."""
-    place = {trial.trial: trial for trial in running}
+    """Applies the copies to the trials; returns each lane's parent, the mask of copies, and the hypers of all lanes."""
+    by_number = {trial.trial: trial for trial in running}
     parents, mask = np.arange(size), np.zeros(size, bool)
     for trial, copy in copies:
-        if copy.parent in place:  # a parent that ended at this very rung has left its lanes
-            parents[trial.lanes] = np.arange(size)[place[copy.parent].lanes]
+        if copy.parent in by_number:  # a parent that ended at this rung has left its lanes
+            parents[trial.lanes] = np.arange(size)[by_number[copy.parent].lanes]
             mask[trial.lanes] = True
             trial.values = dict(copy.values)
             trial.copies.append((trial.epoch, copy.parent, dict(copy.values)))
@@ -236,3 +242,12 @@ def _copying(
         for name, value in trial.values.items():
             values[name][trial.lanes] = value
     return parents, mask, values
+
+
+def _count_unfinished(
+    running: list[RunningTrial], in_flight: Iterable[_InFlight], layout: TrialLayout
+) -> tuple[int, float]:
+    """Returns the number of unfinished trials, and the sum of their progress."""
+    dispatched = [trial for chunk in in_flight for trial, _ in chunk.members if not trial.diverged]
+    epochs = {trial.trial: trial.epoch for trial in [*running, *dispatched]}
+    return len(epochs), sum(epochs.values()) / layout.epochs

@@ -1,4 +1,4 @@
-"""A trial while it runs, and what came of it."""
+"""A trial: while it runs, and its result."""
 
 import time
 from dataclasses import dataclass, field
@@ -6,14 +6,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxnn.sweeps.engine.epochs import Curves
 from jaxnn.sweeps.space.space import Setting
+from jaxnn.training.evaluation import Curves
 
 _SCORES = Curves._fields.index("scores")
 
 
-class Layout(NamedTuple):
-    """How trials lie in lanes: `repeats` × `folds` lanes each, and the epoch at which every trial ends."""
+class TrialLayout(NamedTuple):
+    """The lanes of a trial, `repeats` × `folds`, and the epochs after which every trial ends."""
 
     repeats: int
     folds: int
@@ -21,23 +21,24 @@ class Layout(NamedTuple):
 
     @property
     def lanes(self) -> int:
-        """Lanes of one trial."""
+        """The number of lanes of a trial."""
         return self.repeats * self.folds
 
 
-class Outcome(NamedTuple):
-    """What came of a trial.
+class TrialResult(NamedTuple):
+    """The result of a trial.
 
     Attributes:
         trial: its number.
-        setting: its hypers, as it started.
+        setting: its hypers at the start.
         status: "finished", "stopped" by the scheduler, or "diverged".
-        epochs: how many it ran.
-        score: the mean over its lanes after the last epoch; NaN where it diverged.
-        spread: the standard deviation over its lanes.
-        seconds: from its start to its end, beside all the others.
-        curves: of its lanes, each of shape (lanes, epochs); NaN where it was not judged.
+        epochs: the number of epochs that it ran.
+        score: the mean over its lanes after the last epoch; NaN if it diverged.
+        score_std: the standard deviation over its lanes.
+        seconds: from start to end, during which other trials ran too.
+        curves: of its lanes, each of shape (lanes, epochs); NaN where it was not evaluated.
         copies: (epoch, parent, values) of each copy under population-based training.
+        reason: why it did not finish; empty if it did.
     """
 
     trial: int
@@ -45,28 +46,28 @@ class Outcome(NamedTuple):
     status: str
     epochs: int
     score: float
-    spread: float
+    score_std: float
     seconds: float
     curves: Curves
     copies: tuple[tuple[int, int, dict[str, float]], ...]
+    reason: str = ""
 
 
 @dataclass
-class Running:
+class RunningTrial:
     """A trial in its lanes.
 
     Attributes:
         trial: its number.
-        setting: its hypers, as it started.
-        lanes: where it lies.
-        limit: the epoch at which it is judged next, and at which its lanes freeze.
+        setting: its hypers at the start.
+        lanes: the slice of lanes that it occupies.
+        limit: the epoch of its next report, at which its lanes freeze.
         values: its traced hypers now.
-        sent: the epochs it has been sent for.
-        epoch: those of them that it has told of.
-        diverged: the first epoch at which a lane's loss was no longer finite; 0 as long as all are.
-        started: on the clock, when its first call began.
-        history: the curves of all lanes, call by call, each call's in one array (quantity, lane, epoch), and how many
-            epochs of it are its own.
+        dispatched: epochs that were dispatched to the devices.
+        epoch: epochs whose results were read.
+        diverged: the first epoch at which a lane's loss was not finite; 0 if there is none.
+        started: the time at which its first chunk began.
+        history: each chunk's curves of all lanes, (quantity, lane, epoch), and the number of its own epochs in them.
         copies: (epoch, parent, values) so far.
     """
 
@@ -75,59 +76,68 @@ class Running:
     lanes: slice
     limit: int
     values: dict[str, float]
-    sent: int = 0
+    dispatched: int = 0
     epoch: int = 0
     diverged: int = 0
     started: float = 0.0
     history: list[tuple[np.ndarray, int]] = field(default_factory=list)
     copies: list[tuple[int, int, dict[str, float]]] = field(default_factory=list)
 
-    def send(self, epochs: int) -> int:
-        """Note that it takes part in a call of so many epochs; how many of them are its own."""
-        done = min(epochs, self.limit - self.sent)
-        self.sent += done
-        return done
+    def dispatch(self, epochs: int) -> int:
+        """Counts a chunk that is dispatched; returns how many of its epochs this trial trains."""
+        own = min(epochs, self.limit - self.dispatched)
+        self.dispatched += own
+        return own
 
-    def proceed(self, done: int, diverged: np.ndarray | None, curves: np.ndarray, begun: float) -> int:
-        """Note what a call told, in which it had so many epochs of its own; how many lane-epochs of it were at work.
+    def record(self, own: int, diverged: np.ndarray | None, curves: np.ndarray, chunk_started: float) -> int:
+        """Records a chunk's results; returns the lane-epochs that were trained.
 
-        There are many calls and many trials: no array is touched that need not be, and `diverged` is None as long as
-        no lane has.
+        Chunks and trials are many, so this copies no array.
+
+        Args:
+            own: the chunk's epochs that this trial trained.
+            diverged: each lane's epoch of divergence; None if no lane has diverged.
+            curves: (quantity, lane, epoch).
+            chunk_started: the time at which the chunk began.
         """
         before = self.epoch
-        self.epoch += done
-        self.started = self.started or begun
-        self.history.append((curves, done))
+        self.epoch += own
+        self.started = self.started or chunk_started
+        self.history.append((curves, own))
         if diverged is None or not diverged[self.lanes].any():
-            return (self.lanes.stop - self.lanes.start) * done
+            return (self.lanes.stop - self.lanes.start) * own
         ends = diverged[self.lanes]
         self.diverged = int(ends[ends > 0].min())
-        return int(np.where(ends > 0, ends - before, done).clip(0, done).sum())
+        return int(np.where(ends > 0, ends - before, own).clip(0, own).sum())
 
     @property
     def score(self) -> float:
-        """The mean of its lanes' latest scores; NaN, the worst, where one has diverged."""
+        """The mean of its lanes' latest scores; NaN if a lane has diverged."""
         if self.diverged:
             return float("nan")
-        curves, done = self.history[-1]
-        scores = curves[_SCORES, self.lanes, done - 1]
-        return float(scores.sum() / len(scores))  # NumPy's mean, in half the time
+        curves, own = self.history[-1]
+        scores = curves[_SCORES, self.lanes, own - 1]
+        return float(scores.sum() / len(scores))  # twice as fast as NumPy's mean
 
-    def outcome(self, status: str) -> Outcome:
-        """What came of it."""
+    def end(self, status: str) -> TrialResult:
+        """Returns the result of a trial that has ended."""
         epochs = self.diverged or self.epoch
-        parts = [curves[:, self.lanes, :done] for curves, done in self.history]
+        parts = [curves[:, self.lanes, :own] for curves, own in self.history]
         curves = Curves(*np.concatenate(parts, axis=2)[..., :epochs])
-        spread = 0.0 if len(curves.scores) == 1 else float(curves.scores[:, -1].std())
-        seconds = time.perf_counter() - self.started
-        return Outcome(
-            self.trial,
-            self.setting,
-            status,
-            epochs,
-            self.score,
-            float("nan") if self.diverged else spread,
-            seconds,
-            curves,
-            tuple(self.copies),
+        score_std = 0.0 if len(curves.scores) == 1 else float(curves.scores[:, -1].std())
+        reasons = {
+            "diverged": f"a loss was not finite in epoch {epochs}",
+            "stopped": f"stopped by the scheduler after epoch {epochs}",
+        }
+        return TrialResult(
+            trial=self.trial,
+            setting=self.setting,
+            status=status,
+            epochs=epochs,
+            score=self.score,
+            score_std=float("nan") if self.diverged else score_std,
+            seconds=time.perf_counter() - self.started,
+            curves=curves,
+            copies=tuple(self.copies),
+            reason=reasons.get(status, ""),
         )

@@ -1,42 +1,53 @@
-"""What a sweep has found so far: every outcome, the parameters of the best, and a line for the progress bar."""
+"""The results of a sweep while it runs: every trial's result, and the parameters of the best."""
 
 import math
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from jaxnn.sweeps.engine.run import Call
-from jaxnn.sweeps.engine.trial import Outcome
+from jaxnn.sweeps.engine.run import ChunkStats
+from jaxnn.sweeps.engine.trial import TrialResult
 
 
-class Found:
-    """Filled while the sweep runs; parameters are kept of the `keep` best only, whatever the number of trials."""
+class BestTrials:
+    """Collects results, and keeps the parameters of the `keep` best trials only.
+
+    Attributes:
+        keep: the number of trials whose parameters are kept.
+        results: of all trials that have ended, by number.
+        kept: the parameters of the best, by number.
+        chunks: the statistics of every chunk, in order.
+    """
 
     def __init__(self, keep: int) -> None:
         self.keep = keep
-        self.outcomes: dict[int, Outcome] = {}
+        self.results: dict[int, TrialResult] = {}
         self.kept: dict[int, Any] = {}
-        self.calls: list[Call] = []
+        self.chunks: list[ChunkStats] = []
 
-    def add(self, outcome: Outcome, params: Callable[[], Any]) -> None:
-        """A trial has ended; its parameters are read only if it is among the best."""
-        self.outcomes[outcome.trial] = outcome
-        if outcome.status == "diverged" or math.isnan(outcome.score):
+    def add(self, result: TrialResult, read_params: Callable[[], Any]) -> None:
+        """Adds a trial; reads its parameters only if it is among the best."""
+        self.results[result.trial] = result
+        if result.status == "diverged" or math.isnan(result.score):
             return
-        if len(self.kept) == self.keep and outcome.score <= min(map(self._score, self.kept)):
+        if len(self.kept) == self.keep and result.score <= min(map(self._score_of, self.kept)):
             return
-        self.kept[outcome.trial] = params()
+        self.kept[result.trial] = read_params()
         if len(self.kept) > self.keep:
-            del self.kept[min(self.kept, key=self._score)]
+            del self.kept[min(self.kept, key=self._score_of)]
+
+    def sorted_results(self) -> tuple[TrialResult, ...]:
+        """Returns the results in the order of the trials' numbers."""
+        return tuple(self.results[trial] for trial in sorted(self.results))
 
     def summary(self) -> dict[str, str]:
-        """For the progress bar: how many trials run, were stopped or diverged, and the best score so far."""
-        count = Counter(outcome.status for outcome in self.outcomes.values())
-        shown = {"running": str(self.calls[-1].running)} if self.calls else {}
+        """Returns the text for the progress bar: running, stopped and diverged trials, and the best score."""
+        count = Counter(result.status for result in self.results.values())
+        shown = {"running": str(self.chunks[-1].running)} if self.chunks else {}
         shown |= {name: str(count[name]) for name in ("stopped", "diverged") if count[name]}
         if self.kept:
-            shown["best"] = f"{max(map(self._score, self.kept)):.4f}"
+            shown["best"] = f"{max(map(self._score_of, self.kept)):.4f}"
         return shown
 
-    def _score(self, trial: int) -> float:
-        return self.outcomes[trial].score
+    def _score_of(self, trial: int) -> float:
+        return self.results[trial].score

@@ -1,21 +1,26 @@
-"""How much each hyper decides the score: permutation importance in a forest that predicts the scores' ranks."""
+"""The importance of each hyper: permutation importance in a random forest that predicts the ranks of the scores."""
 
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from jaxnn.sweeps.results.columns import Column
+from jaxnn.sweeps.results.tables import Column
 
-_TREES, _SHUFFLES, _FEWEST = 100, 10, 8
+# Trees of the forest.
+_TREES = 100
+# Permutations of each hyper.
+_PERMUTATIONS = 10
+# Fewer trials cannot tell hypers apart.
+_MIN_TRIALS = 8
 
 
 def importance(columns: tuple[Column, ...], scores: Float[np.ndarray, "trials"]) -> dict[str, float]:
-    """The share of each hyper in what decides the score, largest first; the shares add up to 1.
+    """Returns the share of each hyper in the score, largest first; the shares add up to 1.
 
-    A random forest learns to predict the rank of a trial's score from its hypers; a hyper is as important as the
-    prediction suffers when its values are shuffled among the trials. Ranks, because one diverged trial would outweigh
-    all others; NaN ranks last.
+    A random forest predicts the rank of a trial's score from its hypers. The importance of a hyper is the loss of
+    accuracy when its values are permuted among the trials. Ranks are robust: a single very bad score would outweigh
+    all others. NaN ranks last.
 
     Args:
         columns: the hypers of the trials.
@@ -28,8 +33,10 @@ def importance(columns: tuple[Column, ...], scores: Float[np.ndarray, "trials"])
     References:
         Breiman (2001), Random forests; Hutter, Hoos and Leyton-Brown (2014), for hyperparameters.
     """
-    if len(scores) < _FEWEST:
-        raise ValueError(f"importance: at least {_FEWEST} trials are needed to tell hypers apart, not {len(scores)}")
+    if len(scores) < _MIN_TRIALS:
+        raise ValueError(
+            f"importance: at least {_MIN_TRIALS} trials are needed to tell hypers apart, not {len(scores)}"
+        )
     try:
         from sklearn.ensemble import RandomForestRegressor
         from sklearn.inspection import permutation_importance
@@ -38,15 +45,15 @@ def importance(columns: tuple[Column, ...], scores: Float[np.ndarray, "trials"])
     table = np.stack([column.values for column in columns], axis=1)
     ranks = _ranks(scores)
     forest = RandomForestRegressor(_TREES, min_samples_leaf=2, random_state=0).fit(table, ranks)
-    shuffled: Any = permutation_importance(forest, table, ranks, n_repeats=_SHUFFLES, random_state=0)
-    drops = shuffled.importances_mean.clip(min=0)
+    permuted: Any = permutation_importance(forest, table, ranks, n_repeats=_PERMUTATIONS, random_state=0)
+    drops = permuted.importances_mean.clip(min=0)
     shares = drops / max(drops.sum(), np.finfo(float).tiny)
     order = np.argsort(-shares, kind="stable")
     return {columns[i].path: float(shares[i]) for i in order}
 
 
 def _ranks(scores: np.ndarray) -> np.ndarray:
-    """0 for the worst; equal scores share the mean of their places."""
+    """Returns the rank of each score, 0 for the worst; equal scores share their mean rank."""
     comparable = np.where(np.isnan(scores), -np.inf, scores)
     _, group, counts = np.unique(comparable, return_inverse=True, return_counts=True)
     ends = counts.cumsum()

@@ -1,4 +1,4 @@
-"""A trial seen again, alone or with those it copied from: the same program, the same keys, the same bits."""
+"""Replay of a trial, with the trials it copied from: the same program and keys give the same bits."""
 
 from typing import Any
 
@@ -7,69 +7,64 @@ import numpy as np
 from jaxnn.sweeps.engine.plan import Plan
 from jaxnn.sweeps.engine.program import Program
 from jaxnn.sweeps.engine.run import run_trials
-from jaxnn.sweeps.engine.trial import Outcome
+from jaxnn.sweeps.engine.trial import TrialResult
 from jaxnn.sweeps.results.result import Replay
-from jaxnn.sweeps.schedulers.base import Continue, Copy, Stop
+from jaxnn.sweeps.schedulers.base import Continue, Copy, Decision, Stop, TrialScheduler
 
 
-def replay(plan: Plan, program: Program, outcomes: tuple[Outcome, ...], trial: int) -> Replay:
-    """Run a trial to where it ended; under population-based training its ancestors run beside it."""
-    cast = _ancestors(outcomes, trial)
-    script = _Script({number: outcomes[number] for number in cast}, judged=plan.judge == "rungs")
-    found: dict[int, Any] = {}
+def replay(plan: Plan, program: Program, results: tuple[TrialResult, ...], trial: int) -> Replay:
+    """Runs a trial to where it ended; under population-based training its ancestors run beside it."""
+    numbers = _find_ancestors(results, trial)
+    scheduler = _Recorded({number: results[number] for number in numbers}, at_rungs=plan.evaluate_at == "rungs")
+    replayed: dict[int, Replay] = {}
 
-    def report(outcome: Outcome, params: Any) -> None:
-        found[outcome.trial] = (params(), outcome.curves)
+    def collect(result: TrialResult, read_params: Any) -> None:
+        replayed[result.trial] = Replay(read_params(), result.curves)
 
-    members = [(number, outcomes[number].setting) for number in sorted(cast)]
-    layout = plan.layout._replace(epochs=max(outcomes[number].epochs for number in cast))
-    for _ in run_trials(program, members, layout=layout, scheduler=script, report=report):
+    trials = [(number, results[number].setting) for number in sorted(numbers)]
+    layout = plan.layout._replace(epochs=max(results[number].epochs for number in numbers))
+    for _ in run_trials(program, trials, layout=layout, scheduler=scheduler, on_trial_end=collect):
         pass
-    params, curves = found[trial]
-    return Replay(params, curves)
+    return replayed[trial]
 
 
-def _ancestors(outcomes: tuple[Outcome, ...], trial: int) -> set[int]:
-    found, waiting = set(), [trial]
+def _find_ancestors(results: tuple[TrialResult, ...], trial: int) -> set[int]:
+    """Returns a trial, the trials it copied from, those that they copied from, and so on."""
+    ancestors, waiting = set(), [trial]
     while waiting:
         number = waiting.pop()
-        if number not in found:
-            found.add(number)
-            waiting += [parent for _, parent, _ in outcomes[number].copies]
-    return found
+        if number not in ancestors:
+            ancestors.add(number)
+            waiting += [parent for _, parent, _ in results[number].copies]
+    return ancestors
 
 
-def _rungs(outcome: Outcome) -> list[int]:
-    known = ~np.isnan(outcome.curves.scores[0])
-    return (np.flatnonzero(known) + 1).tolist()
+def _evaluated_epochs(result: TrialResult) -> list[int]:
+    return (np.flatnonzero(~np.isnan(result.curves.scores[0])) + 1).tolist()
 
 
-class _Script:
-    """A scheduler that repeats what was decided before; `judged` if it must visit the rungs at which trials were."""
+class _Recorded(TrialScheduler):
+    """A scheduler that repeats recorded decisions; `at_rungs` stops at the epochs at which trials were evaluated."""
 
-    def __init__(self, outcomes: dict[int, Outcome], *, judged: bool) -> None:
-        self.outcomes = outcomes
-        # Everyone stops at everyone's copies, so that a parent is at the very epoch at which it was copied.
-        stops = {epoch for outcome in outcomes.values() for epoch, _, _ in outcome.copies}
-        if judged:
-            stops |= {epoch for outcome in outcomes.values() for epoch in _rungs(outcome)}
-        self.stops = sorted(stops)
-
-    def add(self, trial: int, setting: Any) -> None: ...
+    def __init__(self, results: dict[int, TrialResult], *, at_rungs: bool) -> None:
+        self._results = results
+        # All trials stop at all copies, so that a parent is at the epoch at which it was copied.
+        stops = {epoch for result in results.values() for epoch, _, _ in result.copies}
+        if at_rungs:
+            stops |= {epoch for result in results.values() for epoch in _evaluated_epochs(result)}
+        self._stops = sorted(stops)
 
     def start(self, trial: int) -> int:
-        return self._next(trial, 0)
+        return self._next_stop(trial, 0)
 
-    def observe(self, trial: int, score: float) -> None: ...
-
-    def report(self, trial: int, epoch: int, score: float) -> Continue | Copy | Stop:
+    def report(self, trial: int, epoch: int, score: float) -> Decision:
         del score
-        if epoch >= self.outcomes[trial].epochs:
+        if epoch >= self._results[trial].epochs:
             return Stop()
-        for when, parent, values in self.outcomes[trial].copies:
-            if when == epoch:
-                return Copy(parent, values, self._next(trial, epoch))
-        return Continue(self._next(trial, epoch))
+        for copy_epoch, parent, values in self._results[trial].copies:
+            if copy_epoch == epoch:
+                return Copy(parent, values, self._next_stop(trial, epoch))
+        return Continue(self._next_stop(trial, epoch))
 
-    def _next(self, trial: int, epoch: int) -> int:
-        return min((stop for stop in (*self.stops, self.outcomes[trial].epochs) if stop > epoch), default=epoch)
+    def _next_stop(self, trial: int, epoch: int) -> int:
+        return min((stop for stop in (*self._stops, self._results[trial].epochs) if stop > epoch), default=epoch)

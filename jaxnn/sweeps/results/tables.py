@@ -1,46 +1,97 @@
-"""A sweep as CSV files, for people and their programs: a row for each trial, and one for each epoch of each."""
+"""The tables of a sweep: rows and CSV files of trials and epochs, and hypers as columns of numbers."""
 
 import csv
 import io
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
-from jaxnn.sweeps.engine.trial import Outcome
+import numpy as np
+from jaxtyping import Float
 
-_OUTCOME = ("status", "epochs", "score", "spread", "seconds")
+from jaxnn.sweeps.engine.trial import TrialResult
+from jaxnn.sweeps.space.distributions import LogNormal, LogUniform
+from jaxnn.sweeps.space.space import Choice, Setting, dimensions
 
-
-def flat(hypers: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested hypers with dotted names."""
-    found: dict[str, Any] = {}
-    for name, value in hypers.items():
-        found |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
-    return found
+_RESULT_COLUMNS = ("status", "epochs", "score", "score_std", "seconds")
 
 
-def rows(outcomes: Iterable[Outcome], hypers_of: Callable[[Outcome], dict[str, Any]]) -> list[dict[str, Any]]:
-    """One dict for each trial: its number, hypers, status, epochs, score, spread and seconds."""
+class Column(NamedTuple):
+    """One hyper of all trials.
+
+    Attributes:
+        path: its names joined by dots.
+        values: of each trial; of a choice, the number of the option; NaN where the trial does not have it.
+        options: the names of a choice's options; empty for a number.
+        logarithmic: whether its distribution is spread over its logarithm.
+    """
+
+    path: str
+    values: Float[np.ndarray, "trials"]
+    options: tuple[str, ...]
+    logarithmic: bool
+
+
+def make_columns(space: dict[str, Any], settings: list[Setting]) -> tuple[Column, ...]:
+    """Returns a column for each path of a space.
+
+    Example:
+        >>> from jaxnn import choice, log_uniform
+        >>> space = {"rate": log_uniform(1e-3, 1), "width": choice(8, 16)}
+        >>> rate, width = make_columns(space, [Setting((("width", 1),), {"rate": 0.1})])
+        >>> rate.values, width.values, width.options
+        (array([0.1]), array([1.]), ('8', '16'))
+    """
+    columns: dict[str, Column] = {}
+    for path, node, _ in dimensions(space):
+        if path not in columns:
+            values = [dict(setting.choices).get(path, setting.values.get(path, np.nan)) for setting in settings]
+            options = tuple(map(_name_option, node.values)) if isinstance(node, Choice) else ()
+            columns[path] = Column(path, np.array(values, float), options, isinstance(node, LogUniform | LogNormal))
+    return tuple(columns.values())
+
+
+def make_rows(
+    results: Iterable[TrialResult], hypers_of: Callable[[TrialResult], dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Returns one dict for each trial: its number, hypers, status, epochs, score, score_std and seconds."""
     return [
-        {"trial": outcome.trial, **flat(hypers_of(outcome))} | {name: getattr(outcome, name) for name in _OUTCOME}
-        for outcome in outcomes
+        {"trial": result.trial, **flatten_hypers(hypers_of(result))}
+        | {name: getattr(result, name) for name in _RESULT_COLUMNS}
+        for result in results
     ]
 
 
-def trials_csv(table: list[dict[str, Any]]) -> str:
-    """The table; a hyper that a trial does not have is left empty."""
-    names = {name: None for row in table for name in row if name not in _OUTCOME}
+def flatten_hypers(hypers: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Flattens nested hypers to one dict with dotted names."""
+    flat: dict[str, Any] = {}
+    for name, value in hypers.items():
+        flat |= flatten_hypers(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
+    return flat
+
+
+def trials_csv(rows: list[dict[str, Any]]) -> str:
+    """Returns the table of trials as CSV; a hyper that a trial does not have is left empty."""
+    names = {name: None for row in rows for name in row if name not in _RESULT_COLUMNS}
     text = io.StringIO()
-    writer = csv.DictWriter(text, [*names, *_OUTCOME], lineterminator="\n")
+    writer = csv.DictWriter(text, [*names, *_RESULT_COLUMNS], lineterminator="\n")
     writer.writeheader()
-    writer.writerows(table)
+    writer.writerows(rows)
     return text.getvalue()
 
 
-def curves_csv(outcomes: Iterable[Outcome]) -> str:
-    """All curves, each the mean over a trial's lanes."""
+def curves_csv(results: Iterable[TrialResult]) -> str:
+    """Returns all curves as CSV, a row for each epoch of each trial, each number the mean over the trial's lanes."""
     lines = ["trial,epoch,loss,validation_loss,score"]
-    for outcome in outcomes:
-        means = (curve.mean(axis=0).tolist() for curve in outcome.curves)
-        epochs = range(1, outcome.epochs + 1)
-        lines += [f"{outcome.trial},{e},{a:.9g},{b:.9g},{c:.9g}" for e, a, b, c in zip(epochs, *means, strict=True)]
+    for result in results:
+        means = (curve.mean(axis=0).tolist() for curve in result.curves)
+        epochs = range(1, result.epochs + 1)
+        lines += [f"{result.trial},{e},{a:.9g},{b:.9g},{c:.9g}" for e, a, b, c in zip(epochs, *means, strict=True)]
     return "\n".join(lines) + "\n"
+
+
+def _name_option(value: Any) -> str:
+    """Names an option: a function by its name, a nested space by its constants."""
+    if isinstance(value, dict):
+        constants = [str(part) for part in value.values() if isinstance(part, str | int | float | bool)]
+        return ", ".join(constants) or "{" + ", ".join(value) + "}"
+    return getattr(value, "__name__", None) or str(value)

@@ -1,11 +1,11 @@
-"""What becomes of a trial: the answers of a scheduler, and what it is asked.
+"""The scheduler protocol: what it is asked about a trial, and what it may answer.
 
-The engine calls `add(trial, setting)` and `start(trial)`, which answers the first epoch at which to report, and then
-`report(trial, epoch, score)` there, which answers `Continue(until)`, the next such epoch, `Stop()`, or `Copy(parent,
-values, until)`. At the last epoch the answer is always `Stop()`.
+For each trial the engine calls `add(trial, setting)` and `start(trial)`, which returns the first epoch to report at.
+At that epoch it calls `report(trial, epoch, score)`, which returns `Continue(until)`, `Stop()` or `Copy(parent, values,
+until)`; `until` is the next epoch to report at. At the last epoch the answer is always `Stop()`.
 
-A scheduler reads no clock and shares no generator: its answers are a function of the calls so far, so that a sweep is
-resumed by making its calls again. Higher scores are better; NaN counts as minus infinity, the worst.
+A scheduler reads no clock and shares no random generator. Its answers depend on the calls so far alone, so a sweep
+resumes by repeating the calls. Higher scores are better; NaN counts as minus infinity.
 """
 
 import math
@@ -17,17 +17,17 @@ from jaxnn.sweeps.space.space import Setting
 
 
 class Continue(NamedTuple):
-    """Train on, and report when `until` epochs are done."""
+    """Continue training and report at epoch `until`."""
 
     until: int
 
 
 class Stop(NamedTuple):
-    """Train no more."""
+    """Stop the trial."""
 
 
 class Copy(NamedTuple):
-    """Take over the parameters and optimizer state of `parent`, train on with `values`, and report at `until`."""
+    """Copy parameters and optimizer state of `parent`, continue with `values`, and report at epoch `until`."""
 
     parent: int
     values: dict[str, float]
@@ -38,23 +38,30 @@ Decision = Continue | Stop | Copy
 
 
 @runtime_checkable
-class Judge(Protocol):
-    """The scheduler of one sweep, which remembers its reports."""
+class TrialScheduler(Protocol):
+    """The scheduler of one sweep; it remembers the reports. Subclasses inherit the defaults.
+
+    Attributes:
+        population: whether the trials of a program need a lane each, all at the same time.
+    """
+
+    population: bool = False
 
     def add(self, trial: int, setting: Setting) -> None:
-        """A trial that will start: its bucket and values. Only population-based training asks for them."""
-        ...
+        """Announces a trial before it starts; does nothing by default."""
 
     def start(self, trial: int) -> int:
-        """The first epoch at which to report."""
+        """Returns the first epoch to report at."""
         ...
 
     def observe(self, trial: int, score: float) -> None:
-        """A score of now: of all trials that reached their epochs together, before the first of them is reported."""
-        ...
+        """Receives a score without deciding; does nothing by default.
+
+        Trials that reach their epochs together are all observed before the first of them is reported.
+        """
 
     def report(self, trial: int, epoch: int, score: float) -> Decision:
-        """What becomes of a trial that has done `epoch` epochs."""
+        """Decides about a trial that has trained for `epoch` epochs."""
         ...
 
 
@@ -62,21 +69,36 @@ class Judge(Protocol):
 class Scheduler(Protocol):
     """What `sweep` takes as `scheduler`."""
 
-    def begin(self, epochs: int, space: dict[str, Any], key: Array) -> Judge:
-        """For trials of at most `epochs` epochs; the key is for schedulers that draw."""
+    def init(self, epochs: int, space: dict[str, Any], key: Array) -> TrialScheduler:
+        """Returns the scheduler of one sweep, for trials of at most `epochs` epochs; `key` is for random draws."""
         ...
 
 
 def check_scheduler(scheduler: Any) -> None:
-    """A scheduler, made: a function that makes one, or a name, is none."""
-    made = not isinstance(scheduler, type) and isinstance(scheduler, Scheduler)
-    if scheduler is not None and not made:
+    """Checks that `scheduler` is None or a Scheduler instance; a name or a factory function is refused."""
+    is_instance = not isinstance(scheduler, type) and isinstance(scheduler, Scheduler)
+    if scheduler is not None and not is_instance:
         raise TypeError(
             "sweep: scheduler must be asha(...), hyperband(...), median_stopping(...), population_based(...), "
-            f"an object with begin, or None, not {scheduler!r}"
+            f"an object with init, or None, not {scheduler!r}"
         )
 
 
-def ranked(score: float) -> float:
-    """The score as a number that can be compared: NaN becomes minus infinity."""
+def init_scheduler(
+    scheduler: Scheduler | None, epochs: int, space: dict[str, Any], key: Array
+) -> TrialScheduler | None:
+    """Calls `scheduler.init` and checks what it returns; None stays None."""
+    if scheduler is None:
+        return None
+    trial_scheduler = scheduler.init(epochs, space, key)
+    if not isinstance(trial_scheduler, TrialScheduler):
+        raise TypeError(
+            "sweep: scheduler.init must return a TrialScheduler, with population, add, start, observe and report, "
+            f"not {trial_scheduler!r}"
+        )
+    return trial_scheduler
+
+
+def to_rankable(score: float) -> float:
+    """Replaces NaN by minus infinity, so that scores can be compared."""
     return -math.inf if math.isnan(score) else float(score)

@@ -1,7 +1,9 @@
-"""Distributions of the hypers that are swept as numbers: all values of one share a compiled program.
+"""Distributions of hypers that are swept as numbers; all their values share a compiled program.
 
-Each is a NamedTuple with two methods. `at(quantiles)` is its inverse distribution function: a sampler draws quantiles
-in [0, 1) and need not know what they stand for. `clip(value)` is the nearest value that the distribution can take.
+Each is a NamedTuple with two methods. `at(quantiles)` is the inverse distribution function (SciPy's `ppf`): samplers
+draw quantiles in [0, 1) for every distribution alike. `clip(value)` is the nearest value of the distribution.
+
+`normal` and `uniform` here are search distributions. Initial weights come from `jaxnn.initializers`.
 """
 
 from typing import Any, NamedTuple
@@ -10,9 +12,9 @@ import numpy as np
 
 from jaxnn._checks.arrays import check_number
 
-# The normal distributions reach to infinity at the quantiles 0 and 1. They are cut off where a double no longer tells
-# a quantile from 0: 8.2 deviations from the mean, beyond which fewer than one draw in 10^16 lies.
-_LEAST = 2.0**-53
+# The least quantile of the normal distributions, which are infinite at 0 and 1. It lies 8.2 standard deviations from
+# the mean; fewer than one draw in 10^16 lies beyond.
+_LEAST_QUANTILE = 2.0**-53
 
 
 class Uniform(NamedTuple):
@@ -47,12 +49,12 @@ class Normal(NamedTuple):
     """See `normal`."""
 
     mean: float
-    deviation: float
+    std: float
 
     def at(self, quantiles: np.ndarray) -> np.ndarray:
-        from scipy.special import ndtri  # jax depends on SciPy; only a space with a normal distribution waits for it
+        from scipy.special import ndtri  # a dependency of jax, imported only for normal distributions
 
-        return self.mean + self.deviation * ndtri(np.clip(np.asarray(quantiles, float), _LEAST, 1 - _LEAST))
+        return self.mean + self.std * ndtri(np.clip(np.asarray(quantiles, float), _LEAST_QUANTILE, 1 - _LEAST_QUANTILE))
 
     def clip(self, value: float) -> float:
         return _nearest(value, *self.at(np.array([0.0, 1.0])))
@@ -62,10 +64,10 @@ class LogNormal(NamedTuple):
     """See `log_normal`."""
 
     mean: float
-    deviation: float
+    std: float
 
     def at(self, quantiles: np.ndarray) -> np.ndarray:
-        return np.exp(Normal(self.mean, self.deviation).at(quantiles))
+        return np.exp(Normal(self.mean, self.std).at(quantiles))
 
     def clip(self, value: float) -> float:
         return _nearest(value, *self.at(np.array([0.0, 1.0])))
@@ -80,7 +82,7 @@ class Quantized(NamedTuple):
 
     @property
     def points(self) -> int:
-        """How many values there are. The margin lets 0.3 / 0.1, a hair below 3, count as 3 steps."""
+        """The number of values; the margin lets 0.3 / 0.1 = 2.9999999999999996 count as 3 steps."""
         return int((self.high - self.low) / self.step + 1e-9) + 1
 
     def at(self, quantiles: np.ndarray) -> np.ndarray:
@@ -89,8 +91,8 @@ class Quantized(NamedTuple):
     def clip(self, value: float) -> float:
         return float(self._value(np.rint((value - self.low) / self.step)))
 
-    def _value(self, place: Any) -> Any:
-        return np.minimum(self.low + self.step * np.clip(place, 0, self.points - 1), self.high)
+    def _value(self, index: Any) -> Any:
+        return np.minimum(self.low + self.step * np.clip(index, 0, self.points - 1), self.high)
 
 
 Distribution = Uniform | LogUniform | Normal | LogNormal | Quantized
@@ -104,7 +106,7 @@ def uniform(low: Any, high: Any) -> Uniform:
         high: the largest value.
 
     Raises:
-        ValueError: bounds that are not finite, or not in rising order.
+        ValueError: bounds that are not finite, or not in increasing order.
 
     Example:
         >>> uniform(-1, 1).at(np.array([0.0, 0.25, 0.5]))
@@ -114,14 +116,14 @@ def uniform(low: Any, high: Any) -> Uniform:
 
 
 def log_uniform(low: Any, high: Any) -> LogUniform:
-    """density(x) = 1 / (x log(high / low)), low <= x <= high: every factor of ten is as likely as every other.
+    """density(x) = 1 / (x log(high / low)), low <= x <= high: uniform on a logarithmic scale.
 
     Args:
         low: the least value, positive.
         high: the largest value.
 
     Raises:
-        ValueError: bounds that are not finite, not positive, or not in rising order.
+        ValueError: bounds that are not finite, not positive, or not in increasing order.
 
     Example:
         >>> log_uniform(1e-4, 1.0).at(np.array([0.0, 0.25, 0.5]))
@@ -133,58 +135,55 @@ def log_uniform(low: Any, high: Any) -> LogUniform:
     return LogUniform(low, high)
 
 
-def normal(mean: Any, deviation: Any) -> Normal:
-    """density(x) = exp(-z² / 2) / (deviation √(2π)) with z = (x - mean) / deviation.
+def normal(mean: Any, std: Any) -> Normal:
+    """density(x) = exp(-z² / 2) / (std √(2π)) with z = (x - mean) / std.
 
     Args:
         mean: any finite number.
-        deviation: the standard deviation, positive.
+        std: standard deviation, positive.
 
     Raises:
-        ValueError: a mean or deviation that is not finite, or a deviation that is not positive.
+        ValueError: a mean or std that is not finite, or a std that is not positive.
 
     Example:
         >>> normal(5, 2).at(np.array([0.5]))
         array([5.])
     """
-    return Normal(*_moments("normal", mean, deviation))
+    return Normal(*_moments("normal", mean, std))
 
 
-def log_normal(mean: Any, deviation: Any) -> LogNormal:
-    """log(x) is normal: `mean` and `deviation` are those of the logarithm.
+def log_normal(mean: Any, std: Any) -> LogNormal:
+    """log(x) is normal: `mean` and `std` are those of the logarithm.
 
     Args:
-        mean: of log(x), so that half of all values lie below exp(mean).
-        deviation: the standard deviation of log(x), positive.
+        mean: of log(x); the median of x is exp(mean).
+        std: the standard deviation of log(x), positive.
 
     Raises:
-        ValueError: a mean or deviation that is not finite or lets exp overflow, or a deviation that is not positive.
+        ValueError: a mean or std that is not finite or makes exp overflow, or a std that is not positive.
 
     Example:
         >>> log_normal(np.log(0.01), 1).at(np.array([0.5]))
         array([0.01])
     """
-    mean, deviation = _moments("log_normal", mean, deviation)
-    if mean + 9 * deviation > 700:
-        raise ValueError(
-            f"log_normal: mean and deviation are of the logarithm; exp({mean} + 9 · {deviation}) overflows"
-        )
-    return LogNormal(mean, deviation)
+    mean, std = _moments("log_normal", mean, std)
+    if mean + 9 * std > 700:
+        raise ValueError(f"log_normal: mean and std are of the logarithm; exp({mean} + 9 · {std}) overflows")
+    return LogNormal(mean, std)
 
 
 def quantized(low: Any, high: Any, step: Any) -> Quantized:
-    """low, low + step, low + 2 step, … as far as high: each with the same probability.
+    """low, low + step, low + 2 step, … up to high, each with the same probability.
 
-    The value is a traced float like any other, and compiles nothing: for arithmetic. Where it would shape an array or
-    where Python branches on it, it must be a `choice`.
+    The value is a traced float, for arithmetic. Use `choice` for values that shape an array or decide a Python branch.
 
     Args:
         low: the least value.
-        high: the bound; the largest value, where a whole number of steps leads there.
+        high: the bound, included if it is a whole number of steps above low.
         step: positive.
 
     Raises:
-        ValueError: bounds that are not finite or not in rising order, or a step that is not positive or over the range.
+        ValueError: bounds that are not finite or not in increasing order, or a step that is not in (0, high - low].
 
     Example:
         >>> quantized(0, 0.5, 0.25).at(np.array([0.0, 0.4, 0.9]))
@@ -197,18 +196,18 @@ def quantized(low: Any, high: Any, step: Any) -> Quantized:
 
 
 def integers(low: Any, high: Any) -> Quantized:
-    """low, low + 1, …, high, both ends included: each with the same probability.
+    """low, low + 1, …, high, both ends included, each with the same probability.
 
-    The value is a traced *float* that holds a whole number, for what is arithmetic: an exponent, a count of steps to
-    warm up over. What shapes an array (a layer's width, a batch size) or steers Python (a number of layers) cannot be
-    traced and must be a `choice`: `choice(*range(1, 5))`.
+    The value is a traced *float* that holds a whole number, for arithmetic: an exponent, a number of warm-up steps.
+    Values that shape an array (a width, a batch size) or decide a Python branch (a number of layers) cannot be traced;
+    use `choice(*range(1, 5))` for them.
 
     Args:
         low: a whole number.
         high: a whole number above low.
 
     Raises:
-        ValueError: bounds that are not whole numbers, or not in rising order.
+        ValueError: bounds that are not whole numbers, or not in increasing order.
 
     Example:
         >>> integers(1, 4).at(np.array([0.0, 0.3, 0.99]))
@@ -220,25 +219,25 @@ def integers(low: Any, high: Any) -> Quantized:
     return Quantized(low, high, 1.0)
 
 
-def _number(where: str, name: str, value: Any) -> float:
-    number = check_number(where, name, value)
+def _number(caller: str, name: str, value: Any) -> float:
+    number = check_number(caller, name, value)
     if not np.isfinite(number):
-        raise ValueError(f"{where}: {name} must be finite, not {number}")
+        raise ValueError(f"{caller}: {name} must be finite, not {number}")
     return number
 
 
-def _bounds(where: str, low: Any, high: Any) -> tuple[float, float]:
-    low, high = _number(where, "low", low), _number(where, "high", high)
+def _bounds(caller: str, low: Any, high: Any) -> tuple[float, float]:
+    low, high = _number(caller, "low", low), _number(caller, "high", high)
     if not (low < high and np.isfinite(high - low)):
-        raise ValueError(f"{where}: low must lie below high, and high - low be finite, not {low} and {high}")
+        raise ValueError(f"{caller}: low must lie below high, and high - low be finite, not {low} and {high}")
     return low, high
 
 
-def _moments(where: str, mean: Any, deviation: Any) -> tuple[float, float]:
-    mean, deviation = _number(where, "mean", mean), _number(where, "deviation", deviation)
-    if not deviation > 0:
-        raise ValueError(f"{where}: deviation must be positive, not {deviation}")
-    return mean, deviation
+def _moments(caller: str, mean: Any, std: Any) -> tuple[float, float]:
+    mean, std = _number(caller, "mean", mean), _number(caller, "std", std)
+    if not std > 0:
+        raise ValueError(f"{caller}: std must be positive, not {std}")
+    return mean, std
 
 
 def _nearest(value: float, low: float, high: float) -> float:

@@ -1,14 +1,14 @@
-"""What a sweep searches: a dict from names to distributions, choices and constants.
+"""A search space: a dict from names to distributions, choices and constants.
 
-A distribution is a number that the compiled program takes as an argument. A choice is settled before the program is
-traced, so it may hold any Python value, and each combination of choices, a *bucket*, is a program of its own. A dict
-among a choice's values is a space again, whose hypers exist only where that value is chosen.
+A distribution is a number that the compiled program takes as an argument. A choice is made before the program is
+traced, so its options may be any Python values. Each combination of choices has a program of its own. A dict among the
+options is a nested space: its hypers exist only where that option is chosen.
 
-The path of a hyper is its names joined by dots. Two options of one choice may name the same hyper: they are two
-dimensions, each with its own distribution, that share the path, since no setting ever holds both.
+The path of a hyper is its names joined by dots. Two options of one choice may use the same path: they are two
+dimensions with their own distributions, and no setting holds both.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +16,8 @@ from jaxtyping import Float
 
 from jaxnn.sweeps.space.distributions import Distribution
 
-Bucket = tuple[tuple[str, int], ...]
+# The option taken at each choice, in the space's order: (path, number of the option).
+Choices = tuple[tuple[str, int], ...]
 
 
 class Choice(NamedTuple):
@@ -29,12 +30,12 @@ class Setting(NamedTuple):
     """One point of a space.
 
     Attributes:
-        bucket: at each choice met, in the space's order, its path and the number of the option taken. Hashable:
-            settings with equal buckets share a compiled program.
-        values: the traced hypers that this bucket has, by path.
+        choices: the option taken at each choice, as (path, number). Settings with equal choices share a compiled
+            program.
+        values: the traced hypers by path.
     """
 
-    bucket: Bucket
+    choices: Choices
     values: dict[str, float]
 
 
@@ -44,7 +45,7 @@ class Dimension(NamedTuple):
     Attributes:
         path: names joined by dots.
         node: the distribution or choice.
-        conditions: the options that must have been taken for it to exist, as (dimension of the choice, option).
+        conditions: the options under which it exists, as (dimension of the choice, number of the option).
     """
 
     path: str
@@ -56,12 +57,12 @@ def choice(*values: Any) -> Choice:
     """One of the values, each with the same probability, known while the program is traced.
 
     Args:
-        values: at least one, of any kind: sizes, functions, optimizers. A dict is a space of its own, whose hypers
-            exist only where it is chosen; a constant in it can tell the options apart.
+        values: at least one, of any type: sizes, functions, optimizers. A dict is a nested space, whose hypers exist
+            only where it is chosen; a constant in it can name the option.
 
     Raises:
         ValueError: no value.
-        TypeError: a distribution or a choice as a value, which needs a dict around it for a name.
+        TypeError: a distribution or a choice as a value; put it in a dict, which gives it a name.
 
     Example:
         >>> from jaxnn import uniform
@@ -78,11 +79,11 @@ def choice(*values: Any) -> Choice:
 
 
 def check_space(space: Any) -> None:
-    """A space is a dict that holds a hyper, and whose values are distributions, choices, constants and dicts of them.
+    """Checks that a space is a dict with at least one name, of distributions, choices, constants and nested dicts.
 
     Raises:
-        TypeError: another thing than a dict, a name that is not a string, or a list, set or range for a value.
-        ValueError: an empty space, or a name that is not an identifier (it is an attribute and a column elsewhere).
+        TypeError: not a dict, a name that is not a string, or a list, set or range as a value.
+        ValueError: an empty space, or a name that is not an identifier (names become attributes and columns).
     """
     if not isinstance(space, dict):
         raise TypeError(f"space: must be a dict from names to distributions and choices, not {space!r}")
@@ -100,148 +101,150 @@ def _check_names(space: dict[Any, Any], prefix: str) -> None:
             raise ValueError(f"space: a name must be an identifier, like learning_rate, not {path!r}")
         if isinstance(value, list | set | range):
             raise TypeError(f"space: {path} must be choice(*values), or choice(value) for a constant, not {value!r}")
-        # A choice made by hand has not been through `choice`.
+        # `Choice(...)` called directly has skipped the checks of `choice`.
         for nested in choice(*value.values).values if isinstance(value, Choice) else (value,):
             if isinstance(nested, dict):
                 _check_names(nested, path + ".")
 
 
 def dimensions(space: dict[str, Any]) -> tuple[Dimension, ...]:
-    """Every distribution and choice, in the order written, a choice before what depends on it."""
-    found: list[Dimension] = []
-    _collect(space, "", (), found)
-    return tuple(found)
+    """Lists every distribution and choice in the order written, a choice before what depends on it."""
+    collected: list[Dimension] = []
+    _collect(space, "", (), collected)
+    return tuple(collected)
 
 
-def _collect(space: dict[str, Any], prefix: str, conditions: tuple, found: list[Dimension]) -> None:
+def _collect(space: dict[str, Any], prefix: str, conditions: tuple, collected: list[Dimension]) -> None:
     for name, value in space.items():
         path = prefix + name
         if isinstance(value, Distribution):
-            found.append(Dimension(path, value, conditions))
+            collected.append(Dimension(path, value, conditions))
         elif isinstance(value, Choice):
-            column = len(found)
-            found.append(Dimension(path, value, conditions))
+            column = len(collected)
+            collected.append(Dimension(path, value, conditions))
             for option, nested in enumerate(value.values):
                 if isinstance(nested, dict):
-                    _collect(nested, path + ".", (*conditions, (column, option)), found)
+                    _collect(nested, path + ".", (*conditions, (column, option)), collected)
         elif isinstance(value, dict):
-            _collect(value, path + ".", conditions, found)
+            _collect(value, path + ".", conditions, collected)
 
 
 def paths(space: dict[str, Any]) -> tuple[str, ...]:
-    """The path of every dimension; where several options name the same hyper, its path stands there several times."""
+    """Lists the path of every dimension; a path that several options share appears once for each of them."""
     return tuple(dimension.path for dimension in dimensions(space))
 
 
-def bucket_count(space: dict[str, Any]) -> int:
-    """How many combinations of choices there are, each a program to compile.
+def count_combinations(space: dict[str, Any]) -> int:
+    """Counts the combinations of choices; each is a program to compile.
 
     Example:
-        >>> bucket_count({"width": choice(8, 16), "optimizer": choice("adam", {"nesterov": choice(False, True)})})
+        >>> count_combinations({"width": choice(8, 16), "optimizer": choice("adam", {"nesterov": choice(False, True)})})
         6
     """
     count = 1
     for value in space.values():
         options = value.values if isinstance(value, Choice) else (value,)
-        count *= sum(bucket_count(option) if isinstance(option, dict) else 1 for option in options)
+        count *= sum(count_combinations(option) if isinstance(option, dict) else 1 for option in options)
     return count
 
 
-def settings(space: dict[str, Any], quantiles: Float[np.ndarray, "trials dimensions"]) -> list[Setting]:
-    """The settings at these quantiles of the dimensions.
+def settings_at(space: dict[str, Any], quantiles: Float[np.ndarray, "trials dimensions"]) -> list[Setting]:
+    """Returns the settings at the given quantiles of the dimensions.
 
     Args:
-        space: checked by `check_space`.
-        quantiles: in [0, 1), a column for each of `paths(space)`; what a setting does not have is passed over.
+        space: a valid space.
+        quantiles: in [0, 1), a column for each of `paths(space)`; columns that a setting does not have are ignored.
 
     Example:
         >>> from jaxnn import uniform
-        >>> settings({"rate": uniform(0, 1), "width": choice(8, 16)}, np.array([[0.5, 0.9]]))
-        [Setting(bucket=(('width', 1),), values={'rate': 0.5})]
+        >>> settings_at({"rate": uniform(0, 1), "width": choice(8, 16)}, np.array([[0.5, 0.9]]))
+        [Setting(choices=(('width', 1),), values={'rate': 0.5})]
     """
     columns = dimensions(space)
     if quantiles.shape[1] != len(columns):
-        raise ValueError(f"settings: quantiles {quantiles.shape} need a column for each of {paths(space)}")
-    choices = [i for i, dimension in enumerate(columns) if isinstance(dimension.node, Choice)]
+        raise ValueError(f"settings_at: quantiles {quantiles.shape} need a column for each of {paths(space)}")
+    choice_columns = [i for i, dimension in enumerate(columns) if isinstance(dimension.node, Choice)]
     table = np.empty(quantiles.shape)
     for i, (_, node, _) in enumerate(columns):
         if isinstance(node, Choice):
-            # A quantile just below 1 times a long choice's length may round up to it.
+            # A quantile just below 1, times the length of a long choice, may round up to that length.
             table[:, i] = np.minimum(np.floor(quantiles[:, i] * len(node.values)), len(node.values) - 1)
         else:
             table[:, i] = node.at(quantiles[:, i])
     rows: Any = table.tolist()
-    # What a row of options stands for is worked out once, not for each trial.
-    layouts: dict[tuple, tuple[Bucket, list[tuple[str, int]]]] = {}
-    found = []
+    # The active dimensions are computed once for each combination of options, not for each trial.
+    layouts: dict[tuple, tuple[Choices, list[tuple[str, int]]]] = {}
+    settings = []
     for row in rows:
-        taken = tuple(row[i] for i in choices)
-        if taken not in layouts:
-            layouts[taken] = _layout(columns, row)
-        bucket, traced = layouts[taken]
-        found.append(Setting(bucket, {path: row[i] for path, i in traced}))
-    return found
+        options = tuple(row[i] for i in choice_columns)
+        if options not in layouts:
+            layouts[options] = _split_row(columns, row)
+        choices, traced = layouts[options]
+        settings.append(Setting(choices, {path: row[i] for path, i in traced}))
+    return settings
 
 
-def _layout(columns: tuple[Dimension, ...], row: list[float]) -> tuple[Bucket, list[tuple[str, int]]]:
-    """The bucket of a row of options, and the paths and columns of its traced hypers."""
-    met = [
+def _split_row(columns: tuple[Dimension, ...], row: list[float]) -> tuple[Choices, list[tuple[str, int]]]:
+    """Returns the choices of a row of options, and (path, column) of its traced hypers."""
+    active = [
         (path, i, isinstance(node, Choice))
         for i, (path, node, conditions) in enumerate(columns)
         if all(row[column] == option for column, option in conditions)
     ]
-    bucket = tuple((path, int(row[i])) for path, i, chosen in met if chosen)
-    return bucket, [(path, i) for path, i, chosen in met if not chosen]
+    choices = tuple((path, int(row[i])) for path, i, is_choice in active if is_choice)
+    return choices, [(path, i) for path, i, is_choice in active if not is_choice]
 
 
-def active(space: dict[str, Any], bucket: Bucket) -> dict[str, Any]:
-    """The distributions that a bucket has, by path.
+def active_distributions(space: dict[str, Any], choices: Choices) -> dict[str, Any]:
+    """Returns the distributions that exist under these choices, by path.
 
     Example:
         >>> from jaxnn import uniform
-        >>> active({"rate": uniform(0, 1), "width": choice(8, 16)}, (("width", 0),))
+        >>> active_distributions({"rate": uniform(0, 1), "width": choice(8, 16)}, (("width", 0),))
         {'rate': Uniform(low=0.0, high=1.0)}
     """
-    taken, found = dict(bucket), {}
-    _fill(space, "", taken, lambda path, node: found.setdefault(path, node))
-    return found
+    active: dict[str, Any] = {}
+    _fill(space, "", dict(choices), lambda path, node: active.setdefault(path, node))
+    return active
 
 
-def hypers_of(space: dict[str, Any], bucket: Bucket, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The space with a value in place of each distribution and choice: what `make_recipe` is given.
+def fill_space(space: dict[str, Any], choices: Choices, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the hypers for `make_recipe`: the space with a value for each distribution and choice.
 
     Args:
-        space: checked by `check_space`.
-        bucket: of a `Setting`.
+        space: a valid space.
+        choices: of a `Setting`.
         values: of a `Setting`, or tracers under the same paths.
 
     Raises:
-        ValueError: values that lack a hyper of this bucket or hold another, or an option that does not exist.
+        ValueError: values that do not match the hypers under these choices, or an option that does not exist.
 
     Example:
         >>> from jaxnn import uniform
         >>> space = {"rate": uniform(0, 1), "optimizer": choice("adam", {"kind": "sgd", "momentum": uniform(0, 1)})}
-        >>> hypers_of(space, (("optimizer", 1),), {"rate": 0.1, "optimizer.momentum": 0.9})
+        >>> fill_space(space, (("optimizer", 1),), {"rate": 0.1, "optimizer.momentum": 0.9})
         {'rate': 0.1, 'optimizer': {'kind': 'sgd', 'momentum': 0.9}}
     """
-    expected = active(space, bucket)
+    expected = active_distributions(space, choices)
     if expected.keys() != values.keys():
-        raise ValueError(f"hypers_of: bucket {bucket} has the values {sorted(expected)}, not {sorted(values)}")
-    return _fill(space, "", dict(bucket), lambda path, _: values[path])
+        raise ValueError(f"fill_space: the choices {choices} have the values {sorted(expected)}, not {sorted(values)}")
+    return _fill(space, "", dict(choices), lambda path, _: values[path])
 
 
-def _fill(space: dict[str, Any], prefix: str, taken: dict[str, int], traced: Any) -> dict[str, Any]:
+def _fill(
+    space: dict[str, Any], prefix: str, options: dict[str, int], value_of: Callable[[str, Distribution], Any]
+) -> dict[str, Any]:
     filled = {}
     for name, value in space.items():
         path = prefix + name
         if isinstance(value, Choice):
-            option = taken.get(path, -1)
+            option = options.get(path, -1)
             if not 0 <= option < len(value.values):
-                raise ValueError(f"hypers_of: {path} has {len(value.values)} options, but the bucket {taken}")
+                raise ValueError(f"fill_space: {path} has {len(value.values)} options, but the choices are {options}")
             value = value.values[option]
         if isinstance(value, Distribution):
-            value = traced(path, value)
+            value = value_of(path, value)
         elif isinstance(value, dict):
-            value = _fill(value, path + ".", taken, traced)
+            value = _fill(value, path + ".", options, value_of)
         filled[name] = value
     return filled

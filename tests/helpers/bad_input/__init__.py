@@ -1,14 +1,14 @@
-"""The tables of bad input: what is refused, by what type of error, in which words (test_checks.py holds it to that)."""
+"""Tables of bad input: each call or data set with the type and the message of its error, for test_bad_input.py."""
 
-from helpers.bad_input.data import PREPARATION
-from helpers.bad_input.fit_types import KINDS
-from helpers.bad_input.fit_values import VALUES
-from helpers.bad_input.layers import FUNCTIONS
-from helpers.bad_input.sweep import LATE, SEARCHING
-from helpers.bad_input.training import DOORS
+from helpers.bad_input.data import DATA_CALLS
+from helpers.bad_input.fit_types import FIT_TYPES
+from helpers.bad_input.fit_values import FIT_VALUES
+from helpers.bad_input.layers import LAYER_CALLS
+from helpers.bad_input.sweep import SWEEP_CALLS, WARM_UP
+from helpers.bad_input.training import TRAINING_CALLS
 
-DATA = [*VALUES, *KINDS]
-TABLES = {"functions": FUNCTIONS, "doors": DOORS, "preparation": PREPARATION, "searching": SEARCHING}
+FIT_DATA = [*FIT_VALUES, *FIT_TYPES]
+TABLES = {"layers": LAYER_CALLS, "training": TRAINING_CALLS, "data": DATA_CALLS, "sweep": SWEEP_CALLS}
 CALLS = {f"{table}: {name}": row for table, rows in TABLES.items() for name, row in rows.items()}
 
-__all__ = ["CALLS", "DATA", "LATE"]
+__all__ = ["CALLS", "FIT_DATA", "WARM_UP"]

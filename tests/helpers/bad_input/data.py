@@ -1,11 +1,11 @@
-"""Bad input of what comes before and after training: splits, folds, scaling, minibatches, stopping rules and files."""
+"""Bad input to splits, folds, scaling, minibatches, stopping rules and files."""
 
 import numpy as np
 import pandas as pd
 import scipy.sparse
 
 import jaxnn as nn
-from helpers.bad_input.parts import KEY, KEYS, LABELS, X, put
+from helpers.bad_input.parts import KEY, KEYS, LABELS, X, replace_at
 
 SCALING = nn.Scaling(np.zeros(4, "f"), np.ones(4, "f"))
 
@@ -18,16 +18,20 @@ def folds(count=15, k=3, key=KEY, **options):
     return lambda: nn.k_folds(key, count, k, **options)
 
 
-SHARE = "train_test_split: test must lie in (0, 1) and leave a row on both sides, not "
-PREPARATION = {
+FRACTION = "train_test_split: test must lie in (0, 1) and leave a row on both sides, not "
+DATA_CALLS = {
     "split by a number": (split(key=0), TypeError, "key must be one jax.random.key, not 0"),
     "split by keys": (split(key=KEYS), TypeError, "key must be one jax.random.key, not Array((2,), dtype=key<fry>)…"),
-    "a share in words": (split(test="0.2"), TypeError, "train_test_split: test must be a number, not '0.2'"),
-    "a share None": (split(test=None), TypeError, "train_test_split: test must be a number, not None"),
-    "shares": (split(test=np.array([0.1, 0.2])), TypeError, "train_test_split: test must be a number, not array(…"),
-    "a share NaN": (split(test=np.nan), ValueError, SHARE + "nan of 15 rows"),
-    "a number of rows": (split(test=3), ValueError, SHARE + "3.0 of 15 rows"),
-    "split of lengths": (
+    "a fraction as a string": (split(test="0.2"), TypeError, "train_test_split: test must be a number, not '0.2'"),
+    "a fraction None": (split(test=None), TypeError, "train_test_split: test must be a number, not None"),
+    "an array of fractions": (
+        split(test=np.array([0.1, 0.2])),
+        TypeError,
+        "train_test_split: test must be a number, not array(…",
+    ),
+    "a fraction NaN": (split(test=np.nan), ValueError, FRACTION + "nan of 15 rows"),
+    "a fraction above 1": (split(test=3), ValueError, FRACTION + "3.0 of 15 rows"),
+    "split of different lengths": (
         split((X, LABELS[:14])),
         ValueError,
         "train_test_split: every array needs one row for each example, but 0 has 15, 1 has 14",
@@ -54,7 +58,7 @@ PREPARATION = {
         "train_test_split: stratify must have shape (15,), one label a row, not (15, 3)",
     ),
     "split by NaN": (
-        split(stratify=put(LABELS, 3, np.nan)),
+        split(stratify=replace_at(LABELS, 3, np.nan)),
         ValueError,
         "train_test_split: stratify must be finite, but row 3 holds nan",
     ),
@@ -66,9 +70,9 @@ PREPARATION = {
     "one fold": (folds(k=1), ValueError, "k_folds: k must be at least 2, not 1"),
     "more folds than rows": (folds(k=16), ValueError, "k_folds: k must be at most the number of rows, 15, not 16"),
     "folds True": (folds(k=True), TypeError, "k_folds: k must be a whole number, not True"),
-    "folds a half": (folds(k=2.5), TypeError, "k_folds: k must be a whole number, not 2.5"),
-    "folds of none": (folds(count=0), ValueError, "k_folds: count must be at least 1, not 0"),
-    "folds of data": (folds(count=X), TypeError, "k_folds: count must be a whole number, not array(…"),
+    "folds fractional": (folds(k=2.5), TypeError, "k_folds: k must be a whole number, not 2.5"),
+    "folds of 0 rows": (folds(count=0), ValueError, "k_folds: count must be at least 1, not 0"),
+    "folds of an array": (folds(count=X), TypeError, "k_folds: count must be a whole number, not array(…"),
     "folds by a number": (folds(key=1), TypeError, "key must be one jax.random.key, not 1"),
     "scaling of None": (
         lambda: nn.standard_scaling(None),
@@ -101,7 +105,7 @@ PREPARATION = {
         "scale: scaling must be a Scaling, from standard_scaling or min_max_scaling, not (0, 1)",
     ),
     "scale of NaN": (
-        lambda: nn.scale(SCALING, put(X, (2, 1), np.nan)),
+        lambda: nn.scale(SCALING, replace_at(X, (2, 1), np.nan)),
         ValueError,
         "scale: x must be finite, but row 2, column 1 holds nan",
     ),
@@ -110,34 +114,34 @@ PREPARATION = {
         TypeError,
         "scale: x must hold real numbers, not object",
     ),
-    "minibatches of none": (
+    "minibatches of 0 rows": (
         lambda: nn.minibatches(KEY, 0, 1),
         ValueError,
         "minibatches: count must be at least 1, not 0",
     ),
-    "no minibatch": (
+    "batch size 0": (
         lambda: nn.minibatches(KEY, 5, 0),
         ValueError,
         "minibatches: batch_size must be at least 1, not 0",
     ),
-    "minibatches a float": (
+    "batch size a float": (
         lambda: nn.minibatches(KEY, 5, 2.0),
         TypeError,
         "minibatches: batch_size must be a whole number, not 2.0",
     ),
-    "minibatches too large": (
+    "batch size too large": (
         lambda: nn.minibatches(KEY, 5, 6),
         ValueError,
         "minibatches: batch_size must be at most the number of rows, 5, not 6",
     ),
     "minibatches by a number": (lambda: nn.minibatches(0, 5, 2), TypeError, "key must be one jax.random.key, not 0"),
-    "tolerance in words": (
+    "tolerance a string": (
         lambda: nn.small_step("low"),
         TypeError,
         "small_step: tolerance must be a number, not 'low'",
     ),
     "tolerance NaN": (lambda: nn.small_step(np.nan), ValueError, "small_step: tolerance must be positive, not nan"),
-    "patience a half": (
+    "patience fractional": (
         lambda: nn.no_improvement(2.5),
         TypeError,
         "no_improvement: patience must be a whole number, not 2.5",
@@ -153,22 +157,30 @@ PREPARATION = {
         "dense: bias must have shape (3,), the outputs of weight (4, 3), not (1,)",
     ),
     "dropout by a number": (lambda: nn.dropout(0, X, 0.5), TypeError, "key must be one jax.random.key, not 0"),
-    "save to None": (
-        lambda: nn.save({}, None),
+    "save to None": (lambda: nn.save({}, None), TypeError, "save: path must be a string or a path, not None"),
+    "save to bytes": (lambda: nn.save({}, b"file"), TypeError, "save: path must be a string or a path, not b'file'"),
+    "load of a number": (lambda: nn.load(3, like={}), TypeError, "load: path must be a string or a path, not 3"),
+    "save_safetensors to None": (
+        lambda: nn.save_safetensors({}, None),
         TypeError,
-        "expected str, bytes or os.PathLike object, not NoneType",
+        "save_safetensors: path must be a string or a path, not None",
     ),
-    "load of a number": (
-        lambda: nn.load(3, like={}),
+    "load_safetensors of a number": (
+        lambda: nn.load_safetensors(3, like={}),
         TypeError,
-        "expected str, bytes or os.PathLike object, not int",
+        "load_safetensors: path must be a string or a path, not 3",
     ),
     "read_idx of None": (
         lambda: nn.datasets.read_idx(None),
         TypeError,
-        "expected str, bytes or os.PathLike object, not NoneType",
+        "read_idx: path must be a string or a path, not None",
     ),
-    "mnist that is not there": (
+    "mnist in None": (
+        lambda: nn.datasets.mnist(None),
+        TypeError,
+        "mnist: directory must be a string or a path, not None",
+    ),
+    "mnist in a missing directory": (
         lambda: nn.datasets.mnist("nowhere", "test"),
         FileNotFoundError,
         "mnist: neither nowhere/test-images-idx3-ubyte nor test-images-idx3-ubyte.gz is there",

@@ -1,69 +1,73 @@
-"""Data that `fit` refuses: what is no array of real numbers, and targets of another kind than the loss needs."""
+"""Data that `fit` refuses: inputs that are not arrays of real numbers, and targets that do not suit the loss."""
 
 import jax
 import numpy as np
 import pandas as pd
 import scipy.sparse
 
-from helpers.bad_input.parts import IMAGES, KEY, LABELS, Bad, X, classifier, digits, put, regression
+from helpers.bad_input.parts import IMAGES, KEY, LABELS, BadData, X, classifier, digits, regression, replace_at
 
 HINT = "; numpy.asarray makes an array of a list, which is a pytree here"
-KINDS = [
-    Bad("x None", classifier, (None, LABELS), TypeError, "fit: x must be an array, or a pytree of arrays, not None"),
-    Bad("x a string", classifier, ("iris", LABELS), TypeError, "fit: x must be a NumPy or JAX array, not str"),
-    Bad(
+FIT_TYPES = [
+    BadData(
+        "x None", classifier, (None, LABELS), TypeError, "fit: x must be an array, or a pytree of arrays, not None"
+    ),
+    BadData("x a string", classifier, ("iris", LABELS), TypeError, "fit: x must be a NumPy or JAX array, not str"),
+    BadData(
         "x of strings",
         classifier,
         (X.astype(str), LABELS),
         TypeError,
         "fit: x must hold real numbers, not <U32",
     ),
-    Bad("x of objects", classifier, (X.astype(object), LABELS), TypeError, "fit: x must hold real numbers, not object"),
-    Bad(
+    BadData(
+        "x of objects", classifier, (X.astype(object), LABELS), TypeError, "fit: x must hold real numbers, not object"
+    ),
+    BadData(
         "x a list",
         classifier,
         (X.tolist(), LABELS),
         ValueError,
         "fit: x.0.0 must have a first axis, the examples, but is the scalar 0.0" + HINT,
     ),
-    Bad(
+    BadData(
         "x a ragged list",
         classifier,
         ([[1.0, 2.0], [3.0]], LABELS[:2]),
         ValueError,
         "fit: x.0.0 must have a first axis, the examples, but is the scalar 1.0" + HINT,
     ),
-    Bad("x complex", classifier, (X + 0j, LABELS), TypeError, "fit: x must hold real numbers, not complex64"),
-    Bad(
+    BadData("x complex", classifier, (X + 0j, LABELS), TypeError, "fit: x must hold real numbers, not complex64"),
+    BadData(
         "x sparse",
         classifier,
         (scipy.sparse.csr_matrix(X), LABELS),
         TypeError,
         "fit: x must be a NumPy or JAX array, not csr_matrix: x.toarray() makes one",
     ),
-    Bad(
+    BadData(
         "x a data frame",
         classifier,
         (pd.DataFrame(X), LABELS),
         TypeError,
         "fit: x must be a NumPy or JAX array, not DataFrame: numpy.asarray(x) makes one",
     ),
-    Bad(
+    BadData(
         "x of dates",
         classifier,
         (np.zeros((15, 4), "M8[s]"), LABELS),
         TypeError,
         "fit: x must hold real numbers, not datetime64[s]",
     ),
-    Bad(
+    BadData(
         "x of keys",
         classifier,
         (jax.random.split(KEY, 15), LABELS),
         TypeError,
         "fit: x must hold real numbers, not key<fry>",
     ),
-    Bad("x a dict", classifier, ({"a": X}, LABELS), TypeError, "dense: x must be an array, not dict"),
-    Bad(
+    BadData("x a dict", classifier, ({"a": X}, LABELS), TypeError, "dense: x must be an array, not dict"),
+    BadData(
         "an axis too many",
         classifier,
         (X[:, None], LABELS),
@@ -71,116 +75,116 @@ KINDS = [
         "dense: x must have shape (batch, features), the batch axis included, not (15, 1, 4); "
         "a single example is a batch of one, and jax.vmap adds any other axis",
     ),
-    Bad(
+    BadData(
         "channels first",
         digits,
         (IMAGES.transpose(0, 3, 1, 2), LABELS),
         ValueError,
         "cnn: x must have shape (batch, 8, 8, 1), not (15, 1, 8, 8)",
     ),
-    Bad(
+    BadData(
         "images without channels",
         digits,
         (IMAGES[..., 0], LABELS),
         ValueError,
         "cnn: x must have shape (batch, 8, 8, 1), not (15, 8, 8)",
     ),
-    Bad("labels None", classifier, (X, None), TypeError, "cross_entropy: labels must be class numbers, not None"),
-    Bad(
+    BadData("labels None", classifier, (X, None), TypeError, "cross_entropy: labels must be class numbers, not None"),
+    BadData(
         "labels a list",
         classifier,
         (X, LABELS.tolist()),
         ValueError,
         "fit: targets.0 must have a first axis, the examples, but is the scalar 0" + HINT,
     ),
-    Bad(
-        "labels as words",
+    BadData(
+        "labels of strings",
         classifier,
         (X, np.array(["a", "b", "c"] * 5)),
         TypeError,
         "fit: targets must hold real numbers, not <U1",
     ),
-    Bad(
+    BadData(
         "labels one-hot",
         classifier,
         (X, np.eye(3, dtype=int)[LABELS]),
         ValueError,
         "cross_entropy: labels must have shape (15,), one for each row of logits, not (15, 3)",
     ),
-    Bad(
-        "labels as truth",
+    BadData(
+        "labels of booleans",
         classifier,
         (X, LABELS > 0),
         TypeError,
         "cross_entropy: labels must be class numbers of an integer dtype, not bool",
     ),
-    Bad(
+    BadData(
         "label that wraps",
         classifier,
-        (X, put(LABELS.astype(np.uint64), 3, 2**63)),
+        (X, replace_at(LABELS.astype(np.uint64), 3, 2**63)),
         ValueError,
         "cross_entropy: labels must lie in 0 … 2 for 3 classes, but row 3 holds 9223372036854775808",
     ),
-    Bad(
+    BadData(
         "NaN in the targets",
         regression,
-        (X, put(X[:, :3], (3, 1), np.nan)),
+        (X, replace_at(X[:, :3], (3, 1), np.nan)),
         ValueError,
         "fit: targets must be finite, but row 3, column 1 holds nan",
     ),
-    Bad(
+    BadData(
         "targets as a vector",
         regression,
         (X, X[:, 0]),
         ValueError,
-        "squared_residuals: outputs and targets must have the same shape (batch, outputs), not (15, 3) and (15,)",
+        "squared_error: outputs and targets must have the same shape (batch, outputs), not (15, 3) and (15,)",
     ),
-    Bad("a list of two", classifier, [X, LABELS], TypeError, "fit: data must be a pair (x, targets), not list"),
-    Bad(
-        "batch of True",
+    BadData("a list of two", classifier, [X, LABELS], TypeError, "fit: data must be a pair (x, targets), not list"),
+    BadData(
+        "batch size True",
         lambda: classifier(batch_size=True),
         (X, LABELS),
         TypeError,
         "Recipe: batch_size must be a whole number, not True",
     ),
-    Bad(
-        "batch below nothing",
+    BadData(
+        "batch size negative",
         lambda: classifier(batch_size=-4),
         (X, LABELS),
         ValueError,
         "Recipe: batch_size must be at least 1, not -4",
     ),
-    Bad(
+    BadData(
         "a loss of whole numbers",
         lambda: classifier()._replace(loss=lambda outputs, labels: outputs.argmax(1)),
         (X, LABELS),
         TypeError,
         "fit: the loss must give real floating-point numbers, not int32",
     ),
-    Bad(
-        "a loss of nothing",
+    BadData(
+        "a loss of None",
         lambda: classifier()._replace(loss=lambda outputs, labels: None),
         (X, LABELS),
         ValueError,
         "fit: the loss must give one value per example, shape (15,), not NoneType; "
         "an elementwise loss needs a sum over the last axis",
     ),
-    Bad(
-        "a reduction to many",
+    BadData(
+        "a reduction to an array",
         lambda: classifier()._replace(reduction=lambda losses, where=None: losses),
         (X, LABELS),
         ValueError,
         "fit: the reduction must make one floating-point number of the losses, "
         "not ShapeDtypeStruct(shape=(15,), dtype=float32)",
     ),
-    Bad(
+    BadData(
         "a reduction without where",
         lambda: classifier(batch_size=4)._replace(reduction=mean),
         (X, LABELS),
         TypeError,
         "mean() got an unexpected keyword argument 'where'",
     ),
-    Bad(
+    BadData(
         "a model without keys",
         lambda: classifier()._replace(model=without_key()),
         (X, LABELS),

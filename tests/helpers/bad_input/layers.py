@@ -1,13 +1,13 @@
-"""Bad input of layers, models and `predict`: the call, the type of its error and the whole message."""
+"""Bad input to layers, models and `predict`: the call, the type of its error and the whole message."""
 
 import jax
 import numpy as np
 
 import jaxnn as nn
-from helpers.bad_input.parts import IMAGES, X, put
+from helpers.bad_input.parts import IMAGES, X, replace_at
 
 AFFINE = nn.Affine(np.ones((3, 3, 1, 2), "f"), np.ones(2, "f"))
-FUNCTIONS = {
+LAYER_CALLS = {
     "wrong channels": (
         lambda: nn.conv(AFFINE, np.zeros((15, 8, 8, 3), "f")),
         ValueError,
@@ -53,14 +53,14 @@ FUNCTIONS = {
         ValueError,
         "mlp: sizes must hold at least the inputs and the outputs, not [4]",
     ),
-    "mlp of no nodes": (lambda: nn.mlp([4, 0, 3]), ValueError, "mlp: sizes[1] must be at least 1, not 0"),
+    "mlp with a size of 0": (lambda: nn.mlp([4, 0, 3]), ValueError, "mlp: sizes[1] must be at least 1, not 0"),
     "mlp of a number": (lambda: nn.mlp(4), TypeError, "mlp: sizes must be a sequence of whole numbers, not 4"),
     "window larger than the image": (
         lambda: nn.cnn((4, 4, 1), (4,), 10, window=5, padding="valid"),
         ValueError,
         "cnn: a window that reaches over (5, 5) cells does not fit into the padded size (4, 4)",
     ),
-    "pooled away": (
+    "pooled more often than the size allows": (
         lambda: nn.cnn((4, 4, 1), (4, 4, 4), 10),
         ValueError,
         "cnn: a window that reaches over (2, 2) cells does not fit into the padded size (1, 1)",
@@ -71,11 +71,11 @@ FUNCTIONS = {
         "cnn: image must be (height, width, channels), or with one or three axes of space, not (8,)",
     ),
     "predict of NaN": (
-        lambda: nn.predict(nn.mlp([4, 3]), {}, put(X, (5, 2), np.nan)),
+        lambda: nn.predict(nn.mlp([4, 3]), {}, replace_at(X, (5, 2), np.nan)),
         ValueError,
         "predict: x must be finite, but row 5, column 2 holds nan",
     ),
-    "predict of nothing": (
+    "predict of no rows": (
         lambda: nn.predict(nn.mlp([4, 3]), {}, X[:0]),
         ValueError,
         "predict: the data set is empty: its arrays have 0 rows",

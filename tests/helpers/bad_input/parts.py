@@ -1,4 +1,4 @@
-"""What the tables of bad input are made of: good data, recipes and parameters, and a row of the table for `fit`."""
+"""The parts of the tables of bad input: valid data, recipes and parameters, and the rows of the tables for `fit`."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -15,7 +15,8 @@ SGD = optax.sgd(0.1)
 KEY, KEYS = jax.random.key(0), jax.random.split(jax.random.key(0), 2)
 
 
-def put(array: np.ndarray, index: Any, value: Any) -> np.ndarray:
+def replace_at(array: np.ndarray, index: Any, value: Any) -> np.ndarray:
+    """Returns a copy with one value replaced, as float32 if that value is a float."""
     array = np.array(array, type(value) if isinstance(value, float) else None)
     array[index] = value
     return array.astype("f") if isinstance(value, float) else array
@@ -34,20 +35,20 @@ def elementwise() -> nn.Recipe:
 
 
 def regression() -> nn.Recipe:
-    return nn.Recipe(nn.mlp([4, 18, 3]), nn.squared_residuals, SGD)
+    return nn.Recipe(nn.mlp([4, 18, 3]), nn.squared_error, SGD)
 
 
-def params_of(sizes: list[int]) -> dict[str, nn.Affine]:
-    """Zeros in the shapes of an mlp's parameters, which no compiler need draw."""
+def make_params(sizes: list[int]) -> dict[str, nn.Affine]:
+    """Returns zeros in the shapes of an mlp's parameters; unlike drawing them, this compiles nothing."""
     shapes = jax.eval_shape(nn.mlp(sizes).init, KEY)
     return jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
 
 
-class Bad(NamedTuple):
-    """A recipe and data that `fit` must refuse, with the type of the error and its words."""
+class BadData(NamedTuple):
+    """A recipe and data that `fit` must refuse, with the type of the error and its message."""
 
     name: str
     recipe: Callable[[], nn.Recipe]
     data: Any
     kind: type[Exception]
-    words: str
+    message: str

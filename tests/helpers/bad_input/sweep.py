@@ -1,4 +1,4 @@
-"""Bad input of `sweep`, of spaces and of schedulers."""
+"""Bad input to `sweep`, to spaces and to schedulers."""
 
 import jax
 import jax.numpy as jnp
@@ -6,7 +6,7 @@ import numpy as np
 import optax
 
 import jaxnn as nn
-from helpers.bad_input.parts import KEY, LABELS, X, classifier, put
+from helpers.bad_input.parts import KEY, LABELS, X, classifier, replace_at
 
 DATA = (X, LABELS)
 SPACE = {"learning_rate": nn.log_uniform(1e-3, 1.0)}
@@ -17,18 +17,18 @@ def make_recipe(hypers):
 
 
 def sweep(make=make_recipe, space=SPACE, data=DATA, **options):
-    asked = {"key": KEY, "epochs": 2, "trials": 2, "validation": DATA, "progress": False} | options
-    return lambda: nn.sweep(make, space, data, **asked)
+    options = {"key": KEY, "epochs": 2, "trials": 2, "validation": DATA, "progress": False} | options
+    return lambda: nn.sweep(make, space, data, **options)
 
 
-JUDGE = "sweep: give exactly one of validation=(x, targets) and folds=k to judge the trials by"
-SAMPLER = "sampler: must be 'random', 'grid', 'sobol' or an object with ask and tell, not "
+EVALUATION = "sweep: give exactly one of validation=(x, targets) and folds=k to score the trials by"
+SAMPLER = "sampler: must be 'random', 'grid', 'sobol' or an object with init, not "
 BOUNDS = "uniform: low must lie below high, and high - low be finite, not "
-# What needs a recipe is looked at last: bringing the data to the device has then compiled.
-LATE = sweep(space={"rate": nn.uniform(0, 1)})
+# Checks that need a recipe come last. Moving the data to the device compiles before them, so a first call warms up.
+WARM_UP = sweep(space={"rate": nn.uniform(0, 1)})
 SCHEDULER = (
     "sweep: scheduler must be asha(...), hyperband(...), median_stopping(...), population_based(...), "
-    "an object with begin, or None, not "
+    "an object with init, or None, not "
 )
 
 
@@ -36,7 +36,7 @@ def with_numpy(outputs, labels):
     return np.asarray(outputs).mean() + labels.mean()
 
 
-SEARCHING = {
+SWEEP_CALLS = {
     "one fold": (sweep(validation=None, folds=1), ValueError, "sweep: folds must be at least 2, not 1"),
     "folds a float": (sweep(validation=None, folds=2.0), TypeError, "sweep: folds must be a whole number, not 2.0"),
     "more folds than rows": (
@@ -44,21 +44,21 @@ SEARCHING = {
         ValueError,
         "sweep: folds must be at most the number of rows, 15, not 16",
     ),
-    "folds and validation": (sweep(folds=3), ValueError, JUDGE),
-    "nothing to judge by": (sweep(validation=None), ValueError, JUDGE),
+    "folds and validation": (sweep(folds=3), ValueError, EVALUATION),
+    "neither folds nor validation": (sweep(validation=None), ValueError, EVALUATION),
     "no repeats": (sweep(repeats=0), ValueError, "sweep: repeats must be at least 1, not 0"),
-    "repeats a half": (sweep(repeats=1.5), TypeError, "sweep: repeats must be a whole number, not 1.5"),
+    "repeats fractional": (sweep(repeats=1.5), TypeError, "sweep: repeats must be a whole number, not 1.5"),
     "no trials": (sweep(trials=0), ValueError, "sweep: trials must be at least 1, not 0"),
     "trials True": (sweep(trials=True), TypeError, "sweep: trials must be a whole number, not True"),
-    "trials in words": (sweep(trials="many"), TypeError, "sweep: trials must be a whole number, not 'many'"),
+    "trials a string": (sweep(trials="many"), TypeError, "sweep: trials must be a whole number, not 'many'"),
     "no epochs": (sweep(epochs=0), ValueError, "sweep: epochs must be at least 1, not 0"),
-    "nothing kept": (sweep(keep=0), ValueError, "sweep: keep must be at least 1, not 0"),
+    "keep 0": (sweep(keep=0), ValueError, "sweep: keep must be at least 1, not 0"),
     "no lanes": (sweep(lanes=0), ValueError, "sweep: lanes must be at least 1, not 0"),
-    "many lanes": (sweep(lanes="many"), ValueError, "sweep: lanes must be \"auto\" or a number, not 'many'"),
+    "lanes a string": (sweep(lanes="many"), ValueError, "sweep: lanes must be \"auto\" or a number, not 'many'"),
     "odd lanes": (sweep(lanes=3), ValueError, "sweep: lanes must be a multiple of the number of devices, 2, not 3"),
     "unknown sampler": (sweep(sampler="tpe"), ValueError, SAMPLER + "'tpe'"),
-    "scheduler in words": (sweep(scheduler="asha"), TypeError, SCHEDULER + "'asha'"),
-    "scheduler not made": (sweep(scheduler=nn.asha), TypeError, SCHEDULER + "<function asha…"),
+    "scheduler a string": (sweep(scheduler="asha"), TypeError, SCHEDULER + "'asha'"),
+    "scheduler not called": (sweep(scheduler=nn.asha), TypeError, SCHEDULER + "<function asha…"),
     "key of a sweep None": (sweep(key=None), TypeError, "key must be one jax.random.key, not None"),
     "key of a sweep a number": (sweep(key=7), TypeError, "key must be one jax.random.key, not 7"),
     "no function of hypers": (
@@ -66,12 +66,12 @@ SEARCHING = {
         TypeError,
         "sweep: make_recipe must be a function of the hypers, not Recipe(…",
     ),
-    "score in words": (
+    "score a string": (
         sweep(score="accuracy"),
         TypeError,
         "sweep: score must be a function of outputs and targets, not 'accuracy'",
     ),
-    "score that says words": (
+    "score that returns a string": (
         sweep(score=lambda outputs, labels: "good"),
         ValueError,
         "sweep: score must give one real number, not 'good'",
@@ -81,7 +81,7 @@ SEARCHING = {
         ValueError,
         "sweep: score must be written in functions of jax.numpy, it is compiled",
     ),
-    "save_every nothing": (
+    "save_every 0": (
         sweep(directory=".", save_every=0.0),
         ValueError,
         "sweep: save_every must be a positive number of seconds, not 0.0",
@@ -109,7 +109,7 @@ SEARCHING = {
         "space: learning_rate must be choice(*values), or choice(value) for a constant, not [0.1, 0.2]",
     ),
     "space of numbers": (sweep(space={1: nn.choice(2)}), TypeError, "space: a name must be a string, not 1"),
-    "a hyper that lacks": (
+    "a missing hyper": (
         sweep(space={"rate": nn.uniform(0, 1)}),
         ValueError,
         "sweep: make_recipe asks for 'learning_rate', but the space has 'rate'",
@@ -125,13 +125,13 @@ SEARCHING = {
         "sweep: score must give one real number, not an array of shape (15,)",
     ),
     "data alone": (sweep(data=X), TypeError, "sweep: data must be a pair (x, targets), not ndarray"),
-    "validation of lengths": (
+    "validation of different lengths": (
         sweep(validation=(X, LABELS[:3])),
         ValueError,
         "sweep: validation: every array needs one row for each example, but targets has 3, x has 15",
     ),
     "data of NaN": (
-        sweep(data=(put(X, (5, 2), np.nan), LABELS)),
+        sweep(data=(replace_at(X, (5, 2), np.nan), LABELS)),
         ValueError,
         "sweep: x must be finite, but row 5, column 2 holds nan",
     ),
@@ -141,46 +141,50 @@ SEARCHING = {
         "sweep: x must hold real numbers, not complex64",
     ),
     "label too large": (
-        sweep(data=(X, put(LABELS, 6, 3))),
+        sweep(data=(X, replace_at(LABELS, 6, 3))),
         ValueError,
         "cross_entropy: labels must lie in 0 … 2 for 3 classes, but row 6 holds 3",
     ),
-    "bounds the wrong way round": (lambda: nn.uniform(1, 0), ValueError, BOUNDS + "1.0 and 0.0"),
+    "bounds in the wrong order": (lambda: nn.uniform(1, 0), ValueError, BOUNDS + "1.0 and 0.0"),
     "a bound of NaN": (lambda: nn.uniform(np.nan, 1), ValueError, "uniform: low must be finite, not nan"),
-    "a bound in words": (lambda: nn.uniform("a", 1), TypeError, "uniform: low must be a number, not 'a'"),
+    "a bound a string": (lambda: nn.uniform("a", 1), TypeError, "uniform: low must be a number, not 'a'"),
     "a bound of True": (lambda: nn.uniform(0, True), TypeError, "uniform: high must be a number, not True"),
-    "a fraction in words": (
-        lambda: nn.population_based(every=1, fraction="a"),
+    "a fraction a string": (
+        lambda: nn.population_based(perturbation_interval=1, quantile_fraction="a"),
         TypeError,
-        "population_based: fraction must be a number, not 'a'",
+        "population_based: quantile_fraction must be a number, not 'a'",
     ),
-    "the logarithm of nothing": (
+    "the logarithm of 0": (
         lambda: nn.log_uniform(0, 1),
         ValueError,
         "log_uniform: low must be positive, since its logarithm is taken, not 0.0",
     ),
-    "no deviation": (lambda: nn.normal(0, 0), ValueError, "normal: deviation must be positive, not 0.0"),
-    "no step": (
+    "standard deviation 0": (lambda: nn.normal(0, 0), ValueError, "normal: std must be positive, not 0.0"),
+    "step 0": (
         lambda: nn.quantized(0, 1, 0),
         ValueError,
         "quantized: step must be positive and at most high - low = 1.0, not 0.0",
     ),
-    "halves for integers": (
+    "fractional bounds of integers": (
         lambda: nn.integers(0.5, 2),
         ValueError,
         "integers: low and high must be whole numbers, not 0.5 and 2.0",
     ),
-    "no choice": (nn.choice, ValueError, "choice: there must be at least one value to choose from"),
-    "no first rung": (lambda: nn.asha(first=0), ValueError, "asha: first must be at least 1, not 0"),
-    "no reduction": (lambda: nn.hyperband(reduction=1), ValueError, "hyperband: reduction must be at least 2, not 1"),
-    "grace of a half": (
-        lambda: nn.median_stopping(grace=2.5),
+    "choice without values": (nn.choice, ValueError, "choice: there must be at least one value to choose from"),
+    "grace period 0": (lambda: nn.asha(grace_period=0), ValueError, "asha: grace_period must be at least 1, not 0"),
+    "reduction factor 1": (
+        lambda: nn.hyperband(reduction_factor=1),
+        ValueError,
+        "hyperband: reduction_factor must be at least 2, not 1",
+    ),
+    "grace period fractional": (
+        lambda: nn.median_stopping(grace_period=2.5),
         TypeError,
-        "median_stopping: grace must be a whole number, not 2.5",
+        "median_stopping: grace_period must be a whole number, not 2.5",
     ),
     "too large a fraction": (
-        lambda: nn.population_based(every=1, fraction=0.6),
+        lambda: nn.population_based(perturbation_interval=1, quantile_fraction=0.6),
         ValueError,
-        "population_based: fraction must lie in (0, 0.5], not 0.6",
+        "population_based: quantile_fraction must lie in (0, 0.5], not 0.6",
     ),
 }

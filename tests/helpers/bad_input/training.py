@@ -1,6 +1,6 @@
 """Bad options, recipes and parameters of `fit`, `train`, `advance`, `predict` and `evaluate`.
 
-`…` at the end of a message stands for what follows: the addresses of functions and the numbers of keys.
+`…` at the end of a message stands for the rest, such as the address of a function or the numbers of a key.
 """
 
 import jax
@@ -8,10 +8,10 @@ import numpy as np
 import optax
 
 import jaxnn as nn
-from helpers.bad_input.parts import KEY, KEYS, LABELS, SGD, X, classifier, params_of, put
+from helpers.bad_input.parts import KEY, KEYS, LABELS, SGD, X, classifier, make_params, replace_at
 
 DATA, RECIPE = (X, LABELS), classifier()
-PARAMS = params_of([4, 17, 3])
+PARAMS = make_params([4, 17, 3])
 OUTPUT = PARAMS["output"]
 STATE = nn.TrainingState(PARAMS, SGD.init(PARAMS), KEY, np.int32(0))
 OPTIMIZER = (
@@ -19,7 +19,7 @@ OPTIMIZER = (
     "or a function of the total steps that gives one, not "
 )
 RULE = "stop must be a stopping rule, with init and update, not "
-MAKES = "params must be such as model.init makes: "
+MAKES = "params must match those that model.init makes: "
 
 
 def fit(recipe=RECIPE, data=DATA, **options):
@@ -46,8 +46,8 @@ def with_output(weight=OUTPUT.weight, bias=OUTPUT.bias):
     return {**PARAMS, "output": nn.Affine(weight, bias)}
 
 
-DOORS = {
-    "epochs none": (fit(epochs=0), ValueError, "fit: epochs must be at least 1, not 0"),
+TRAINING_CALLS = {
+    "epochs 0": (fit(epochs=0), ValueError, "fit: epochs must be at least 1, not 0"),
     "epochs negative": (train(epochs=-1), ValueError, "train: epochs must be at least 1, not -1"),
     "epochs a float": (advance(epochs=2.0), TypeError, "advance: epochs must be a whole number, not 2.0"),
     "epochs NaN": (fit(epochs=np.nan), TypeError, "fit: epochs must be a whole number, not nan"),
@@ -80,12 +80,12 @@ DOORS = {
     ),
     "optimizer None": (fit(RECIPE._replace(optimizer=None)), TypeError, OPTIMIZER + "None"),
     "optimizer a number": (fit(RECIPE._replace(optimizer=0.1)), TypeError, OPTIMIZER + "0.1"),
-    "optimizer not yet made": (
+    "optimizer not called": (
         fit(RECIPE._replace(optimizer=optax.adam)),
         TypeError,
         OPTIMIZER + "<function adam at …",
     ),
-    "optimizer of nothing": (
+    "optimizer function that returns None": (
         fit(RECIPE._replace(optimizer=lambda steps: None)),
         TypeError,
         "Recipe: optimizer, called with the total steps, must give a transformation, not None",
@@ -103,7 +103,7 @@ DOORS = {
     ),
     "params None": (predict(params=None), ValueError, f"predict: {MAKES}params lack hidden_1.weight, …"),
     "params of more layers": (
-        advance(params=params_of([4, 17, 17, 3])),
+        advance(params=make_params([4, 17, 17, 3])),
         ValueError,
         f"advance: {MAKES}the model does not know hidden_2.weight, hidden_2.bias",
     ),
@@ -118,7 +118,7 @@ DOORS = {
         "predict: params must have the structure of those that model.init makes, PyTreeDef(…",
     ),
     "params of another width": (
-        train(params=params_of([4, 16, 3])),
+        train(params=make_params([4, 16, 3])),
         ValueError,
         "train: params: hidden_1.weight must have shape (4, 17), as model.init makes it, not (4, 16)",
     ),
@@ -157,13 +157,13 @@ DOORS = {
         ValueError,
         "dense: x (15, 2) has 2 features, but weight (4, 17) takes 4",
     ),
-    "validation of nothing": (
+    "validation of no rows": (
         train(validation=(X[:0], LABELS[:0])),
         ValueError,
         "train: validation: the data set is empty: its arrays have 0 rows",
     ),
     "validation of NaN": (
-        train(validation=(put(X, (1, 1), np.nan), LABELS)),
+        train(validation=(replace_at(X, (1, 1), np.nan), LABELS)),
         ValueError,
         "train: validation: x must be finite, but row 1, column 1 holds nan",
     ),
@@ -182,14 +182,14 @@ DOORS = {
         ValueError,
         "train: score must give one real number, not an array of shape (15, 3)",
     ),
-    "a rule not made": (fit(stop=nn.no_improvement), TypeError, f"fit: {RULE}<function no_improvement…"),
-    "a rule in words": (train(stop="early"), TypeError, f"train: {RULE}'early'"),
+    "a stopping rule not called": (fit(stop=nn.no_improvement), TypeError, f"fit: {RULE}<function no_improvement…"),
+    "a stopping rule as a string": (train(stop="early"), TypeError, f"train: {RULE}'early'"),
     "params of shapes": (
         fit(params=jax.eval_shape(RECIPE.model.init, KEY)),
         TypeError,
         "fit: params: hidden_1.weight must be an array, not a shape, ShapeDtypeStruct(shape=(4, 17), dtype=float32)",
     ),
-    "no state": (
+    "params as state": (
         lambda: nn.advance(RECIPE, DATA, PARAMS, epochs=1),
         TypeError,
         "advance: state must be a TrainingState, from init_training, not dict",
@@ -199,7 +199,7 @@ DOORS = {
         ValueError,
         "advance: state holds an optimizer state that the recipe's optimizer does not make",
     ),
-    "an unknown end of a divergence": (
+    "on_divergence unknown": (
         train(on_divergence="retry"),
         ValueError,
         "train: on_divergence must be 'stop' or 'restore', not 'retry'",

@@ -1,0 +1,48 @@
+"""Quasi-random search by a Sobol sequence."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Array
+
+from jaxnn._checks.arrays import check_whole
+from jaxnn.sweeps.samplers.base import TrialSampler, make_generator
+from jaxnn.sweeps.space.space import Setting, dimensions, settings_at
+
+
+class SobolSampler(NamedTuple):
+    """Draws a scrambled Sobol sequence, which fills the unit cube more evenly than independent points.
+
+    The sequence is balanced at each power of two; choose the number of trials accordingly. The key alone decides it.
+
+    References:
+        Sobol (1967), On the distribution of points in a cube; Owen (1998), Scrambling Sobol' and Niederreiter-Xing
+        points.
+    """
+
+    def init(self, space: dict[str, Any], key: Array, lanes: int | None) -> TrialSampler:
+        del lanes
+        return _Sobol(space, key)
+
+
+class _Sobol(TrialSampler):
+    ask_limit = None
+
+    def __init__(self, space: dict[str, Any], key: Array) -> None:
+        from scipy.stats import qmc  # a dependency of jax, slow to import
+
+        self._space = space
+        # SciPy 1.14 knows `seed` and not yet its new name, `rng`.
+        options: dict[str, Any] = {"seed": make_generator(key)}
+        self._sequence = qmc.Sobol(len(dimensions(space)), scramble=True, **options)
+        self._points = self._sequence.random_base2(0)
+        self._asked = 0
+
+    def ask(self, n: int) -> list[Setting]:
+        end = self._asked + check_whole("ask", "n", n, least=0)
+        # SciPy warns of a sequence that does not end at a power of two.
+        while len(self._points) < end:
+            more = self._sequence.random_base2(len(self._points).bit_length() - 1)
+            self._points = np.concatenate([self._points, more])
+        points, self._asked = self._points[self._asked : end], end
+        return settings_at(self._space, points)

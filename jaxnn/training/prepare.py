@@ -1,0 +1,129 @@
+"""The gate of training: checks that recipe, data and parameters fit together, before anything compiles.
+
+Model, loss and reduction are run once on shapes, with the values of the targets where they are known. Every layer and
+loss makes its own checks there, on the whole data set.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, PyTree
+
+from jaxnn._checks.arrays import check_data, check_key, check_whole
+from jaxnn._checks.params import check_arrays, check_params
+from jaxnn.training.epoch import TrainingState, init_training
+from jaxnn.training.recipe import Recipe, build_optimizer, check_recipe, reduce_losses, steps_per_epoch
+
+
+class Prepared(NamedTuple):
+    """What a training starts from, checked.
+
+    Attributes:
+        recipe: with an optax transformation as optimizer.
+        data: `(x, targets)` as JAX arrays.
+        validation: `(x, targets)` as JAX arrays, or None.
+        state: before the first epoch.
+        epochs: the epoch limit.
+    """
+
+    recipe: Recipe
+    data: tuple[Any, Any]
+    validation: tuple[Any, Any] | None
+    state: TrainingState
+    epochs: int
+
+
+def prepare(
+    caller: str,
+    recipe: Recipe,
+    data: tuple[Any, Any],
+    key: Array,
+    params: PyTree,
+    epochs: int,
+    *,
+    validation: tuple[Any, Any] | None = None,
+    score: Any = None,
+) -> Prepared:
+    """Checks the arguments of a training once, and returns its start. Weights are drawn after all checks."""
+    epochs = check_whole(caller, "epochs", epochs, least=1)
+    count = check_data(caller, data)
+    recipe = build_optimizer(recipe, count, epochs)
+    check_key(key)
+    check_arrays(caller, params)
+    shapes = jax.eval_shape(recipe.model.init, key) if params is None else params
+    check_functions(caller, recipe, data, count, shapes)
+    if validation is not None:
+        check_training(f"{caller}: validation", recipe._replace(batch_size=None), validation, shapes)
+        check_score(caller, score, recipe, shapes, validation)
+    state = init_training(recipe, key, params=params)
+    data, validation = jax.tree.map(jnp.asarray, (data, validation))
+    return Prepared(recipe, data, validation, state, epochs)
+
+
+def check_training(caller: str, recipe: Recipe, data: tuple[Any, Any], params: PyTree) -> None:
+    """Checks that recipe, data and parameters (or their shapes) fit together."""
+    count = check_data(caller, data)
+    check_recipe(recipe)
+    steps_per_epoch(recipe, count)
+    check_functions(caller, recipe, data, count, params)
+
+
+def check_functions(caller: str, recipe: Recipe, data: tuple[Any, Any], count: int, params: PyTree) -> None:
+    """Checks model, loss and reduction on the shapes of `count` examples that have passed `check_data`."""
+    check_params(caller, recipe.model, params)
+    x, targets = data
+    losses = jax.eval_shape(lambda params, x: recipe.loss(recipe.model.apply(params, x, key=None), targets), params, x)
+    shape = losses.shape if isinstance(losses, jax.ShapeDtypeStruct) else type(losses).__name__
+    if shape != (count,):
+        raise ValueError(
+            f"{caller}: the loss must give one value per example, shape ({count},), not {shape}; "
+            "an elementwise loss needs a sum over the last axis"
+        )
+    if not jnp.issubdtype(losses.dtype, jnp.floating):
+        raise TypeError(f"{caller}: the loss must give real floating-point numbers, not {losses.dtype}")
+    _check_reduction(caller, recipe, losses)
+
+
+def _check_reduction(caller: str, recipe: Recipe, losses: Any) -> None:
+    """Checks that the reduction gives one number, also with the mask of an incomplete last minibatch."""
+    incomplete = recipe.batch_size is not None and losses.shape[0] % recipe.batch_size
+    mask = jax.ShapeDtypeStruct(losses.shape, bool) if incomplete else None
+    reduced = jax.eval_shape(lambda losses, mask: reduce_losses(recipe, losses, mask), losses, mask)
+    is_number = isinstance(reduced, jax.ShapeDtypeStruct) and reduced.shape == ()
+    if not is_number or not jnp.issubdtype(reduced.dtype, jnp.floating):
+        raise ValueError(f"{caller}: the reduction must make one floating-point number of the losses, not {reduced}")
+
+
+def check_score(
+    caller: str, score: Any, recipe: Recipe, params: PyTree, data: tuple[Any, Any], mask: Any = None
+) -> None:
+    """Checks on shapes that a score can be compiled and gives one number; None is allowed.
+
+    A score that is used with a mask must take it as `where=`.
+    """
+    if score is None:
+        return
+    if not callable(score):
+        raise TypeError(f"{caller}: score must be a function of outputs and targets, not {score!r}")
+    x, targets = data
+    results: list[Any] = []
+    options = {} if mask is None else {"where": mask}
+    try:
+        jax.eval_shape(
+            lambda params, x: results.append(score(recipe.model.apply(params, x, key=None), targets, **options)),
+            params,
+            x,
+        )
+    except (jax.errors.TracerArrayConversionError, jax.errors.ConcretizationTypeError) as error:
+        raise ValueError(f"{caller}: score must be written in functions of jax.numpy, it is compiled") from error
+    require_real_number(caller, results[0])
+
+
+def require_real_number(caller: str, result: Any) -> None:
+    """Raises ValueError unless the result of a score is one real number."""
+    is_real = isinstance(result, np.ndarray | np.generic | Array | int | float) and not jnp.iscomplexobj(result)
+    if not is_real or jnp.shape(result) != ():
+        shown = f"an array of shape {jnp.shape(result)}" if is_real else repr(result)
+        raise ValueError(f"{caller}: score must give one real number, not {shown}")
