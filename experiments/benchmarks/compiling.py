@@ -69,7 +69,7 @@ def split_seconds(started: float, ended: float, compilations: list[tuple[float, 
         RuntimeError: nothing was compiled, or JAX reports compilations under another name.
     """
     if not compilations:
-        raise RuntimeError(f"JAX has reported no {_EVENT}: compile and run cannot be told apart")
+        raise RuntimeError(f"JAX has reported no {_EVENT}: compile and run cannot be distinguished")
     compile_seconds, reached = 0.0, started
     longest = max(end - start for start, end in compilations)
     last = max(end for start, end in compilations if end - start >= _LONG * longest)

@@ -21,7 +21,7 @@ PACKAGES = (
 )  # fmt: skip
 
 
-# The contender that only computes matrix products of the best size, with as many operations as the case.
+# The contender that only computes matrix products of the best size, with the same number of operations as the case.
 PRODUCTS = "matrix products alone"
 
 
@@ -74,7 +74,7 @@ def measure_limits(quick: bool) -> Limits:
 
 
 def products_contender(cost: Cost, quick: bool) -> Contender:
-    """Returns a contender that computes matrix products with as many operations as the case.
+    """Returns a contender that computes matrix products with the same number of operations as the case.
 
     It is timed in the same rounds as the others, since a machine is slow for a while.
     """

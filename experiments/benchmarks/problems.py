@@ -159,8 +159,9 @@ def compute_cost(problem: Problem) -> Cost:
     """Counts the operations of matrix products and the bytes of arrays of all trainings.
 
     Operations: a layer's forward product takes 2 · inputs · outputs per example and position. Each of its two gradients
-    takes as many, but the first layer needs no gradient of its input. Bytes: every layer's outputs are written and read
-    in the forward and the backward pass. Every parameter, its gradient and its two moments are read and written.
+    takes the same number, but the first layer needs no gradient of its input. Bytes: every layer's outputs are written
+    and read in the forward and the backward pass. Every parameter, its gradient and its two moments are read and
+    written.
     """
     shape, forward, first, nodes, parameters = problem.data[0].shape[1:], 0, 0, math.prod(problem.data[0].shape[1:]), 0
     for weight, bias in problem.layers:

@@ -1,9 +1,9 @@
 """Inside the black box
 
-A drug is given in three dosages: low and high ones have no effect, the middle one works. At each of its two hidden
-nodes the network turns a line into a curve. Its weights stretch and flip the two curves, and their sum is the squiggle
-that fits the data. All it takes is seven numbers and one activation function, softplus. The number of hidden layers,
-and of nodes in each, is a choice of the person who builds the network.
+A drug is given in three dosages: low and high ones have no effect, the middle one works. Each of the two hidden nodes
+transforms a line into a curve. The weights stretch and flip the two curves, and their sum is the squiggle that fits the
+data. All it takes is seven numbers and one activation function, softplus. The number of hidden layers, and of nodes in
+each, is a choice of the person who builds the network.
 """
 
 import dataclasses

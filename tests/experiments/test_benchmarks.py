@@ -114,7 +114,7 @@ def test_a_peer_that_fails_is_reported_but_jaxnn_must_not_fail():
 def test_overlapping_compilations_count_once_and_the_rest_of_the_startup_is_tracing():
     seconds = compiling.split_seconds(0.0, 10.0, [(1.0, 3.0), (2.0, 5.0), (6.0, 7.0)])
     assert seconds == {"trace": 2.0, "compile": 5.0, "run": 3.0}
-    with pytest.raises(RuntimeError, match="compile and run cannot be told apart"):
+    with pytest.raises(RuntimeError, match="compile and run cannot be distinguished"):
         compiling.split_seconds(0.0, 1.0, [])
 
 
