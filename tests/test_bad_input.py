@@ -10,9 +10,10 @@ import optax
 import pytest
 
 import jaxnn as nn
-from conftest import Compilations, words_of
 from helpers.bad_input import CALLS, FIT_DATA, WARM_UP, parts
 from helpers.bad_input.parts import LABELS, BadData, X, classifier, replace_at
+from helpers.compilations import Compilations
+from helpers.errors import error_message
 
 
 def test_the_tables_have_more_than_150_rows() -> None:
@@ -29,7 +30,7 @@ def test_fit_refuses_bad_data_before_anything_compiles(
     recipe, key = bad.recipe(), jax.random.key(0)
     jax.clear_caches()  # programs that another test has compiled would not be counted
     with compilations() as events:
-        message = words_of(bad.kind, lambda: nn.fit(recipe, bad.data, key=key, epochs=5))
+        message = error_message(bad.kind, lambda: nn.fit(recipe, bad.data, key=key, epochs=5))
     assert message == bad.message
     assert not events
 
@@ -45,7 +46,7 @@ def test_data_in_a_closure_raises_the_same_errors(
         return nn.fit(recipe._replace(optimizer=optax.sgd(learning_rate)), bad.data, key=key, epochs=5).losses
 
     with compilations() as events:
-        assert words_of(bad.kind, lambda: transform(run)(rates)) == bad.message
+        assert error_message(bad.kind, lambda: transform(run)(rates)) == bad.message
     # Under vmap alone, the caller's own arithmetic, like the sign of the rate, is compiled as it runs.
     assert transform is jax.vmap or not events
 
@@ -55,7 +56,7 @@ def test_arrays_on_the_device_are_checked_too(as_installed: None) -> None:
     run = jax.jit(
         lambda rate: nn.fit(classifier()._replace(optimizer=optax.sgd(rate)), data, key=jax.random.key(0), epochs=1)
     )
-    assert words_of(ValueError, lambda: run(0.1)) == "fit: x must be finite, but row 5, column 2 holds nan"
+    assert error_message(ValueError, lambda: run(0.1)) == "fit: x must be finite, but row 5, column 2 holds nan"
 
 
 @pytest.mark.parametrize(
@@ -73,13 +74,13 @@ def test_fit_refuses_bad_options(
 ) -> None:
     options = {"key": jax.random.key(0), "epochs": 5} | change
     with compilations() as events:
-        assert words_of(kind, lambda: nn.fit(classifier(), (X, LABELS), **options)) == message
+        assert error_message(kind, lambda: nn.fit(classifier(), (X, LABELS), **options)) == message
     assert not events
 
 
 def test_an_array_of_keys_is_refused(as_installed: None) -> None:
     keys = jax.random.split(jax.random.key(0), 3)
-    message = words_of(TypeError, lambda: nn.fit(classifier(), (X, LABELS), key=keys, epochs=5))
+    message = error_message(TypeError, lambda: nn.fit(classifier(), (X, LABELS), key=keys, epochs=5))
     assert message.startswith("key must be one jax.random.key, not ")
 
 
@@ -89,9 +90,9 @@ def test_every_other_function_refuses_bad_input_before_anything_compiles(
 ) -> None:
     call, kind, expected = CALLS[name]
     jax.random.key(0)  # compiles the first time
-    words_of(ValueError, WARM_UP)  # so does moving a sweep's data to the device
+    error_message(ValueError, WARM_UP)  # so does moving a sweep's data to the device
     with compilations() as events:
-        message = words_of(kind, call)
+        message = error_message(kind, call)
     assert message == expected or (expected.endswith("…") and message.startswith(expected[:-1]))
     assert not events
 
@@ -101,9 +102,9 @@ def test_advance_and_evaluate_refuse_what_fit_refuses(name: str, as_installed: N
     bad = next(bad for bad in FIT_DATA if bad.name == name)
     recipe = bad.recipe()
     state = nn.init_training(recipe, jax.random.key(0))
-    message = words_of(bad.kind, lambda: nn.advance(recipe, bad.data, state, epochs=1))
+    message = error_message(bad.kind, lambda: nn.advance(recipe, bad.data, state, epochs=1))
     assert message == bad.message.replace("fit: ", "advance: ")
-    message = words_of(bad.kind, lambda: nn.evaluate(recipe, state.params, bad.data))
+    message = error_message(bad.kind, lambda: nn.evaluate(recipe, state.params, bad.data))
     assert message == bad.message.replace("fit: ", "evaluate: ")
 
 
@@ -112,10 +113,10 @@ def test_traced_data_is_checked_by_shape_and_dtype(as_installed: None) -> None:
     def run(x: jax.Array, labels: jax.Array) -> jax.Array:
         return nn.fit(classifier(), (x, labels), key=jax.random.key(0), epochs=1).losses
 
-    message = words_of(ValueError, lambda: run(X[:, :3], LABELS))
+    message = error_message(ValueError, lambda: run(X[:, :3], LABELS))
     assert message == "dense: x (15, 3) has 3 features, but weight (4, 17) takes 4"
-    assert words_of(ValueError, lambda: run(X, LABELS[:14])).endswith("but targets has 14, x has 15")
-    message = words_of(TypeError, lambda: run(X, LABELS.astype("f")))
+    assert error_message(ValueError, lambda: run(X, LABELS[:14])).endswith("but targets has 14, x has 15")
+    message = error_message(TypeError, lambda: run(X, LABELS.astype("f")))
     assert message == "cross_entropy: labels must be class numbers of an integer dtype, not float32"
 
 
@@ -133,12 +134,12 @@ def test_a_score_that_is_not_a_number_is_refused_once_it_is_computed(
 ) -> None:
     """A score may be computed with NumPy, so it cannot be traced with shapes before the network runs."""
     params = parts.make_params([4, 17, 3])
-    message = words_of(ValueError, lambda: nn.evaluate(classifier(), params, (X, LABELS), score=score))
+    message = error_message(ValueError, lambda: nn.evaluate(classifier(), params, (X, LABELS), score=score))
     assert message == f"evaluate: score must give one real number, not {value}"
 
 
 def test_predict_accepts_a_pytree_of_arrays_like_fit(as_installed: None) -> None:
     model = nn.Model(lambda key: {}, lambda params, x, *, key=None: x["a"] + x["b"])
     np.testing.assert_array_equal(nn.predict(model, {}, {"a": X, "b": X}), X + X)
-    message = words_of(ValueError, lambda: nn.predict(model, {}, {"a": X, "b": replace_at(X, (5, 2), np.nan)}))
+    message = error_message(ValueError, lambda: nn.predict(model, {}, {"a": X, "b": replace_at(X, (5, 2), np.nan)}))
     assert message == "predict: x.b must be finite, but row 5, column 2 holds nan"

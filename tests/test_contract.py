@@ -15,6 +15,8 @@ from jax.test_util import check_grads
 import jaxnn as nn
 from helpers.layer_table import ROWS, Row
 
+pytestmark = pytest.mark.optimized
+
 TOLERANCE = {jnp.float32: 1e-5, jnp.float64: 1e-12}
 
 # The scope runs the tests of a row one after another, so that they share compiled programs.

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 import jaxnn as nn
-from conftest import words_of
+from helpers.errors import error_message
+
+pytestmark = pytest.mark.optimized
 
 LAYOUT = {1: ("NWC", "WIO", "NWC"), 2: ("NHWC", "HWIO", "NHWC"), 3: ("NDHWC", "DHWIO", "NDHWC")}
 TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
@@ -215,7 +217,7 @@ def test_pooling_windows_do_not_overlap_by_default(rng: np.random.Generator) -> 
 )
 def test_conv_names_the_option_that_is_wrong(options: dict[str, Any], words: str, as_installed: None) -> None:
     assert (
-        words_of(
+        error_message(
             ValueError, lambda: nn.conv(nn.Affine(np.ones((3, 3, 1, 1)), np.ones(1)), np.ones((1, 8, 8, 1)), **options)
         )
         == words

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import jaxnn as nn
-from conftest import words_of
+from helpers.errors import error_message
 
 seeds = st.integers(0, 2**31 - 1)
 labelled = st.lists(st.integers(0, 3), min_size=2, max_size=40).map(np.array)
@@ -184,7 +184,7 @@ def test_a_constant_feature_keeps_its_units(name: str, constant: float) -> None:
     ],
 )
 def test_bad_input_raises_an_error_with_the_rule_and_the_value(call, message: str, as_installed: None) -> None:
-    assert words_of(ValueError, call) == message
+    assert error_message(ValueError, call) == message
 
 
 @pytest.mark.parametrize("name", SCALERS)

@@ -6,6 +6,8 @@ import pytest
 
 import jaxnn as nn
 
+pytestmark = pytest.mark.optimized
+
 SHAPE = (3, 3, 20, 50)  # fan-in 180, fan-out 450; 9,000 draws
 VARIANCE = {
     nn.initializers.standard_normal: 1,

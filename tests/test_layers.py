@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import jaxnn as nn
-from conftest import words_of
+from helpers.errors import error_message
 
 
 def test_init_dense_and_init_conv_draw_weights_by_the_initializer_and_zero_biases() -> None:
@@ -43,7 +43,7 @@ def test_a_window_is_a_square_or_has_a_size_for_each_axis(window: int | tuple[in
     ],
 )
 def test_an_invalid_size_is_refused(make, message: str) -> None:
-    assert words_of(ValueError, make) == message
+    assert error_message(ValueError, make) == message
 
 
 def test_dropout_drops_the_fraction_given_by_rate_and_keeps_the_expected_value() -> None:

@@ -5,6 +5,10 @@ import io
 import re
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.optimized
+
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 PROGRAMS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
@@ -25,26 +29,26 @@ def test_the_program_prints_the_numbers_in_its_comments():
         assert abs(float(number) - float(promised_number)) <= 0.011
 
 
-def test_the_sweep_goes_on_from_there_and_finds_settings_that_work(capsys):
+def test_the_sweep_finds_settings_that_work(capsys):
     first, sweep, _ = PROGRAMS
     data = first.split("def final_accuracy")[0]
     names: dict = {}
     exec(compile(data + sweep.replace("keep=5,", "keep=5, progress=False,"), "README.md", "exec"), names)
-    assert names["found"].best.score > -0.15
-    assert sum(outcome.status == "stopped" for outcome in names["found"].trials) > 50
+    assert names["result"].best.score > -0.15
+    assert sum(trial.status == "stopped" for trial in names["result"].trials) > 50
     assert float(capsys.readouterr().out.split()[-1]) > 0.9
 
 
-def test_the_training_overnight_is_there_in_the_morning(tmp_path, monkeypatch):
+def test_the_run_directory_keeps_the_training(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     first, _, night = PROGRAMS
     names: dict = {}
     program = first.split("def final_accuracy")[0] + night.replace("directory=", "progress=False, directory=")
     exec(compile(program, "README.md", "exec"), names)
     assert (tmp_path / "night" / "journal.jsonl").is_file()
-    losses = names["training"].losses
+    losses = names["result"].losses
     exec(compile(program, "README.md", "exec"), names)
-    assert (names["training"].losses == losses).all()
+    assert (names["result"].losses == losses).all()
     assert losses[-1] < 0.2
 
 

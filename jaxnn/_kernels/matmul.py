@@ -50,6 +50,15 @@ def _matmul_jvp(primals, tangents):
 matmul.defjvp(_matmul_jvp, symbolic_zeros=True)
 
 
+def split_rows(x: Array) -> list[Array]:
+    """Returns the rows of an array, as `list(x)` does, in a form whose gradient is a sum.
+
+    Since JAX 0.11 the gradient of `list(x)` is a stack. Under `jax.vmap` that stack has its lanes on the second axis and
+    is transposed in a pass of its own, so that epochs of a 4-16-3 network in lanes take 1.15 to 1.2 times as long.
+    """
+    return [jax.lax.index_in_dim(x, row, keepdims=False) for row in range(len(x))]
+
+
 def _transpose(weight: Any) -> Array:
     """weightᵀ, copied on CPUs: there, XLA's products with a transposed view take 1.2 to 2 times as long."""
     return jax.lax.platform_dependent(
@@ -61,4 +70,4 @@ def _multiply_tangent(weight: Array, x_dot: Array) -> Array:
     """weightᵀ · x_dot, written so that its transpose, the gradient of x, is a sum of one array for each output."""
     if weight.shape[1] > UNROLL_LIMIT:
         return weight.T @ x_dot
-    return jnp.stack([(column[:, None] * x_dot).sum(axis=0) for column in weight.T])
+    return jnp.stack([(column[:, None] * x_dot).sum(axis=0) for column in split_rows(weight.T)])

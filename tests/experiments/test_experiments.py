@@ -13,6 +13,8 @@ import pytest
 import jaxnn as nn
 from experiments import digits, iris, learning_rates, mnist, replicate, sweep_digits, sweep_iris
 
+pytestmark = pytest.mark.optimized
+
 ROOT = Path(__file__).parents[2]
 
 

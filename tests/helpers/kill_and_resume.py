@@ -35,17 +35,19 @@ _READY = "ready"
 
 
 class Report(NamedTuple):
-    """Counts of one session.
+    """The counts of one session, and what its runs ended with.
 
     Attributes:
         kills: processes that were killed.
         while_writing: those of them that were writing a checkpoint.
         finished: runs that finished.
+        digest: of the result of every run.
     """
 
     kills: int
     while_writing: int
     finished: int
+    digest: str
 
 
 def run_to_end(kind: str, directory: str | None) -> str:
@@ -157,7 +159,7 @@ def kill_repeatedly(kind: Kind, kills: int, seed: int = 0, show_progress: Any = 
             finished += 1
             directory = Path(folder) / f"run-{finished}"
             if done >= kills:
-                return Report(done, writing, finished)
+                return Report(done, writing, finished, expected)
 
 
 def _kill(process: subprocess.Popen, generator: random.Random) -> bool:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from numpy.lib.stride_tricks import sliding_window_view
 
 import jaxnn as nn
-from conftest import words_of
+from helpers.errors import error_message
 
 MODEL = nn.cnn((5, 4, 2), (3,), 4, hidden=(6,), pool=1, padding="valid")
 NAMES = {
@@ -95,23 +95,23 @@ def test_errors_name_a_wrong_shape_dtype_or_name(path, theirs) -> None:
         return lambda: nn.load_safetensors(path, like=like, names=names, layout="torch", **options)
 
     wide = {**LIKE, "output": nn.Affine(jax.ShapeDtypeStruct((6, 5), "float32"), jax.ShapeDtypeStruct((5,), "float32"))}
-    words = words_of(nn.CheckpointError, load(wide))
+    words = error_message(nn.CheckpointError, load(wide))
     assert words == f"load_safetensors: {path}: output.weight (fc2.weight) has shape (6, 4), `like` has (6, 5)"
     halves = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, jnp.bfloat16), LIKE)
-    assert words_of(nn.CheckpointError, load(halves)).endswith("has dtype float32, `like` has bfloat16")
-    words = words_of(nn.CheckpointError, load(names={**NAMES, "output.bias": "fc9.bias"}))
+    assert error_message(nn.CheckpointError, load(halves)).endswith("has dtype float32, `like` has bfloat16")
+    words = error_message(nn.CheckpointError, load(names={**NAMES, "output.bias": "fc9.bias"}))
     assert words == f"load_safetensors: {path} has missing names: fc9.bias; unexpected names: fc2.bias"
-    words = words_of(ValueError, load(names={"fc1.weight": "hidden_1.weight"}))
+    words = error_message(ValueError, load(names={"fc1.weight": "hidden_1.weight"}))
     assert words.startswith("load_safetensors: names has fc1.weight, but `like` has conv_1.weight, conv_1.bias, ")
-    words = words_of(nn.CheckpointError, load(names=None))
+    words = error_message(nn.CheckpointError, load(names=None))
     assert words.startswith(f"load_safetensors: {path} has missing names: conv_1.bias, ")
-    words = words_of(ValueError, lambda: nn.load_safetensors(path, like=LIKE, layout="keras"))
+    words = error_message(ValueError, lambda: nn.load_safetensors(path, like=LIKE, layout="keras"))
     assert words == 'load_safetensors: layout must be "jaxnn" or "torch", not \'keras\''
 
 
 def test_names_can_be_ignored(theirs, path) -> None:
     safetensors.numpy.save_file({**theirs, "steps": np.zeros((), np.int64)}, path)
-    words = words_of(nn.CheckpointError, lambda: nn.load_safetensors(path, like=LIKE, names=NAMES, layout="torch"))
+    words = error_message(nn.CheckpointError, lambda: nn.load_safetensors(path, like=LIKE, names=NAMES, layout="torch"))
     assert words == f"load_safetensors: {path} has unexpected names: steps"
     loaded = nn.load_safetensors(path, like=LIKE, names=NAMES, layout="torch", ignore=["steps"])
     np.testing.assert_array_equal(loaded["output"].bias, theirs["fc2.bias"])
@@ -124,10 +124,12 @@ def test_a_leaf_that_is_not_numeric_is_refused(leaf, tmp_path) -> None:
         "save": lambda: nn.save_safetensors(tree, tmp_path / "x"),
         "load": lambda: nn.load_safetensors(tmp_path / "x", like=tree),
     }.items():
-        assert words_of(TypeError, call).startswith(
+        assert error_message(TypeError, call).startswith(
             f"{caller}_safetensors: deep.0 must be an array of real numbers, not"
         )
-    words = words_of(ValueError, lambda: nn.save_safetensors({"a.b": np.ones(1), "a": {"b": np.ones(1)}}, tmp_path))
+    words = error_message(
+        ValueError, lambda: nn.save_safetensors({"a.b": np.ones(1), "a": {"b": np.ones(1)}}, tmp_path)
+    )
     assert words == "save_safetensors: two leaves have the name a.b"
     assert list(tmp_path.iterdir()) == []
 

@@ -13,7 +13,7 @@ import pytest
 from tensorboardX.proto import event_pb2
 
 import jaxnn as nn
-from conftest import words_of
+from helpers.errors import error_message
 
 POLYNOMIAL = 0x82F63B78  # CRC-32C, reflected
 
@@ -73,12 +73,12 @@ def test_two_logs_opened_within_a_second_are_two_files(tmp_path) -> None:
 
 def test_bad_values_and_a_closed_log_are_errors(tmp_path, as_installed: None) -> None:
     log = nn.tensorboard(tmp_path)
-    assert words_of(TypeError, lambda: log(1.5, {})) == "tensorboard: step must be a whole number, not 1.5"
-    assert words_of(ValueError, lambda: log(-1, {})) == "tensorboard: step must be at least 0, not -1"
-    assert words_of(TypeError, lambda: log(0, {"a": None})) == "tensorboard: a must be a number, not None"
+    assert error_message(TypeError, lambda: log(1.5, {})) == "tensorboard: step must be a whole number, not 1.5"
+    assert error_message(ValueError, lambda: log(-1, {})) == "tensorboard: step must be at least 0, not -1"
+    assert error_message(TypeError, lambda: log(0, {"a": None})) == "tensorboard: a must be a number, not None"
     log.close()
     log.close()
-    assert words_of(ValueError, lambda: log(3, {"a": 1})).endswith("is closed; step 3 cannot be written")
+    assert error_message(ValueError, lambda: log(3, {"a": 1})).endswith("is closed; step 3 cannot be written")
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="file"):
         nn.tensorboard(tmp_path / "file")

@@ -4,40 +4,56 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from helpers import kill_and_resume
 
-
-@pytest.mark.parametrize("kind", ["train", "sweep"])
-def test_a_run_killed_six_times_gives_the_same_bits(kind):
-    report = kill_and_resume.kill_repeatedly(kind, kills=6, seed=3)
-    assert report.kills == 6
-    assert report.finished >= 1
+KILLS = {"train": 1, "sweep": 2}
+STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 
-def test_two_processes_give_the_same_bytes():
-    processes = [kill_and_resume.start("train", None) for _ in range(2)]
-    first, second = map(kill_and_resume.wait_for_digest, processes)
-    assert first == second
+@pytest.fixture(autouse=True)
+def _compile_in_half_the_time(monkeypatch):
+    monkeypatch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_an_interrupted_experiment_exits_with_the_status_of_its_signal(tmp_path, number, status, default_signals):
-    directory = tmp_path / "run"
-    command = ["experiments.digits", "--epochs", "9000", "--channels", "4", "--no-progress"]
-    command += ["--run-directory", str(directory)]
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
-    with subprocess.Popen(
-        [sys.executable, "-m", *command], cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
-    ) as process:
-        journal = directory / "journal.jsonl"
+def test_killed_runs_give_the_same_bits_as_undisturbed_ones_in_other_processes():
+    with ThreadPoolExecutor() as threads:
+        undisturbed = threads.submit(lambda: kill_and_resume.wait_for_digest(kill_and_resume.start("train", None)))
+        reports = {kind: threads.submit(kill_and_resume.kill_repeatedly, kind, n, 3) for kind, n in KILLS.items()}
+    assert {kind: report.result().kills for kind, report in reports.items()} == KILLS
+    assert all(report.result().finished >= 1 for report in reports.values())
+    assert undisturbed.result() == reports["train"].result().digest
+
+
+def test_an_interrupted_experiment_exits_with_the_status_of_its_signal(tmp_path, default_signals):
+    processes = {number: start_experiment(tmp_path, number.name) for number in STATUS}
+    for number, process in processes.items():
+        journal = tmp_path / number.name / "journal.jsonl"
         while not (journal.exists() and journal.stat().st_size):
             assert process.poll() is None, process.stderr.read()
+            time.sleep(0.05)
         process.send_signal(number)
-        errors = process.stderr.read()
-    assert process.returncode == status
-    assert f"make the same call again, with directory={str(directory)!r}" in errors
-    assert "Traceback" not in errors
+    for number, process in processes.items():
+        _, errors = process.communicate()
+        assert process.returncode == STATUS[number]
+        assert f"make the same call again, with directory={str(tmp_path / number.name)!r}" in errors
+        assert "Traceback" not in errors
+
+
+def start_experiment(folder: Path, name: str) -> subprocess.Popen:
+    """Starts an experiment that would take hours, with a run directory of this name."""
+    command = [sys.executable, "-m", "experiments.digits", "--epochs", "9000", "--channels", "4", "--no-progress"]
+    command += ["--run-directory", str(folder / name)]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    return subprocess.Popen(
+        [*command, "--run-directory", str(folder / name)],
+        cwd=folder,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    )

@@ -16,7 +16,7 @@ import jax
 import pytest
 
 import jaxnn as nn
-from conftest import words_of
+from helpers.errors import error_message
 from helpers.resumable_runs import RECIPE, TRAIN, VALIDATION, InjectedError, assert_same_bits, sweep, train
 from jaxnn.io.runs import open_run
 
@@ -25,15 +25,15 @@ def test_unusable_directories_are_refused_before_compilation(tmp_path, compilati
     file = tmp_path / "file"
     file.touch()
     with compilations() as programs:
-        words = words_of(NotADirectoryError, lambda: train(file))
+        words = error_message(NotADirectoryError, lambda: train(file))
         assert words == f"train: directory={str(file)!r} is a file"
-        words = words_of(FileNotFoundError, lambda: sweep(tmp_path / "missing" / "run"))
+        words = error_message(FileNotFoundError, lambda: sweep(tmp_path / "missing" / "run"))
         assert words.startswith("sweep: directory=")
         assert words.endswith("/missing/run' needs its parent, which does not exist")
         with pytest.raises(ValueError, match=r"save_every must be a positive number of seconds, not 0\.0"):
             train(tmp_path, save_every=0.0)
         for path in (read_only(tmp_path), Path("/proc/self")):
-            assert "cannot be" in words_of(type(denied(path)), lambda path=path: train(path))
+            assert "cannot be" in error_message(type(denied(path)), lambda path=path: train(path))
     assert not any("advance" in program for program in programs)
 
 
@@ -53,7 +53,7 @@ def denied(path):
 
 def test_a_directory_in_use_is_refused(tmp_path):
     with open_run("train", tmp_path, lambda: {"kind": "train"}, every=60.0):
-        message = words_of(BlockingIOError, lambda: train(tmp_path))
+        message = error_message(BlockingIOError, lambda: train(tmp_path))
     assert message == f"train: directory={str(tmp_path)!r} is in use by process {os.getpid()}"
     holder = (
         "import fcntl, os, sys; file = os.open(sys.argv[1], os.O_RDONLY); fcntl.flock(file, fcntl.LOCK_EX); "
@@ -63,7 +63,7 @@ def test_a_directory_in_use_is_refused(tmp_path):
     command = [sys.executable, "-c", holder, tmp_path]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         process.stdout.readline()
-        words_of(BlockingIOError, lambda: train(tmp_path))
+        error_message(BlockingIOError, lambda: train(tmp_path))
         process.kill()
         process.wait()
         assert train(tmp_path).epochs == 40
@@ -85,7 +85,7 @@ def test_a_full_disk_loses_nothing_that_was_saved(tmp_path, room, full):
     with pytest.raises(InjectedError):
         train(tmp_path, end_at=5, epochs=400)
     with largest_file(room):
-        message = words_of(OSError, lambda: train(tmp_path, epochs=400))
+        message = error_message(OSError, lambda: train(tmp_path, epochs=400))
     assert f"train: {tmp_path / full} could not be written: File too large" in message
     assert not list(tmp_path.glob(".*"))
     assert_same_bits(train(tmp_path, epochs=400), train(epochs=400))
@@ -95,7 +95,7 @@ def test_files_of_others_are_kept(tmp_path):
     with pytest.raises(TypeError, match="directory must be a path or None, not ''"):
         train("")
     (tmp_path / "curves.csv").write_text("mine")
-    message = words_of(ValueError, lambda: train(tmp_path))
+    message = error_message(ValueError, lambda: train(tmp_path))
     assert message == f"train: directory={str(tmp_path)!r} holds no run, but a curves.csv: give another directory"
     assert (tmp_path / "curves.csv").read_text() == "mine"
     run = tmp_path / "run"

@@ -2,13 +2,14 @@
 
 import hashlib
 import json
+import shutil
 
 import jax
 import optax
 import pytest
 
 import jaxnn as nn
-from conftest import words_of
+from helpers.errors import error_message
 from helpers.resumable_runs import (
     RECIPE,
     VALIDATION,
@@ -20,6 +21,21 @@ from helpers.resumable_runs import (
     sweep,
     train,
 )
+
+
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory):
+    """The directories of a training and of a sweep that ended half way."""
+    folder = tmp_path_factory.mktemp("interrupted")
+    for call, end_at in ((train, 20), (sweep, 9)):
+        with pytest.raises(InjectedError):
+            call(folder / call.__name__, end_at=end_at)
+    return folder
+
+
+def read_files(directory):
+    return {path.name: path.read_bytes() for path in directory.iterdir() if path.name != "lock"}
+
 
 OTHER_CALLS = {
     "epochs": ({"epochs": 41}, "epochs was 40 and is 41"),
@@ -34,14 +50,19 @@ OTHER_CALLS = {
 
 
 @pytest.mark.parametrize("name", OTHER_CALLS)
-def test_a_training_with_other_arguments_is_refused(tmp_path, trained, name):
-    with pytest.raises(InjectedError):
-        train(tmp_path, end_at=20)
-    options, words = OTHER_CALLS[name]
-    message = words_of(ValueError, lambda: train(tmp_path, **options))
+def test_a_training_with_other_arguments_is_refused_and_left_alone(interrupted, name):
+    directory, (options, words) = interrupted / "train", OTHER_CALLS[name]
+    before = read_files(directory)
+    message = error_message(ValueError, lambda: train(directory, **options))
     assert words in message
     assert message.endswith("Make the same call, or give another directory")
-    assert_same_bits(train(tmp_path), trained)
+    assert read_files(directory) == before
+
+
+def test_a_training_resumes_after_a_refusal(tmp_path, interrupted, trained):
+    shutil.copytree(interrupted / "train", tmp_path / "train")
+    error_message(ValueError, lambda: train(tmp_path / "train", epochs=41))
+    assert_same_bits(train(tmp_path / "train"), trained)
 
 
 OTHER_SWEEPS = {
@@ -61,11 +82,11 @@ OTHER_SWEEPS = {
 
 
 @pytest.mark.parametrize("name", OTHER_SWEEPS)
-def test_a_sweep_with_other_arguments_is_refused(tmp_path, name):
-    with pytest.raises(InjectedError):
-        sweep(tmp_path, end_at=9)
-    options, words = OTHER_SWEEPS[name]
-    assert words in words_of(ValueError, lambda: sweep(tmp_path, **options))
+def test_a_sweep_with_other_arguments_is_refused_and_left_alone(interrupted, name):
+    directory, (options, words) = interrupted / "sweep", OTHER_SWEEPS[name]
+    before = read_files(directory)
+    assert words in error_message(ValueError, lambda: sweep(directory, **options))
+    assert read_files(directory) == before
 
 
 def test_a_function_of_the_same_name_with_another_program_is_refused(tmp_path):
@@ -74,16 +95,15 @@ def test_a_function_of_the_same_name_with_another_program_is_refused(tmp_path):
 
     with pytest.raises(InjectedError):
         sweep(tmp_path, end_at=9, make=recipes(1.0))
-    message = words_of(ValueError, lambda: sweep(tmp_path, make=recipes(2.0)))
+    message = error_message(ValueError, lambda: sweep(tmp_path, make=recipes(2.0)))
     assert message == (
         "sweep: the directory holds a run with another recipe: what make_recipe returns for "
         "this space has changed. Use the same recipe, or another directory"
     )
 
 
-def test_a_training_and_a_sweep_do_not_share_a_directory(tmp_path):
-    train(tmp_path)
-    assert "kind was train and is sweep. Make" in words_of(ValueError, lambda: sweep(tmp_path))
+def test_a_training_and_a_sweep_do_not_share_a_directory(interrupted):
+    assert "kind was train and is sweep. Make" in error_message(ValueError, lambda: sweep(interrupted / "train"))
 
 
 def old_content(configuration):
@@ -106,22 +126,23 @@ def test_a_run_of_another_version_is_refused_and_left_alone(tmp_path, content, n
     written = json.loads(file.read_text())
     assert written["format"] == 2
     file.write_text(json.dumps(content(written["configuration"]), indent=1))
-    before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.name != "lock"}
-    assert words_of(ValueError, lambda: train(tmp_path)) == (
+    before = read_files(tmp_path)
+    assert error_message(ValueError, lambda: train(tmp_path)) == (
         f"train: directory={str(tmp_path)!r} holds a run in format {number}, of another version of jaxnn; this version "
         "reads format 2. Finish it with the version that began it, or give another directory"
     )
-    assert before == {path: path.read_bytes() for path in tmp_path.iterdir() if path.name != "lock"}
+    assert read_files(tmp_path) == before
 
 
-def test_a_configuration_that_does_not_match_its_digest_is_damaged(tmp_path):
-    train(tmp_path)
-    file = tmp_path / "configuration.json"
+def test_a_configuration_that_does_not_match_its_digest_is_damaged(tmp_path, interrupted):
+    directory = tmp_path / "train"
+    shutil.copytree(interrupted / "train", directory)
+    file = directory / "configuration.json"
     written = json.loads(file.read_text())
     without_format = {name: value for name, value in written.items() if name != "format"}
     for content in (without_format, written | {"format": 1}, [written], "text", {}):
         file.write_text(json.dumps(content))
-        message = words_of(nn.CheckpointError, lambda: train(tmp_path))
+        message = error_message(nn.CheckpointError, lambda: train(directory))
         assert message == f"train: {file} is damaged: it does not match its digest"
 
 
@@ -137,15 +158,13 @@ def test_another_initial_state_is_refused(tmp_path):
 
     with pytest.raises(InjectedError):
         train(tmp_path, end_at=20, recipe=recipe(0.01))
-    assert "initial state was" in words_of(ValueError, lambda: train(tmp_path, recipe=recipe(0.5)))
+    assert "initial state was" in error_message(ValueError, lambda: train(tmp_path, recipe=recipe(0.5)))
     scaled = nn.Model(lambda key: jax.tree.map(lambda leaf: 9 * leaf, RECIPE.model.init(key)), RECIPE.model.apply)
-    message = words_of(ValueError, lambda: train(tmp_path, recipe=recipe(0.01)._replace(model=scaled)))
+    message = error_message(ValueError, lambda: train(tmp_path, recipe=recipe(0.01)._replace(model=scaled)))
     assert "initial state was" in message
 
 
-def test_other_settings_of_jax_are_refused(tmp_path):
-    with pytest.raises(InjectedError):
-        train(tmp_path, end_at=20)
+def test_other_settings_of_jax_are_refused(interrupted):
     with jax.default_matmul_precision("float32"):
-        message = words_of(ValueError, lambda: train(tmp_path))
+        message = error_message(ValueError, lambda: train(interrupted / "train"))
     assert "jax_default_matmul_precision was highest and is float32" in message

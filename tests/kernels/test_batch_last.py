@@ -17,6 +17,8 @@ import jaxnn as nn
 from jaxnn._kernels.batch_last import batch_last, swap_batch_axis
 from jaxnn._kernels.matmul import matmul
 
+pytestmark = pytest.mark.optimized
+
 TABLE, IMAGES, LABELS = np.zeros((20, 4), "f"), np.zeros((20, 8, 8, 1), "f"), np.zeros(20, "i")
 
 # On other platforms XLA chooses layouts by itself, and adds transpositions of its own.

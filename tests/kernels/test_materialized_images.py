@@ -11,6 +11,8 @@ from test_tiling import TRANSFORMS
 
 from test_convolution import TOLERANCE, Case, assert_equal_to_scale, conv, conv_by_lax, draw, with_gradients
 
+pytestmark = pytest.mark.optimized
+
 WINDOW = Case((17, 19), (3, 2), (2, 1), "same")
 
 

@@ -12,6 +12,8 @@ import jaxnn as nn
 from jaxnn._kernels.tiling import map_tiles
 from test_convolution import TOLERANCE, Case, assert_equal_to_scale, conv, conv_by_lax, with_gradients
 
+pytestmark = pytest.mark.optimized
+
 LARGE = 4 * 2**20  # bytes for an example, so that a tile has the minimum of eight examples
 
 

@@ -16,6 +16,8 @@ from jaxnn._kernels.windows import Windows
 from jaxnn._kernels.winograd import choose_pair_axis, convolve_pairs
 from test_convolution import TOLERANCE, Case, assert_equal_to_scale, conv, conv_by_lax, draw, with_gradients
 
+pytestmark = pytest.mark.optimized
+
 # (case, axis): even and odd numbers of positions, each padding, along each axis, with other options along the others.
 PAIRS = [
     (Case((10,), (3,)), 0),

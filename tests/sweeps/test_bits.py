@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 import jaxnn as nn
 
+pytestmark = pytest.mark.optimized
+
 FLOWERS = nn.datasets.iris()
 SPLIT = nn.train_test_split(jax.random.key(1), FLOWERS.data, test=0.3, stratify=FLOWERS.targets)
 SPACE = {"learning_rate": nn.log_uniform(1e-4, 1.0), "spoil": nn.uniform(0.0, 1.0)}

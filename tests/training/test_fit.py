@@ -12,7 +12,7 @@ import pytest
 from sklearn.datasets import load_iris
 
 import jaxnn as nn
-from conftest import Compilations
+from helpers.compilations import Compilations
 from helpers.small_recipes import lane, line, small_recipe
 
 
