@@ -31,6 +31,10 @@ def relu(x: Num[ArrayLike, "..."], /) -> Num[Array, "..."]:
 def leaky_relu(x: Float[ArrayLike, "..."], /, *, slope: float = 0.01) -> Float[Array, "..."]:
     """x where x >= 0, slope · x below.
 
+    Args:
+        x: any shape.
+        slope: the derivative for negative x.
+
     Example:
         >>> leaky_relu(jnp.array([-2.0, 3.0]), slope=0.5)
         Array([-1.,  3.], dtype=float32)
@@ -45,6 +49,10 @@ def leaky_relu(x: Float[ArrayLike, "..."], /, *, slope: float = 0.01) -> Float[A
 def elu(x: Float[ArrayLike, "..."], /, *, alpha: float = 1.0) -> Float[Array, "..."]:
     """x where x > 0, alpha · (e^x - 1) below.
 
+    Args:
+        x: any shape.
+        alpha: the distance of the lower limit, -alpha, from 0.
+
     Example:
         >>> elu(jnp.array([0.0, 3.0]))
         Array([0., 3.], dtype=float32)
@@ -57,7 +65,11 @@ def elu(x: Float[ArrayLike, "..."], /, *, alpha: float = 1.0) -> Float[Array, ".
 
 @batch_last
 def gelu(x: Float[ArrayLike, "..."], /, *, approximate: bool = True) -> Float[Array, "..."]:
-    """x · Φ(x), with Φ the normal distribution function; `approximate` uses the tanh formula, which Flax does too.
+    """x · Φ(x), with Φ the cumulative distribution function of the standard normal distribution.
+
+    Args:
+        x: any shape.
+        approximate: whether to use the tanh formula, as JAX and Flax do by default; PyTorch's default is exact.
 
     Example:
         >>> gelu(jnp.array([0.0, 10.0]))
@@ -145,7 +157,7 @@ def log_softmax(logits: Float[ArrayLike, "..."], /) -> Float[Array, "..."]:
 
 
 def argmax(logits: Num[ArrayLike, "*batch classes"], /) -> Int[Array, "*batch"]:
-    """Returns the index of the largest entry on the last axis, the first of equals; its derivative is 0 or undefined.
+    """Returns the index of the largest entry on the last axis, the first of equal ones; not differentiable.
 
     Example:
         >>> argmax(jnp.array([[1.43, -0.4, 0.23], [0.0, 2.0, 2.0]]))

@@ -1,6 +1,6 @@
 """Convolution and pooling: operations on a small window of an array, at every position.
 
-`conv` stacks all shifts of the array under the window and multiplies the stack by the weights in one matrix product.
+`conv` stacks all shifts of the array under the window, and multiplies the stack by the weights in one matrix product.
 On CPUs it computes two positions at a time where that is faster, see `_kernels/winograd.py`. `max_pool` takes the
 maximum over the window, and `avg_pool` the mean. Arrays are batch first, `(batch, *space, channels)`, with one to three
 spatial axes. The private bodies (`_conv`, …) are written batch last, see `_kernels/batch_last.py`.
@@ -29,9 +29,9 @@ _AXES = ("length", "height width", "depth height width")
 
 # Bytes of windows up to which the pairs of positions of all examples are computed without tiles. With tiles they take
 # 1.1 to 1.3 times longer at any size (75 and 300 MB of windows, two x86 cores). Without tiles they need arrays of twice
-# that many bytes, forward and backward. The limit keeps networks for large images from running out of memory.
+# these bytes, forward and backward. The limit keeps networks for large images from running out of memory.
 _UNTILED_PAIRS_BYTES = 256 * 2**20
-# Bytes of images up to which every reader transposes them for itself: half of a first-level cache of 32 KiB.
+# Bytes of images up to which they are not stored transposed: half of a first-level cache of 32 KiB.
 _SMALL_IMAGES_BYTES = 2**14
 
 
@@ -86,8 +86,8 @@ def conv(
         params: weight (*window, inputs, outputs), bias (outputs,); `window` has one axis for each spatial axis of x.
         x: shape (batch, length, inputs), (batch, height, width, inputs) or (batch, depth, height, width, inputs).
         stride: the distance between neighbouring windows; one number, or one for each axis.
-        padding: zeros around x. "valid" adds none, "same" adds what makes `ceil(size / stride)` positions; a number,
-            or one for each axis, adds that many on both sides.
+        padding: zeros around x. "valid" adds none, and "same" pads to `ceil(size / stride)` positions. A number, or one
+            for each axis, is the number of zeros on both sides.
         dilation: the distance between neighbouring cells of a window; one number, or one for each axis.
 
     Returns:
@@ -95,7 +95,8 @@ def conv(
         `floor((size + padding - dilation · (window - 1) - 1) / stride) + 1`, with `padding` the sum of both sides.
 
     Raises:
-        ValueError: wrong number of axes or channels, an unknown padding, or a window larger than the padded input.
+        TypeError: x is not an array, or an option is not a whole number.
+        ValueError: a wrong number of axes or channels, an unknown padding, or a window larger than the padded input.
 
     Example:
         >>> diagonal = Affine(weight=jnp.eye(3).reshape(3, 3, 1, 1), bias=jnp.array([-2.0]))
@@ -137,11 +138,11 @@ def _conv(x, *, params, windows):
 
 
 def _materialize_images(x: Array) -> Array:
-    """x, stored once in its batch-last layout on CPUs, as is its gradient.
+    """Stores x, and its gradient, once in batch-last layout on CPUs.
 
     Images often arrive batch first. Each shift would then transpose them again, and the sum of the gradients would be
-    transposed as it is computed. With this, steps of a CNN of 8 and 16 filters on 64 images take 35 % less time with
-    32×32×3, 20 % less with 32×32×1, and the same with 28×28×1. A layer between others takes 14 % less to 2 % more.
+    transposed as it is computed. Steps of a CNN of 8 and 16 filters on 64 images take 35 % less time with 32×32×3, and
+    20 % less with 32×32×1. With 28×28×1 they take the same time. A layer between others takes 14 % less to 2 % more.
     """
     if x.size * x.dtype.itemsize <= _SMALL_IMAGES_BYTES:
         return x
@@ -173,7 +174,8 @@ def max_pool(
         Cells that are left over at the end of an axis are ignored.
 
     Raises:
-        ValueError: no batch or channel axis, or a window larger than x.
+        TypeError: a size is not a whole number.
+        ValueError: not one to three spatial axes, a size below 1, or a window larger than x.
 
     Example:
         >>> max_pool(jnp.arange(16.0).reshape(1, 4, 4, 1), 2)[0, :, :, 0]
@@ -216,7 +218,7 @@ def _make_pooling_windows(
 ) -> Windows:
     size = jnp.shape(x)[1:-1]
     if not 1 <= len(size) <= 3:
-        raise ValueError(f"{caller}: x must be (batch, *space, channels) with 1 to 3 axes of space, not {jnp.shape(x)}")
+        raise ValueError(f"{caller}: x must be (batch, *space, channels) with 1 to 3 spatial axes, not {jnp.shape(x)}")
     return Windows.of(caller, size, window, stride=window if stride is None else stride)
 
 

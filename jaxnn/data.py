@@ -15,14 +15,14 @@ from jaxtyping import Array, ArrayLike, Bool, Float, Int, Real
 from jaxnn._checks.arrays import check_finite, check_key, check_number, check_rows, check_shape, check_whole, count_rows
 
 # Random bits for each row, as a multiple of log2(count): two rows draw equal bits with probability count^-3.
-# `jax.random.permutation` uses the same multiple.
+# `jax.random.permutation` uses the same exponent.
 _COLLISION_EXPONENT = 3
-# The largest number of sorting rounds (a million rows): with more, `jax.random.permutation` is equally fast.
+# The most sorting rounds, which are enough for 2^18 rows. With more, `jax.random.permutation` is equally fast.
 _MAX_ROUNDS = 4
 
 
 class Split(NamedTuple):
-    """The two parts of a data set, each with the structure of the whole."""
+    """The two parts of a data set, each a pytree with the structure of the whole."""
 
     train: Any
     test: Any
@@ -43,7 +43,7 @@ class Folds(NamedTuple):
 
 
 class Scaling(NamedTuple):
-    """The parameters of `scale`, `(x - offset) / factor`, both of shape (features,) and in units of x."""
+    """The parameters of `scale`, `(x - offset) / factor`, each of shape (features,) and in units of x."""
 
     offset: Float[Array, "features"]
     factor: Float[Array, "features"]
@@ -59,7 +59,7 @@ def train_test_split(key: Array, data: Any, *, test: float = 0.2, stratify: Arra
         stratify: labels, shape (rows,); each class keeps its fraction in both parts, to within one row.
 
     Returns:
-        `Split(train, test)`, each with the structure of `data`.
+        `Split(train, test)`, each with the structure of `data`; the rows keep their order.
 
     Raises:
         TypeError: `key` is not a single `jax.random.key`, `test` is not a number, or a leaf is not an array.
@@ -124,7 +124,11 @@ def k_folds(key: Array, count: int, k: int, *, stratify: ArrayLike | None = None
 def standard_scaling(x: Real[ArrayLike, "batch features"]) -> Scaling:
     """Returns the mean of each feature as offset, and its standard deviation as factor (1 for a constant feature).
 
-    Fit it on the training part only.
+    Args:
+        x: the training part only, shape (batch, features).
+
+    Raises:
+        TypeError, ValueError: as `scale`.
 
     Example:
         >>> scale(standard_scaling(jnp.array([[1.0], [3.0]])), jnp.array([[5.0]]))
@@ -137,7 +141,7 @@ def standard_scaling(x: Real[ArrayLike, "batch features"]) -> Scaling:
 def min_max_scaling(x: Real[ArrayLike, "batch features"]) -> Scaling:
     """Returns the minimum of each feature as offset, and its range as factor (1 for a constant feature).
 
-    Scaled features lie in [0, 1]. Fit it on the training part only.
+    Scaled features are in [0, 1]. Args and Raises are those of `standard_scaling`.
 
     Example:
         >>> scale(min_max_scaling(jnp.array([[1.0], [3.0]])), jnp.array([[2.0]]))
@@ -148,7 +152,7 @@ def min_max_scaling(x: Real[ArrayLike, "batch features"]) -> Scaling:
 
 
 def scale(scaling: Scaling, x: Real[ArrayLike, "batch features"]) -> Float[Array, "batch features"]:
-    """(x - offset) / factor.
+    """(x - offset) / factor for each feature of x, which has shape (batch, features).
 
     Raises:
         TypeError: `scaling` is not a Scaling, or x is not an array of real numbers.
@@ -231,14 +235,14 @@ def _draw_order(caller: str, key: Array, count: int, stratify: ArrayLike | None)
     if stratify is None:
         return order
     if np.shape(stratify) != (count,):
-        raise ValueError(f"{caller}: stratify must have shape ({count},), one label a row, not {np.shape(stratify)}")
+        raise ValueError(f"{caller}: stratify must have shape ({count},), one label per row, not {np.shape(stratify)}")
     labels = np.asarray(stratify)
     if labels.dtype.kind == "f":
         check_finite(caller, "stratify", labels)
     try:
         return order[np.argsort(labels[order], kind="stable")]
     except TypeError as error:
-        raise TypeError(f"{caller}: stratify must hold numbers or strings, not both nor others: {error}") from error
+        raise TypeError(f"{caller}: stratify must hold only numbers or only strings: {error}") from error
 
 
 def _as_float_table(caller: str, x: ArrayLike) -> Array:

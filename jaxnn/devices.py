@@ -41,7 +41,7 @@ def warn_idle_cores() -> None:
     devices = jax.devices()
     if devices[0].platform == "cpu" and len(devices) < _count_cores():
         warn_user(
-            f"sweep: {len(devices)} of {_count_cores()} cores are at work, others lie idle; "
+            f"sweep: {len(devices)} of {_count_cores()} cores are at work, the others are idle; "
             "call nn.use_all_cores() before JAX starts"
         )
 

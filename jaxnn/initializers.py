@@ -1,8 +1,11 @@
 """Initializers: `initializer(key, shape, dtype) -> weights`, for shapes `(*window, inputs, outputs)`.
 
 Those of `jax.nn.initializers` have the same signature and can be used directly. The ones here draw a flat vector and
-reshape it: XLA compiles that about ten times faster on a CPU, and the numbers are the same. The fan-in of a weight is
-the number of inputs that one output sums, `prod(window) · inputs`; the fan-out is `prod(window) · outputs`.
+reshape it, which gives the same numbers. On a CPU, XLA compiles it about ten times faster. `he_normal` and
+`lecun_normal` draw from the whole normal distribution, like PyTorch's `kaiming_normal_`; those of JAX truncate it.
+
+The fan-in of a weight is the number of inputs that one output sums, `prod(window) · inputs`. The fan-out is
+`prod(window) · outputs`.
 """
 
 import math
@@ -81,6 +84,6 @@ def zeros(key: Array, shape: Sequence[int], dtype: Any = float) -> Float[Array, 
 
 def _fans(shape: Sequence[int]) -> tuple[int, int]:
     if len(shape) < 2:
-        raise ValueError(f"an initializer with a fan needs a shape (*window, inputs, outputs), not {tuple(shape)}")
+        raise ValueError(f"an initializer with a fan-in needs a shape (*window, inputs, outputs), not {tuple(shape)}")
     *window, inputs, outputs = shape
     return math.prod(window) * inputs, math.prod(window) * outputs

@@ -30,7 +30,12 @@ class Affine(NamedTuple):
 
 
 class NormParams(NamedTuple):
-    """The parameters of `layer_norm`, each of shape (features,)."""
+    """The parameters of `layer_norm`.
+
+    Attributes:
+        scale: shape (features,).
+        bias: shape (features,).
+    """
 
     scale: Float[Array, "features"]
     bias: Float[Array, "features"]
@@ -38,6 +43,16 @@ class NormParams(NamedTuple):
 
 def init_dense(key: Array, inputs: int, outputs: int, *, initializer: Initializer = he_normal) -> Affine:
     """Makes the parameters of `dense`: weights from `initializer(key, (inputs, outputs))`, biases 0.
+
+    Args:
+        key: a `jax.random.key`.
+        inputs: the number of features of the input.
+        outputs: the number of features of the output.
+        initializer: see `jaxnn.initializers`.
+
+    Raises:
+        TypeError: `key` is not a single `jax.random.key`, or a size is not a whole number.
+        ValueError: a size is below 1.
 
     Example:
         >>> init_dense(jax.random.key(0), 4, 16).weight.shape
@@ -83,7 +98,18 @@ def _dense(x, *, params):
 
 
 def flatten(x: Float[ArrayLike, "batch *space channels"]) -> Float[Array, "batch features"]:
-    """Reshapes every example to one row, in (height, width, channel) order; weights from Flax need no reordering.
+    """Reshapes every example to one row, in (height, width, channel) order.
+
+    Weights of dense layers from Flax fit as they are. For those from PyTorch see `load_safetensors`.
+
+    Args:
+        x: shape (batch, ...).
+
+    Returns:
+        Shape (batch, features).
+
+    Raises:
+        ValueError: x has fewer than two axes.
 
     Example:
         >>> flatten(jnp.zeros((5, 2, 2, 3))).shape
@@ -135,6 +161,13 @@ def _dropout(x, *, key, rate):
 def init_layer_norm(features: int) -> NormParams:
     """Makes the parameters of `layer_norm`: scales 1, biases 0.
 
+    Args:
+        features: the size of the last axis.
+
+    Raises:
+        TypeError: `features` is not a whole number.
+        ValueError: `features` is below 1.
+
     Example:
         >>> init_layer_norm(3).scale
         Array([1., 1., 1.], dtype=float32)
@@ -151,7 +184,7 @@ def layer_norm(
     Args:
         params: scale and bias, each (features,).
         x: shape (batch, ..., features).
-        epsilon: keeps the result finite where all features are equal; in squared units of x.
+        epsilon: keeps the result finite where all features are equal, in squared units of x; PyTorch has 1e-5.
 
     Returns:
         The shape of x.
@@ -182,7 +215,7 @@ def _layer_norm(x, *, params, epsilon):
 
 
 def init_affine(key: Array, shape: tuple[int, ...], initializer: Initializer) -> Affine:
-    """Returns weights of `shape` from the initializer and biases 0."""
+    """Returns weights of `shape` from the initializer, and biases 0."""
     check_key(key)
     weight = initializer(key, shape)
     return Affine(weight=weight, bias=jnp.zeros(shape[-1], weight.dtype))

@@ -77,8 +77,8 @@ def cross_entropy(
         labels: class numbers from 0 to classes - 1, shape (batch,).
 
     Returns:
-        One value for each example, shape (batch,), in nats. A traced label cannot be checked and gives NaN if it is out
-        of range.
+        One value for each example, shape (batch,), in nats. Traced labels cannot be checked; one that is out of range
+        gives NaN.
 
     Raises:
         TypeError: the dtype of the labels is not an integer type.
@@ -107,7 +107,7 @@ def _cross_entropy(logits, labels):
 
 
 def _cross_entropy_unrolled(logits, labels):
-    """The same, row by row; XLA fuses it with the layer before, and epochs of narrow networks take 15 % less time."""
+    """Computes the same row by row: XLA fuses it with the layer before, so narrow networks train in 15 % less time."""
     rows = split_rows(logits)
     highest = jax.lax.stop_gradient(functools.reduce(jnp.maximum, rows))
     shift = jnp.where(jnp.isfinite(highest), highest, 0)

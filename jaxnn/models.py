@@ -18,11 +18,12 @@ from jaxnn.layers import dense, flatten, init_dense
 
 
 class Model(NamedTuple):
-    """A network as two pure functions; any other pair with these signatures works too.
+    """A network as two pure functions; your own network is a `Model` of your own two functions.
 
     Attributes:
         init: `init(key) -> params`, any pytree of arrays.
-        apply: `apply(params, x, *, key=None) -> outputs`, batch first. Without a key there is no dropout.
+        apply: `apply(params, x, *, key=None) -> outputs`, batch first. It must accept `key`, from which dropout is
+            drawn: training passes a new key in every step, and evaluation passes None, which means no dropout.
 
     Example:
         >>> from jaxnn import Model, init_dense, dense
@@ -124,7 +125,7 @@ def cnn(
     check_rate("cnn", dropout)
     if not 2 <= len(image) <= 4:
         raise ValueError(
-            f"cnn: image must be (height, width, channels), or with one or three axes of space, not {image}"
+            f"cnn: image must be (height, width, channels), or with one or three spatial axes, not {image}"
         )
     *space, inputs = image
     filters = dict(

@@ -25,7 +25,8 @@ class _NoBar:
 def progress_bar(total: int, unit: str, *, wanted: bool) -> Any:
     """Returns a bar over `total` units, a context manager with `n`, `update(units)` and `set_postfix(dict)`.
 
-    Updates may be fractions of a unit. The bar shows whole units, units per second and the remaining time.
+    Updates may be fractions of a unit. The bar shows whole units, units per second and the remaining time. Without tqdm
+    it warns, and shows nothing.
     """
     if not wanted:
         return _NoBar()

@@ -1,6 +1,6 @@
 """Scores: one number to evaluate a model by, higher is better; and the confusion matrix.
 
-The mask `where`, of shape `(batch,)`, leaves examples out. A shorter fold is padded with rows that must not count.
+The mask `where`, of shape `(batch,)`, leaves examples out: shorter folds are padded with rows that must not count.
 """
 
 import jax.numpy as jnp

@@ -164,13 +164,13 @@ def test_a_constant_feature_keeps_its_units(name: str, constant: float) -> None:
         ),
         (
             lambda: nn.train_test_split(jax.random.key(0), np.ones(10), stratify=np.ones(9)),
-            "train_test_split: stratify must have shape (10,), one label a row, not (9,)",
+            "train_test_split: stratify must have shape (10,), one label per row, not (9,)",
         ),
         (lambda: nn.k_folds(jax.random.key(0), 10, 11), "k_folds: k must be at most the number of rows, 10, not 11"),
         (lambda: nn.k_folds(jax.random.key(0), 10, 1), "k_folds: k must be at least 2, not 1"),
         (
             lambda: nn.k_folds(jax.random.key(0), 10, 2, stratify=np.ones((10, 1))),
-            "k_folds: stratify must have shape (10,), one label a row, not (10, 1)",
+            "k_folds: stratify must have shape (10,), one label per row, not (10, 1)",
         ),
         (
             lambda: nn.scale(nn.Scaling(np.zeros(3), np.ones(3)), np.ones((5, 4))),

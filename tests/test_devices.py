@@ -52,5 +52,5 @@ def test_before_jax_starts_every_core_becomes_a_device_and_a_sweep_does_not_warn
 
 def test_after_jax_has_started_it_is_an_error_and_a_sweep_warns_once_of_idle_cores():
     assert run(early=False).splitlines() == [
-        "sweep: 1 of 3 cores are at work, others lie idle; call nn.use_all_cores() before JAX starts"
+        "sweep: 1 of 3 cores are at work, the others are idle; call nn.use_all_cores() before JAX starts"
     ]

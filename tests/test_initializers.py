@@ -53,5 +53,5 @@ def test_zeros_are_zeros() -> None:
 
 
 def test_a_fan_needs_inputs_and_outputs() -> None:
-    with pytest.raises(ValueError, match=r"^an initializer with a fan needs a shape .*, not \(3,\)$"):
+    with pytest.raises(ValueError, match=r"^an initializer with a fan-in needs a shape .*, not \(3,\)$"):
         nn.initializers.he_normal(jax.random.key(0), (3,))

@@ -83,7 +83,7 @@ def check_real(caller: str, name: str, x: Any) -> None:
 
 
 def check_finite(caller: str, name: str, x: Any) -> None:
-    """Checks that `x` holds real numbers and, where it is concrete, no NaN and no infinity; names the first index."""
+    """Checks that `x` holds real numbers, all finite if it is concrete; the message names the first that is not."""
     check_real(caller, name, x)
     if is_traced(x) or not jnp.issubdtype(x.dtype, jnp.floating):
         return
@@ -180,7 +180,7 @@ def check_data(caller: str, data: Any) -> int:
 
 
 def check_rows(caller: str, named: dict[str, Any]) -> int:
-    """Returns the number of rows that all arrays share; checks that they are finite, under the names they have here."""
+    """Returns the number of rows that all arrays share, and checks that all are finite; messages use these names."""
     count = count_rows(caller, named)
     for path, leaf in jax.tree_util.tree_leaves_with_path(named):
         check_finite(caller, leaf_name(path), leaf)

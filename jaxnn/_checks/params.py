@@ -24,7 +24,7 @@ def check_params(caller: str, model: Any, params: Any) -> None:
     missing = [name for name in expected if name not in actual]
     unknown = [name for name in actual if name not in expected]
     if missing or unknown:
-        parts = (("params lack", missing), ("the model does not know", unknown))
+        parts = (("params lack", missing), ("the model has no", unknown))
         reasons = "; ".join(f"{words} {', '.join(names)}" for words, names in parts if names)
         raise ValueError(f"{caller}: params must match those that model.init makes: {reasons}")
     for name, leaf in actual.items():

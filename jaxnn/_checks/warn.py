@@ -12,7 +12,7 @@ def warn_user(message: str) -> None:
     """Warns with the file and line of the user's call of jaxnn, however deep inside jaxnn the warning arises."""
     frame, level, call_level = sys._getframe(0), 1, 1
     while frame is not None:
-        # The outermost frame of jaxnn counts: contextlib and jax may have frames of theirs in between.
+        # The outermost frame of jaxnn counts: frames of contextlib and jax may come in between.
         if frame.f_code.co_filename.startswith(_PACKAGE):
             call_level = level + 1
         frame, level = frame.f_back, level + 1

@@ -18,8 +18,8 @@ def select_platform(
 
     Args:
         cpu, default: functions of the same arguments.
-        allow_cse: whether XLA may keep results of the forward pass rather than recompute them in the backward pass.
-            This is faster where memory allows.
+        allow_cse: whether XLA may keep results of the forward pass instead of computing them again in the backward
+            pass. This is faster where memory allows.
     """
     either = functools.partial(jax.lax.platform_dependent, cpu=cpu, default=default)
     return jax.checkpoint(either, prevent_cse=not allow_cse)

@@ -2,7 +2,7 @@
 
 The windows of a convolution are many times larger than its input. If all of them together exceed the cache, writing and
 reading them takes longer than the products. A CPU therefore computes them for a few examples, multiplies, and continues
-with the next few. The backward pass recomputes them rather than keep them. Other devices have enough bandwidth.
+with the next few. The backward pass recomputes them instead of keeping them. Other devices have enough bandwidth.
 """
 
 import functools
@@ -15,9 +15,9 @@ from jaxtyping import Array
 
 from jaxnn._kernels.platform import select_platform
 
-# Bytes of intermediate results that fit the cache, so that all examples are computed together. Measured on two x86
-# cores that share 32 MiB of cache, forward and backward, float32. With 30 to 75 MB of windows, tiles of 3 to 9 MB take
-# 30 to 50 % less time. With 14 MB of windows, tiles take longer.
+# Bytes of intermediate results up to which all examples are computed together. Measured on two x86 cores that share
+# 32 MiB of cache, forward and backward, float32. With 30 to 75 MB of windows, tiles of 3 to 9 MB take 30 to 50 % less
+# time. With 14 MB of windows, tiles take longer.
 CACHE_BYTES = 16 * 2**20
 # Bytes of intermediate results of a tile, from the same measurements.
 _TILE_BYTES = 4 * 2**20

@@ -79,7 +79,7 @@ def digits() -> Dataset:
 
 
 def tic_tac_toe() -> Dataset:
-    """Makes 6×6 images of the letters O and X, of 0 and 1: x (2, 6, 6, 1), labels (2,).
+    """Makes 6×6 images of the letters O and X, with pixels 0 or 1: x (2, 6, 6, 1), labels (2,).
 
     Example:
         >>> letters = tic_tac_toe()
@@ -116,7 +116,7 @@ def mnist(directory: str | Path, part: str = "train") -> Dataset:
 
     Raises:
         TypeError: `directory` is not a string or a path.
-        FileNotFoundError: a file is missing; the message names both files that would do.
+        FileNotFoundError: a file is missing; the message names it, raw and gzipped.
         ValueError: a file is damaged, images and labels differ in number, or their shapes or dtypes are wrong.
     """
     folder = check_path("mnist", directory, name="directory")

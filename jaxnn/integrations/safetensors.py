@@ -45,7 +45,7 @@ def save_safetensors(params: Any, path: str | Path) -> Path:
     """
     path = check_path("save_safetensors", path)
     # safetensors writes an array's memory in order, without regard to its strides.
-    arrays = {name: np.asarray(leaf, order="C") for name, leaf in _named_leaves("save", params).items()}
+    arrays = {name: np.asarray(leaf, order="C") for name, leaf in _named_leaves("save_safetensors", params).items()}
     write(path, _import_safetensors().numpy.save(arrays), "save_safetensors")
     return path
 
@@ -77,7 +77,7 @@ def load_safetensors(
         ignore: names in the file to skip. Any other name that `like` does not have is an error.
 
     Returns:
-        The parameters. Where `like` has NumPy arrays, so has the result; all other leaves are JAX arrays.
+        The parameters: NumPy arrays where `like` has NumPy arrays, JAX arrays elsewhere.
 
     Raises:
         ImportError: safetensors is not installed.
@@ -98,7 +98,7 @@ def load_safetensors(
     path = check_path("load_safetensors", path)
     if layout not in _LAYOUTS:
         raise ValueError(f'load_safetensors: layout must be "jaxnn" or "torch", not {layout!r}')
-    leaves, names = _named_leaves("load", like), dict(names or {})
+    leaves, names = _named_leaves("load_safetensors", like), dict(names or {})
     if unknown := sorted(names.keys() - leaves.keys()):
         raise ValueError(f"load_safetensors: names has {', '.join(unknown)}, but `like` has {', '.join(leaves)}")
     file_names = {name: names.get(name, name) for name in leaves}
@@ -124,15 +124,15 @@ def _import_safetensors() -> Any:
 
 
 def _named_leaves(caller: str, tree: Any) -> dict[str, Any]:
-    """Returns every leaf by its name, and checks that the names are unique: a file can hold each only once."""
+    """Returns every leaf by its name; checks that leaves are arrays and that their names are unique."""
     leaves: dict[str, Any] = {}
     for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
         name = leaf_name(path)
         dtype = getattr(leaf, "dtype", np.dtype(object))
         if not any(jnp.issubdtype(dtype, kind) for kind in (jnp.bool_, jnp.integer, jnp.floating)):
-            raise TypeError(f"{caller}_safetensors: {name} must be an array of real numbers, not {leaf!r}")
+            raise TypeError(f"{caller}: {name} must be an array of real numbers, not {leaf!r}")
         if name in leaves:
-            raise ValueError(f"{caller}_safetensors: two leaves have the name {name}")
+            raise ValueError(f"{caller}: two leaves have the name {name}")
         leaves[name] = leaf
     return leaves
 
@@ -145,7 +145,7 @@ def _affine_weights(like: Any) -> set[str]:
 
 
 def _read_tensors(path: Path, names: set[str], ignored: set[str]) -> dict[str, np.ndarray]:
-    """Reads the tensors of these names, and checks that the file has no others, except ignored ones."""
+    """Reads the tensors of these names; checks that the file has all of them, and no others except ignored ones."""
     safetensors = _import_safetensors()
     with path.open("rb"):  # raises the system's error, which names the file; the errors of safetensors do not
         pass

@@ -16,7 +16,11 @@ _SECONDS_BETWEEN_FLUSHES = 1.0
 
 
 class EventLog:
-    """A writer of one TensorBoard event file, which `tensorboard` creates."""
+    """A writer of one TensorBoard event file; `tensorboard` makes it.
+
+    Attributes:
+        path: the event file.
+    """
 
     def __init__(self, directory: str | Path) -> None:
         try:

@@ -28,7 +28,7 @@ _MANIFEST = "manifest.json"
 
 
 class CheckpointError(ValueError):
-    """A file that is damaged, is not a checkpoint, or does not have the structure of `like`."""
+    """Raised for a file that is damaged, is not a checkpoint, or does not have the structure of `like`."""
 
 
 class _ManifestEntry(NamedTuple):
@@ -98,7 +98,7 @@ def load(path: str | Path, *, like: Any) -> Any:
             `jax.eval_shape(model.init, key)`.
 
     Returns:
-        The pytree. Where `like` has NumPy arrays or Python numbers, so has the result; all other leaves are JAX arrays.
+        The pytree: NumPy arrays and Python numbers where `like` has them, JAX arrays and keys elsewhere.
 
     Raises:
         TypeError: a leaf of `like` that is not an array, a shape or a number, or a path of another type.

@@ -1,7 +1,7 @@
 """A limit on the memory that parsing a checkpoint's manifest may take, checked before it is parsed.
 
-An empty list takes seventy bytes in Python and three in JSON. In the files that `save` writes such values are a small
-part; a hostile file may contain nothing else.
+An empty list takes seventy bytes in Python and three in JSON. Files that `save` writes contain few such values; a
+hostile file may contain nothing else.
 """
 
 import re
@@ -29,7 +29,7 @@ def check_manifest(text: bytes, size: int) -> None:
         >>> check_manifest(b'{"format": 1}', 300)
     """
     needed = _estimate_memory(text)
-    # Punctuation inside strings is not structure. Finding the strings is slow, so it is done only where it matters.
+    # Punctuation inside strings does not count. Finding the strings is slow, so it is done only if it can matter.
     if needed > _ALLOWED_RATIO * size:
         needed -= sum(_estimate_memory(string.group()) for string in _STRINGS.finditer(text))
     if needed > _ALLOWED_RATIO * size:

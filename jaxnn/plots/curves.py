@@ -19,7 +19,7 @@ def learning_curves(
 
     Args:
         axes: to draw on.
-        curves: values by name, shape (epochs,) or (runs, epochs).
+        curves: values by name, shape (epochs,) or (runs, epochs); at most eight names, one for each colour.
         quantity: label of the vertical axis, with a unit if it has one.
         logarithmic: whether the vertical axis is logarithmic.
     """

@@ -38,7 +38,7 @@ def feature_map(
     axes.images[-1].set_clim(-largest if signed else None, largest)
     for row, column in np.ndindex(*cells.shape):
         colour = "white" if abs(cells[row, column]) > 0.55 * largest else "black"
-        text = f"{cells[row, column] + 0.0:.3g}".replace("-", "−")  # adding 0.0 turns -0.0 into 0.0
+        text = f"{cells[row, column] + 0.0:.3g}".replace("-", "−")  # -0.0 + 0.0 is 0.0
         axes.text(column, row, text, color=colour, ha="center", va="center")
     axes.set_xticks(np.arange(cells.shape[1] + 1) - 0.5, labels=[], minor=True)
     axes.set_yticks(np.arange(cells.shape[0] + 1) - 0.5, labels=[], minor=True)

@@ -12,10 +12,12 @@ from jaxnn.plots.figures import COLOURS
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_POSITIVE = COLOURS[4]  # colour of a connection with a positive weight
+# Colours of connections with a positive weight, a negative one, and one that is NaN.
+_POSITIVE = COLOURS[4]
 _NEGATIVE = COLOURS[0]
-_UNKNOWN = COLOURS[7]  # the weight is NaN
-_RADIUS = 0.17  # of a node, in inches
+_UNKNOWN = COLOURS[7]
+# The radius of a node, in inches.
+_RADIUS = 0.17
 
 
 def network(
@@ -59,7 +61,7 @@ def network(
 
 
 def _compute_positions(number: int, size: int, largest: int) -> np.ndarray:
-    """Returns (x, y) of a layer's nodes, the first on top; small layers are spread over the height of large ones."""
+    """Returns (x, y) of a layer's nodes, the first on top; small layers are spread out to the height of large ones."""
     spacing = min(largest / size, 1.5)
     return np.stack([np.full(size, float(number)), spacing * (np.arange(size)[::-1] - (size - 1) / 2)], axis=1)
 

@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from jaxnn.sweeps.results.result import SweepResult
     from jaxnn.sweeps.results.tables import Column
 
+# The colours of scores.
 _COLOUR_MAP = "viridis"
-_DIVERGED = "0.75"  # light grey, for the curves of trials without a score
+# Light grey, for the curves of trials without a score.
+_DIVERGED = "0.75"
 
 
 def sweep_curves(axes: "Axes", result: "SweepResult", *, quantity: str = "scores", label: str | None = None) -> None:
@@ -111,7 +113,7 @@ def importance(axes: "Axes", result: "SweepResult") -> None:
 
 
 def occupancy(axes: "Axes", result: "SweepResult") -> None:
-    """Draws the percentage of busy lanes over the epochs of the program, shaded while trials waited for a lane.
+    """Draws the percentage of busy lanes over the epochs of the programs, shaded while trials waited for a lane.
 
     Args:
         axes: to draw on.
@@ -156,7 +158,10 @@ def _label_scale(axes: "Axes", index: int, column: "Column") -> None:
 
 
 def _make_norm(scores: np.ndarray) -> "Normalize":
-    """Maps the tenth percentile … the best score to 0 … 1; very low scores would leave one colour for the others."""
+    """Maps the range from the tenth percentile to the best score to 0 … 1.
+
+    With the lowest scores in the range, all others might get one colour.
+    """
     from matplotlib.colors import Normalize
 
     known = scores[np.isfinite(scores)] if np.isfinite(scores).any() else np.zeros(1)

@@ -1,4 +1,16 @@
-"""Sweeps: many trainings through the lanes of compiled programs."""
+"""Sweeps: searches over hyperparameters, whose trainings run side by side in compiled programs.
+
+`sweep` runs a search and returns a `SweepResult`. Its space is a dict of distributions (`uniform`, …) and choices. Your
+own sampler implements `Sampler` and `TrialSampler`, and your own scheduler `Scheduler` and `TrialScheduler`.
+
+The words of this package:
+    hypers: the hyperparameters of a training, in the dict that `make_recipe` gets.
+    setting: one point of the space: the option taken at each choice, and the value of each distribution.
+    trial: all trainings of one setting, one for each of its repeats and folds; trials are numbered from 0.
+    lane: a slot of a compiled program, which holds one training at a time.
+    chunk: the epochs that all lanes run before the host reads the results.
+    rung: an epoch at which a scheduler compares trials.
+"""
 
 from jaxnn.sweeps.engine.run import ChunkStats
 from jaxnn.sweeps.engine.trial import TrialResult

@@ -1,6 +1,6 @@
 """The journal of a sweep, and how a sweep resumes from it.
 
-The journal holds the result of every chunk of the compiled programs. To resume, the host repeats all its calls: it asks
+The journal holds the result of every chunk of the compiled programs. To resume, the host repeats all its calls. It asks
 the sampler and the scheduler again, and reads the results of past chunks from the journal instead of running them.
 Samplers and schedulers therefore need no serialization; only the lanes and the kept parameters are saved.
 """
@@ -26,16 +26,16 @@ from jaxnn.sweeps.results.best_trials import BestTrials
 from jaxnn.sweeps.results.tables import curves_csv, flatten_hypers, make_rows, trials_csv
 from jaxnn.sweeps.space.space import Setting
 
-# Fields that a replayed event need not repeat: the clock's, the journal's own, and results that are read from it.
+# Fields that are not compared when events are repeated: times, fields of the journal itself, and results read from it.
 _NOT_COMPARED = {"seconds", "line", "sha256", "diverged", "curves"}
 
 
 class SweepJournal:
-    """Writes the events of a sweep to the journal, or while resuming, compares them with it.
+    """Writes the events of a sweep to the journal; while the sweep resumes, compares them with it instead.
 
     Attributes:
         best: the results so far.
-        replaying: whether chunks are read from the journal instead of running.
+        resuming: whether chunks are still read from the journal instead of running.
     """
 
     def __init__(self, run: Run, plan: Plan, best: BestTrials, log: Log | None) -> None:
@@ -43,7 +43,7 @@ class SweepJournal:
         self._run, self._plan, self._log = run, plan, log
         self._events = deque(event for event in run.events if event["event"] != "checkpoint")
         self._chunk_events = deque(event for event in run.events if event["event"] == "chunk")
-        self.replaying = bool(self._events)
+        self.resuming = bool(self._events)
         self._program_number = -1
         self._lanes: Lanes | None = None
         self._chunk_result: ChunkResult | None = None
@@ -55,19 +55,19 @@ class SweepJournal:
             self._record("batch", settings=[_describe_setting(trial, setting) for trial, setting in batch])
 
     def needs_next_program(self) -> bool:
-        """Whether the program after the next one has chunks left to run, so that it should compile ahead."""
+        """Returns whether the program after the next one has chunks left to run, so that it should compile ahead."""
         resumed = self._run.resumed_from
         return resumed is None or not (resumed.get("done") or self._program_number + 2 < resumed["run"])
 
     def wrap_program(self, program: Program, setting: Setting) -> ChunkRunner:
-        """Returns a program whose chunks go through the journal; records that it is about to run."""
+        """Returns a program whose chunks are written to the journal or read from it, and records that it runs next."""
         if not self._run.active:
             return program
         self._program_number += 1
         digest = describe_program(program.traced.jaxpr)
         self._record("program", run=self._program_number, choices=setting.choices, lanes=program.size, traced=digest)
         resumed = self._run.resumed_from
-        if self.replaying and resumed is not None and resumed["run"] == self._program_number:
+        if self.resuming and resumed is not None and resumed["run"] == self._program_number:
             self._restore(program)
         return _JournaledProgram(self, program, self._lanes)
 
@@ -75,7 +75,7 @@ class SweepJournal:
         """Records a trial that has ended, and logs it unless it ended before the checkpoint."""
         if self._run.active:
             recorded = self._record("trial", **_describe_result(result))
-            if self.replaying:
+            if self.resuming:
                 # Its parameters, if they are still kept, are in the checkpoint.
                 self.best.add(result._replace(seconds=recorded["seconds"]), lambda: None)
                 return
@@ -86,19 +86,19 @@ class SweepJournal:
             self._log(result.trial, numbers | {"score": result.score, "epochs": float(result.epochs)})
 
     def record_chunk(self, stats: ChunkStats) -> ChunkStats:
-        """Records a chunk after all decisions that follow from it."""
+        """Records a chunk, after all decisions that its result led to."""
         if self._run.active:
             arrays = {} if self._chunk_result is None else _pack(self._chunk_result)
             stats = stats._replace(seconds=self._record("chunk", **stats._asdict(), **arrays)["seconds"])
         self.best.chunks.append(stats)
-        if self.replaying and not self._events:
-            self.replaying = False
+        if self.resuming and not self._events:
+            self.resuming = False
             self.best.kept = {trial: self._saved_params[str(trial)] for trial in self.best.kept}
         return stats
 
     def save_if_due(self) -> bool:
         """Saves a checkpoint when it is due; returns whether a signal ends the sweep here."""
-        return not self.replaying and self._run.save_if_due(self._state(), self._trials_table, **self._position())
+        return not self.resuming and self._run.save_if_due(self._state(), self._trials_table, **self._position())
 
     def finish(self) -> None:
         """Saves the final checkpoint."""
@@ -120,8 +120,8 @@ class SweepJournal:
         self._lanes, self._chunk_result = lanes, self._chunk_result if result is None else result
 
     def _record(self, event: str, **fields: Any) -> dict[str, Any]:
-        """Appends an event to the journal; while replaying, compares it with the journal's and returns that one."""
-        if not self.replaying:
+        """Appends an event to the journal; while resuming, compares it with the recorded one and returns that."""
+        if not self.resuming:
             self._run.record(event, **fields)
             return fields
         recorded, now = self._events.popleft(), json.loads(json.dumps({"event": event, **fields}))
@@ -147,7 +147,7 @@ class SweepJournal:
         return {"trials.csv": trials_csv(rows)}
 
     def _restore(self, program: Program) -> None:
-        """Loads the lanes of the checkpoint; its kept parameters are restored when the replay ends."""
+        """Loads the lanes of the checkpoint, and its kept parameters, which are used after the last recorded chunk."""
         assert self._run.resumed_from is not None
         trials = {event["trial"]: event for event in self._run.events if event["event"] == "trial"}
         kept = {str(trial): self._params_shapes(trials[trial]) for trial in self._run.resumed_from["kept"]}
@@ -174,17 +174,17 @@ class _JournaledProgram:
         self.size, self.width, self.max_epochs = program.size, program.width, program.max_epochs
 
     def empty(self) -> Any:
-        # Nothing reads the lanes during a replay; those of the checkpoint are passed on to the first new chunk.
-        return self._lanes if self._journal.replaying else self._program.empty()
+        # Recorded chunks read no lanes; those of the checkpoint are passed on to the first new chunk.
+        return self._lanes if self._journal.resuming else self._program.empty()
 
     def copy(self, lanes: Any, parents: np.ndarray, mask: np.ndarray, values: dict[str, np.ndarray]) -> Any:
-        if not self._journal.replaying:
+        if not self._journal.resuming:
             lanes = self._program.copy(lanes, parents, mask, values)
             self._journal.set_lanes(lanes)
         return lanes
 
     def advance(self, lanes: Any, updates: LaneUpdates, epochs: int) -> tuple[Any, Callable[[], ChunkResult]]:
-        if self._journal.replaying:
+        if self._journal.resuming:
             return lanes, lambda: self._journal.next_chunk_result(epochs)
         lanes, read = self._program.advance(lanes, updates, epochs)
 
@@ -197,7 +197,7 @@ class _JournaledProgram:
 
 
 def describe_sweep(plan: Plan, options: dict[str, Any]) -> dict[str, Any]:
-    """Describes everything that decides the bits of a sweep; what the recipes compute is recorded for each program."""
+    """Describes what decides the bits of a sweep, except what recipes compute, which is recorded for each program."""
     parts = {
         "make_recipe": plan.make_recipe,
         "score": plan.score,
@@ -237,6 +237,6 @@ def _first_difference(recorded: Any, now: Any) -> tuple[Any, Any]:
 
 def _mismatch_error(difference: str) -> ValueError:
     return ValueError(
-        f"sweep: the directory's journal cannot be followed: {difference}. To resume, a sampler and a scheduler must "
-        "give the same answers to the same questions: pass new ones, made as the first time, that have learned nothing"
+        f"sweep: cannot resume from the journal: {difference}. A sampler and a scheduler must give the same answers "
+        "to the same calls: pass objects that are made as the first time, and that no sweep has changed since"
     )

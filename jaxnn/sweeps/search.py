@@ -27,10 +27,10 @@ from jaxnn.sweeps.space.space import Choices, Setting
 from jaxnn.training.evaluation import Score
 from jaxnn.training.recipe import Recipe
 
-# Numbered settings.
+# Settings with the numbers of their trials.
 Batch = list[tuple[int, Setting]]
 
-# Threads that compile the first two programs, or the next program while this one runs.
+# The threads that compile: two programs at the start, and then the next one while another runs.
 _COMPILER_THREADS = 2
 
 
@@ -56,28 +56,31 @@ def sweep(
     log: Log | None = None,
     progress: bool = True,
 ) -> SweepResult:
-    """Searches hyperparameters: every trial is a training, and all trainings share compiled programs.
+    """Searches hyperparameters: a trial trains one setting of the space, and trials share compiled programs.
 
     Args:
         make_recipe: `make_recipe(hypers) -> Recipe`, traced with the trial's own numbers.
-        space: names, and the values they may have. All values of `uniform(...)`, `log_uniform(...)`, … share one
-            program. Each combination of `choice(...)` values has its own program; programs run one after another.
-        data: `(x, targets)`.
+        space: a dict from names to distributions, choices, nested dicts and constants. All values of `uniform(...)`,
+            `log_uniform(...)`, … share one program. Each combination of `choice(...)` values has its own program;
+            programs run one after another.
+        data: `(x, targets)`, each an array or a pytree of arrays, the examples on the first axis.
         key: a `jax.random.key`. A trial's key is `fold_in(fold_in(key, trial), repeat)`.
         trials: the number of settings to try.
-        epochs: of every trial, unless the scheduler stops it.
+        epochs: the epochs of every trial, unless the scheduler stops it.
         validation: `(x, targets)` to evaluate on.
-        folds: the number of folds of a cross-validation; give either `validation` or `folds`.
-        score: `score(outputs, targets) -> number`, higher is better, with `where=` for folds; by default minus the mean
-            validation loss.
-        evaluate_at: "epochs" evaluates after every epoch. "rungs" evaluates where the scheduler compares trials and
-            where they end; it saves time (a fifth for iris networks), and curves are NaN in between.
-        repeats: trainings of every setting, with different keys; a trial's score is their mean.
+        folds: the number of folds of a cross-validation, stratified if the targets are class numbers; give either
+            `validation` or `folds`.
+        score: `score(outputs, targets) -> number`, higher is better, in functions of `jax.numpy`; with folds it must
+            also take a mask as `where=`. By default it is minus the mean validation loss.
+        evaluate_at: "epochs" evaluates after every epoch. "rungs" evaluates only where the scheduler compares trials
+            and where they end. This saves time (a fifth for iris networks); curves are NaN in between.
+        repeats: the number of trainings of every setting, with different keys; a trial's score is their mean.
         sampler: "random", "grid", "sobol", or an object with `init`, see `jaxnn.sweeps.Sampler`.
         scheduler: `asha(...)`, `hyperband(...)`, `median_stopping(...)`, `population_based(...)`, an object with
             `init`, see `jaxnn.sweeps.Scheduler`, or None.
-        lanes: trainings that run side by side, over all devices; "auto" fits them to the processor's cache. Without a
-            scheduler a lane may run several trials in a chunk, one after another.
+        lanes: the number of trainings side by side, over all devices: a multiple of the number of devices, at least
+            repeats × folds. "auto" fits it to the processor's cache. Without a scheduler a lane may run several trials
+            in a chunk, one after another.
         keep: the number of best trials whose parameters are kept.
         directory: where to keep the sweep, so that the same call resumes it: the configuration, a journal with a line
             for each trial, the last two checkpoints, `trials.csv` as of the last checkpoint, and at the end
@@ -86,16 +89,17 @@ def sweep(
         log: `log(trial, {"learning_rate": …, "score": …, "epochs": …})`, with all hypers that are numbers, called when
             a trial has ended. A resumed sweep calls it again for the trials since the last checkpoint.
             `nn.tensorboard(directory)` is such a function.
-        progress: show a bar.
+        progress: whether to show a bar (extra `progress`).
 
     Returns:
         A `SweepResult`. A resumed sweep gives the same bits as an uninterrupted one on the same machine (versions,
         device kind and count, cores, lanes); only seconds differ.
 
     Raises:
-        TypeError, ValueError: as `fit`; both or neither of validation and folds; an empty space; a hyper that
-            `make_recipe` reads and the space lacks; a traced hyper that decides a shape or a Python branch; a sampler
-            that returns no setting, or more than it was asked for; a directory that holds another sweep.
+        TypeError: as `fit`; an argument, or the result of `make_recipe`, a sampler or a scheduler, of another type.
+        ValueError: as `fit`; both or neither of `validation` and `folds`; an empty space; a hyper that `make_recipe`
+            reads and the space lacks; a traced hyper that decides a shape or a Python branch; a sampler that returns
+            no setting or too many; a population without enough lanes; a directory that holds another sweep.
         CheckpointError: a directory with damaged files.
         OSError: a directory that cannot be created or written to, or that another process uses.
         KeyboardInterrupt: with a directory, after Ctrl-C or SIGTERM, once the sweep is saved.
@@ -128,13 +132,13 @@ def sweep(
     with open_run("sweep", directory, configuration, every=float(save_every)) as run:
         journal = SweepJournal(run, plan, best, log)
         chunks = _run_batches(plan, programs, trial_sampler, trials, trial_scheduler, journal)
-        _follow(chunks, trials, journal, progress)
+        _run_chunks(chunks, trials, journal, progress)
         run.write_tables(journal.tables)
     return _make_result(plan, programs, best)
 
 
-def _follow(chunks: Iterator[ChunkStats], trials: int, journal: SweepJournal, progress: bool) -> None:
-    """Runs all chunks, up to the last or a signal; shows and saves after each."""
+def _run_chunks(chunks: Iterator[ChunkStats], trials: int, journal: SweepJournal, progress: bool) -> None:
+    """Runs all chunks, up to the last or a signal; shows progress and saves after each."""
     with progress_bar(trials, "trial", wanted=progress) as bar:
         for stats in chunks:
             bar.update(len(journal.best.results) + stats.progress - bar.n)
@@ -152,7 +156,7 @@ def _run_batches(
     scheduler: TrialScheduler | None,
     journal: SweepJournal,
 ) -> Iterator[ChunkStats]:
-    """Asks the sampler for settings, runs them, and tells it the results, until all trials have run."""
+    """Asks the sampler for settings, runs them, and passes it their results, until all trials have run."""
     done = 0
     while done < trials:
         settings = ask_settings(sampler, min(trials - done, sampler.ask_limit or trials))
@@ -196,8 +200,8 @@ def _run_batch(
 def _group_by_choices(batch: Batch) -> list[Batch]:
     """Groups trials by their choices, in the order in which the choices first appear.
 
-    Groups run one after another: their programs have different shapes and cannot share lanes. Alternating between
-    them would evict each other's arrays from the cache.
+    Groups run one after another. Their programs have different shapes and cannot share lanes, and alternating
+    programs would evict each other's arrays from the cache.
     """
     groups: dict[Choices, Batch] = {}
     for number, setting in batch:
@@ -218,8 +222,8 @@ def _compile_ahead(groups: list[Batch], get_program: Callable[[Setting], Program
 def _check_population(needed: int, lanes: int) -> None:
     if needed > lanes:
         raise ValueError(
-            f"sweep: a population needs a lane for each training, {needed} in all, but there are {lanes}: "
-            f"lanes={needed}"
+            f"sweep: a population needs a lane for each training, {needed} in all, but there are {lanes}; "
+            f"use lanes={needed}"
         )
 
 

@@ -18,9 +18,9 @@ class TrainingState(NamedTuple):
     """Everything that a training carries from epoch to epoch.
 
     Attributes:
-        params: of the model.
-        optimizer_state: of the optimizer.
-        key: each epoch's minibatch order and dropout are drawn from it and `epoch`.
+        params: the parameters of the model.
+        optimizer_state: the state of the optimizer.
+        key: each epoch draws its minibatch order and dropout from it and `epoch`, and does not change it.
         epoch: the number of epochs done.
     """
 
@@ -31,10 +31,10 @@ class TrainingState(NamedTuple):
 
 
 class EpochInfo(NamedTuple):
-    """What `advance` reports of each epoch.
+    """What `advance` reports for each epoch.
 
     Attributes:
-        losses: the reduction of all examples' losses, each before the update of its batch; shape (epochs,).
+        losses: the reduction of the losses of all examples, each before the update of its batch; shape (epochs,).
         step_sizes: the largest change of any parameter over the epoch, shape (epochs,).
     """
 
@@ -46,7 +46,7 @@ def init_training(recipe: Recipe, key: Array, *, params: Any = None) -> Training
     """Returns the state before the first epoch.
 
     Args:
-        recipe: with an optax transformation as optimizer; `fit` builds it from a function of the total steps.
+        recipe: its optimizer must be an optax transformation. `fit` calls a function of the total steps by itself.
         key: a `jax.random.key`; initial weights, minibatch orders and dropout are drawn from it.
         params: initial parameters; by default those of `model.init`.
 
@@ -68,8 +68,8 @@ def init_training(recipe: Recipe, key: Array, *, params: Any = None) -> Training
 def to_loop_layout(recipe: Recipe, data: Any) -> Any:
     """Returns data in the layout of a loop over epochs: batch last for full batches, batch first for minibatches.
 
-    Full batches that are transposed once before the loop need no strided reads in every epoch, which take up to 1.5
-    times as long. Minibatches are looked up by row.
+    Full batches are transposed once before the loop: strided reads in every epoch would take up to 1.5 times as long.
+    Minibatches are looked up by row.
     """
     return swap_batch_axes(data) if recipe.batch_size is None else data
 

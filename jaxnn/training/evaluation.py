@@ -11,18 +11,19 @@ from jaxtyping import Array, Float, PyTree
 from jaxnn._checks.arrays import check_key, check_rows, is_traced
 from jaxnn._checks.params import check_arrays, check_model, check_params
 from jaxnn.models import Model
-from jaxnn.training.prepare import check_training, require_real_number
+from jaxnn.training.prepare import check_real_number, check_training
 from jaxnn.training.recipe import Recipe, check_recipe, reduce_losses
 
+# `score(outputs, targets) -> number`, higher is better; with a mask, `score(outputs, targets, where=mask)`.
 Score = Callable[..., Any]
 
 
 class Evaluation(NamedTuple):
-    """Loss and score on a data set.
+    """The result of `evaluate`: loss and score on a data set.
 
     Attributes:
-        loss: the recipe's reduction of the examples' losses.
-        score: higher is better.
+        loss: the recipe's reduction of the losses of all examples.
+        score: one number, higher is better.
     """
 
     loss: Float[Array, ""]
@@ -32,7 +33,12 @@ class Evaluation(NamedTuple):
 class Curves(NamedTuple):
     """Numbers by epoch, on the last axis; NaN for epochs that did not run or were not evaluated.
 
-    JAX arrays inside compiled loops, NumPy arrays in results.
+    They are JAX arrays inside compiled loops, and NumPy arrays in results.
+
+    Attributes:
+        losses: the training loss of each epoch, before its updates.
+        validation_losses: the loss on the validation part after each epoch.
+        scores: the score after each epoch, higher is better.
     """
 
     losses: Any
@@ -41,16 +47,16 @@ class Curves(NamedTuple):
 
 
 def predict(model: Model, params: PyTree, x: Any, *, key: Array | None = None) -> Any:
-    """Returns the model's outputs for x, shape (batch, outputs); compiles once for each model and shape.
+    """Returns the outputs of a model for x, batch first; compiles once for each model and shape.
 
     Args:
         model: a `Model`.
         params: its parameters.
         x: the examples on the first axis.
-        key: turns dropout on.
+        key: a `jax.random.key` for dropout; None, the default, computes without dropout.
 
     Raises:
-        TypeError: x that is not an array of real numbers, or not a key.
+        TypeError: x that is not an array of real numbers, or a key that is not a single `jax.random.key`.
         ValueError: NaN or infinity in x, no rows, a shape that the model does not take, or another model's params.
 
     Example:
@@ -65,7 +71,7 @@ def predict(model: Model, params: PyTree, x: Any, *, key: Array | None = None) -
         check_key(key)
     check_arrays("predict", params)
     check_params("predict", model, params)
-    # Inside a trace the model may close over tracers, which must not stay in our cache.
+    # Inside a trace the model may close over tracers, which the cache must not keep.
     apply = model.apply if is_traced((params, x, key)) else _jit(model.apply)
     return apply(params, x, key=key)
 
@@ -78,6 +84,9 @@ def evaluate(recipe: Recipe, params: PyTree, data: tuple[Any, Any], *, score: Sc
         params: the parameters to evaluate.
         data: `(x, targets)`.
         score: `score(outputs, targets) -> number`, higher is better; by default minus the mean loss.
+
+    Returns:
+        `Evaluation(loss, score)`.
 
     Raises:
         TypeError, ValueError: as `fit`.
@@ -97,13 +106,13 @@ def evaluate(recipe: Recipe, params: PyTree, data: tuple[Any, Any], *, score: Sc
     data = jax.tree.map(jnp.asarray, data)
     if not is_traced((params, data)):
         recipe = recipe._replace(model=recipe.model._replace(apply=_jit(recipe.model.apply)))
-    return loss_and_score(recipe, params, data, None if score is None else _check_result_of(score))
+    return loss_and_score(recipe, params, data, None if score is None else _with_checked_result(score))
 
 
 def loss_and_score(
     recipe: Recipe, params: PyTree, data: tuple[Any, Any], score: Score | None, mask: Array | None = None
 ) -> Evaluation:
-    """Returns loss and score of the rows in the mask, unchecked; without dropout. No score is minus the mean loss."""
+    """Returns loss and score of the rows in the mask, unchecked and without dropout; see `evaluate`."""
     x, targets = data
     outputs = recipe.model.apply(params, x, key=None)
     losses = recipe.loss(outputs, targets)
@@ -114,15 +123,15 @@ def loss_and_score(
     return Evaluation(loss, jnp.asarray(score(outputs, targets, **options)))
 
 
-def _check_result_of(score: Score) -> Score:
-    """Returns the score function with a check of its result; it may use NumPy, so it cannot be tried on shapes."""
+def _with_checked_result(score: Score) -> Score:
+    """Returns the score function with a check of its result; it may use NumPy, so it cannot be traced on shapes."""
 
-    def checked(outputs: Any, targets: Any) -> Any:
+    def checked_score(outputs: Any, targets: Any) -> Any:
         result = score(outputs, targets)
-        require_real_number("evaluate", result)
+        check_real_number("evaluate", result)
         return result
 
-    return checked
+    return checked_score
 
 
 @functools.lru_cache(maxsize=32)

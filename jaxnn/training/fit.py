@@ -22,9 +22,10 @@ class FitResult(NamedTuple):
 
     Attributes:
         params: the trained parameters.
-        losses: of each epoch before its updates, shape (epochs,); after an early stop the last loss is repeated.
-        epochs: the epochs that ran, fewer than the limit after an early stop.
-        state: to continue from with `advance`.
+        losses: the training loss of each epoch, before its updates; shape (epochs,). After an early stop the last loss
+            is repeated.
+        epochs: the number of epochs that ran, fewer than the limit after an early stop.
+        state: the state from which `advance` continues.
     """
 
     params: Any
@@ -36,13 +37,16 @@ class FitResult(NamedTuple):
 def advance(
     recipe: Recipe, data: tuple[Any, Any], state: TrainingState, *, epochs: int
 ) -> tuple[TrainingState, EpochInfo]:
-    """Trains for some epochs more: the pure function behind everything that trains.
+    """Trains for some more epochs: one pure function, of which `fit` consists.
 
     Args:
         recipe: with an optax transformation as optimizer.
         data: `(x, targets)`, each an array or a pytree of arrays, the examples on the first axis.
         state: from `init_training` or an earlier call. How the epochs are divided into calls changes no bit.
         epochs: the number of epochs, a Python int.
+
+    Returns:
+        The state after the epochs, and an `EpochInfo` with one loss and one step size for each of them.
 
     Raises:
         TypeError, ValueError: as `fit`.
@@ -72,8 +76,8 @@ def fit(
 ) -> FitResult:
     """Trains a model: one pure function of the recipe's numbers, the data, the key and the initial parameters.
 
-    It is not jitted inside, so that you can jit, map over and differentiate it. A bare call compiles every time. In a
-    Python loop over settings, jit a function of the setting:
+    It is not jitted inside: you can jit it, map over it and differentiate it. A call outside `jax.jit` compiles every
+    time. In a Python loop over settings, jit a function of the setting:
 
         run = jax.jit(lambda learning_rate, key: nn.fit(make_recipe(learning_rate), data, key=key, epochs=500))
         for learning_rate in learning_rates: run(learning_rate, key)      # compiles once
@@ -82,9 +86,9 @@ def fit(
 
     Gradients through training, such as those of a validation loss with respect to the learning rate, are exact. Reverse
     mode keeps parameters, optimizer state and activations of every step, so its memory grows with the number of steps.
-    For a few hyperparameters use `jax.jvp` or `jax.jacfwd`, which do not. Plain Adam gives NaN where a gradient is
-    exactly 0 (a pixel that is always black), since the derivative of √v at v = 0 is infinite; use
-    `optax.adam(learning_rate, eps_root=1e-8)`.
+    For a few hyperparameters use `jax.jvp` or `jax.jacfwd`, which do not. With plain Adam, gradients through training
+    are NaN if a gradient of the loss is exactly 0, such as that of a pixel that is always black. The derivative of √v
+    at v = 0 is infinite; use `optax.adam(learning_rate, eps_root=1e-8)`.
 
     Args:
         recipe: what is trained, and how.
@@ -99,10 +103,11 @@ def fit(
         `FitResult(params, losses, epochs, state)`.
 
     Raises:
-        TypeError: data that is not a pair, labels that are not whole numbers, or not a key.
-        ValueError: no rows, arrays of different lengths, NaN or infinity in x, labels out of range, a batch larger than
-            the data, features or channels that do not match, or a loss that is not one value per example. All errors
-            come before anything compiles. Traced data is checked by shape and dtype only.
+        TypeError: data that is not a pair, labels that are not whole numbers, or a key that is not a `jax.random.key`.
+        ValueError: no rows, arrays of different lengths, NaN or infinity, labels out of range, a batch larger than the
+            data, features or channels that do not match, or a loss that is not one value per example.
+
+    All errors come before anything compiles. Traced data is checked by shape and dtype only.
 
     Example:
         >>> import jaxnn as nn, optax

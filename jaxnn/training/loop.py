@@ -20,14 +20,14 @@ from jaxnn.training.evaluation import Curves, Score, loss_and_score
 from jaxnn.training.recipe import Recipe
 from jaxnn.training.stopping import StoppingRule
 
-# Seconds of epochs between two looks of the host.
+# Seconds of a chunk: how often the host updates the progress bar, and looks for signals and checkpoints that are due.
 _CHUNK_SECONDS = 0.1
-# How often `on_divergence="restore"` returns to the best parameters.
+# How often `on_divergence="restore"` returns to the best parameters at most.
 _MAX_RESTORES = 3
 
 
 class BestParams(NamedTuple):
-    """The parameters with the best score so far, and the epochs after which they had it."""
+    """The parameters with the best score so far, that score, and the number of epochs after which they had it."""
 
     params: Any
     score: Array
@@ -38,13 +38,13 @@ class LoopState(NamedTuple):
     """Everything that the loop carries, and that a resumed run needs.
 
     Attributes:
-        state: of the training.
+        state: the state of the training.
         best: the best parameters so far.
-        memory: of the stopping rule.
+        memory: the memory of the stopping rule.
         stopped: whether the stopping rule has ended the training.
-        diverged: the epoch whose loss was not finite; 0 if there is none.
-        restores: how often the training returned to the best parameters after a divergence.
-        curves: of all epochs, with NaN for those to come.
+        diverged: the epoch in which a loss was not finite; 0 without one.
+        restores: how often the training has returned to the best parameters after a divergence.
+        curves: the curves of all epochs, NaN for those to come.
     """
 
     state: TrainingState
@@ -61,7 +61,7 @@ class LoopConfig(NamedTuple):
 
     Attributes:
         recipe: with an optax transformation as optimizer.
-        score: on the validation part; None is minus the mean loss.
+        score: the score on the validation part; None is minus the mean loss.
         stop: a stopping rule, or None.
         keep_best: whether to keep the best parameters. With a validation part they are those after the epoch with the
             best score, without one those before the epoch with the lowest training loss.
@@ -90,7 +90,7 @@ def _remove_weak_type(leaf: Any) -> Array:
 
 @functools.partial(jax.jit, static_argnums=0)
 def run_epochs(config: LoopConfig, data: Any, validation: Any, loop: LoopState, until: Array) -> LoopState:
-    """Trains up to epoch `until`, or to where the stopping rule ends the training or it diverges."""
+    """Trains up to epoch `until`, or until the stopping rule ends the training or it diverges."""
     data, validation = to_loop_layout(config.recipe, data), swap_batch_axes(validation)
 
     def continues(loop: LoopState) -> Array:
@@ -144,10 +144,10 @@ def run_timed_chunks(
     """Yields the loop state after each chunk, up to the last epoch, a stop or a divergence.
 
     Args:
-        run: the compiled loop, up to an epoch.
-        loop: to continue from.
-        epochs: the limit.
-        optimizer: for a training that returns to its best parameters after a divergence; None for one that stops.
+        run: runs the compiled loop up to an epoch.
+        loop: the state to continue from.
+        epochs: the epoch limit.
+        optimizer: with it, the training returns to its best parameters after a divergence; with None it ends.
     """
     chunk, compiled = 1, False
     while (done := int(loop.state.epoch)) < epochs and not loop.stopped and not loop.diverged:
@@ -165,7 +165,7 @@ def run_timed_chunks(
 def _run_or_roll_back(run: Callable[[LoopState, int], LoopState], before: LoopState, until: int) -> LoopState:
     """Returns the loop state at `until`, or the last finite one before it, marked as diverged.
 
-    Divergence is rare, so the loop keeps no copy to return to; the chunk is computed again up to that epoch.
+    Divergence is rare, so the loop keeps no copies of earlier states; it computes the chunk again up to that epoch.
     """
     loop = run(before, until)
     if not loop.diverged and _are_finite(loop.state.params):

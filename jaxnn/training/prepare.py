@@ -1,7 +1,7 @@
-"""The gate of training: checks that recipe, data and parameters fit together, before anything compiles.
+"""Checks that recipe, data and parameters fit together, made for every training before anything compiles.
 
-Model, loss and reduction are run once on shapes, with the values of the targets where they are known. Every layer and
-loss makes its own checks there, on the whole data set.
+Model, loss and reduction are traced once on shapes, with the values of the targets where they are known. Every layer
+and loss makes its own checks there, on the whole data set.
 """
 
 from typing import Any, NamedTuple
@@ -18,7 +18,7 @@ from jaxnn.training.recipe import Recipe, build_optimizer, check_recipe, reduce_
 
 
 class Prepared(NamedTuple):
-    """What a training starts from, checked.
+    """The checked arguments of a training, and its initial state.
 
     Attributes:
         recipe: with an optax transformation as optimizer.
@@ -46,7 +46,7 @@ def prepare(
     validation: tuple[Any, Any] | None = None,
     score: Any = None,
 ) -> Prepared:
-    """Checks the arguments of a training once, and returns its start. Weights are drawn after all checks."""
+    """Checks the arguments of a training, then draws the initial weights; returns everything that it starts with."""
     epochs = check_whole(caller, "epochs", epochs, least=1)
     count = check_data(caller, data)
     recipe = build_optimizer(recipe, count, epochs)
@@ -101,7 +101,7 @@ def check_score(
 ) -> None:
     """Checks on shapes that a score can be compiled and gives one number; None is allowed.
 
-    A score that is used with a mask must take it as `where=`.
+    With a mask, the score must take it as `where=`.
     """
     if score is None:
         return
@@ -118,11 +118,11 @@ def check_score(
         )
     except (jax.errors.TracerArrayConversionError, jax.errors.ConcretizationTypeError) as error:
         raise ValueError(f"{caller}: score must be written in functions of jax.numpy, it is compiled") from error
-    require_real_number(caller, results[0])
+    check_real_number(caller, results[0])
 
 
-def require_real_number(caller: str, result: Any) -> None:
-    """Raises ValueError unless the result of a score is one real number."""
+def check_real_number(caller: str, result: Any) -> None:
+    """Checks that the result of a score is one real number."""
     is_real = isinstance(result, np.ndarray | np.generic | Array | int | float) and not jnp.iscomplexobj(result)
     if not is_real or jnp.shape(result) != ():
         shown = f"an array of shape {jnp.shape(result)}" if is_real else repr(result)

@@ -12,6 +12,7 @@ from jaxnn._checks.arrays import check_whole
 from jaxnn._checks.params import check_model
 from jaxnn.models import Model
 
+# A function gets the total steps of the training.
 Optimizer = optax.GradientTransformation | Callable[[int], optax.GradientTransformation]
 
 
@@ -23,11 +24,16 @@ class Recipe(NamedTuple):
         loss: `loss(outputs, targets) -> (batch,)`, one value per example.
         optimizer: an optax transformation, or a function `total_steps -> transformation` for schedules whose length
             depends on the run. It always gets `value`, `grad` and `value_fn`, so that optax's line searches work.
-        batch_size: rows of a minibatch; None trains on full batches.
-        reduction: reduces a batch's losses to one number: `jnp.mean` or `jnp.sum`. It takes `where=`, a mask.
+        batch_size: the number of examples in a minibatch; None trains on full batches.
+        reduction: reduces the losses of a batch to one number: `jnp.mean` or `jnp.sum`. It takes `where=`, a mask.
 
     To freeze parameters, use `optax.selective_transform(optimizer, freeze_mask=...)` or `optax.chain(optimizer,
     optax.freeze(mask))`. Do not use `optax.masked`, which applies raw gradients to the other parameters.
+
+    Example:
+        >>> import jaxnn as nn
+        >>> recipe = Recipe(nn.mlp([4, 16, 3]), nn.cross_entropy, optax.adam(0.01), batch_size=20)
+        >>> warmup = recipe._replace(optimizer=lambda steps: optax.adam(optax.linear_schedule(0.0, 0.01, steps)))
     """
 
     model: Model
@@ -71,7 +77,7 @@ def steps_per_epoch(recipe: Recipe, count: int) -> int:
 
 
 def build_optimizer(recipe: Recipe, count: int, epochs: int) -> Recipe:
-    """Checks a recipe and returns it with a plain optimizer.
+    """Checks a recipe, and returns it with an optax transformation as optimizer.
 
     An optimizer that is a function of the total steps is called with those of `epochs` epochs of `count` examples.
     """
@@ -88,11 +94,11 @@ def build_optimizer(recipe: Recipe, count: int, epochs: int) -> Recipe:
 
 
 def get_optimizer(recipe: Recipe) -> optax.GradientTransformationExtraArgs:
-    """Returns the plain optimizer of a recipe, extended to accept extra arguments."""
+    """Returns the optimizer of a recipe, which must be an optax transformation, extended to accept extra arguments."""
     if not isinstance(recipe.optimizer, optax.GradientTransformation):
         raise TypeError(
             f"the optimizer must be an optax transformation here, not {recipe.optimizer!r}; "
-            "give a function of the total steps its number: recipe._replace(optimizer=recipe.optimizer(total_steps))"
+            "call a function of the total steps first: recipe._replace(optimizer=recipe.optimizer(total_steps))"
         )
     return optax.with_extra_args_support(recipe.optimizer)
 

@@ -1,9 +1,9 @@
 """Stopping rules: when to end a training before its epoch limit.
 
-A rule is a pair of pure functions, so that `fit` can carry it through a compiled loop: `init() -> memory` and
+A rule is a pair of pure functions, which `fit` and `train` call inside a compiled loop: `init() -> memory` and
 `update(memory, score, step_size) -> (memory, stop)`. After every epoch it gets the score, higher is better: minus the
-training loss in `fit`, the validation score in `train`. The step size is the largest change of any parameter over the
-epoch. Rules compare by value: an equal rule does not compile again.
+training loss in `fit`, the validation score in `train`. Without a validation part, `train` passes minus the training
+loss too. The step size is the largest change of any parameter over the epoch.
 """
 
 from typing import Any, NamedTuple, Protocol, runtime_checkable
@@ -16,14 +16,27 @@ from jaxnn._checks.arrays import check_number, check_whole
 
 @runtime_checkable
 class StoppingRule(Protocol):
-    """What `fit` and `train` take as `stop`."""
+    """What `fit` and `train` take as `stop`.
+
+    A NamedTuple or frozen dataclass is best: `train` needs a hashable rule, and equal rules share one compilation.
+
+    Example:
+        >>> class AboveScore(NamedTuple):
+        ...     threshold: float
+        ...     def init(self):
+        ...         return ()
+        ...     def update(self, memory, score, step_size):
+        ...         return memory, score > self.threshold
+        >>> isinstance(AboveScore(0.9), StoppingRule)
+        True
+    """
 
     def init(self) -> Any:
-        """Returns the memory before the first epoch, a pytree of arrays."""
+        """Returns the memory before the first epoch: a pytree of arrays, whose shapes and dtypes must not change."""
         ...
 
     def update(self, memory: Any, score: Array, step_size: Array) -> tuple[Any, Array]:
-        """Returns the memory after an epoch, and whether to stop."""
+        """Returns the memory after an epoch, and whether to stop, a boolean scalar; its arguments are traced."""
         ...
 
 
@@ -61,6 +74,9 @@ def small_step(tolerance: float = 1e-3) -> SmallStep:
     """Stops when no parameter changed by `tolerance` or more during an epoch.
 
     With full batches and plain gradient descent, the step size is the learning rate times the largest derivative.
+
+    Args:
+        tolerance: the least change that counts, in units of the parameters.
 
     Raises:
         TypeError: a tolerance that is not a number.

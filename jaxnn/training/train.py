@@ -32,14 +32,15 @@ class TrainResult(NamedTuple):
     """The result of `train`. Curves are NumPy arrays with one entry for each epoch that ran.
 
     Attributes:
-        params: with a validation part those with the best score, without one the last.
+        params: the parameters with the best score; without a validation part, the last ones.
         losses: the training loss of each epoch, before its updates.
-        validation_losses: after each epoch; None without a validation part.
-        scores: after each epoch, higher is better; None without a validation part.
+        validation_losses: the loss on the validation part after each epoch; None without one.
+        scores: the score after each epoch, higher is better; None without a validation part.
         best_epoch: the number of epochs after which the training had `params`.
         epochs: the number of epochs that ran.
-        state: the last state, to continue from with `advance`; after a divergence the last finite one.
-        diverged: the epoch with a loss or parameter that was not finite; None if all were. It is not counted or kept.
+        state: the last state, from which `advance` continues; after a divergence, the last finite one.
+        diverged: the epoch in which a loss or a parameter was not finite, or None. It is not part of `epochs` and the
+            curves.
     """
 
     params: Any
@@ -79,27 +80,30 @@ def train(
         key: a `jax.random.key`; initial weights, minibatch orders and dropout are drawn from it.
         epochs: the epoch limit.
         params: initial parameters; by default those of `model.init`.
-        validation: `(x, targets)` to evaluate after every epoch, without dropout.
+        validation: `(x, targets)` to evaluate on after every epoch, without dropout.
         score: `score(outputs, targets) -> number` on the validation part, higher is better, in functions of
             `jax.numpy`; by default minus the mean validation loss.
-        stop: a stopping rule. It gets the validation score, or minus the training loss without a validation part.
+        stop: a stopping rule, such as `no_improvement(...)`. It gets the validation score, or minus the training loss
+            without a validation part.
         on_divergence: what to do when a loss or a parameter is not finite. "stop" ends the training before that epoch,
             with a warning. "restore" returns to the best parameters so far, with a fresh optimizer state and another
             minibatch order, at most three times. Without a validation part, the best are those of the lowest loss.
         directory: where to keep the run, so that the same call resumes it: the configuration, a journal with a line
             for each epoch, the last two checkpoints, and `curves.csv` as of the last checkpoint. Its parent must exist.
         save_every: seconds between two checkpoints.
-        log: `log(epoch, {"loss": …, "validation_loss": …, "score": …})`, called after each epoch. A resumed run calls
-            it again for the epochs since the last checkpoint. `nn.tensorboard(directory)` is such a function.
-        progress: show a bar with loss, score, epochs per second and the time left (extra `progress`).
+        log: `log(epoch, {"loss": …, "validation_loss": …, "score": …})`, called for each epoch; without a validation
+            part there is only the loss. A resumed run calls it again for the epochs since the last checkpoint.
+            `nn.tensorboard(directory)` is such a function.
+        progress: whether to show a bar with losses, score, epochs per second and the time left (extra `progress`).
 
     Returns:
-        `TrainResult(params, losses, validation_losses, scores, best_epoch, epochs, state, diverged)`. A resumed run
-        gives the same bits as an uninterrupted one on the same machine (versions, devices, cores).
+        A `TrainResult`. A resumed run gives the same bits as an uninterrupted one on the same machine (versions,
+        devices, cores).
 
     Raises:
-        TypeError, ValueError: as `fit`, for both parts of the data; a score without a validation part; a call inside a
-            jitted function, where `fit` belongs; a directory that holds a run with other arguments.
+        TypeError: as `fit`, also for the validation part; a call inside a jitted function, where `fit` is needed.
+        ValueError: as `fit`, also for the validation part; a score without a validation part; a directory that holds
+            a run with other arguments.
         CheckpointError: a directory with damaged files.
         OSError: a directory that cannot be created or written to, or that another process uses.
         KeyboardInterrupt: with a directory, after Ctrl-C or SIGTERM, once the run is saved.
@@ -129,7 +133,7 @@ def train(
         loop = run.restore(loop)
         run_until = functools.partial(run_epochs, config, start.data, start.validation)
         chunks = run_timed_chunks(run_until, loop, start.epochs, get_optimizer(start.recipe) if restores else None)
-        loop = _follow(loop, chunks, start.epochs, run, log, progress)
+        loop = _run_chunks(loop, chunks, start.epochs, run, log, progress)
     if loop.diverged:
         _warn_of_divergence(loop)
     return _make_result(loop, validated=validation is not None)
@@ -139,7 +143,7 @@ def _check_options(arrays: Any, validation: Any, score: Any, stop: Any, on_diver
     if is_traced(arrays):
         raise TypeError("train reports to the host and cannot be traced; use fit inside jax.jit, jax.vmap and jax.grad")
     if score is not None and validation is None:
-        raise ValueError("train: a score is taken on the validation part, and none is given")
+        raise ValueError("train: a score needs validation=(x, targets), on which it is computed")
     if on_divergence not in ("stop", "restore"):
         raise ValueError(f"train: on_divergence must be 'stop' or 'restore', not {on_divergence!r}")
     check_rule("train", stop)
@@ -154,10 +158,10 @@ def _describe(config: LoopConfig, start: Prepared, loop: LoopState) -> dict[str,
     return parts | functions | options | {"initial state": describe_state(loop)}
 
 
-def _follow(
+def _run_chunks(
     first: LoopState, chunks: Iterator[LoopState], epochs: int, run: Run, log: Log | None, progress: bool
 ) -> LoopState:
-    """Runs all chunks; reports, shows and saves after each."""
+    """Runs all chunks, up to the last or a signal; logs, shows progress and saves after each."""
     loop, done = first, int(first.state.epoch)
     with progress_bar(epochs, "epoch", wanted=progress) as bar:
         bar.update(done)

@@ -1,22 +1,22 @@
-"""How much work a function makes of something, which no busy machine moves, as seconds are."""
+"""Function calls as a measure of work: unlike seconds, they do not depend on how busy the machine is."""
 
 import sys
 from collections.abc import Callable
 from typing import Any
 
 
-def calls(function: Callable[[], Any]) -> tuple[int, Any]:
-    """How many functions it calls, of Python and of C, and what it returns."""
+def count_calls(function: Callable[[], Any]) -> tuple[int, Any]:
+    """Returns how many functions of Python and of C are called, and the result."""
     count = 0
 
-    def heard(frame: Any, event: str, argument: Any) -> None:
+    def on_event(frame: Any, event: str, argument: Any) -> None:
         nonlocal count
         count += event in ("call", "c_call")
 
-    before = sys.getprofile()
-    sys.setprofile(heard)
+    profiler = sys.getprofile()
+    sys.setprofile(on_event)
     try:
-        returned = function()
+        result = function()
     finally:
-        sys.setprofile(before)
-    return count, returned
+        sys.setprofile(profiler)
+    return count, result

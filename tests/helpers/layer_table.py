@@ -106,7 +106,7 @@ POOLINGS = [
         (
             lambda: nn.max_pool(np.ones((5, 8)), 2),
             ValueError,
-            "max_pool: x must be (batch, *space, channels) with 1 to 3 axes of space, not (5, 8)",
+            "max_pool: x must be (batch, *space, channels) with 1 to 3 spatial axes, not (5, 8)",
         ),
     ),
     Row(

@@ -1,6 +1,6 @@
 """The papers' rules for stopping and copying trials, in plain Python.
 
-Each sees the whole list of reports so far and works the answer out afresh; it shares no code with jaxnn.
+Each reads the whole list of reports so far and computes its decision from scratch; it shares no code with jaxnn.
 """
 
 import math
@@ -12,94 +12,107 @@ from typing import Any
 from jaxnn.sweeps.schedulers.base import Continue, Decision, Stop, TrialScheduler
 from jaxnn.sweeps.space.space import Setting
 
-# Trial, epoch, score, answer.
+# Trial, epoch, score, decision.
 Report = tuple[int, int, float, Decision]
 
 
-def number(score: float) -> float:
+def rankable(score: float) -> float:
+    """Replaces NaN by minus infinity."""
     return -math.inf if score != score else score
 
 
-def reference_rungs(rungs: list[int], epochs: int, reduction: int, past: list[Report], now: Report) -> Decision:
-    """Li et al. (2020): on iff among the top floor(n / reduction) of the rung; on while there are too few to tell."""
-    _, epoch, score, _ = now
+def reference_rungs(
+    rungs: list[int], epochs: int, reduction_factor: int, earlier: list[Report], report: Report
+) -> Decision:
+    """Li et al. (2020): continue iff among the top floor(n / η) of the rung, or if the rung has fewer than η trials."""
+    _, epoch, score, _ = report
     if epoch == epochs:
         return Stop()
-    scores = sorted((number(other) for _, at, other, _ in [*past, now] if at == epoch), reverse=True)
-    top = scores[: len(scores) // reduction]
+    scores = sorted((rankable(other) for _, at, other, _ in [*earlier, report] if at == epoch), reverse=True)
+    top = scores[: len(scores) // reduction_factor]
     later = min([rung for rung in rungs if rung > epoch], default=epochs)
-    return Continue(later) if not top or number(score) >= min(top) else Stop()
+    return Continue(later) if not top or rankable(score) >= min(top) else Stop()
 
 
-def reference_asha(first: int, reduction: int, epochs: int) -> Callable[[list[Report], Report], Decision]:
-    rungs = [first * reduction**k for k in range(20) if first * reduction**k < epochs]
-    return lambda past, now: reference_rungs(rungs, epochs, reduction, past, now)
+def reference_asha(grace_period: int, reduction_factor: int, epochs: int) -> Callable[[list[Report], Report], Decision]:
+    rungs = [grace_period * reduction_factor**k for k in range(20) if grace_period * reduction_factor**k < epochs]
+    return lambda earlier, report: reference_rungs(rungs, epochs, reduction_factor, earlier, report)
 
 
-def hyperband_brackets(reduction: int, first: int, epochs: int) -> list[tuple[int, list[int]]]:
+def hyperband_brackets(reduction_factor: int, grace_period: int, epochs: int) -> list[tuple[int, list[int]]]:
     """Li et al. (2018), algorithm 1: of each bracket s, n_s and the epochs r_s η^i at which it halves."""
-    s_max = max([s for s in range(20) if Fraction(epochs, reduction**s) >= first], default=0)
+    s_max = max([s for s in range(20) if Fraction(epochs, reduction_factor**s) >= grace_period], default=0)
     return [
         (
-            math.ceil(Fraction((s_max + 1) * reduction**s, s + 1)),
-            [math.floor(Fraction(epochs, reduction**s) * reduction**i) for i in range(s)],
+            math.ceil(Fraction((s_max + 1) * reduction_factor**s, s + 1)),
+            [math.floor(Fraction(epochs, reduction_factor**s) * reduction_factor**i) for i in range(s)],
         )
         for s in range(s_max + 1)
     ]
 
 
-def reference_hyperband(reduction: int, first: int, epochs: int, running: TrialScheduler) -> Callable:
-    brackets = {(rungs or [epochs])[0]: rungs for _, rungs in hyperband_brackets(reduction, first, epochs)}
+def reference_hyperband(
+    reduction_factor: int, grace_period: int, epochs: int, trial_scheduler: TrialScheduler
+) -> Callable[[list[Report], Report], Decision]:
+    brackets = {
+        (rungs or [epochs])[0]: rungs for _, rungs in hyperband_brackets(reduction_factor, grace_period, epochs)
+    }
 
-    def answer(past: list[Report], now: Report) -> Decision:
-        mine = running.start(now[0])
-        return reference_rungs(
-            brackets[mine], epochs, reduction, [each for each in past if running.start(each[0]) == mine], now
-        )
+    def decide(earlier: list[Report], report: Report) -> Decision:
+        start = trial_scheduler.start(report[0])
+        of_bracket = [other for other in earlier if trial_scheduler.start(other[0]) == start]
+        return reference_rungs(brackets[start], epochs, reduction_factor, of_bracket, report)
 
-    return answer
+    return decide
 
 
-def reference_median(every: int, grace: int, least: int, epochs: int) -> Callable[[list[Report], Report], Decision]:
+def reference_median(
+    interval: int, grace_period: int, min_trials: int, epochs: int
+) -> Callable[[list[Report], Report], Decision]:
     """Golovin et al. (2017): stop iff the best so far is strictly worse than the median of the running averages."""
 
-    def answer(past: list[Report], now: Report) -> Decision:
-        trial, epoch, _, _ = now
+    def decide(earlier: list[Report], report: Report) -> Decision:
+        trial, epoch, _, _ = report
         curves: dict[int, dict[int, float]] = {}
-        for each, at, score, _ in [*past, now]:
-            curves.setdefault(each, {})[at] = number(score)
-        mine = curves.pop(trial)
+        for other, at, score, _ in [*earlier, report]:
+            curves.setdefault(other, {})[at] = rankable(score)
+        own = curves.pop(trial)
         averages = [
             statistics.fmean(score for at, score in curve.items() if at <= epoch)
             for curve in curves.values()
             if epoch in curve
         ]
-        enough = epoch >= grace and len(averages) >= least
-        if epoch == epochs or (enough and max(mine.values()) < statistics.median(averages)):
+        enough = epoch >= grace_period and len(averages) >= min_trials
+        if epoch == epochs or (enough and max(own.values()) < statistics.median(averages)):
             return Stop()
-        return Continue(min(epoch + every, epochs))
+        return Continue(min(epoch + interval, epochs))
 
-    return answer
+    return decide
 
 
-def reference_candidates(fraction: float, settings: list[Setting], past: list[Report], now: Report) -> set[int]:
-    """Jaderberg et al. (2017), truncation selection: whom the trial may copy; nobody, if it is not among the worst."""
-    epochs, trial = 18, now[0]
+def reference_parents(
+    quantile_fraction: float, settings: list[Setting], earlier: list[Report], report: Report
+) -> set[int]:
+    """Jaderberg et al. (2017), truncation selection: the parents that the trial may copy.
+
+    The set is empty if the trial is not among the worst.
+    """
+    epochs, trial = 18, report[0]
     latest: dict[int, float] = {}
-    for each, epoch, score, _ in [*past, now]:
-        if settings[each].choices == settings[trial].choices:
-            latest[each] = number(score)
+    for other, epoch, score, _ in [*earlier, report]:
+        if settings[other].choices == settings[trial].choices:
+            latest[other] = rankable(score)
             if epoch == epochs:
-                del latest[each]
-    ranking = sorted(latest, key=lambda each: (-latest[each], each))
-    size = min(math.ceil(round(fraction * len(ranking), 9)), len(ranking) // 2)
+                del latest[other]
+    ranking = sorted(latest, key=lambda other: (-latest[other], other))
+    size = min(math.ceil(round(quantile_fraction * len(ranking), 9)), len(ranking) // 2)
     if trial not in ranking[len(ranking) - size :]:
         return set()
-    return {each for each in ranking[:size] if latest[each] > latest[trial]}
+    return {other for other in ranking[:size] if latest[other] > latest[trial]}
 
 
-def moved(value: float, up: bool, distribution: Any) -> float:
-    """Times or divided by 1.2; whole numbers move by one at least, away from or towards zero."""
+def perturb(value: float, up: bool, distribution: Any) -> float:
+    """Multiplies or divides by 1.2; whole numbers change by at least one, up or down."""
     target = value * 1.2 if up else value / 1.2
     if hasattr(distribution, "step"):
         target = max(target, value + 1) if up else min(target, value - 1)

@@ -129,7 +129,7 @@ def test_a_run_of_another_version_is_refused_and_left_alone(tmp_path, content, n
     before = read_files(tmp_path)
     assert error_message(ValueError, lambda: train(tmp_path)) == (
         f"train: directory={str(tmp_path)!r} holds a run in format {number}, of another version of jaxnn; this version "
-        "reads format 2. Finish it with the version that began it, or give another directory"
+        "reads format 2. Finish it with the version that started it, or give another directory"
     )
     assert read_files(tmp_path) == before
 
@@ -147,7 +147,7 @@ def test_a_configuration_that_does_not_match_its_digest_is_damaged(tmp_path, int
 
 
 def test_a_call_corrected_before_the_first_checkpoint_is_accepted(tmp_path, swept):
-    with pytest.raises(ValueError, match="make_recipe asks for 'depth'"):
+    with pytest.raises(ValueError, match="make_recipe reads 'depth'"):
         sweep(tmp_path, make=lambda hypers: nn.mlp([hypers["depth"]]), trials=3)
     assert_same_sweep(sweep(tmp_path), swept)
 

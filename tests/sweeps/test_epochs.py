@@ -1,6 +1,8 @@
-"""A call of a sweep's program: every lane trains to its own limit, whatever the others do, and stays there."""
+"""A chunk of a sweep's program: every lane trains to its own limit, independent of the others, and freezes there."""
 
 import functools
+import re
+from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +18,7 @@ FLOWERS = nn.datasets.iris()
 SPLIT = nn.train_test_split(jax.random.key(1), FLOWERS.data, test=0.3, stratify=FLOWERS.targets)
 KEY, EPOCHS = jax.random.key(3), 7
 DEVICES = len(jax.devices())
-# Of the lanes of each device; 0 is a free one.
+# The limits of the lanes on each device; 0 is a free lane.
 LIMITS = np.tile([3, 5, 0, 12], DEVICES).astype(np.int32)
 RATES = np.tile([0.01, 0.03, 0.1, 0.02], DEVICES).astype(np.float32)
 
@@ -25,98 +27,135 @@ def recipe_of(values):
     return nn.Recipe(nn.mlp([4, 8, 3]), nn.cross_entropy, optax.adam(values["learning_rate"]), batch_size=35)
 
 
-@functools.cache
-def program(tile, evaluate_at, recipe_of):
+def make_program(tile, evaluate_at, recipe_of=recipe_of, names=("learning_rate",), width=4):
     data, validation = jax.tree.map(jnp.asarray, (SPLIT.train, SPLIT.test))
-    return Program(
-        ProgramSpec(recipe_of, data, validation, None, None, evaluate_at, EPOCHS), KEY, ("learning_rate",), 4, tile
-    )
+    spec = ProgramSpec(recipe_of, data, validation, None, None, evaluate_at, EPOCHS)
+    return Program(spec, KEY, names, width, tile)
 
 
-def begun(*, tile=4, evaluate_at="epochs", rates=RATES, recipe_of=recipe_of):
-    """A program of four lanes a device, and its lanes with a trial each, none of which has run an epoch."""
-    ours = program(tile, evaluate_at, recipe_of)
-    return ours, told(ours, ours.empty(), 0 * LIMITS, 1, rates=rates, starts=True)[0]
+cached_program = functools.cache(make_program)
 
 
-def told(ours, lanes, limits, epochs, *, rates=RATES, starts=False):
-    """A call with these limits, and its news."""
-    numbers, zeros = np.arange(len(rates), dtype=np.int32), np.zeros(len(rates), np.int32)
-    orders = LaneUpdates(np.full(len(rates), starts), numbers, zeros, {"learning_rate": rates}, zeros, limits)
-    lanes, read = ours.advance(lanes, orders, epochs)
+def start_trials(program, **values):
+    """Returns lanes with a trial each that has not trained yet."""
+    return run_chunk(program, program.empty(), 0 * LIMITS, 1, starts=True, **values)[0]
+
+
+def run_chunk(program, lanes, limits, epochs, *, starts=False, **values):
+    """Runs a chunk with these limits; returns the lanes and the chunk result."""
+    zeros = np.zeros(program.size, np.int32)
+    lane_numbers = np.arange(program.size, dtype=np.int32)
+    values = {"learning_rate": RATES} | values
+    updates = LaneUpdates(np.full(program.size, starts), lane_numbers, zeros, values, zeros, limits)
+    lanes, read = program.advance(lanes, updates, epochs)
     return lanes, read()
 
 
 @pytest.mark.parametrize(
     ("tile", "evaluate_at"), [(4, "epochs"), (2, "epochs"), (1, "epochs"), (4, "rungs"), (1, "rungs")]
 )
-def test_one_call_is_many_short_ones_to_the_bit(tile, evaluate_at):
-    ours, lanes = begun(tile=tile, evaluate_at=evaluate_at)
-    at_once, news = told(ours, lanes, LIMITS, EPOCHS)
-    _, lanes = begun(tile=tile, evaluate_at=evaluate_at)
-    short = []
+def test_one_long_chunk_gives_the_bits_of_many_short_ones(tile, evaluate_at):
+    program = cached_program(tile, evaluate_at)
+    after_long, long = run_chunk(program, start_trials(program), LIMITS, EPOCHS)
+    lanes, curves = start_trials(program), []
     for _ in range(EPOCHS):
-        lanes, news_of_one = told(ours, lanes, LIMITS, 1)
-        short.append(news_of_one.curves)
-    jax.tree.map(np.testing.assert_array_equal, at_once, lanes)
-    np.testing.assert_array_equal(news.curves, np.concatenate(short, axis=2))
+        lanes, short = run_chunk(program, lanes, LIMITS, 1)
+        curves.append(short.curves)
+    jax.tree.map(np.testing.assert_array_equal, after_long, lanes)
+    np.testing.assert_array_equal(long.curves, np.concatenate(curves, axis=2))
+
+
+@functools.cache
+def train_alone():
+    """Returns the losses of each lane's training alone, and its parameters after every epoch."""
+    step = jax.jit(lambda rate, state: nn.advance(recipe_of({"learning_rate": rate}), SPLIT.train, state, epochs=1))
+    init = jax.jit(functools.partial(nn.init_training, recipe_of({"learning_rate": 0.0})))
+    losses, params = [], []
+    for lane, rate in enumerate(RATES):
+        state = init(jax.random.fold_in(jax.random.fold_in(KEY, lane), 0))
+        losses.append([])
+        params.append([state.params])
+        for _ in range(EPOCHS):
+            state, info = step(rate, state)
+            losses[-1].append(info.losses[0])
+            params[-1].append(state.params)
+    return np.array(losses), params
 
 
 @pytest.mark.parametrize("tile", [4, 1])
-def test_every_lane_is_where_it_would_be_alone(tile):
-    ours, lanes = begun(tile=tile)
-    after, news = told(ours, lanes, LIMITS, EPOCHS)
-    ran = np.minimum(LIMITS, EPOCHS)
-    np.testing.assert_array_equal(after.state.epoch, ran)
-    for lane in np.flatnonzero(ran):
-        key = jax.random.fold_in(jax.random.fold_in(KEY, lane), 0)
-        alone = nn.fit(recipe_of({"learning_rate": RATES[lane]}), SPLIT.train, key=key, epochs=int(ran[lane]))
+def test_every_lane_trains_as_it_would_alone(tile):
+    program = cached_program(tile, "epochs")
+    after, result = run_chunk(program, start_trials(program), LIMITS, EPOCHS)
+    epochs = np.minimum(LIMITS, EPOCHS)
+    np.testing.assert_array_equal(after.state.epoch, epochs)
+    losses, params = train_alone()
+    for lane in np.flatnonzero(epochs):
         jax.tree.map(
-            lambda found, wanted: np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6),
+            lambda actual, expected: np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-6),
             jax.tree.map(lambda leaf, lane=lane: leaf[lane], after.state.params),
-            alone.params,
+            params[lane][epochs[lane]],
         )
-        np.testing.assert_allclose(news.curves[0, lane, : ran[lane]], alone.losses, rtol=1e-5)
+        own = slice(epochs[lane])
+        np.testing.assert_allclose(result.curves[0, lane, own], losses[lane, own], rtol=1e-5)
 
 
-def test_curves_end_where_a_lane_does():
-    ours, lanes = begun()
-    _, news = told(ours, lanes, LIMITS, EPOCHS)
-    known = ~np.isnan(news.curves)
-    np.testing.assert_array_equal(known, np.broadcast_to(np.arange(EPOCHS) < LIMITS[:, None], known.shape))
+def test_the_curves_of_a_lane_end_at_its_limit():
+    program = cached_program(4, "epochs")
+    _, result = run_chunk(program, start_trials(program), LIMITS, EPOCHS)
+    written = ~np.isnan(result.curves)
+    np.testing.assert_array_equal(written, np.broadcast_to(np.arange(EPOCHS) < LIMITS[:, None], written.shape))
 
 
 def full_batch(values):
-    return recipe_of(values)._replace(batch_size=None)
-
-
-def finite_validation(values):
-    """The losses of the validation part are finite whatever the network says."""
+    """Returns a recipe whose validation losses are finite for any parameters where `finite_validation` is 1."""
 
     def loss(outputs, labels):
         losses = nn.cross_entropy(outputs, labels)
-        return losses if len(labels) == len(SPLIT.train[1]) else jnp.zeros_like(losses)
+        is_training = len(labels) == len(SPLIT.train[1])
+        return losses if is_training else jnp.where(values["finite_validation"] > 0, 0.0, losses)
 
-    return full_batch(values)._replace(loss=loss)
+    return recipe_of(values)._replace(loss=loss, batch_size=None)
 
 
 @pytest.mark.parametrize(
-    ("recipe_of", "limit", "diverged"),
-    [(finite_validation, 1, 0), (finite_validation, 4, 2), (full_batch, 1, 1), (full_batch, 4, 2)],
+    ("finite_validation", "limit", "diverged"), [(True, 1, 0), (True, 4, 2), (False, 1, 1), (False, 4, 2)]
 )
-def test_a_lane_diverges_at_its_first_losses_that_are_not_finite(recipe_of, limit, diverged):
-    """The first update leaves the numbers. A lane of limit one is judged then; the second epoch's losses tell as well,
-    but it does not get there, while others run on."""
-    chosen = LIMITS == 5
-    rates = np.where(chosen, np.inf, RATES).astype(np.float32)
-    ours, lanes = begun(evaluate_at="rungs", rates=rates, recipe_of=recipe_of)
-    after, news = told(ours, lanes, np.where(chosen, limit, LIMITS).astype(np.int32), EPOCHS)
-    np.testing.assert_array_equal(news.diverged, np.where(chosen, diverged, 0))
-    np.testing.assert_array_equal(after.diverged, news.diverged)
+def test_a_lane_diverges_at_its_first_losses_that_are_not_finite(finite_validation, limit, diverged):
+    """The first update makes parameters infinite. A lane of limit 1 is evaluated right after it.
+
+    The training loss of the second epoch is not finite either, but that lane does not reach it while others continue.
+    """
+    program = cached_program(4, "rungs", full_batch, ("learning_rate", "finite_validation"))
+    spoiled = LIMITS == 5
+    values = {
+        "learning_rate": np.where(spoiled, np.inf, RATES).astype(np.float32),
+        "finite_validation": np.full(program.size, finite_validation, np.float32),
+    }
+    lanes, limits = start_trials(program, **values), np.where(spoiled, limit, LIMITS).astype(np.int32)
+    after, result = run_chunk(program, lanes, limits, EPOCHS, **values)
+    np.testing.assert_array_equal(result.diverged, np.where(spoiled, diverged, 0))
+    np.testing.assert_array_equal(after.diverged, result.diverged)
+
+
+def test_a_single_lane_multiplies_without_a_lane_axis():
+    def batch_axes_of_products(width):
+        jaxpr = str(make_program(width, "epochs", width=width).traced.jaxpr)
+        return set(re.findall(r"dimension_numbers=\(\(.*?\), \((.*?)\)\)", jaxpr))
+
+    assert batch_axes_of_products(1) == {"[], []"}
+    assert "[0], [0]" in batch_axes_of_products(2)
+
+
+def test_the_program_has_no_collective_operation():
+    with ThreadPoolExecutor() as executor:
+        text = make_program(2, "epochs").compile(executor).compiled_text()
+    assert "while" in text
+    collectives = ("all-reduce", "all-gather", "all-to-all", "collective-permute", "reduce-scatter")
+    assert not any(name in text for name in collectives)
 
 
 def test_columns_carry_every_bit():
     tree = (np.array([True, False]), {"a": np.array([1e-45, -np.inf], np.float32)}, np.array([-(2**31), 7], np.int32))
-    found = jax.jit(lambda columns: from_columns(tree, columns))(to_columns(tree))
-    jax.tree.map(np.testing.assert_array_equal, found, tree)
-    assert [leaf.dtype for leaf in jax.tree.leaves(found)] == [leaf.dtype for leaf in jax.tree.leaves(tree)]
+    unpacked = jax.jit(lambda columns: from_columns(tree, columns))(to_columns(tree))
+    jax.tree.map(np.testing.assert_array_equal, unpacked, tree)
+    assert [leaf.dtype for leaf in jax.tree.leaves(unpacked)] == [leaf.dtype for leaf in jax.tree.leaves(tree)]

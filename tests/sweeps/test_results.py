@@ -1,4 +1,4 @@
-"""What a Sweep says of itself: columns, importance, occupancy, the best that were kept, pictures."""
+"""What a sweep reports: columns, importance, occupancy, the best parameters, pictures."""
 
 import jax
 import matplotlib.image
@@ -24,13 +24,16 @@ SPACE = {
 
 
 def make_recipe(hypers):
-    chosen = hypers["optimizer"]
-    kind = optax.adam if chosen["kind"] == "adam" else lambda rate: optax.sgd(rate, momentum=chosen["momentum"])
-    return nn.Recipe(nn.mlp([2, 1]), nn.squared_error, kind(hypers["rate"]))
+    options = hypers["optimizer"]
+    if options["kind"] == "adam":
+        optimizer = optax.adam(hypers["rate"])
+    else:
+        optimizer = optax.sgd(hypers["rate"], momentum=options["momentum"])
+    return nn.Recipe(nn.mlp([2, 1]), nn.squared_error, optimizer)
 
 
 @pytest.fixture(scope="module")
-def found():
+def result():
     x = np.random.default_rng(0).normal(size=(40, 2)).astype(np.float32)
     data = x, 3e2 * x[:, :1]
     return nn.sweep(
@@ -39,142 +42,140 @@ def found():
     )  # fmt: skip
 
 
-def test_columns_hold_every_hyper_of_every_trial(found):
-    rate, optimizer, momentum = found.columns()
-    assert [column.path for column in found.columns()] == ["rate", "optimizer", "optimizer.momentum"]
+def test_columns_hold_every_hyper_of_every_trial(result):
+    rate, optimizer, momentum = result.columns()
+    assert [column.path for column in result.columns()] == ["rate", "optimizer", "optimizer.momentum"]
     assert rate.logarithmic
     assert not momentum.logarithmic
     assert optimizer.options == ("sgd", "adam")
     for trial in range(24):
-        hypers = found.hypers_of(trial)
+        hypers = result.hypers_of(trial)
         assert rate.values[trial] == hypers["rate"]
         assert ("sgd", "adam")[int(optimizer.values[trial])] == hypers["optimizer"]["kind"]
         assert momentum.values[trial] == pytest.approx(hypers["optimizer"].get("momentum", np.nan), nan_ok=True)
 
 
-def test_options_are_called_what_a_reader_calls_them():
+def test_options_have_readable_names():
     space = {"activation": nn.choice(nn.relu, np.tanh), "sizes": nn.choice((4, 8), None), "which": nn.choice({"a": {}})}
     assert [column.options for column in make_columns(space, [])] == [("relu", "tanh"), ("(4, 8)", "None"), ("{a}",)]
 
 
-def test_importance_finds_the_hyper_that_decides():
+def test_importance_finds_the_hyper_that_determines_the_score():
     rng = np.random.default_rng(0)
-    decides, absent, matters_not = rng.random((3, 60))
-    absent[::2] = np.nan
-    table = tuple(
-        Column(path, values, (), False) for path, values in [("a", matters_not), ("b", decides), ("c", absent)]
-    )
-    scores = -1e6 * (decides - 0.4) ** 2
+    decisive, sometimes_absent, irrelevant = rng.random((3, 60))
+    sometimes_absent[::2] = np.nan
+    values = {"a": irrelevant, "b": decisive, "c": sometimes_absent}
+    scores = -1e6 * (decisive - 0.4) ** 2
     scores[:5] = np.nan
-    decides[:5] = 0.999  # those that diverged count as the worst
-    shares = importance(table, scores)
+    decisive[:5] = 0.999  # diverged trials count as the worst
+    shares = importance(tuple(Column(path, column, (), False) for path, column in values.items()), scores)
     assert next(iter(shares)) == "b"
     assert shares["b"] > 0.8
     assert sum(shares.values()) == pytest.approx(1)
 
 
-def test_importance_of_scores_that_are_all_equal_is_nothing_and_of_few_trials_an_error():
+def test_importance_is_zero_for_equal_scores_and_refused_for_few_trials():
     column = (Column("a", np.arange(8.0), (), False),)
     assert importance(column, np.ones(8)) == {"a": 0.0}
-    with pytest.raises(ValueError, match="at least 8 trials are needed to tell hypers apart, not 7"):
+    with pytest.raises(ValueError, match="at least 8 trials are needed to compare hypers, not 7"):
         importance(column, np.ones(7))
 
 
-def test_occupancy_counts_the_calls_in_which_trials_waited(found):
-    calls = (
+def test_occupancy_counts_the_chunks_in_which_trials_waited(result):
+    chunks = (
         ChunkStats(4, 1.0, 2, 5, 0.0, 0.1),
         ChunkStats(1, 0.5, 2, 1, 0.0, 0.1),
         ChunkStats(20, 0.1, 1, 0, 0.0, 0.1),
     )
-    assert found._replace(chunks=calls).occupancy == pytest.approx((4 * 1.0 + 1 * 0.5) / 5)
-    assert found._replace(chunks=calls[2:]).occupancy == pytest.approx(0.1)
-    assert all(0 < call.busy <= 1 for call in found.chunks)
+    assert result._replace(chunks=chunks).occupancy == pytest.approx((4 * 1.0 + 1 * 0.5) / 5)
+    assert result._replace(chunks=chunks[2:]).occupancy == pytest.approx(0.1)
+    assert all(0 < chunk.busy <= 1 for chunk in result.chunks)
 
 
-def test_a_call_lasts_as_long_as_few_lane_epochs_wait():
+def test_a_chunk_is_as_long_as_few_lane_epochs_are_wasted():
     assert choose_epochs(np.array([7, 7, 7]), 64) == 7
     assert choose_epochs(np.array([1, 50]), 64) == 1
-    # 1 of 40 lanes freezes after 10 epochs: 20 · 1/40 of 30 lane-epochs are 1.7 %; but no call passes the last end.
+    # 1 of 40 lanes freezes after 10 epochs: 20 · 1/40 of 30 lane-epochs are 1.7 %. No chunk exceeds the last limit.
     assert choose_epochs(np.array([10] + [30] * 39), 64) == 30
     assert choose_epochs(np.array([500]), 64) == 64
 
 
-def epoch_of(sizes, rows, batch_size=None):
+def trace_epoch_of(sizes, rows, batch_size=None):
     recipe = nn.Recipe(nn.mlp(sizes), nn.cross_entropy, optax.adam(0.01), batch_size=batch_size)
     data = np.zeros((rows, sizes[0]), np.float32), np.zeros(rows, np.int32)
     return trace_epoch(recipe, data, jax.eval_shape(lambda key: init_training(recipe, key), jax.random.key(0)))
 
 
-def test_lanes_and_calls_are_as_large_as_the_shapes_allow():
+def test_the_shapes_decide_the_lanes_and_the_length_of_chunks():
     iris, large, wide = (
-        epoch_of([4, 16, 3], 120),
-        epoch_of([784, 256, 10], 60_000, 100),
-        epoch_of([784, 2048, 10], 9000),
+        trace_epoch_of([4, 16, 3], 120),
+        trace_epoch_of([784, 256, 10], 60_000, 100),
+        trace_epoch_of([784, 2048, 10], 9000),
     )
     assert [choose_lanes(epoch, "cpu") for epoch in (iris, large, wide)] == [(64, 64), (3, 1), (4, 1)]
     assert (max_chunk_epochs(iris, 64), max_chunk_epochs(large, 1), max_chunk_epochs(large, 4)) == (512, 3, 1)
     assert (max_chunk_epochs(iris, 1), max_chunk_epochs(iris, 200)) == (2**15, 256)
     assert [trials_per_lane(iris, width, 500) for width in (1, 4, 64)] == [16, 4, 1]
     assert [trials_per_lane(large, 1, epochs) for epochs in (1, 2)] == [3, 1]
-    # Every one of the 600 steps counts, and of the arrays in the cache those of one step.
+    # An epoch has 600 steps, and the arrays of one of them count for the cache.
     once, every = count_bytes(large), count_bytes(large, every_step=True)
     assert 100 * once < every < 600 * once
 
 
-def test_a_running_trial_counts_the_epochs_in_which_its_lanes_were_at_work():
+def test_a_running_trial_counts_the_epochs_that_its_lanes_trained():
     trial = RunningTrial(0, Setting((), {}), slice(1, 3), 5, {})
     curves = np.stack([np.arange(40.0).reshape(4, 10)] * 3)
     assert trial.dispatch(3) == 3
     assert trial.record(3, np.zeros(4, int), curves, 0.0) == 2 * 3
     assert trial.score == np.mean([12, 22])
-    # Four more epochs, of which two are its own; one of its lanes diverges at its epoch 4, the first of the two.
+    # Of four more epochs it trains two; one of its lanes diverges in epoch 4, the first of the two.
     assert trial.dispatch(4) == 2
     assert trial.record(2, np.array([0, 4, 0, 9]), curves, 0.0) == 1 + 2
     assert trial.epoch == 5
     assert np.isnan(trial.score)
-    outcome = trial.end("diverged")
-    assert (outcome.epochs, outcome.status) == (4, "diverged")
-    np.testing.assert_array_equal(outcome.curves.losses, [[10, 11, 12, 10], [20, 21, 22, 20]])
+    ended = trial.end("diverged")
+    assert (ended.epochs, ended.status) == (4, "diverged")
+    np.testing.assert_array_equal(ended.curves.losses, [[10, 11, 12, 10], [20, 21, 22, 20]])
 
 
-def test_the_parameters_of_the_best_are_kept_and_no_others_read():
-    kept, read = BestTrials(2), []
+def test_the_parameters_of_the_best_are_kept_and_those_of_others_are_not_read():
+    best, read = BestTrials(2), []
     empty = Curves(*np.zeros((3, 1, 1)))
     for trial, score in enumerate([0.3, 0.1, np.nan, 0.2, 0.05, 0.9]):
         status = "diverged" if np.isnan(score) else "finished"
-        outcome = TrialResult(trial, Setting((), {}), status, 1, score, 0.0, 0.0, empty, ())
-        kept.add(outcome, lambda trial=trial: read.append(trial) or trial)
-    assert kept.kept == {0: 0, 5: 5}
+        ended = TrialResult(trial, Setting((), {}), status, 1, score, 0.0, 0.0, empty, ())
+        best.add(ended, lambda trial=trial: read.append(trial) or trial)
+    assert best.kept == {0: 0, 5: 5}
     assert read == [0, 1, 3, 5]
-    assert kept.summary() == {"diverged": "1", "best": "0.9000"}
+    assert best.summary() == {"diverged": "1", "best": "0.9000"}
 
 
 @pytest.mark.parametrize("name", ["sweep_curves", "losses", "parallel_coordinates", "score_against", "importance"])
-def test_pictures_show_every_trial(name, found, tmp_path):
+def test_pictures_show_every_trial(name, result, tmp_path):
     drawing, [[axes]] = nn.plots.figure()
     if name == "losses":
-        nn.plots.sweep_curves(axes, found, quantity="losses")
+        nn.plots.sweep_curves(axes, result, quantity="losses")
         assert axes.get_yscale() == "log"
     elif name == "score_against":
-        nn.plots.score_against(axes, found, "optimizer")
+        nn.plots.score_against(axes, result, "optimizer")
         assert [label.get_text() for label in axes.get_xticklabels()] == ["sgd", "adam"]
     else:
-        getattr(nn.plots, name)(axes, found)
+        getattr(nn.plots, name)(axes, result)
     if name in ("sweep_curves", "losses", "parallel_coordinates"):
         assert len(axes.lines) >= 24
     pixels = matplotlib.image.imread(nn.plots.save(drawing, tmp_path / "picture.png"))
     assert len(np.unique(pixels.reshape(-1, 4), axis=0)) > 20
 
 
-def test_a_picture_of_a_hyper_that_is_not_there_is_refused(found):
+def test_a_picture_of_an_unknown_hyper_is_refused(result):
     _, [[axes]] = nn.plots.figure()
     with pytest.raises(ValueError, match=r"the space has 'rate', 'optimizer', 'optimizer.momentum', not 'speed'"):
-        nn.plots.score_against(axes, found, "speed")
+        nn.plots.score_against(axes, result, "speed")
 
 
-def test_the_lanes_are_drawn_call_by_call(found):
+def test_the_occupancy_is_drawn_chunk_by_chunk(result):
     _, [[axes]] = nn.plots.figure()
-    nn.plots.occupancy(axes, found)
+    nn.plots.occupancy(axes, result)
     values, edges, _ = axes.patches[0].get_data()
-    np.testing.assert_allclose(values, [100 * call.busy for call in found.chunks])
-    np.testing.assert_allclose(np.diff(edges), [call.epochs for call in found.chunks])
+    np.testing.assert_allclose(values, [100 * chunk.busy for chunk in result.chunks])
+    np.testing.assert_allclose(np.diff(edges), [chunk.epochs for chunk in result.chunks])

@@ -1,4 +1,4 @@
-"""Samplers: the key alone decides their sequence, the grid is the product it says, and others may be plugged in."""
+"""Samplers: the key alone decides their sequence, the grid is a full product, and a user's sampler may replace them."""
 
 import itertools
 from typing import Any
@@ -10,7 +10,7 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers.call_counts import calls
+from helpers.call_counts import count_calls
 from jaxnn.sweeps.samplers import make_sampler
 from jaxnn.sweeps.samplers.base import Sampler, TrialSampler, ask_settings, check_sampler, init_sampler
 from jaxnn.sweeps.space.distributions import integers, log_uniform, normal, uniform
@@ -24,31 +24,31 @@ SPACE = {
 CUBE = {name: uniform(0, 1) for name in "abc"}
 
 
-def sampler_of(name: Any, space: dict = SPACE, seed: int = 0, trials: int = 50) -> TrialSampler:
+def make_trial_sampler(name: Any, space: dict = SPACE, seed: int = 0, trials: int = 50) -> TrialSampler:
     return init_sampler(make_sampler(name, trials), space, jax.random.key(seed), lanes=None)
 
 
 @given(st.sampled_from(["random", "sobol"]), st.lists(st.integers(0, 7), max_size=6), st.integers(1, 99))
 def test_the_first_settings_depend_neither_on_trials_nor_on_how_asks_are_divided(
-    name: str, asks: list[int], trials: int
+    name: str, counts: list[int], trials: int
 ) -> None:
-    sampler, total = sampler_of(name, trials=trials), sum(asks)
+    sampler, total = make_trial_sampler(name, trials=trials), sum(counts)
     parts = []
-    for count in asks:
+    for count in counts:
         parts += sampler.ask(count)
         sampler.tell([])
     assert len(parts) == total
-    assert parts == sampler_of(name).ask(50)[:total]
+    assert parts == make_trial_sampler(name).ask(50)[:total]
 
 
 @pytest.mark.parametrize("name", ["random", "sobol"])
 def test_another_key_gives_other_settings(name: str) -> None:
-    assert sampler_of(name).ask(5) != sampler_of(name, seed=1).ask(5)
+    assert make_trial_sampler(name).ask(5) != make_trial_sampler(name, seed=1).ask(5)
 
 
 @pytest.mark.parametrize("name", ["random", "sobol"])
 def test_every_dimension_follows_its_distribution(name: str) -> None:
-    settings = sampler_of(name, {**CUBE, "width": choice(1, 2, 3)}).ask(600)
+    settings = make_trial_sampler(name, {**CUBE, "width": choice(1, 2, 3)}).ask(600)
     for path in CUBE:
         assert scipy.stats.kstest([setting.values[path] for setting in settings], "uniform").pvalue > 1e-3
     counts = np.bincount([setting.choices[0][1] for setting in settings])
@@ -56,21 +56,22 @@ def test_every_dimension_follows_its_distribution(name: str) -> None:
 
 
 def test_sobol_fills_every_stratum_at_each_power_of_two() -> None:
-    points = np.array([list(setting.values.values()) for setting in sampler_of("sobol", CUBE).ask(64)])
+    settings = make_trial_sampler("sobol", CUBE).ask(64)
+    points = np.array([list(setting.values.values()) for setting in settings])
     for m in range(7):
         assert (np.sort(np.floor(points[: 2**m] * 2**m), axis=0) == np.arange(2**m)[:, None]).all()
-    # And the dimensions are not the same sequence.
+    # The dimensions are different sequences.
     assert abs(np.corrcoef(points.T) - np.eye(3)).max() < 0.3
 
 
 def test_a_space_of_constants_is_one_setting() -> None:
     for name in ("random", "sobol"):
-        assert sampler_of(name, {"width": 8}).ask(3) == [Setting((), {})] * 3
-    assert sampler_of("grid", {"width": 8}).ask(3) == [Setting((), {})]
+        assert make_trial_sampler(name, {"width": 8}).ask(3) == [Setting((), {})] * 3
+    assert make_trial_sampler("grid", {"width": 8}).ask(3) == [Setting((), {})]
 
 
 def product(space: dict, levels: int) -> list[dict]:
-    """Every combination, in plain Python: the hypers themselves."""
+    """Returns the hypers of every combination, in plain Python."""
 
     def points(node: Any) -> list:
         if isinstance(node, dict):
@@ -100,62 +101,63 @@ GRIDS = {
 @pytest.mark.parametrize("name", GRIDS)
 def test_the_grid_is_the_largest_product_that_fits(name: str, trials: int) -> None:
     space = GRIDS[name]
-    settings = sampler_of("grid", space, trials=trials).ask(trials + 1)
+    settings = make_trial_sampler("grid", space, trials=trials).ask(trials + 1)
     levels = 1
     while levels < trials and len(product(space, levels + 1)) <= trials:
         levels += 1
     expected = product(space, levels)
-    found = [fill_space(space, *setting) for setting in settings]
-    assert sorted(map(repr, found)) == sorted(map(repr, expected))
+    actual = [fill_space(space, *setting) for setting in settings]
+    assert sorted(map(repr, actual)) == sorted(map(repr, expected))
     assert len(settings) <= trials
-    # Buckets stand together: as many changes as there are buckets.
-    assert len(list(itertools.groupby(setting.choices for setting in settings))) == len({s.choices for s in settings})
+    # Settings with equal choices are consecutive.
+    runs = list(itertools.groupby(setting.choices for setting in settings))
+    assert len(runs) == len({setting.choices for setting in settings})
 
 
-def test_a_grid_is_asked_for_in_parts_and_ends() -> None:
-    whole = sampler_of("grid", CUBE, trials=30).ask(30)
+def test_a_grid_can_be_asked_for_in_parts_and_ends() -> None:
+    whole = make_trial_sampler("grid", CUBE, trials=30).ask(30)
     assert len(whole) == 27
-    sampler = sampler_of("grid", CUBE, trials=30)
+    sampler = make_trial_sampler("grid", CUBE, trials=30)
     assert [*sampler.ask(20), *sampler.ask(20), *sampler.ask(20)] == whole
     assert sampler.ask(1) == []
 
 
 @pytest.mark.parametrize("name", ["random", "sobol", "grid"])
-def test_ten_thousand_settings_cost_a_few_calls_each(name: str, as_installed: None) -> None:
-    sampler_of(name).ask(1)  # SciPy is imported, and what draws is compiled, once
-    count, found = calls(lambda: sampler_of(name, trials=10_000).ask(10_000))
-    assert len(found) > 8_000
+def test_ten_thousand_settings_take_a_few_function_calls_each(name: str, as_installed: None) -> None:
+    make_trial_sampler(name).ask(1)  # the first call imports SciPy and compiles the draws
+    count, settings = count_calls(lambda: make_trial_sampler(name, trials=10_000).ask(10_000))
+    assert len(settings) > 8_000
     assert count < 10 * 10_000
 
 
-class Fixed(TrialSampler):
-    """A sampler of a user, with an answer for each way to get it wrong."""
+class FixedSampler(TrialSampler):
+    """A user's sampler with a fixed answer, which may be a wrong one."""
 
-    def __init__(self, answer: Any = None, limit: Any = 32) -> None:
-        self.answer, self.ask_limit = answer, limit
+    def __init__(self, settings: Any = None, ask_limit: Any = 32) -> None:
+        self.settings, self.ask_limit = settings, ask_limit
 
     def init(self, space: dict, key: jax.Array, lanes: int | None) -> Any:
         return self
 
     def ask(self, n: int) -> Any:
-        return [Setting((), {"rate": 0.5})] * n if self.answer is None else self.answer
+        return [Setting((), {"rate": 0.5})] * n if self.settings is None else self.settings
 
 
-def test_a_sampler_of_a_user_is_initialized_and_asked() -> None:
-    sampler = Fixed()
+def test_a_users_sampler_is_initialized_and_asked() -> None:
+    sampler = FixedSampler()
     assert make_sampler(sampler, trials=3) is sampler
     assert init_sampler(sampler, SPACE, jax.random.key(0), lanes=8) is sampler
     assert ask_settings(sampler, 2) == [Setting((), {"rate": 0.5})] * 2
 
 
-def test_the_samplers_of_jaxnn_are_asked_for_all_settings_at_once() -> None:
+def test_the_builtin_samplers_have_no_ask_limit() -> None:
     for name in ("random", "sobol", "grid"):
         assert isinstance(make_sampler(name, trials=9), Sampler)
-        assert sampler_of(name).ask_limit is None
+        assert make_trial_sampler(name).ask_limit is None
 
 
-class NoSampler:
-    """Its init returns something that is not a sampler."""
+class NotASampler:
+    """An object whose init does not return a sampler."""
 
     def init(self, space: dict, key: jax.Array, lanes: int | None) -> Any:
         return []
@@ -164,18 +166,30 @@ class NoSampler:
 ERRORS = {
     "name": (lambda: check_sampler("bayes"), ValueError, "'random', 'grid', 'sobol' or an object .* not 'bayes'"),
     "object": (lambda: check_sampler(3), TypeError, "an object with init, not 3"),
-    "class": (lambda: check_sampler(Fixed), TypeError, "an object with init, not <class"),
-    "init": (lambda: sampler_of(NoSampler()), TypeError, r"sampler.init must return a TrialSampler, .* not \[\]"),
-    "limit": (lambda: sampler_of(Fixed(limit=0)), ValueError, "sampler.ask_limit must be at least 1, not 0"),
+    "class": (lambda: check_sampler(FixedSampler), TypeError, "an object with init, not <class"),
+    "init": (
+        lambda: make_trial_sampler(NotASampler()),
+        TypeError,
+        r"sampler.init must return a TrialSampler, .* not \[\]",
+    ),
+    "limit": (
+        lambda: make_trial_sampler(FixedSampler(ask_limit=0)),
+        ValueError,
+        "sampler.ask_limit must be at least 1, not 0",
+    ),
     "too many": (
-        lambda: ask_settings(Fixed([Setting((), {})] * 3), 2),
+        lambda: ask_settings(FixedSampler([Setting((), {})] * 3), 2),
         ValueError,
         r"sampler.ask\(2\) must return at most 2 settings, not 3",
     ),
-    "not a setting": (lambda: ask_settings(Fixed([0.5]), 2), TypeError, "must return Settings, not 0.5"),
-    "grid": (lambda: sampler_of("grid", trials=5), ValueError, "make 6 combinations, more than trials=5"),
-    "huge": (lambda: sampler_of("grid", dict.fromkeys("abcdefghij", choice(*range(99)))), ValueError, "combinations"),
-    "count": (lambda: sampler_of("random").ask(-1), ValueError, "n must be at least 0, not -1"),
+    "not a setting": (lambda: ask_settings(FixedSampler([0.5]), 2), TypeError, "must return Settings, not 0.5"),
+    "grid": (lambda: make_trial_sampler("grid", trials=5), ValueError, "make 6 combinations, more than trials=5"),
+    "huge": (
+        lambda: make_trial_sampler("grid", dict.fromkeys("abcdefghij", choice(*range(99)))),
+        ValueError,
+        "combinations",
+    ),
+    "count": (lambda: make_trial_sampler("random").ask(-1), ValueError, "n must be at least 0, not -1"),
 }
 
 

@@ -1,4 +1,4 @@
-"""Spaces: distributions against SciPy's, and settings against a plain walk through the space."""
+"""Spaces: distributions against SciPy's, and settings against a recursive walk through the space."""
 
 from typing import Any
 
@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import jaxnn as nn
-from helpers.call_counts import calls
+from helpers.call_counts import count_calls
 from jaxnn.sweeps.space import space as sp
 
-# A distribution, SciPy's of the same name, and the bounds (of the infinite ones: where they are cut off).
+# A distribution, the one of SciPy, and the bounds (for infinite ones, where they are truncated).
 DISTRIBUTIONS = {
     "uniform": (nn.uniform(-2, 3), scipy.stats.uniform(-2, 5), -2, 3),
     "log uniform": (nn.log_uniform(1e-5, 10), scipy.stats.loguniform(1e-5, 10), 1e-5, 10),
@@ -26,7 +26,7 @@ QUANTILES = st.lists(st.floats(0, 1, exclude_max=True), min_size=1, max_size=30)
 
 
 @pytest.mark.parametrize("name", DISTRIBUTIONS)
-def test_a_distribution_is_scipys(name: str, rng: np.random.Generator) -> None:
+def test_a_distribution_matches_scipy(name: str, rng: np.random.Generator) -> None:
     distribution, reference, low, high = DISTRIBUTIONS[name]
     quantiles = rng.random((100, 3))
     values = distribution.at(quantiles)
@@ -37,7 +37,7 @@ def test_a_distribution_is_scipys(name: str, rng: np.random.Generator) -> None:
 
 
 @given(QUANTILES, st.sampled_from([*DISTRIBUTIONS, "quantized"]))
-def test_a_distribution_rises_inside_its_bounds_and_clip_leaves_its_values(quantiles: np.ndarray, name: str) -> None:
+def test_values_increase_within_the_bounds_and_clip_does_not_change_them(quantiles: np.ndarray, name: str) -> None:
     distribution = nn.quantized(0.1, 0.7, 0.2) if name == "quantized" else DISTRIBUTIONS[name][0]
     values = distribution.at(np.sort(quantiles))
     low, high = (0.1, 0.7) if name == "quantized" else DISTRIBUTIONS[name][2:]
@@ -57,7 +57,7 @@ def test_a_quantized_value_is_a_whole_number_of_steps_above_low(
 
 
 def test_every_value_of_a_grid_has_the_same_probability() -> None:
-    # 0.3 / 0.1 is a hair below 3, and three steps of 0.1 a hair above 0.3.
+    # In floating point 0.3 / 0.1 is slightly less than 3, and three steps of 0.1 slightly more than 0.3.
     values, counts = np.unique(nn.quantized(0, 0.3, 0.1).at((np.arange(400) + 0.5) / 400), return_counts=True)
     np.testing.assert_allclose(values, [0, 0.1, 0.2, 0.3], rtol=1e-12)
     assert values[-1] == 0.3
@@ -81,7 +81,7 @@ def test_every_value_of_a_grid_has_the_same_probability() -> None:
         (nn.integers(1, 8), 0.2, 1.0),
     ],
 )
-def test_clip_is_the_nearest_value(distribution: Any, value: float, nearest: float) -> None:
+def test_clip_returns_the_nearest_value(distribution: Any, value: float, nearest: float) -> None:
     assert distribution.clip(value) == nearest
     assert type(distribution.clip(value)) is float
 
@@ -97,14 +97,14 @@ SPACE = {
 }
 
 
-def test_paths_and_buckets_of_a_conditional_space() -> None:
+def test_paths_and_combinations_of_a_conditional_space() -> None:
     sp.check_space(SPACE)
     nested = ("optimizer.decay", "optimizer.momentum", "optimizer.momentum.value", "optimizer.decay")
     assert sp.paths(SPACE) == ("rate", "sizes", "optimizer", *nested)
     assert sp.count_combinations(SPACE) == 2 * (1 + 2)
 
 
-def test_settings_by_hand() -> None:
+def test_settings_worked_out_by_hand() -> None:
     adam, sgd = sp.settings_at(SPACE, np.array([[0.5, 0, 0, 0.5, 0.5, 0.5, 0.5], [0.25, 0.5, 0.99, 0, 0.5, 0.5, 0.5]]))
     assert adam == ((("sizes", 0), ("optimizer", 0)), {"rate": 0.5, "optimizer.decay": 1.0})
     assert sgd.choices == (("sizes", 1), ("optimizer", 1), ("optimizer.momentum", 1))
@@ -119,7 +119,7 @@ def test_settings_by_hand() -> None:
     assert sp.active_distributions(SPACE, sgd.choices)["optimizer.decay"] == nn.uniform(0, 8)
 
 
-def test_hypers_may_be_tracers_and_a_bucket_is_static() -> None:
+def test_hypers_may_be_tracers_and_choices_are_static() -> None:
     setting = sp.settings_at(SPACE, np.full((1, 7), 0.5))[0]
 
     @jax.jit
@@ -136,18 +136,18 @@ NUMBERS = st.sampled_from([nn.uniform(0, 1), nn.log_uniform(0.1, 1), nn.integers
 NAMES = st.sampled_from(["a", "b", "c", "long_name"])
 
 
-def spaces(depth: int = 2, least: int = 1) -> st.SearchStrategy:
+def spaces(depth: int = 2, min_size: int = 1) -> st.SearchStrategy:
     options = st.sampled_from([1, "two", (3,), None])
     plain = options
     if depth:
-        options |= spaces(depth - 1, least=0)
-        plain |= spaces(depth - 1, least=0)
+        options |= spaces(depth - 1, min_size=0)
+        plain |= spaces(depth - 1, min_size=0)
     choices = st.lists(options, min_size=1, max_size=3).map(lambda values: sp.choice(*values))
-    return st.dictionaries(NAMES, NUMBERS | choices | plain, min_size=least, max_size=3)
+    return st.dictionaries(NAMES, NUMBERS | choices | plain, min_size=min_size, max_size=3)
 
 
 def walk(space: dict, row: dict[int, float]) -> dict:
-    """The hypers at these quantiles, by the number of each dimension: one trial, one hyper after another."""
+    """Returns the hypers of one trial; `row` has the quantile of each dimension, by its number."""
 
     def value_of(node: Any, taken: bool) -> Any:
         if isinstance(node, dict):
@@ -158,7 +158,7 @@ def walk(space: dict, row: dict[int, float]) -> dict:
         if isinstance(node, sp.Distribution):
             return float(node.at(np.array([quantile]))[0])
         option = int(quantile * len(node.values))
-        # Every option's dimensions are counted, also those of the options that are not taken.
+        # The dimensions of all options are counted, also of those that are not taken.
         return [value_of(nested, taken and i == option) for i, nested in enumerate(node.values)][option]
 
     number = iter(range(10**6))
@@ -166,7 +166,7 @@ def walk(space: dict, row: dict[int, float]) -> dict:
 
 
 @given(spaces(), st.data())
-def test_settings_are_those_of_a_plain_walk_through_the_space(space: dict, data: st.DataObject) -> None:
+def test_settings_match_a_recursive_walk_through_the_space(space: dict, data: st.DataObject) -> None:
     sp.check_space(space)
     size = len(sp.paths(space))
     rows = data.draw(st.lists(st.lists(st.floats(0, 0.999), min_size=size, max_size=size), max_size=5))
@@ -179,19 +179,20 @@ def test_settings_are_those_of_a_plain_walk_through_the_space(space: dict, data:
 
 
 @given(spaces())
-def test_bucket_count_is_how_many_buckets_are_found(space: dict) -> None:
-    draws = np.random.default_rng(0).random((3000, len(sp.paths(space))))
-    found = {setting.choices for setting in sp.settings_at(space, draws)}
-    assert len(found) <= sp.count_combinations(space)
+def test_count_combinations_matches_the_choices_in_random_settings(space: dict) -> None:
+    # Of at most 12 combinations the rarest has a probability of at least 1/54.
+    quantiles = np.random.default_rng(0).random((1000, len(sp.paths(space))))
+    drawn = {setting.choices for setting in sp.settings_at(space, quantiles)}
+    assert len(drawn) <= sp.count_combinations(space)
     if sp.count_combinations(space) <= 12:
-        assert len(found) == sp.count_combinations(space)
+        assert len(drawn) == sp.count_combinations(space)
 
 
-def test_ten_thousand_settings_cost_a_few_calls_each(rng: np.random.Generator) -> None:
-    """No walk through the space for each."""
+def test_ten_thousand_settings_take_a_few_function_calls_each(rng: np.random.Generator) -> None:
+    """A walk through the space for each setting would take more."""
     quantiles = rng.random((10_000, 7))
-    count, found = calls(lambda: sp.settings_at(SPACE, quantiles))
-    assert len(found) == 10_000
+    count, settings = count_calls(lambda: sp.settings_at(SPACE, quantiles))
+    assert len(settings) == 10_000
     assert count < 10 * 10_000
 
 
@@ -213,7 +214,7 @@ ERRORS = {
     "too wide": (lambda: nn.uniform(-1.5e308, 1.5e308), ValueError, "high - low be finite"),
     "string": (lambda: nn.uniform("a", 1), TypeError, "uniform: low must be a number, not 'a'"),
     "log of 0": (lambda: nn.log_uniform(0, 1), ValueError, "log_uniform: low must be positive, .* not 0.0"),
-    "deviation": (lambda: nn.normal(0, 0), ValueError, "normal: std must be positive, not 0.0"),
+    "std": (lambda: nn.normal(0, 0), ValueError, "normal: std must be positive, not 0.0"),
     "logarithm": (lambda: nn.log_normal(1000, 1), ValueError, "are of the logarithm"),
     "step": (lambda: nn.quantized(0, 1, 2), ValueError, r"at most high - low = 1.0, not 2.0"),
     "no step": (lambda: nn.quantized(0, 1, 0), ValueError, "step must be positive"),

@@ -1,4 +1,4 @@
-"""train: the steps of fit under a host loop, with curves, the best parameters, and early stopping."""
+"""train: the steps of fit in a host loop, with curves, the best parameters, and early stopping."""
 
 import jax
 import jax.numpy as jnp
@@ -13,121 +13,131 @@ FLOWERS = nn.datasets.iris()
 X = np.asarray(nn.scale(nn.standard_scaling(FLOWERS.x), FLOWERS.x))
 TRAIN, VALIDATION = nn.train_test_split(jax.random.key(1), (X, FLOWERS.targets), test=0.3, stratify=FLOWERS.targets)
 RECIPE = nn.Recipe(nn.mlp([4, 8, 3]), nn.cross_entropy, optax.adam(0.1), batch_size=32)
-TASK = loop.LoopConfig(RECIPE, nn.accuracy, None, keep_best=True)
+CONFIG = loop.LoopConfig(RECIPE, nn.accuracy, None, keep_best=True)
+
+
+def train(*, seed=0, epochs=3, **options):
+    return nn.train(RECIPE, TRAIN, key=jax.random.key(seed), epochs=epochs, **{"progress": False} | options)
+
+
+def train_validated(**options):
+    return train(**{"epochs": 30, "validation": VALIDATION, "score": nn.accuracy} | options)
 
 
 @pytest.fixture(scope="module")
-def judged():
-    return nn.train(
-        RECIPE, TRAIN, key=jax.random.key(0), epochs=30, validation=VALIDATION, score=nn.accuracy, progress=False
-    )
+def validated():
+    return train_validated()
 
 
-def test_it_takes_the_steps_of_fit(judged):
-    fitted = jax.jit(lambda key: nn.fit(RECIPE, TRAIN, key=key, epochs=30))(jax.random.key(0))
-    np.testing.assert_allclose(judged.losses, fitted.losses, rtol=2e-4)
+@pytest.fixture(scope="module")
+def unvalidated():
+    return train()
+
+
+@pytest.fixture(scope="module")
+def fit():
+    """A compiled fit of 30 epochs, from given parameters."""
+    return jax.jit(lambda key, params: nn.fit(RECIPE, TRAIN, key=key, epochs=30, params=params))
+
+
+def test_it_takes_the_steps_of_fit(validated, fit):
+    start = nn.init_training(RECIPE, jax.random.key(0))
+    fitted = fit(jax.random.key(0), start.params)
+    np.testing.assert_allclose(validated.losses, fitted.losses, rtol=2e-4)
     jax.tree.map(
-        lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-3, atol=1e-4), judged.state.params, fitted.params
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-3, atol=1e-4), validated.state.params, fitted.params
     )
 
 
-def test_curves_are_the_evaluations_of_each_epoch(judged):
-    state, recipe = nn.init_training(RECIPE, jax.random.key(0)), RECIPE
-    state, _ = nn.advance(recipe, TRAIN, state, epochs=3)
-    evaluation = nn.evaluate(recipe, state.params, VALIDATION, score=nn.accuracy)
-    assert judged.epochs == len(judged.losses) == len(judged.validation_losses) == len(judged.scores) == 30
-    np.testing.assert_allclose(judged.validation_losses[2], evaluation.loss, rtol=1e-4)
-    np.testing.assert_allclose(judged.scores[2], evaluation.score, rtol=1e-6)
+def test_it_starts_from_the_users_parameters_and_does_not_delete_them(fit):
+    params = RECIPE.model.init(jax.random.key(5))
+    result = train(params=params)
+    fitted = fit(jax.random.key(0), params)
+    np.testing.assert_allclose(result.losses, fitted.losses[:3], rtol=1e-4)
+    assert not params["output"].weight.is_deleted()
 
 
-def test_the_best_parameters_are_kept(judged):
-    assert judged.best_epoch == int(np.argmax(judged.scores)) + 1
-    evaluation = nn.evaluate(RECIPE, judged.params, VALIDATION, score=nn.accuracy)
-    np.testing.assert_allclose(evaluation.score, judged.scores.max(), rtol=1e-6)
-    assert judged.state.epoch == 30
+def test_curves_are_the_evaluations_after_each_epoch(validated, unvalidated):
+    assert unvalidated.state.epoch == 3
+    evaluation = nn.evaluate(RECIPE, unvalidated.state.params, VALIDATION, score=nn.accuracy)
+    assert validated.epochs == len(validated.losses) == len(validated.validation_losses) == len(validated.scores) == 30
+    np.testing.assert_allclose(validated.validation_losses[2], evaluation.loss, rtol=1e-4)
+    np.testing.assert_allclose(validated.scores[2], evaluation.score, rtol=1e-6)
+
+
+def test_the_best_parameters_are_kept(validated):
+    assert validated.best_epoch == int(np.argmax(validated.scores)) + 1
+    evaluation = nn.evaluate(RECIPE, validated.params, VALIDATION, score=nn.accuracy)
+    np.testing.assert_allclose(evaluation.score, validated.scores.max(), rtol=1e-6)
+    assert validated.state.epoch == 30
 
 
 def test_the_default_score_is_minus_the_mean_validation_loss():
-    training = nn.train(RECIPE, TRAIN, key=jax.random.key(0), epochs=3, validation=VALIDATION, progress=False)
-    np.testing.assert_allclose(training.scores, -training.validation_losses, rtol=1e-6)
+    result = train(validation=VALIDATION)
+    np.testing.assert_allclose(result.scores, -result.validation_losses, rtol=1e-6)
 
 
-def test_without_validation_the_last_parameters_come_back():
-    training = nn.train(RECIPE, TRAIN, key=jax.random.key(0), epochs=3, progress=False)
-    assert training.validation_losses is None
-    assert training.scores is None
-    assert training.best_epoch == training.epochs == 3
-    jax.tree.map(np.testing.assert_array_equal, training.params, training.state.params)
+def test_without_a_validation_part_the_last_parameters_are_returned(unvalidated):
+    assert unvalidated.validation_losses is None
+    assert unvalidated.scores is None
+    assert unvalidated.best_epoch == unvalidated.epochs == 3
+    jax.tree.map(np.testing.assert_array_equal, unvalidated.params, unvalidated.state.params)
 
 
-def test_early_stopping_ends_where_the_rule_says(judged):
-    rule = nn.no_improvement(patience=4)
-    stopped = nn.train(
-        RECIPE, TRAIN, key=jax.random.key(0), epochs=30, validation=VALIDATION, score=nn.accuracy, stop=rule,
-        progress=False,
-    )  # fmt: skip
+def test_early_stopping_ends_where_the_rule_stops(validated):
+    stopped = train_validated(stop=nn.no_improvement(patience=4))
     best, waited, expected = -np.inf, 0, 30
-    for epoch, score in enumerate(judged.scores, 1):
+    for epoch, score in enumerate(validated.scores, 1):
         best, waited = (score, 0) if score > best else (best, waited + 1)
         if waited == 4:
             expected = epoch
             break
     assert stopped.epochs == expected < 30
     assert stopped.state.epoch == expected
-    np.testing.assert_allclose(stopped.scores, judged.scores[:expected], rtol=1e-6)
+    np.testing.assert_allclose(stopped.scores, validated.scores[:expected], rtol=1e-6)
 
 
-def test_chunks_do_not_change_a_bit(judged):
+def test_chunks_do_not_change_a_bit(validated):
     state = nn.init_training(RECIPE, jax.random.key(0))
     data = jax.tree.map(jnp.asarray, (TRAIN, VALIDATION))
 
-    def run(chunks):
-        carried = loop.init_loop(TASK, state, 30)
-        for until in chunks:
-            carried = loop.run_epochs(TASK, *data, carried, until)
+    def run(ends):
+        carried = loop.init_loop(CONFIG, state, 30)
+        for end in ends:
+            carried = loop.run_epochs(CONFIG, *data, carried, end)
         return carried
 
     one, many = run([30]), run([1, 2, 7, 8, 29, 30])
     jax.tree.map(np.testing.assert_array_equal, one.state.params, many.state.params)
     jax.tree.map(np.testing.assert_array_equal, one.curves, many.curves)
-    np.testing.assert_array_equal(one.curves.losses, judged.losses)
+    np.testing.assert_array_equal(one.curves.losses, validated.losses)
 
 
-def test_equal_calls_compile_once(judged):
+def test_equal_trainings_compile_once(validated):
     before = loop.run_epochs._cache_size()
     for seed in (1, 2):
-        nn.train(
-            RECIPE, TRAIN, key=jax.random.key(seed), epochs=30, validation=VALIDATION, score=nn.accuracy, progress=False
-        )
+        train_validated(seed=seed)
     assert loop.run_epochs._cache_size() == before
 
 
-def test_stopping_rules_that_are_equal_compile_once():
-    counts = []
+@pytest.mark.parametrize(
+    "make_rule", [lambda: nn.no_improvement(patience=4), lambda: nn.small_step(1e-9)], ids=["patience", "small step"]
+)
+def test_equal_stopping_rules_compile_once(make_rule):
+    sizes = []
     for _ in range(2):
-        rule = nn.small_step(1e-9)
-        nn.train(RECIPE, TRAIN, key=jax.random.key(0), epochs=2, stop=rule, progress=False)
-        counts.append(loop.run_epochs._cache_size())
-    assert counts[0] == counts[1]
-
-
-def test_initial_parameters_are_the_users_and_stay_theirs():
-    params = RECIPE.model.init(jax.random.key(5))
-    training = nn.train(RECIPE, TRAIN, key=jax.random.key(0), epochs=2, params=params, progress=False)
-    fitted = nn.fit(RECIPE, TRAIN, key=jax.random.key(0), epochs=2, params=params)
-    np.testing.assert_allclose(training.losses, fitted.losses, rtol=1e-4)
-    assert not params["output"].weight.is_deleted()
+        train_validated(stop=make_rule())
+        sizes.append(loop.run_epochs._cache_size())
+    assert sizes[0] == sizes[1]
 
 
 def test_a_float64_training_of_float32_weights_runs(x64):
-    training = nn.train(
-        RECIPE, TRAIN, key=jax.random.key(0), epochs=2, validation=VALIDATION, stop=nn.no_improvement(5), progress=False
-    )
-    assert np.isfinite(training.losses).all()
+    result = train(epochs=2, validation=VALIDATION, stop=nn.no_improvement(5))
+    assert np.isfinite(result.losses).all()
 
 
 def test_the_bar_shows_loss_score_and_speed(capfd):
-    nn.train(RECIPE, TRAIN, key=jax.random.key(0), epochs=30, validation=VALIDATION, score=nn.accuracy)
+    train_validated(progress=True)
     shown = capfd.readouterr().err
     assert "30/30" in shown
     assert "loss=" in shown
@@ -141,11 +151,11 @@ def test_it_refuses_to_be_traced():
 
 
 def test_a_score_needs_a_validation_part():
-    with pytest.raises(ValueError, match="validation part"):
-        nn.train(RECIPE, TRAIN, key=jax.random.key(0), epochs=2, score=nn.accuracy, progress=False)
+    with pytest.raises(ValueError, match="a score needs validation"):
+        train(score=nn.accuracy)
 
 
 def test_bad_validation_data_are_refused_by_name():
     wrong = VALIDATION[0], np.full(len(VALIDATION[1]), 3)
     with pytest.raises(ValueError, match="row 0 holds 3"):
-        nn.train(RECIPE, TRAIN, key=jax.random.key(0), epochs=2, validation=wrong, progress=False)
+        train(validation=wrong)

@@ -8,7 +8,7 @@ from typing import Any
 
 from jaxnn.io.checkpoint import CheckpointError, write
 
-# The format of run directories, raised when an earlier one can no longer be resumed.
+# The format of run directories, incremented when directories of an earlier one can no longer be resumed.
 _FORMAT = 2
 _NAME = "configuration.json"
 _DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
@@ -34,7 +34,7 @@ def read_configuration(caller: str, path: Path) -> dict[str, Any] | None:
     if number != _FORMAT:
         raise ValueError(
             f"{caller}: directory={str(path)!r} holds a run in format {number}, of another version of jaxnn; this "
-            f"version reads format {_FORMAT}. Finish it with the version that began it, or give another directory"
+            f"version reads format {_FORMAT}. Finish it with the version that started it, or give another directory"
         )
     return content["configuration"]
 

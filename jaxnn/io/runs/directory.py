@@ -1,8 +1,7 @@
 """A run directory: the configuration, a journal and the last two checkpoints of one training or sweep.
 
-A run resumes from its newest intact checkpoint, and only under the configuration with which it began. A checkpoint
-counts once the journal records its digest. Whatever the journal records after that checkpoint is computed again, with
-the same bits.
+A run resumes from its newest intact checkpoint, and only under the configuration with which it started. A checkpoint
+counts once the journal records its digest. The events after that checkpoint are computed again, with the same bits.
 """
 
 import contextlib
@@ -31,7 +30,7 @@ _TEMPORARY_NAME = re.compile(r"\.(checkpoint-\d+\.npz|configuration\.json|curves
 
 
 class RunDirectory:
-    """A run with a directory; its methods are documented in `Run`."""
+    """A run with a directory; `Run` documents its attributes and methods."""
 
     resumed_from: dict[str, Any] | None
     events: tuple[dict[str, Any], ...]
@@ -125,7 +124,7 @@ class RunDirectory:
 def open_run(
     caller: str, path: str | Path | None, configuration: Callable[[], dict[str, Any]], *, every: float
 ) -> Iterator[Run]:
-    """Opens a new run directory or resumes one, for this process alone.
+    """Opens a new run directory or resumes one, for this process alone; the `with` block gets the `Run`.
 
     Args:
         caller: "train" or "sweep", for messages.
@@ -134,8 +133,8 @@ def open_run(
         every: seconds between two checkpoints; `check_run` checks it, and `path`.
 
     Raises:
-        ValueError: a run of another configuration (the message names what differs) or in the format of another version
-            of jaxnn, or a directory with other files.
+        ValueError: a run of another configuration, whose differences the message names, or in the format of another
+            version of jaxnn; or a directory with other files.
         CheckpointError: damaged files.
         OSError: the directory cannot be created or written to, or another process uses it.
         KeyboardInterrupt: at the end of the block, after a signal.

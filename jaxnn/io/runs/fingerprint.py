@@ -1,6 +1,6 @@
 """Everything that decides the bits of a run, as JSON and digests that another process can compare.
 
-These are the data, the keys, the functions and what they compute, and the software and hardware.
+This covers the data, the keys, the functions and what they compute, and the software and hardware.
 """
 
 import dataclasses
@@ -19,15 +19,15 @@ import numpy as np
 import optax
 
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
-# Settings of JAX that change what the same program computes.
-_SETTINGS = "jax_enable_x64", "jax_threefry_partitionable", "jax_default_matmul_precision", "jax_default_prng_impl"
+# Options of JAX that change what the same program computes.
+_JAX_OPTIONS = "jax_enable_x64", "jax_threefry_partitionable", "jax_default_matmul_precision", "jax_default_prng_impl"
 
 
 def describe_environment() -> dict[str, Any]:
-    """Returns what decides the bits of a training beside its arguments: versions, devices, cores, settings of JAX."""
+    """Returns what decides the bits of a training beside its arguments: versions, devices, cores, options of JAX."""
     import jaxnn  # not above: this module is imported while jaxnn itself is
 
-    # Not importlib.metadata, which knows nothing of a source tree that is not installed.
+    # importlib.metadata has no version of a source tree that is not installed.
     versions = {module.__name__: module.__version__ for module in (jaxnn, jax, jaxlib, np, optax)}
     device = jax.devices()[0]
     machine: dict[str, Any] = {
@@ -36,7 +36,7 @@ def describe_environment() -> dict[str, Any]:
     }
     if device.platform == "cpu":
         machine["cores"] = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return versions | machine | {name: describe(getattr(jax.config, name)) for name in _SETTINGS}
+    return versions | machine | {name: describe(getattr(jax.config, name)) for name in _JAX_OPTIONS}
 
 
 def describe_arrays(name: str, tree: Any) -> dict[str, str]:
@@ -77,7 +77,7 @@ def describe_state(tree: Any) -> str:
 
 
 def describe_program(traced: jax.extend.core.ClosedJaxpr) -> str:
-    """Returns a digest of everything that a traced function computes: its operations, their parameters, its arrays.
+    """Returns a digest of what a traced function computes: its operations, their parameters, and its arrays.
 
     Inner functions enter the digest operation by operation, so that it does not depend on which of them JAX has cached
     from earlier traces.

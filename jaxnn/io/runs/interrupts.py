@@ -35,7 +35,7 @@ class CaughtSignal:
 
 @contextlib.contextmanager
 def catch_signals(caller: str) -> Iterator[CaughtSignal]:
-    """Records signals inside the block instead of ending the process; after one, Ctrl-C ends it at once.
+    """Records signals inside the block instead of ending the process; after the first, Ctrl-C ends it at once.
 
     Signals that the process ignores, as under `nohup`, stay ignored. Only the main thread can set signal handlers; in
     another thread nothing changes.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def make_directory(caller: str, path: Path) -> None:
-    """Creates a directory, unless it exists; its parent must exist.
+    """Creates a directory unless it exists; its parent must exist.
 
     Raises:
         OSError: the directory cannot be created, or is a file.

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
-# The user's `log=`: called with an epoch or trial number and named values.
+# The user's `log=`: called with the number of an epoch or a trial, and values by name.
 Log = Callable[[int, dict[str, float]], Any]
-# Returns the CSV tables of a run, which users read and jaxnn does not: file names and contents.
+# Returns the CSV tables of a run as file names and contents; they are for users, and jaxnn never reads them.
 Tables = Callable[[], dict[str, str]]
 
 
@@ -54,7 +54,7 @@ class Run(Protocol):
 
 
 class NoRun:
-    """A run without a directory."""
+    """A run without a directory: it saves and restores nothing."""
 
     resumed_from: dict[str, Any] | None = None
     events: tuple[dict[str, Any], ...] = ()

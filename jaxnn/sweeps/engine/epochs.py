@@ -1,8 +1,8 @@
 """The epochs of all lanes: every lane trains up to its own limit, and is evaluated.
 
-From outside, a lane freezes at its limit. Inside the compiled loop no lane does: the loop runs to the next limit of any
-lane, keeps what that lane has learned by then, and the lane itself trains on, unused, until the chunk ends. Selecting
-between the old and new state of every lane in every epoch would copy both, and take 5 % more time.
+Seen from outside, a lane freezes at its limit. Inside the compiled loop no lane freezes. The loop runs to the next
+limit of any lane, and keeps what that lane has learned by then. The lane itself continues to train, unused, until the
+chunk ends. Selecting the old or the new state of every lane in every epoch would copy both, and take 5 % more time.
 
 The number of epochs is an argument of the program, not a shape, so that a training's bits do not depend on it. XLA may
 compile a loop of another static length in another way.
@@ -28,7 +28,7 @@ class LaneData(NamedTuple):
     """The data of a lane.
 
     Attributes:
-        train: `(x, targets)` in loop layout; with folds and minibatches the numbers of their rows.
+        train: `(x, targets)` in loop layout; with folds and minibatches, the row numbers in place of both.
         validation: `(x, targets)`, batch last.
         mask: which rows of the validation part count; None for all.
     """
@@ -43,17 +43,17 @@ def advance_lanes(
 ) -> tuple[Lanes, Curves]:
     """Trains all lanes for some epochs, each up to its own limit.
 
-    Lanes run in tiles: those that fit the cache run all their epochs before the next tile does. A tile of one has no
-    lane axis, since XLA turns products over an axis of length one into slow forms. Without the axis, an epoch of a CNN
-    on digits takes 33 % less time.
+    Lanes run in tiles: those that fit the cache together run all their epochs before the next tile does. A tile of one
+    lane has no lane axis, since XLA compiles products over an axis of length one to slow forms. Without the axis, an
+    epoch of a CNN on digits takes 33 % less time.
 
     Args:
         spec: what the lanes share.
-        tile: lanes at a time; divides the number of lanes.
+        tile: the number of lanes at a time, which divides the number of lanes.
         lanes: their state.
         limits: the epoch at which each lane freezes.
         shared: data, validation part and folds, on the device.
-        epochs: of the chunk.
+        epochs: the number of epochs of the chunk.
 
     Returns:
         The lanes, and curves of shape (lanes, max_epochs), NaN where a lane was frozen or not evaluated.
@@ -61,14 +61,14 @@ def advance_lanes(
     tile_shape = (-1,) if tile == 1 else (-1, tile)
     tiles = jax.tree.map(lambda leaf: leaf.reshape(*tile_shape, *leaf.shape[1:]), (lanes, limits))
 
-    def advance_tile(tile: tuple[Lanes, Array]) -> tuple[Lanes, Curves]:
-        return _advance_tile(spec, *tile, shared, epochs)
+    def advance_tile(lanes_and_limits: tuple[Lanes, Array]) -> tuple[Lanes, Curves]:
+        return _advance_tile(spec, *lanes_and_limits, shared, epochs)
 
     if len(limits) == tile:
-        done = jax.tree.map(lambda leaf: leaf[None], advance_tile(jax.tree.map(lambda leaf: leaf[0], tiles)))
+        advanced = jax.tree.map(lambda leaf: leaf[None], advance_tile(jax.tree.map(lambda leaf: leaf[0], tiles)))
     else:
-        done = jax.lax.map(advance_tile, tiles)
-    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[len(tile_shape) :]), done)
+        advanced = jax.lax.map(advance_tile, tiles)
+    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[len(tile_shape) :]), advanced)
 
 
 def _advance_tile(spec: ProgramSpec, lanes: Lanes, limits: Array, shared: Any, epochs: Array) -> tuple[Lanes, Curves]:
@@ -118,7 +118,7 @@ def _select_fold(recipe: Recipe, data: Any, folds: Folds, fold: Array) -> LaneDa
 
 
 def _train_lane(spec: ProgramSpec, all_data: Any, lane: Lanes, running: Array, data: LaneData) -> tuple[Lanes, Curves]:
-    """Trains one lane for one epoch; the numbers are NaN if it is frozen or has diverged before."""
+    """Trains one lane for one epoch; its numbers are NaN if it is frozen or diverged in an earlier epoch."""
     recipe, not_evaluated = spec.recipe_of(lane.values), jnp.array(jnp.nan)
     by_rows = spec.folds is not None and recipe.batch_size is not None
     trained = _look_up_rows(recipe, all_data) if by_rows else recipe
@@ -159,7 +159,7 @@ def _evaluate_arrived(
 def _evaluate_lane(
     spec: ProgramSpec, lane: Lanes, arrived: Array, index: Array, data: LaneData, curves: Curves
 ) -> tuple[Lanes, Curves]:
-    """Evaluates one lane and writes the numbers at `index` of its curves, if it has arrived."""
+    """Evaluates one lane, and writes the numbers at `index` of its curves if it has reached its limit."""
     latest = _evaluate(spec, spec.recipe_of(lane.values), lane.state.params, data)
     here = arrived & (jnp.arange(spec.max_epochs) == index)
     written = [jnp.where(here, new.astype(old.dtype), old) for old, new in zip(curves[1:], latest, strict=True)]
@@ -172,7 +172,7 @@ def _evaluate(spec: ProgramSpec, recipe: Recipe, params: Any, data: LaneData) ->
 
 
 def _look_up_rows(recipe: Recipe, data: tuple[Any, Any]) -> Recipe:
-    """Returns the recipe for data that are row numbers: its model and loss take the rows of the whole data set."""
+    """Returns a recipe for row numbers as data: its model and loss look the rows up in the whole data set."""
     x, targets = data
 
     def apply(params: Any, rows: Array, *, key: Array | None = None) -> Any:
@@ -199,7 +199,7 @@ def _get_learned(lanes: Lanes) -> tuple[Any, Any]:
 
 
 def _without_lane_axis(function: Callable[..., Any], in_axes: tuple[int | None, ...]) -> Callable[..., Any]:
-    """Stands in for `jax.vmap` where a tile is one lane."""
+    """Returns the function unchanged; replaces `jax.vmap` where a tile is one lane."""
     del in_axes
     return function
 

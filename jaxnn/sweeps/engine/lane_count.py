@@ -1,7 +1,7 @@
 """How many lanes a device runs, and for how many epochs at a time: functions of shapes and platform alone.
 
-As many lanes as keep one epoch's arrays in the processor's cache. Chunks are long compared with the host's work between
-them, and short enough for the progress bar, Ctrl-C and checkpoints.
+A CPU core gets the most lanes for which the arrays of one epoch fit the processor's cache. Chunks are long compared
+with the host's work between them, and short enough for the progress bar, Ctrl-C and checkpoints.
 """
 
 import math
@@ -12,25 +12,27 @@ import jax
 from jaxnn.training.epoch import TrainingState, to_loop_layout, train_epoch
 
 # All measurements: two x86 cores with 0.5 MiB of second-level cache each and 32 MiB of third-level cache.
-# Bytes of all arrays that a core's lanes create in an epoch where throughput peaks, for networks from iris to CNNs.
+# Bytes of all arrays that a core's lanes create in one epoch. Throughput is highest at this size, from iris networks to
+# CNNs.
 _CACHE_BYTES = 24 * 2**20
 # The most lanes of a core: iris (4-16-3, 120 rows) gets 64, a 64-32-10 network 32, a CNN of 4 and 8 filters 4.
 _MAX_LANES = 64
-# Where fewer lanes than this fit, they run one at a time without a lane axis: 2 to 14 % less time for a CNN of 8 and 16
-# filters than four at a time, 24 % for one of 16 and 32, 28 % for a 64-512-512-10 network. A core then has this many
-# lanes that take turns, so that chunks are not too short, unless one epoch of all of them fills a chunk.
+# If fewer lanes than this fit, they run one at a time, without a lane axis. Compared with four at a time, a CNN of 8
+# and 16 filters takes 2 to 14 % less time, and one of 16 and 32 filters 24 % less. A 64-512-512-10 network takes 28 %
+# less. A core then has this number of lanes, one after another, so that chunks are not too short. It has fewer if one
+# epoch of all of them exceeds a chunk.
 _FEW_LANES = 4
-# Lanes of a device that is not a CPU.
+# The number of lanes of a device that is not a CPU.
 _ACCELERATOR_LANES = 4096
-# The most bytes of all arrays that a core's lanes create in a chunk: 0.5 to 2 seconds. The host's work between chunks
-# takes half a millisecond. 64 iris networks take 12 % less time in one chunk of 256 epochs than in four of 64, and
-# 2.5 % less in one of 500 than in two.
+# The most bytes of all arrays that a core's lanes create in a chunk, which then takes 0.5 to 2 seconds. The host's work
+# between chunks takes half a millisecond. For 64 iris networks, one chunk of 256 epochs takes 12 % less time than four
+# of 64 epochs. One chunk of 500 epochs takes 2.5 % less time than two.
 _CHUNK_BYTES = 32 * 2**30
-# Numbers of a curve buffer, which bounds the epochs of a chunk.
+# The numbers in a curve buffer of all lanes, which limits the epochs of a chunk.
 _CURVE_NUMBERS = 2**15
-# The epochs that a curve buffer holds at least, however many lanes there are.
+# The epochs that a curve buffer holds at least, for any number of lanes.
 _CURVE_EPOCHS = 256
-# The most trials of a device in a chunk where lanes take several: 27 % less time for two lanes of iris networks.
+# The most trials of a device in a chunk whose lanes run several: 27 % less time for two lanes of iris networks.
 _MAX_TURNS = 16
 
 
@@ -70,9 +72,9 @@ def fit_lanes(lanes: int | None, needed: int, devices: int, best: tuple[int, int
     """Returns the lanes of a device and how many of them run at a time, for the lanes that the user wants.
 
     Args:
-        lanes: over all devices; None is "auto".
+        lanes: the number over all devices; None is "auto".
         needed: the lanes of one trial, repeats × folds, which must fit.
-        devices: how many.
+        devices: the number of devices.
         best: the result of `choose_lanes`.
 
     Example:
@@ -88,15 +90,15 @@ def fit_lanes(lanes: int | None, needed: int, devices: int, best: tuple[int, int
         return max(width, -(-least // tile) * tile), tile
     width = max(lanes // devices, least)
     divisor = next(size for size in range(min(tile, width), 0, -1) if width % size == 0)
-    # A width without a large divisor runs at once rather than in many small tiles.
+    # Lanes without a large divisor run all at once instead of in many small tiles.
     return width, divisor if divisor > tile // 2 else width
 
 
 def count_bytes(jaxpr: Any, *, every_step: bool = False) -> int:
     """Counts the bytes of all arrays that a program creates.
 
-    The body of a loop counts once, or for every step of a scan. Of a `cond` the largest branch counts, since layers
-    branch by platform.
+    The body of a loop counts once; with `every_step`, that of a scan counts for every step. Of a `cond` the largest
+    branch counts, since layers branch by platform.
     """
     total = 0
     for equation in jaxpr.eqns:

@@ -1,6 +1,6 @@
-"""The lanes of a sweep: many trainings side by side, each with its own hypers, key, fold and end.
+"""The lanes of a sweep: many trainings side by side, each with its own hypers, key, fold and limit.
 
-A lane holds one training. `start_lanes` puts new trainings into free lanes, `copy_lanes` copies what another lane has
+A lane holds one training. `start_lanes` puts new trainings into free lanes, `copy_lanes` copies what other lanes have
 learned, and `advance_lanes` (in `epochs.py`) trains them. Lanes are mapped over and never read one another, so that a
 training's bits depend on its own numbers, the data and the program alone.
 """
@@ -27,7 +27,7 @@ class Lanes(NamedTuple):
         state: of each training, with its key as raw numbers.
         values: the traced hypers, by path.
         fold: the fold that each lane trains on; 0 without folds.
-        diverged: the epoch whose losses were not finite; 0 if there is none.
+        diverged: the epoch in which a loss was not finite; 0 without one.
     """
 
     state: TrainingState
@@ -59,12 +59,12 @@ class ProgramSpec(NamedTuple):
     """What the lanes of one program share.
 
     Attributes:
-        recipe_of: a function of a lane's traced hypers to its recipe, with an optax transformation as optimizer.
+        recipe_of: maps the traced hypers of a lane to its recipe, with an optax transformation as optimizer.
         data: `(x, targets)`, all of it.
         validation: `(x, targets)` to evaluate on; None with folds.
         folds: the rows that each lane trains and is evaluated on; None with a validation part.
         score: `score(outputs, targets) -> number`; None is minus the mean validation loss.
-        evaluate_at: "epochs", after each, or "rungs", only where a lane reaches its limit.
+        evaluate_at: "epochs" evaluates after each epoch, "rungs" only where a lane reaches its limit.
         max_epochs: the most epochs of a chunk, which is the length of the buffers for curves.
     """
 
@@ -78,7 +78,7 @@ class ProgramSpec(NamedTuple):
 
 
 def init_lane(spec: ProgramSpec, key: Array, updates: LaneUpdates) -> Lanes:
-    """Returns one lane with a new training; `key` is the sweep's."""
+    """Returns one lane with a new training; `key` is that of the sweep."""
     lane_key = jax.random.fold_in(jax.random.fold_in(key, updates.trial), updates.repeat)
     state = init_training(spec.recipe_of(updates.values), lane_key)
     return Lanes(unwrap_key(state), updates.values, updates.fold, jnp.zeros((), jnp.int32))
@@ -96,7 +96,7 @@ def start_lanes(spec: ProgramSpec, key: Array, lanes: Lanes, updates: LaneUpdate
 def copy_lanes(lanes: Lanes, parents: Array, mask: Array, values: dict[str, Array]) -> Lanes:
     """Copies parameters and optimizer state from the parents into the lanes of the mask, which get new hypers.
 
-    Keys and epochs stay.
+    The keys and epochs of the lanes do not change.
     """
     learned = lanes.state.params, lanes.state.optimizer_state
     params, optimizer_state = jax.tree.map(lambda leaf: leaf[parents], learned)

@@ -22,8 +22,10 @@ from jaxnn.training.evaluation import Score
 from jaxnn.training.prepare import check_functions, check_score
 from jaxnn.training.recipe import Recipe, build_optimizer, steps_per_epoch
 
-# Numbers that no trial has, to derive the keys of other draws from the sweep's key.
-SAMPLER_KEY, FOLDS_KEY, SCHEDULER_KEY = 2**32 - 1, 2**32 - 2, 2**32 - 3
+# Numbers that no trial has, which derive keys for other draws from the sweep's key.
+SAMPLER_KEY = 2**32 - 1  # for the sampler
+FOLDS_KEY = 2**32 - 2  # for the folds
+SCHEDULER_KEY = 2**32 - 3  # for the scheduler
 
 
 class Plan(NamedTuple):
@@ -37,9 +39,9 @@ class Plan(NamedTuple):
         folds: row numbers; None with a validation part.
         score: the user's function, or None.
         evaluate_at: "epochs" or "rungs".
-        key: the sweep's.
+        key: the key of the sweep.
         layout: lanes and epochs of a trial.
-        lanes: how many over all devices; None is "auto".
+        lanes: the number over all devices; None is "auto".
         has_scheduler: whether a scheduler decides between two chunks.
     """
 
@@ -130,7 +132,7 @@ def make_plan(
         raise ValueError(f'sweep: evaluate_at must be "epochs" or "rungs", not {evaluate_at!r}')
     if jax.random.key_impl(key) != "threefry2x32":
         raise ValueError(
-            f"sweep: key must be a threefry key, not {jax.random.key_impl(key)}: others depend on their lane"
+            f"sweep: key must be a threefry key, not {jax.random.key_impl(key)}, whose draws depend on the lane"
         )
     layout = TrialLayout(
         check_whole("sweep", "repeats", repeats, least=1),
@@ -181,7 +183,7 @@ def _check_recipe(plan: Plan, setting: Setting) -> Recipe:
 
 
 def _check_traced(plan: Plan, setting: Setting) -> None:
-    """Traces each hyper; names one whose value Python needs."""
+    """Traces one hyper after another; the error names one whose value Python needs."""
 
     def compute(values: dict[str, Any], key: Array) -> Any:
         return _call_functions(plan, plan.recipe(setting.choices, values), key)
@@ -192,7 +194,7 @@ def _check_traced(plan: Plan, setting: Setting) -> None:
         except (jax.errors.ConcretizationTypeError, jax.errors.TracerArrayConversionError) as error:
             raise ValueError(
                 f"sweep: make_recipe needs the value of {name!r} while it is traced, for a shape or a Python branch: "
-                "make it a choice(...), or for a schedule scale a fixed one by the number (optax.scale_by_schedule)"
+                "make it a choice(...), or, for a schedule, multiply a fixed schedule by it (optax.scale_by_schedule)"
             ) from error
 
 
@@ -206,7 +208,7 @@ def _warn_of_unused(plan: Plan, setting: Setting) -> None:
 
 
 def _call_functions(plan: Plan, recipe: Recipe, key: Array) -> Any:
-    """Calls every function of a recipe: starts a training and computes its losses."""
+    """Calls model, optimizer and loss of a recipe: initializes a training and computes its losses."""
     state = init_training(recipe, key)
     return state, recipe.loss(recipe.model.apply(state.params, plan.data[0]), plan.data[1])
 
@@ -219,7 +221,7 @@ class _Hypers(dict):
     """A dict that names the space's hypers when a missing one is read."""
 
     def __missing__(self, name: str) -> Any:
-        raise ValueError(f"sweep: make_recipe asks for {name!r}, but the space has {', '.join(map(repr, self))}")
+        raise ValueError(f"sweep: make_recipe reads {name!r}, but the space has {', '.join(map(repr, self))}")
 
 
 class _RecordedHypers(_Hypers):

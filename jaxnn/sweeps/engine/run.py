@@ -1,9 +1,9 @@
 """The host loop of a sweep: which trial occupies which lanes, and for how long.
 
-A trial occupies one lane for each of its repeats and folds. They start together and advance together, and the trial is
-scored by their mean. Between two chunks of the compiled program the host reads the curves, asks the scheduler about the
-trials that reached their rung, and refills the lanes of those that ended. Inside a chunk a lane freezes at its own
-rung. The length of a chunk, and every decision, depends only on the epochs that the trials have left.
+A trial occupies one lane for each of its repeats and folds. They start together and advance together, and the trial's
+score is their mean. Between two chunks of the compiled program the host reads the curves and asks the scheduler about
+trials that reached their limit. Then it refills the lanes of those that ended. Inside a chunk a lane freezes at its own
+limit: the next rung, or the last epoch. The length of a chunk depends only on the epochs that the trials have left.
 
 Without a scheduler a trial's end is known in advance, unless it diverges. The next chunk is then dispatched before the
 result of the last is read, so that the devices do not wait for the host. Lanes of a trial that diverges are refilled
@@ -24,8 +24,8 @@ from jaxnn.sweeps.engine.trial import RunningTrial, TrialLayout, TrialResult
 from jaxnn.sweeps.schedulers.base import Continue, Copy, Stop, TrialScheduler
 from jaxnn.sweeps.space.space import Setting
 
-# The share of a chunk's lane-epochs that may be wasted on frozen lanes. A longer chunk costs fewer visits of the host,
-# each about half a millisecond.
+# The share of a chunk's lane-epochs that may be wasted on frozen lanes. Longer chunks are fewer, and the host's work
+# between two of them takes about half a millisecond.
 _MAX_WASTE = 0.03
 
 # Called with a trial's result and a function that reads its parameters, (lanes, …), while they are on the devices.
@@ -37,10 +37,10 @@ class ChunkStats(NamedTuple):
 
     Attributes:
         epochs: the number of epochs.
-        busy: the share of its lane-epochs that trained a trial; free, frozen and diverged lanes do not.
-        running: the number of trials that continue.
+        busy: the share of its lane-epochs that trained a trial; free, frozen and diverged lanes do not count.
+        running: the number of trials that continue after it.
         waiting: the number of trials without a lane.
-        progress: the epochs done by the running trials, each as a share of its epoch limit, summed.
+        progress: the sum over the running trials of the epochs done, as a share of all epochs of a trial.
         seconds: from its dispatch, or the end of the chunk before, until its curves were read.
     """
 
@@ -53,7 +53,7 @@ class ChunkStats(NamedTuple):
 
 
 class _InFlight(NamedTuple):
-    """A dispatched chunk: its lanes, and its trials with how many of its epochs each of them trains."""
+    """A dispatched chunk; `members` are its trials, each with the number of the chunk's epochs that it trains."""
 
     lanes: Any
     read: Callable[[], ChunkResult]
@@ -77,7 +77,7 @@ def run_trials(
         trials: (number, setting) of each, in the order in which they start.
         layout: lanes and epochs of a trial.
         scheduler: of the sweep, or None.
-        on_trial_end: gets every result, the best of a chunk first.
+        on_trial_end: called with the result of each trial that ends, the best of a chunk first.
     """
     queue, slots = deque(trials), _lane_slots(program, layout.lanes)
     running: list[RunningTrial] = []
@@ -96,7 +96,7 @@ def run_trials(
         chunk = in_flight.popleft()
         result, chunk_started = chunk.read(), max(chunk.dispatched_at, last_read)
         last_read = time.perf_counter()
-        # Trials that diverged in the chunk before were still in this one, which was in flight.
+        # A trial that diverged in the last chunk is still in this one, which had already been dispatched.
         members = [member for member in chunk.members if not member[0].diverged]
         busy = _record(members, result, chunk_started) / (chunk.epochs * program.size)
         ended, copies = _decide([trial for trial, _ in members], layout, scheduler)
@@ -105,8 +105,8 @@ def run_trials(
         running = [trial for trial in running if trial.trial not in ended_numbers]
         if copies:
             lanes = program.copy(lanes, *_apply_copies(program.size, running, copies))
-        counts = _count_unfinished(running, in_flight, layout)
-        yield ChunkStats(chunk.epochs, busy, counts[0], len(queue), counts[1], last_read - chunk_started)
+        unfinished, progress = _count_unfinished(running, in_flight, layout)
+        yield ChunkStats(chunk.epochs, busy, unfinished, len(queue), progress, last_read - chunk_started)
 
 
 def _lane_slots(program: ChunkRunner, lanes: int) -> list[slice]:
@@ -153,7 +153,7 @@ def _dispatch(
 
 
 def choose_epochs(left: np.ndarray, longest: int) -> int:
-    """Returns the length of the longest chunk that wastes little, for trials with `left` epochs to train."""
+    """Returns the length of the longest chunk that wastes little, for trials with `left` epochs before their limits."""
     most = min(longest, int(left.max()))
     if left.min() >= most:
         return most
@@ -190,7 +190,7 @@ def _record(members: list[tuple[RunningTrial, int]], result: ChunkResult, chunk_
 def _decide(
     trials: list[RunningTrial], layout: TrialLayout, scheduler: TrialScheduler | None
 ) -> tuple[list[tuple[RunningTrial, str]], list[tuple[RunningTrial, Copy]]]:
-    """Returns the trials that ended, with their status, and the copies; asks the scheduler in the order of trials."""
+    """Asks the scheduler in the order of trials; returns the trials that ended, with their status, and the copies."""
     ended, copies = [], []
     arrived = {}
     if scheduler is not None:
@@ -219,7 +219,7 @@ def _decide(
 
 
 def _report_best_first(ended: list[tuple[RunningTrial, str]], lanes: Any, on_trial_end: OnTrialEnd) -> None:
-    """Reports the best first, so that parameters that would be evicted at once are never copied."""
+    """Reports the best first, so that no parameters are copied that the next trial would replace."""
     results = [(trial.end(status), trial.lanes) for trial, status in ended]
     for result, slot in sorted(results, key=lambda pair: math.inf if math.isnan(pair[0].score) else -pair[0].score):
         on_trial_end(result, lambda slot=slot: read_params(lanes, slot))

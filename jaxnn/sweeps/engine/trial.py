@@ -26,17 +26,17 @@ class TrialLayout(NamedTuple):
 
 
 class TrialResult(NamedTuple):
-    """The result of a trial.
+    """The result of a trial, which has one lane for each of its repeats and folds.
 
     Attributes:
         trial: its number.
         setting: its hypers at the start.
-        status: "finished", "stopped" by the scheduler, or "diverged".
-        epochs: the number of epochs that it ran.
-        score: the mean over its lanes after the last epoch; NaN if it diverged.
-        score_std: the standard deviation over its lanes.
-        seconds: from start to end, during which other trials ran too.
-        curves: of its lanes, each of shape (lanes, epochs); NaN where it was not evaluated.
+        status: "finished" after all epochs, "stopped" by the scheduler, or "diverged".
+        epochs: the number of epochs that it ran; for a diverged trial, the epoch in which a loss was not finite.
+        score: the mean over its lanes after the last epoch, higher is better; NaN if it diverged.
+        score_std: the standard deviation over its lanes; 0 for a single lane, NaN if it diverged.
+        seconds: the time from start to end, during which other trials ran too.
+        curves: `losses`, `validation_losses` and `scores`, each of shape (lanes, epochs); NaN where not evaluated.
         copies: (epoch, parent, values) of each copy under population-based training.
         reason: why it did not finish; empty if it did.
     """
@@ -63,9 +63,9 @@ class RunningTrial:
         lanes: the slice of lanes that it occupies.
         limit: the epoch of its next report, at which its lanes freeze.
         values: its traced hypers now.
-        dispatched: epochs that were dispatched to the devices.
-        epoch: epochs whose results were read.
-        diverged: the first epoch at which a lane's loss was not finite; 0 if there is none.
+        dispatched: the number of epochs that were dispatched to the devices.
+        epoch: the number of epochs whose results were read.
+        diverged: the first epoch in which a loss of a lane was not finite; 0 without one.
         started: the time at which its first chunk began.
         history: each chunk's curves of all lanes, (quantity, lane, epoch), and the number of its own epochs in them.
         copies: (epoch, parent, values) so far.
@@ -92,11 +92,11 @@ class RunningTrial:
     def record(self, own: int, diverged: np.ndarray | None, curves: np.ndarray, chunk_started: float) -> int:
         """Records a chunk's results; returns the lane-epochs that were trained.
 
-        Chunks and trials are many, so this copies no array.
+        It copies no array, since it is called for every trial of every chunk.
 
         Args:
-            own: the chunk's epochs that this trial trained.
-            diverged: each lane's epoch of divergence; None if no lane has diverged.
+            own: the number of the chunk's epochs that this trial trained.
+            diverged: the epoch in which each lane diverged, or 0; None if no lane has diverged.
             curves: (quantity, lane, epoch).
             chunk_started: the time at which the chunk began.
         """
@@ -112,7 +112,7 @@ class RunningTrial:
 
     @property
     def score(self) -> float:
-        """The mean of its lanes' latest scores; NaN if a lane has diverged."""
+        """The mean of the latest scores of its lanes; NaN if a lane has diverged."""
         if self.diverged:
             return float("nan")
         curves, own = self.history[-1]

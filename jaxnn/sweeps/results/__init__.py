@@ -1,1 +1,1 @@
-"""What a sweep returns."""
+"""The result of a sweep: trials, tables, curves, importance and replay."""

@@ -11,37 +11,35 @@ from jaxnn.sweeps.results.tables import Column
 _TREES = 100
 # Permutations of each hyper.
 _PERMUTATIONS = 10
-# Fewer trials cannot tell hypers apart.
+# With fewer trials the importances are mostly noise.
 _MIN_TRIALS = 8
 
 
 def importance(columns: tuple[Column, ...], scores: Float[np.ndarray, "trials"]) -> dict[str, float]:
-    """Returns the share of each hyper in the score, largest first; the shares add up to 1.
+    """Returns the importance of each hyper for the score, largest first; they add up to 1, or are all 0.
 
     A random forest predicts the rank of a trial's score from its hypers. The importance of a hyper is the loss of
-    accuracy when its values are permuted among the trials. Ranks are robust: a single very bad score would outweigh
-    all others. NaN ranks last.
+    accuracy when its values are permuted among the trials. Without ranks, a single very bad score would outweigh all
+    others. NaN ranks last.
 
     Args:
         columns: the hypers of the trials.
-        scores: of the trials.
+        scores: the scores of the trials.
 
     Raises:
-        ImportError: without scikit-learn.
+        ImportError: scikit-learn is not installed.
         ValueError: fewer than 8 trials.
 
     References:
         Breiman (2001), Random forests; Hutter, Hoos and Leyton-Brown (2014), for hyperparameters.
     """
     if len(scores) < _MIN_TRIALS:
-        raise ValueError(
-            f"importance: at least {_MIN_TRIALS} trials are needed to tell hypers apart, not {len(scores)}"
-        )
+        raise ValueError(f"importance: at least {_MIN_TRIALS} trials are needed to compare hypers, not {len(scores)}")
     try:
         from sklearn.ensemble import RandomForestRegressor
         from sklearn.inspection import permutation_importance
     except ImportError as error:
-        raise ImportError("importance grows a forest with scikit-learn: pip install 'jaxnn[datasets]'") from error
+        raise ImportError("importance fits a random forest with scikit-learn: pip install 'jaxnn[datasets]'") from error
     table = np.stack([column.values for column in columns], axis=1)
     ranks = _ranks(scores)
     forest = RandomForestRegressor(_TREES, min_samples_leaf=2, random_state=0).fit(table, ranks)

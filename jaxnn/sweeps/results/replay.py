@@ -1,4 +1,4 @@
-"""Replay of a trial, with the trials it copied from: the same program and keys give the same bits."""
+"""Replay of a trial, with the trials from which it copied: the same program and keys give the same bits."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ def replay(plan: Plan, program: Program, results: tuple[TrialResult, ...], trial
 
 
 def _find_ancestors(results: tuple[TrialResult, ...], trial: int) -> set[int]:
-    """Returns a trial, the trials it copied from, those that they copied from, and so on."""
+    """Returns the numbers of a trial and of its ancestors: its parents, their parents, and so on."""
     ancestors, waiting = set(), [trial]
     while waiting:
         number = waiting.pop()

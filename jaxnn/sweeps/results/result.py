@@ -17,7 +17,12 @@ from jaxnn.training.recipe import Recipe
 
 
 class Replay(NamedTuple):
-    """A trial computed again: its parameters with the lanes on the first axis, and its curves, each (lanes, epochs)."""
+    """A trial that was computed again.
+
+    Attributes:
+        params: its parameters, with the lanes (repeats × folds) on the first axis.
+        curves: `losses`, `validation_losses` and `scores`, each of shape (lanes, epochs).
+    """
 
     params: Any
     curves: Curves
@@ -28,8 +33,8 @@ class BestTrial(NamedTuple):
 
     Attributes:
         trial: its number.
-        hypers: as `make_recipe` gets them. Under population-based training those at the start; later ones are in
-            `trials[trial].copies`.
+        hypers: the dict that `make_recipe` gets. Under population-based training they are those at the start; later
+            ones are in `trials[trial].copies`.
         score: the mean over repeats and folds.
         params: its parameters, with the lanes (repeats × folds) on the first axis, even if there is one lane.
         recipe: the result of `make_recipe` for these hypers.
@@ -46,13 +51,13 @@ class SweepResult(NamedTuple):
     """The result of `sweep`.
 
     Attributes:
-        trials: the result of every trial, by number.
+        trials: the result of every trial; `trials[n]` is trial n.
         kept: the parameters of the best trials by number, with the lanes (repeats × folds) on the first axis.
-        chunks: statistics of each chunk of the compiled programs, in order.
+        chunks: the statistics of each chunk of the compiled programs, in order.
         space: the space that was searched.
-        hypers_of: a function of a trial's number to its hypers, as `make_recipe` gets them.
-        recipe_of: a function of a trial's number to its recipe.
-        replay: a function of a trial's number to its parameters and curves, computed again to the same bits.
+        hypers_of: a function from a trial's number to its hypers, the dict that `make_recipe` gets.
+        recipe_of: a function from a trial's number to its recipe.
+        replay: a function from a trial's number to its `Replay`, computed again to the same bits.
     """
 
     trials: tuple[TrialResult, ...]
@@ -70,7 +75,7 @@ class SweepResult(NamedTuple):
 
     @property
     def occupancy(self) -> float:
-        """The share of lane-epochs that trained a trial, while trials were waiting for a lane."""
+        """The share of lane-epochs that trained a trial, in chunks while trials waited for a lane, or else in all."""
         full = [chunk for chunk in self.chunks if chunk.waiting] or self.chunks
         return sum(chunk.busy * chunk.epochs for chunk in full) / sum(chunk.epochs for chunk in full)
 
@@ -79,10 +84,10 @@ class SweepResult(NamedTuple):
         """The trial with the highest score.
 
         Raises:
-            ValueError: every trial diverged.
+            ValueError: no trial has a score that is not NaN.
         """
         if not self.kept:
-            raise ValueError(f"sweep: all {len(self.trials)} trials diverged; the table names the epochs")
+            raise ValueError(f"sweep: none of the {len(self.trials)} trials has a score; see their status in table()")
         number = max(self.kept, key=lambda trial: self.trials[trial].score)
         return BestTrial(
             number, self.hypers_of(number), self.trials[number].score, self.kept[number], self.recipe_of(number)
@@ -113,7 +118,10 @@ class SweepResult(NamedTuple):
 
         Args:
             x: the examples on the first axis.
-            best: the number of trials, at most those that were kept.
+            best: the number of trials, at most those whose parameters were kept.
+
+        Raises:
+            ValueError: a number of trials that were not kept, or as `jaxnn.predict`.
         """
         ranked = sorted(self.kept, key=lambda trial: -self.trials[trial].score)
         if not 1 <= best <= len(ranked):
@@ -139,7 +147,7 @@ class SweepResult(NamedTuple):
         return pandas.DataFrame(self.table()).set_index("trial")
 
     def curves(self, quantity: str = "scores") -> Float[np.ndarray, "trials epochs"]:
-        """Returns a curve for each trial, the mean over its lanes; NaN past its end and where it was not evaluated.
+        """Returns a curve for each trial, the mean over its lanes; NaN after its end and where it was not evaluated.
 
         Args:
             quantity: "losses", "validation_losses" or "scores".
@@ -155,9 +163,9 @@ class SweepResult(NamedTuple):
         return make_columns(self.space, [trial.setting for trial in self.trials])
 
     def importance(self) -> dict[str, float]:
-        """Returns the share of each hyper in the score, largest first; the shares add up to 1.
+        """Returns the importance of each hyper for the score, largest first; they add up to 1, or are all 0.
 
-        A random forest predicts the ranks of the scores, each trial's at its own end.
+        It is the permutation importance in a random forest that predicts the ranks of the trials' last scores.
 
         Raises:
             ImportError: scikit-learn is not installed.

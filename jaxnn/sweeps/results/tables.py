@@ -22,7 +22,7 @@ class Column(NamedTuple):
         path: its names joined by dots.
         values: of each trial; of a choice, the number of the option; NaN where the trial does not have it.
         options: the names of a choice's options; empty for a number.
-        logarithmic: whether its distribution is spread over its logarithm.
+        logarithmic: whether its distribution is log-uniform or log-normal.
     """
 
     path: str

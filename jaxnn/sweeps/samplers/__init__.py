@@ -7,7 +7,7 @@ from jaxnn.sweeps.samplers.sobol import SobolSampler
 
 
 def make_sampler(sampler: str | Sampler, trials: int) -> Sampler:
-    """Returns the sampler of a valid name; an object is returned unchanged. `trials` is the size of the grid."""
+    """Returns the sampler of a valid name, or an object unchanged. `trials` is the most settings of a grid."""
     if isinstance(sampler, str):
         return {"random": RandomSampler(), "grid": GridSampler(trials), "sobol": SobolSampler()}[sampler]
     return sampler

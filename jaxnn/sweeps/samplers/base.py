@@ -1,10 +1,11 @@
 """The sampler protocol: which settings are tried, and in which order.
 
-A `Sampler` is a small config. `init(space, key, lanes)` returns the `TrialSampler` of one sweep: `ask(n)` returns the
-next settings, and `tell(results)` receives the results of trials that have ended. A sampler that learns from results
-limits `ask_limit`: the sweep asks for at most that many settings before it tells their results.
+A `Sampler` is a small configuration. Its `init(space, key, lanes)` returns the `TrialSampler` of one sweep. `ask(n)`
+returns the next settings, and `tell(results)` receives the results of their trials when all have ended. A sampler that
+learns from results sets `ask_limit`, the most settings that the sweep asks for at a time. The sweep runs them, and
+passes their results to `tell` before it asks again.
 
-Answers must depend on the calls so far alone, so that a sweep resumes by repeating the calls.
+The answers must depend only on the arguments of `init` and the calls so far, because a sweep resumes by repeating them.
 """
 
 from collections.abc import Sequence
@@ -23,40 +24,58 @@ NAMES = ("random", "grid", "sobol")
 
 @runtime_checkable
 class TrialSampler(Protocol):
-    """The sampler of one sweep. Subclasses inherit the defaults.
+    """The sampler of one sweep. Subclasses need `ask`, and inherit the defaults of the others.
 
     Attributes:
-        ask_limit: the most settings to ask for before their results are told; None asks for all at once.
+        ask_limit: the most settings to ask for before `tell` gets their results; None asks for all at once.
+
+    Example:
+        >>> from typing import NamedTuple
+        >>> from jaxnn.sweeps import Setting, TrialSampler
+        >>> class Listed(TrialSampler):
+        ...     ask_limit = None
+        ...     def __init__(self, settings):
+        ...         self.settings = list(settings)
+        ...     def ask(self, n):
+        ...         asked, self.settings = self.settings[:n], self.settings[n:]
+        ...         return asked
+        >>> class ListSampler(NamedTuple):
+        ...     settings: tuple
+        ...     def init(self, space, key, lanes):
+        ...         return Listed(self.settings)
+        >>> sampler = ListSampler((Setting((), {"rate": 0.1}), Setting((), {"rate": 0.3})))
+        >>> sampler.init({}, jax.random.key(0), None).ask(1)
+        [Setting(choices=(), values={'rate': 0.1})]
     """
 
     ask_limit: int | None = 32
 
     def ask(self, n: int) -> Sequence[Setting]:
-        """Returns the next settings, at most `n`; none ends the sweep."""
+        """Returns the next settings, at most `n`; an empty list ends the sweep."""
         ...
 
     def tell(self, results: Sequence[TrialResult]) -> None:
-        """Receives the results of the settings that were asked for last; does nothing by default."""
+        """Receives the results of the settings of the last `ask`, in their order; does nothing by default."""
 
 
 @runtime_checkable
 class Sampler(Protocol):
-    """What `sweep` takes as `sampler`."""
+    """What `sweep` takes as `sampler`: a NamedTuple or frozen dataclass, whose fields a run directory records."""
 
     def init(self, space: dict[str, Any], key: Array, lanes: int | None) -> TrialSampler:
         """Returns the sampler of one sweep.
 
         Args:
-            space: to draw from.
-            key: for random draws.
-            lanes: trainings that run side by side, as given to `sweep`; None for "auto".
+            space: the space to draw from, see `settings_at`.
+            key: a `jax.random.key` for random draws.
+            lanes: the number of trainings side by side, as given to `sweep`; None for "auto".
         """
         ...
 
 
 def check_sampler(sampler: Any) -> None:
-    """Checks that `sampler` is the name of one or a Sampler instance."""
-    rule = "sampler: must be 'random', 'grid', 'sobol' or an object with init, not "
+    """Checks that `sampler` is the name of a sampler or a Sampler instance."""
+    rule = "sweep: sampler must be 'random', 'grid', 'sobol' or an object with init, not "
     if isinstance(sampler, str):
         if sampler not in NAMES:
             raise ValueError(f"{rule}{sampler!r}")

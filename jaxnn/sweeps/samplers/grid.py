@@ -15,9 +15,10 @@ from jaxnn.sweeps.space.space import Choice, Dimension, Setting, count_combinati
 class GridSampler(NamedTuple):
     """Every combination of choices, with evenly spaced quantiles of every distribution.
 
-    All distributions have the same number of levels: the largest for which the grid has at most `trials` settings. One
-    with fewer values, such as `integers(1, 3)`, has each of its values. Level i of n is the quantile (i + 1/2) / n.
-    A grid with fewer settings than `trials` ends the sweep early. Settings with equal choices come one after another.
+    All distributions have the same number of levels: the largest for which the grid has at most `trials` settings. A
+    distribution with fewer values, such as `integers(1, 3)`, has each of its values. Level i of n is the quantile
+    (i + 1/2) / n. A grid with fewer settings than `trials` ends the sweep early. Settings with equal choices come one
+    after another.
 
     Attributes:
         trials: the most settings of the grid.
@@ -46,12 +47,14 @@ class GridSampler(NamedTuple):
         if combinations > self.trials:
             raise ValueError(
                 f"grid: the choices alone make {combinations} combinations, more than trials={self.trials}; "
-                "ask for as many trials or take sampler='random'"
+                f"use trials={combinations} or more, or sampler='random'"
             )
         return _Grid(settings_at(space, grid_quantiles(space, self.trials)))
 
 
 class _Grid(TrialSampler):
+    """See `GridSampler`."""
+
     ask_limit = None
 
     def __init__(self, settings: list[Setting]) -> None:

@@ -12,8 +12,8 @@ from jaxnn.sweeps.space.space import Setting, dimensions, settings_at
 class RandomSampler(NamedTuple):
     """Draws each dimension independently from its distribution.
 
-    The settings are one endless sequence that the key alone decides. The first n do not depend on the number of
-    trials, or on how many are asked for at a time.
+    The settings are one endless sequence, which depends on the space and the key alone. The first n are the same for
+    any number of trials, and for any division into calls of `ask`.
 
     References:
         Bergstra and Bengio (2012), Random search for hyper-parameter optimization.
@@ -25,6 +25,8 @@ class RandomSampler(NamedTuple):
 
 
 class _Random(TrialSampler):
+    """See `RandomSampler`."""
+
     ask_limit = None
 
     def __init__(self, space: dict[str, Any], key: Array) -> None:

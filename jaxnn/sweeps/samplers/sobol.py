@@ -13,7 +13,8 @@ from jaxnn.sweeps.space.space import Setting, dimensions, settings_at
 class SobolSampler(NamedTuple):
     """Draws a scrambled Sobol sequence, which fills the unit cube more evenly than independent points.
 
-    The sequence is balanced at each power of two; choose the number of trials accordingly. The key alone decides it.
+    The sequence is balanced after each power of two, so choose such a number of trials. It depends on the space and
+    the key alone.
 
     References:
         Sobol (1967), On the distribution of points in a cube; Owen (1998), Scrambling Sobol' and Niederreiter-Xing
@@ -26,6 +27,8 @@ class SobolSampler(NamedTuple):
 
 
 class _Sobol(TrialSampler):
+    """See `SobolSampler`."""
+
     ask_limit = None
 
     def __init__(self, space: dict[str, Any], key: Array) -> None:

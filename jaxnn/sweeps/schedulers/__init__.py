@@ -1,1 +1,1 @@
-"""Which trials go on, and which are stopped or copied."""
+"""Schedulers: which trials continue, and which are stopped or copied."""

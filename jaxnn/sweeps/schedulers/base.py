@@ -1,11 +1,18 @@
-"""The scheduler protocol: what it is asked about a trial, and what it may answer.
+"""The scheduler protocol: at which epochs a trial reports its score, and whether it then continues.
 
-For each trial the engine calls `add(trial, setting)` and `start(trial)`, which returns the first epoch to report at.
-At that epoch it calls `report(trial, epoch, score)`, which returns `Continue(until)`, `Stop()` or `Copy(parent, values,
-until)`; `until` is the next epoch to report at. At the last epoch the answer is always `Stop()`.
+A `Scheduler` is a small configuration. Its `init(epochs, space, key)` returns the `TrialScheduler` of one sweep. For
+each trial the sweep calls
 
-A scheduler reads no clock and shares no random generator. Its answers depend on the calls so far alone, so a sweep
-resumes by repeating the calls. Higher scores are better; NaN counts as minus infinity.
+    add(trial, setting)            before the trial starts
+    start(trial)                   returns the first epoch at which it reports
+    observe(trial, score)          after a chunk, for all trials that report or have diverged
+    report(trial, epoch, score)    then, for those that report: returns `Continue`, `Stop` or `Copy`
+
+`Continue` and `Copy` name the next epoch at which the trial reports. A diverged trial is observed with NaN, and ends
+without a report. At the last epoch the trial ends, and the decision is ignored.
+
+A scheduler reads no clock and shares no random generator. Its answers depend only on the arguments of `init` and the
+calls so far, because a sweep resumes by repeating them. Higher scores are better; NaN counts as minus infinity.
 """
 
 import math
@@ -17,17 +24,23 @@ from jaxnn.sweeps.space.space import Setting
 
 
 class Continue(NamedTuple):
-    """Continue training and report at epoch `until`."""
+    """Continue training, and report at epoch `until`, which is later than this one."""
 
     until: int
 
 
 class Stop(NamedTuple):
-    """Stop the trial."""
+    """Stop the trial; its lanes are refilled."""
 
 
 class Copy(NamedTuple):
-    """Copy parameters and optimizer state of `parent`, continue with `values`, and report at epoch `until`."""
+    """Copy parameters and optimizer state of another trial, and continue from there.
+
+    Attributes:
+        parent: the number of the other trial, which has the same choices and is still running.
+        values: the new values of the traced hypers, by path; see `Setting`.
+        until: the epoch of the next report, later than this one.
+    """
 
     parent: int
     values: dict[str, float]
@@ -39,38 +52,61 @@ Decision = Continue | Stop | Copy
 
 @runtime_checkable
 class TrialScheduler(Protocol):
-    """The scheduler of one sweep; it remembers the reports. Subclasses inherit the defaults.
+    """The scheduler of one sweep. Subclasses need `start` and `report`, and inherit the defaults of the others.
 
     Attributes:
-        population: whether the trials of a program need a lane each, all at the same time.
+        population: whether all trials with equal choices must run at the same time, as `Copy` needs it.
+
+    Example:
+        >>> from typing import NamedTuple
+        >>> from jaxnn.sweeps import Continue, Stop, TrialScheduler
+        >>> class StopBelow(TrialScheduler):
+        ...     def __init__(self, least):
+        ...         self.least = least
+        ...     def start(self, trial):
+        ...         return 10
+        ...     def report(self, trial, epoch, score):
+        ...         return Continue(epoch + 10) if score >= self.least else Stop()
+        >>> class Threshold(NamedTuple):
+        ...     least: float
+        ...     def init(self, epochs, space, key):
+        ...         return StopBelow(self.least)
+        >>> Threshold(0.5).init(100, {}, jax.random.key(0)).report(0, 10, 0.7)
+        Continue(until=20)
     """
 
     population: bool = False
 
     def add(self, trial: int, setting: Setting) -> None:
-        """Announces a trial before it starts; does nothing by default."""
+        """Receives a trial before it starts; does nothing by default."""
 
     def start(self, trial: int) -> int:
-        """Returns the first epoch to report at."""
+        """Returns the first epoch at which the trial reports, at least 1."""
         ...
 
     def observe(self, trial: int, score: float) -> None:
-        """Receives a score without deciding; does nothing by default.
+        """Receives a score before any decision; does nothing by default.
 
         Trials that reach their epochs together are all observed before the first of them is reported.
         """
 
     def report(self, trial: int, epoch: int, score: float) -> Decision:
-        """Decides about a trial that has trained for `epoch` epochs."""
+        """Returns the decision about a trial that has trained for `epoch` epochs and has this score now."""
         ...
 
 
 @runtime_checkable
 class Scheduler(Protocol):
-    """What `sweep` takes as `scheduler`."""
+    """What `sweep` takes as `scheduler`: a NamedTuple or frozen dataclass, whose fields a run directory records."""
 
     def init(self, epochs: int, space: dict[str, Any], key: Array) -> TrialScheduler:
-        """Returns the scheduler of one sweep, for trials of at most `epochs` epochs; `key` is for random draws."""
+        """Returns the scheduler of one sweep.
+
+        Args:
+            epochs: the epochs of a trial that is not stopped.
+            space: the space of the sweep.
+            key: a `jax.random.key` for random draws.
+        """
         ...
 
 

@@ -23,15 +23,15 @@ class MedianStopping(NamedTuple):
 
 
 def median_stopping(*, interval: int = 1, grace_period: int = 5, min_trials: int = 5) -> MedianStopping:
-    """A trial stops iff its best score so far lies below the median of the other trials' running averages.
+    """A trial stops iff its best score so far is below the median of the other trials' running averages.
 
     The running average at an epoch is the mean of a trial's scores up to and including that epoch. The median is over
-    all other trials that reached the epoch, even if they stopped or finished later.
+    all other trials that have reached the epoch, also those that have ended.
 
     Args:
         interval: epochs between two reports.
         grace_period: no trial stops before this epoch.
-        min_trials: no trial stops before this many others have reached the epoch.
+        min_trials: the least number of other trials that have reached the epoch before a trial may stop.
 
     Raises:
         ValueError: a number below 1.

@@ -30,20 +30,21 @@ class PopulationBased(NamedTuple):
 def population_based(
     *, perturbation_interval: int, quantile_fraction: float = 0.25, perturbation_factor: float = 1.2
 ) -> PopulationBased:
-    """At each interval, a trial in the worst quantile copies one in the best, with its hypers times factor^±1.
+    """At each interval, a trial of the worst quantile copies one of the best, and takes its hypers times factor^±1.
 
-    Trials are ranked by their latest scores; of equal scores the lower trial number ranks higher. Of n trials that have
-    reported, ceil(quantile_fraction · n), but at most half, are the best, and as many the worst. The parent is drawn
-    uniformly from those of the best that score strictly higher.
+    Trials are ranked by their latest scores; of equal scores, that of the lower trial number ranks higher. Of n trials
+    that have reported, the best quantile is the first ceil(quantile_fraction · n), but at most half. The worst quantile
+    is the last of them, in the same number. The parent is drawn uniformly from those of the best that score strictly
+    higher.
 
     Each traced hyper of the parent is multiplied or divided by the factor, with equal probability, and clipped to its
-    distribution; a quantized hyper moves by at least one step. Choices stay the same. Until its next report a copy is
+    distribution. A quantized hyper moves by at least one step. Choices do not change. Until its next report a copy is
     ranked by its old score, so that one generation replaces one quantile.
 
     Args:
         perturbation_interval: epochs between two reports.
-        quantile_fraction: in (0, 0.5].
-        perturbation_factor: above 1.
+        quantile_fraction: the share of trials in the best and in the worst quantile, in (0, 0.5].
+        perturbation_factor: by which hypers are multiplied or divided, above 1.
 
     Raises:
         ValueError: a number out of its bounds.
@@ -72,9 +73,9 @@ def population_based(
 class _Populations(TrialScheduler):
     """All populations of a sweep.
 
-    Lanes that advance together report one after another, but each is compared with the others' scores of the same
-    epoch: all are observed before the first is reported. No parent is then a copy of the same generation, and all
-    copies are one gather. A diverged trial is reported with NaN and is never a parent.
+    Trials that advance together report one after another, but all are observed before the first is reported. Each is
+    thus compared with the others' scores of the same epoch. No parent is then a copy of the same generation, and all
+    copies are one gather. A diverged trial is observed with NaN, so it is never a parent.
     """
 
     population = True
@@ -105,7 +106,7 @@ class _Populations(TrialScheduler):
 
     def report(self, trial: int, epoch: int, score: float) -> Decision:
         if epoch >= self._epochs:
-            # Its lane is free again: there is nothing left to copy.
+            # The trial ends and leaves its lanes, so it can be no parent.
             self._remove(trial)
             return Stop()
         self.observe(trial, score)
@@ -124,7 +125,7 @@ class _Populations(TrialScheduler):
     def _count_parents(self, trial: int) -> int:
         """Counts the trials of the best quantile that score higher; 0 if the trial is not in the worst quantile."""
         ranking = self._ranking_of(trial)
-        # The margin keeps 0.28 · 25 = 7.000000000000001 from counting as 8.
+        # The margin keeps 0.28 · 25 = 7.000000000000001 from being rounded up to 8.
         size = min(math.ceil(self._rule.quantile_fraction * len(ranking) - 1e-9), len(ranking) // 2)
         rank = self._negative_scores[trial], trial
         in_worst = bisect.bisect_left(ranking, rank) >= len(ranking) - size

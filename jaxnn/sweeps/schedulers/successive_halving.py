@@ -1,6 +1,6 @@
 """Asynchronous successive halving and Hyperband.
 
-Both compare a trial with the trials that came before it; no trial waits for others.
+Both compare a trial with those that reached the rung before it; no trial waits for others.
 """
 
 import bisect
@@ -43,9 +43,10 @@ class Hyperband(NamedTuple):
 def asha(*, grace_period: int = 1, reduction_factor: int = 3) -> Asha:
     """A trial continues from a rung iff its score is among the best 1 / reduction_factor recorded there so far.
 
-    This is the stopping variant: a stopped trial does not come back. The rungs are grace_period · reduction_factor^k
-    below the sweep's epochs. Of n scores at a rung, the trial's own included, floor(n / reduction_factor) are the best.
-    A tie with the last of them continues, and so does every trial while n is below reduction_factor.
+    This is the stopping variant: a stopped trial does not continue later. The rungs are the epochs
+    grace_period · reduction_factor^k, k = 0, 1, …, below the sweep's epochs. Of n scores at a rung, the trial's own
+    included, floor(n / reduction_factor) are the best. A trial that ties with the last of them continues, and so does
+    every trial while n is below reduction_factor.
 
     Args:
         grace_period: the first rung, in epochs; no trial stops before it.
@@ -67,12 +68,12 @@ def asha(*, grace_period: int = 1, reduction_factor: int = 3) -> Asha:
 
 
 def hyperband(*, grace_period: int = 1, reduction_factor: int = 3) -> Hyperband:
-    """Brackets s = 0 … s_max of `asha` whose first rungs are epochs / reduction_factor^s.
+    """Brackets s = 0 … s_max of `asha`, with first rungs at epochs / reduction_factor^s; each compares its own trials.
 
     s_max is the largest s for which epochs / reduction_factor^s is at least grace_period. Bracket 0 never stops a
-    trial, so that slow starters have a chance. Of every Σ n_s trials, bracket s gets n_s = ceil((s_max + 1) η^s /
-    (s + 1)), evenly spread, by the trial's number alone. Rungs are rounded down to whole epochs. Each bracket compares
-    its own trials.
+    trial, so that trials with slow progress have a chance. Of every Σ n_s trials, bracket s gets n_s =
+    ceil((s_max + 1) η^s / (s + 1)), with η the reduction factor. The trial's number alone decides its bracket, and
+    each bracket's trials are evenly spread. Rungs are rounded down to whole epochs.
 
     Args:
         grace_period: the least number of epochs before a trial may stop.
@@ -87,7 +88,8 @@ def hyperband(*, grace_period: int = 1, reduction_factor: int = 3) -> Hyperband:
         [1, 3, 1, 9, 1, 3]
 
     References:
-        Li, Jamieson, DeSalvo, Rostamizadeh and Talwalkar (2018), Hyperband.
+        Li, Jamieson, DeSalvo, Rostamizadeh and Talwalkar (2018), Hyperband: a novel bandit-based approach to
+        hyperparameter optimization.
     """
     return Hyperband(*_check_options("hyperband", grace_period, reduction_factor))
 
@@ -147,7 +149,7 @@ def _powers(first: int, factor: int, most: int) -> list[int]:
 
 
 def _interleave(weights: list[int]) -> list[int]:
-    """Returns a list that holds each index i weights[i] times, evenly spread."""
+    """Returns a list that contains index i weights[i] times, evenly spread."""
     total, credit, pattern = sum(weights), [0] * len(weights), []
     for _ in range(total):
         credit = [have + weight for have, weight in zip(credit, weights, strict=True)]

@@ -1,1 +1,1 @@
-"""What a sweep searches."""
+"""Search spaces: distributions, choices, and the settings that are drawn from them."""

@@ -12,8 +12,8 @@ import numpy as np
 
 from jaxnn._checks.arrays import check_number
 
-# The least quantile of the normal distributions, which are infinite at 0 and 1. It lies 8.2 standard deviations from
-# the mean; fewer than one draw in 10^16 lies beyond.
+# The least quantile of the normal distributions, whose values are infinite at 0 and 1. Its value is 8.2 standard
+# deviations from the mean; fewer than one draw in 10^16 is farther.
 _LEAST_QUANTILE = 2.0**-53
 
 
@@ -106,6 +106,7 @@ def uniform(low: Any, high: Any) -> Uniform:
         high: the largest value.
 
     Raises:
+        TypeError: a bound that is not a number.
         ValueError: bounds that are not finite, or not in increasing order.
 
     Example:
@@ -123,6 +124,7 @@ def log_uniform(low: Any, high: Any) -> LogUniform:
         high: the largest value.
 
     Raises:
+        TypeError: a bound that is not a number.
         ValueError: bounds that are not finite, not positive, or not in increasing order.
 
     Example:
@@ -143,6 +145,7 @@ def normal(mean: Any, std: Any) -> Normal:
         std: standard deviation, positive.
 
     Raises:
+        TypeError: a mean or std that is not a number.
         ValueError: a mean or std that is not finite, or a std that is not positive.
 
     Example:
@@ -160,6 +163,7 @@ def log_normal(mean: Any, std: Any) -> LogNormal:
         std: the standard deviation of log(x), positive.
 
     Raises:
+        TypeError: a mean or std that is not a number.
         ValueError: a mean or std that is not finite or makes exp overflow, or a std that is not positive.
 
     Example:
@@ -183,6 +187,7 @@ def quantized(low: Any, high: Any, step: Any) -> Quantized:
         step: positive.
 
     Raises:
+        TypeError: a bound or step that is not a number.
         ValueError: bounds that are not finite or not in increasing order, or a step that is not in (0, high - low].
 
     Example:
@@ -199,14 +204,15 @@ def integers(low: Any, high: Any) -> Quantized:
     """low, low + 1, …, high, both ends included, each with the same probability.
 
     The value is a traced *float* that holds a whole number, for arithmetic: an exponent, a number of warm-up steps.
-    Values that shape an array (a width, a batch size) or decide a Python branch (a number of layers) cannot be traced;
-    use `choice(*range(1, 5))` for them.
+    Values that shape an array (a width, a batch size) or decide a Python branch (a number of layers) cannot be traced.
+    Use `choice(*range(1, 5))` for them.
 
     Args:
         low: a whole number.
         high: a whole number above low.
 
     Raises:
+        TypeError: a bound that is not a number.
         ValueError: bounds that are not whole numbers, or not in increasing order.
 
     Example:

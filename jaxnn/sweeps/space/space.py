@@ -27,12 +27,16 @@ class Choice(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """One point of a space.
+    """One point of a space; `settings_at` makes settings from quantiles.
 
     Attributes:
-        choices: the option taken at each choice, as (path, number). Settings with equal choices share a compiled
-            program.
+        choices: the option taken at each choice, as (path, number of the option), in the order of the space. Settings
+            with equal choices share a compiled program.
         values: the traced hypers by path.
+
+    Example:
+        >>> Setting(choices=(("width", 1),), values={"learning_rate": 0.1}).values
+        {'learning_rate': 0.1}
     """
 
     choices: Choices
@@ -108,7 +112,7 @@ def _check_names(space: dict[Any, Any], prefix: str) -> None:
 
 
 def dimensions(space: dict[str, Any]) -> tuple[Dimension, ...]:
-    """Lists every distribution and choice in the order written, a choice before what depends on it."""
+    """Lists every distribution and choice in the order of the space, a choice before the dimensions under it."""
     collected: list[Dimension] = []
     _collect(space, "", (), collected)
     return tuple(collected)
@@ -153,7 +157,11 @@ def settings_at(space: dict[str, Any], quantiles: Float[np.ndarray, "trials dime
 
     Args:
         space: a valid space.
-        quantiles: in [0, 1), a column for each of `paths(space)`; columns that a setting does not have are ignored.
+        quantiles: in [0, 1), a column for each distribution and choice in the order of the space, those of nested
+            spaces included. Columns that a setting does not have are ignored.
+
+    Raises:
+        ValueError: another number of columns.
 
     Example:
         >>> from jaxnn import uniform

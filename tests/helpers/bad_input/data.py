@@ -55,7 +55,7 @@ DATA_CALLS = {
     "split by one-hot labels": (
         split(stratify=np.eye(3)[LABELS]),
         ValueError,
-        "train_test_split: stratify must have shape (15,), one label a row, not (15, 3)",
+        "train_test_split: stratify must have shape (15,), one label per row, not (15, 3)",
     ),
     "split by NaN": (
         split(stratify=replace_at(LABELS, 3, np.nan)),
@@ -65,7 +65,7 @@ DATA_CALLS = {
     "folds by None": (
         folds(stratify=[None] * 15),
         TypeError,
-        "k_folds: stratify must hold numbers or strings, not both nor others: …",
+        "k_folds: stratify must hold only numbers or only strings: …",
     ),
     "one fold": (folds(k=1), ValueError, "k_folds: k must be at least 2, not 1"),
     "more folds than rows": (folds(k=16), ValueError, "k_folds: k must be at most the number of rows, 15, not 16"),

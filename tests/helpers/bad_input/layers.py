@@ -68,7 +68,7 @@ LAYER_CALLS = {
     "image without channels": (
         lambda: nn.cnn((8,), (4,), 10),
         ValueError,
-        "cnn: image must be (height, width, channels), or with one or three axes of space, not (8,)",
+        "cnn: image must be (height, width, channels), or with one or three spatial axes, not (8,)",
     ),
     "predict of NaN": (
         lambda: nn.predict(nn.mlp([4, 3]), {}, replace_at(X, (5, 2), np.nan)),

@@ -22,7 +22,7 @@ def sweep(make=make_recipe, space=SPACE, data=DATA, **options):
 
 
 EVALUATION = "sweep: give exactly one of validation=(x, targets) and folds=k to score the trials by"
-SAMPLER = "sampler: must be 'random', 'grid', 'sobol' or an object with init, not "
+SAMPLER = "sweep: sampler must be 'random', 'grid', 'sobol' or an object with init, not "
 BOUNDS = "uniform: low must lie below high, and high - low be finite, not "
 # Checks that need a recipe come last. Moving the data to the device compiles before them, so a first call warms up.
 WARM_UP = sweep(space={"rate": nn.uniform(0, 1)})
@@ -95,7 +95,7 @@ SWEEP_CALLS = {
     "key of another kind": (
         sweep(key=jax.random.key(0, impl="rbg")),
         ValueError,
-        "sweep: key must be a threefry key, not rbg: others depend on their lane",
+        "sweep: key must be a threefry key, not rbg, whose draws depend on the lane",
     ),
     "empty space": (sweep(space={}), ValueError, "space: must name at least one hyper, but is empty"),
     "space a list": (
@@ -112,7 +112,7 @@ SWEEP_CALLS = {
     "a missing hyper": (
         sweep(space={"rate": nn.uniform(0, 1)}),
         ValueError,
-        "sweep: make_recipe asks for 'learning_rate', but the space has 'rate'",
+        "sweep: make_recipe reads 'learning_rate', but the space has 'rate'",
     ),
     "no recipe": (
         sweep(lambda hypers: hypers["learning_rate"]),

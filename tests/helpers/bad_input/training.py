@@ -94,7 +94,7 @@ TRAINING_CALLS = {
         fit(params="best"),
         ValueError,
         f"fit: {MAKES}params lack hidden_1.weight, hidden_1.bias, output.weight, output.bias; "
-        "the model does not know params",
+        "the model has no params",
     ),
     "params empty": (
         predict(params={}),
@@ -105,12 +105,12 @@ TRAINING_CALLS = {
     "params of more layers": (
         advance(params=make_params([4, 17, 17, 3])),
         ValueError,
-        f"advance: {MAKES}the model does not know hidden_2.weight, hidden_2.bias",
+        f"advance: {MAKES}the model has no hidden_2.weight, hidden_2.bias",
     ),
     "params as tuples": (
         evaluate(params={**PARAMS, "output": tuple(OUTPUT)}),
         ValueError,
-        f"evaluate: {MAKES}params lack output.weight, output.bias; the model does not know output.0, output.1",
+        f"evaluate: {MAKES}params lack output.weight, output.bias; the model has no output.0, output.1",
     ),
     "params in another structure": (
         predict(params={**PARAMS, "output": OUTPUT._asdict()}),
@@ -170,7 +170,7 @@ TRAINING_CALLS = {
     "score without validation": (
         train(score=nn.accuracy),
         ValueError,
-        "train: a score is taken on the validation part, and none is given",
+        "train: a score needs validation=(x, targets), on which it is computed",
     ),
     "score a string": (
         evaluate(score="accuracy"),
