@@ -112,7 +112,7 @@ class SweepJournal:
         """Returns the journal's result of the next chunk."""
         event = self._chunk_events.popleft()
         if event["epochs"] != epochs:
-            raise _mismatch_error(f"a chunk of {event['epochs']} epochs would now have {epochs}")
+            raise _mismatch_error(f"epochs of a chunk: {event['epochs']} before, {epochs} now")
         return ChunkResult(unpack_array(event["diverged"]), unpack_array(event["curves"]))
 
     def set_lanes(self, lanes: Lanes, result: ChunkResult | None = None) -> None:
@@ -133,7 +133,7 @@ class SweepJournal:
         for name in [name for name in now if name not in _NOT_COMPARED]:
             if recorded.get(name) != now[name]:
                 was, is_now = _first_difference(recorded.get(name), now[name])
-                raise _mismatch_error(f"{name} of a {event} was {was} and would now be {is_now}")
+                raise _mismatch_error(f"{name} of a {event}: {was} before, {is_now} now")
         return recorded
 
     def _state(self) -> dict[str, Any]:
@@ -238,5 +238,5 @@ def _first_difference(recorded: Any, now: Any) -> tuple[Any, Any]:
 def _mismatch_error(difference: str) -> ValueError:
     return ValueError(
         f"sweep: cannot resume from the journal: {difference}. A sampler and a scheduler must give the same answers "
-        "to the same calls: pass objects that are made as the first time, and that no sweep has changed since"
+        "to the same calls: pass new objects with the same arguments, not objects that a sweep has used"
     )

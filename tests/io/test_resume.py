@@ -100,7 +100,7 @@ def test_an_adaptive_sampler_repeats_its_decisions(tmp_path):
     assert_same_sweep(sweep(tmp_path, sampler=Climber(), **options), sweep(sampler=Climber(), **options))
     changed = Climber()
     changed.best = (-np.inf, 2e-3)
-    with pytest.raises(ValueError, match=r"settings of a batch was .* the same answers to the same questions"):
+    with pytest.raises(ValueError, match=r"settings of a batch: .* the same answers to the same calls"):
         sweep(tmp_path, sampler=changed, **options)
 
 

@@ -23,8 +23,8 @@ LIMITS = np.tile([3, 5, 0, 12], DEVICES).astype(np.int32)
 RATES = np.tile([0.01, 0.03, 0.1, 0.02], DEVICES).astype(np.float32)
 
 
-def recipe_of(values):
-    return nn.Recipe(nn.mlp([4, 8, 3]), nn.cross_entropy, optax.adam(values["learning_rate"]), batch_size=35)
+def recipe_of(values, sizes=(4, 3)):
+    return nn.Recipe(nn.mlp(sizes), nn.cross_entropy, optax.adam(values["learning_rate"]), batch_size=35)
 
 
 def make_program(tile, evaluate_at, recipe_of=recipe_of, names=("learning_rate",), width=4):
@@ -139,7 +139,8 @@ def test_a_lane_diverges_at_its_first_losses_that_are_not_finite(finite_validati
 
 def test_a_single_lane_multiplies_without_a_lane_axis():
     def batch_axes_of_products(width):
-        jaxpr = str(make_program(width, "epochs", width=width).traced.jaxpr)
+        program = make_program(width, "epochs", functools.partial(recipe_of, sizes=(4, 8, 3)), width=width)
+        jaxpr = str(program.traced.jaxpr)
         return set(re.findall(r"dimension_numbers=\(\(.*?\), \((.*?)\)\)", jaxpr))
 
     assert batch_axes_of_products(1) == {"[], []"}

@@ -47,7 +47,7 @@ def test_losses_are_recorded_in_every_epoch(halving):
 
 def test_a_chunk_in_which_no_trial_ends_evaluates_nothing():
     """With 256 lanes, 300 epochs are two chunks, and the trials end in the second."""
-    result = sweep(evaluate_at="rungs", scheduler=None, epochs=300, trials=4, lanes=256)
+    result = sweep(evaluate_at="rungs", make=make_linear, scheduler=None, epochs=300, trials=4, lanes=256)
     assert [chunk.epochs for chunk in result.chunks] == [256, 44]
     np.testing.assert_array_equal(np.flatnonzero(~np.isnan(result.curves()).all(axis=0)), [299])
     np.testing.assert_array_equal(result.curves()[:, -1].astype(np.float32), result.scores.astype(np.float32))
@@ -55,7 +55,7 @@ def test_a_chunk_in_which_no_trial_ends_evaluates_nothing():
 
 def test_a_trial_that_diverges_is_not_evaluated():
     space = {"learning_rate": nn.log_uniform(1e38, 3e38)}
-    result = sweep(evaluate_at="rungs", scheduler=None, epochs=20, lanes=256, space=space)
+    result = sweep(evaluate_at="rungs", make=make_linear, scheduler=None, epochs=20, lanes=256, space=space)
     assert {trial.status for trial in result.trials} == {"diverged"}
     assert all(trial.epochs < 20 and np.isnan(trial.curves.scores).all() for trial in result.trials)
 

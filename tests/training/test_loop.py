@@ -35,6 +35,12 @@ def unvalidated():
 
 
 @pytest.fixture(scope="module")
+def evaluate():
+    """A compiled evaluation of parameters."""
+    return jax.jit(lambda params: nn.evaluate(RECIPE, params, VALIDATION, score=nn.accuracy))
+
+
+@pytest.fixture(scope="module")
 def fit():
     """A compiled fit of 30 epochs, from given parameters."""
     return jax.jit(lambda key, params: nn.fit(RECIPE, TRAIN, key=key, epochs=30, params=params))
@@ -57,24 +63,37 @@ def test_it_starts_from_the_users_parameters_and_does_not_delete_them(fit):
     assert not params["output"].weight.is_deleted()
 
 
-def test_curves_are_the_evaluations_after_each_epoch(validated, unvalidated):
+def test_curves_are_the_evaluations_after_each_epoch(validated, unvalidated, evaluate):
     assert unvalidated.state.epoch == 3
-    evaluation = nn.evaluate(RECIPE, unvalidated.state.params, VALIDATION, score=nn.accuracy)
+    evaluation = evaluate(unvalidated.state.params)
     assert validated.epochs == len(validated.losses) == len(validated.validation_losses) == len(validated.scores) == 30
     np.testing.assert_allclose(validated.validation_losses[2], evaluation.loss, rtol=1e-4)
     np.testing.assert_allclose(validated.scores[2], evaluation.score, rtol=1e-6)
 
 
-def test_the_best_parameters_are_kept(validated):
+def test_the_best_parameters_are_kept(validated, evaluate):
     assert validated.best_epoch == int(np.argmax(validated.scores)) + 1
-    evaluation = nn.evaluate(RECIPE, validated.params, VALIDATION, score=nn.accuracy)
+    evaluation = evaluate(validated.params)
     np.testing.assert_allclose(evaluation.score, validated.scores.max(), rtol=1e-6)
     assert validated.state.epoch == 30
 
 
-def test_the_default_score_is_minus_the_mean_validation_loss():
-    result = train(validation=VALIDATION)
-    np.testing.assert_allclose(result.scores, -result.validation_losses, rtol=1e-6)
+@pytest.fixture(scope="module")
+def in_float64_mode():
+    """A training of float32 weights on float32 data, while JAX's default is float64."""
+    params = RECIPE.model.init(jax.random.key(5))
+    with jax.enable_x64(True):
+        return train(params=params, validation=VALIDATION, stop=nn.no_improvement(5))
+
+
+def test_float32_weights_can_be_trained_in_float64_mode(in_float64_mode):
+    assert in_float64_mode.params["output"].weight.dtype == np.float32
+    assert in_float64_mode.losses.dtype == np.float64
+    assert np.isfinite(in_float64_mode.losses).all()
+
+
+def test_the_default_score_is_minus_the_mean_validation_loss(in_float64_mode):
+    np.testing.assert_allclose(in_float64_mode.scores, -in_float64_mode.validation_losses, rtol=1e-6)
 
 
 def test_without_a_validation_part_the_last_parameters_are_returned(unvalidated):
@@ -120,20 +139,16 @@ def test_equal_trainings_compile_once(validated):
     assert loop.run_epochs._cache_size() == before
 
 
-@pytest.mark.parametrize(
-    "make_rule", [lambda: nn.no_improvement(patience=4), lambda: nn.small_step(1e-9)], ids=["patience", "small step"]
-)
-def test_equal_stopping_rules_compile_once(make_rule):
+def test_equal_stopping_rules_compile_once():
     sizes = []
     for _ in range(2):
-        train_validated(stop=make_rule())
+        train_validated(stop=nn.no_improvement(patience=4))
         sizes.append(loop.run_epochs._cache_size())
     assert sizes[0] == sizes[1]
-
-
-def test_a_float64_training_of_float32_weights_runs(x64):
-    result = train(epochs=2, validation=VALIDATION, stop=nn.no_improvement(5))
-    assert np.isfinite(result.losses).all()
+    # The compiled loop is looked up by the equality and the hash of its configuration.
+    one, other = (CONFIG._replace(stop=nn.small_step(1e-9)) for _ in range(2))
+    assert one == other
+    assert hash(one) == hash(other)
 
 
 def test_the_bar_shows_loss_score_and_speed(capfd):

@@ -93,8 +93,7 @@ TRAINING_CALLS = {
     "params a string": (
         fit(params="best"),
         ValueError,
-        f"fit: {MAKES}params lack hidden_1.weight, hidden_1.bias, output.weight, output.bias; "
-        "the model has no params",
+        f"fit: {MAKES}params lack hidden_1.weight, hidden_1.bias, output.weight, output.bias; the model has no params",
     ),
     "params empty": (
         predict(params={}),
