@@ -4,6 +4,8 @@ Those of `jax.nn.initializers` have the same signature and can be used directly.
 reshape it, which gives the same numbers. On a CPU, XLA compiles it about ten times faster. `he_normal` and
 `lecun_normal` draw from the whole normal distribution, like PyTorch's `kaiming_normal_`; those of JAX truncate it.
 
+Use them as `nn.initializers.he_normal`; `nn.normal` and `nn.uniform` are search distributions for `sweep`.
+
 The fan-in of a weight is the number of inputs that one output sums, `prod(window) · inputs`. The fan-out is
 `prod(window) · outputs`.
 """

@@ -14,7 +14,8 @@ The words of this package:
 
 from jaxnn.sweeps.engine.run import ChunkStats
 from jaxnn.sweeps.engine.trial import TrialResult
-from jaxnn.sweeps.results.result import SweepResult
+from jaxnn.sweeps.results.result import BestTrial, Replay, SweepResult
+from jaxnn.sweeps.results.tables import Column
 from jaxnn.sweeps.samplers.base import Sampler, TrialSampler
 from jaxnn.sweeps.schedulers.base import Continue, Copy, Scheduler, Stop, TrialScheduler
 from jaxnn.sweeps.schedulers.median_stopping import median_stopping
@@ -23,11 +24,16 @@ from jaxnn.sweeps.schedulers.successive_halving import asha, hyperband
 from jaxnn.sweeps.search import sweep
 from jaxnn.sweeps.space.distributions import integers, log_normal, log_uniform, normal, quantized, uniform
 from jaxnn.sweeps.space.space import Setting, choice, settings_at
+from jaxnn.training.evaluation import Curves
 
 __all__ = [
+    "BestTrial",
     "ChunkStats",
+    "Column",
     "Continue",
     "Copy",
+    "Curves",
+    "Replay",
     "Sampler",
     "Scheduler",
     "Setting",

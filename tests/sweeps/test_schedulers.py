@@ -2,6 +2,7 @@
 
 import math
 import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,10 +11,19 @@ from hypothesis import strategies as st
 
 from helpers.recorded_curves import init_scheduler, make_curves, run_trials
 from helpers.scheduler_references import hyperband_brackets, reference_asha, reference_hyperband, reference_median
-from jaxnn.sweeps.schedulers.base import Continue, Scheduler, Stop, TrialScheduler
+from jaxnn.sweeps.schedulers.base import (
+    Continue,
+    Copy,
+    Scheduler,
+    Stop,
+    TrialScheduler,
+    report_trial,
+    start_trial,
+)
 from jaxnn.sweeps.schedulers.median_stopping import median_stopping
 from jaxnn.sweeps.schedulers.population_based import population_based
 from jaxnn.sweeps.schedulers.successive_halving import asha, hyperband
+from jaxnn.sweeps.space.space import Setting
 
 HALVING = {
     "asha": (asha(), 30, lambda trial_scheduler: reference_asha(1, 3, 30)),
@@ -153,7 +163,41 @@ def with_two_trials() -> TrialScheduler:
     return init_scheduler(population_based(perturbation_interval=2), 10, trials=2)
 
 
+class Fixed(TrialScheduler):
+    """A scheduler of a user, with one answer to everything."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+
+    def start(self, trial: int) -> Any:
+        return self.answer
+
+    def report(self, trial: int, epoch: int, score: float) -> Any:
+        return self.answer
+
+
+def test_valid_answers_of_a_users_scheduler_pass() -> None:
+    assert start_trial(Fixed(3), 0, Setting((), {})) == 3
+    for decision in (Stop(), Continue(8), Copy(1, {}, 9)):
+        assert report_trial(Fixed(decision), 0, 7, 0.5) == decision
+
+
 ERRORS = {
+    "start": (
+        lambda: start_trial(Fixed(0), 0, Setting((), {})),
+        ValueError,
+        r"scheduler.start\(trial\) must be at least 1, not 0",
+    ),
+    "no decision": (
+        lambda: report_trial(Fixed(None), 0, 7, 0.5),
+        TypeError,
+        "scheduler.report must return Continue, Stop or Copy, not None",
+    ),
+    "until now": (
+        lambda: report_trial(Fixed(Continue(7)), 0, 7, 0.5),
+        ValueError,
+        "until, the epoch of the next report, must be at least 8, not 7",
+    ),
     "grace period": (lambda: asha(grace_period=0), ValueError, "asha: grace_period must be at least 1, not 0"),
     "reduction factor": (
         lambda: asha(reduction_factor=1),

@@ -21,7 +21,7 @@ import numpy as np
 from jaxnn.sweeps.engine.lanes import LaneUpdates, read_params
 from jaxnn.sweeps.engine.program import ChunkResult, ChunkRunner
 from jaxnn.sweeps.engine.trial import RunningTrial, TrialLayout, TrialResult
-from jaxnn.sweeps.schedulers.base import Continue, Copy, Stop, TrialScheduler
+from jaxnn.sweeps.schedulers.base import Copy, Stop, TrialScheduler, report_trial, start_trial
 from jaxnn.sweeps.space.space import Setting
 
 # The share of a chunk's lane-epochs that may be wasted on frozen lanes. Longer chunks are fewer, and the host's work
@@ -136,8 +136,7 @@ def _start_trial(
 ) -> RunningTrial:
     limit = layout.epochs
     if scheduler is not None:
-        scheduler.add(number, setting)
-        limit = min(scheduler.start(number), limit)
+        limit = min(start_trial(scheduler, number, setting), limit)
     return RunningTrial(number, setting, slot, limit, dict(setting.values))
 
 
@@ -203,18 +202,20 @@ def _decide(
             continue
         if trial.epoch < trial.limit:
             continue
-        decision = Stop()
-        if scheduler is not None:
-            decision = scheduler.report(trial.trial, trial.epoch, arrived[trial.trial])
-        if trial.epoch >= layout.epochs:
+        if scheduler is None:
             ended.append((trial, "finished"))
-        elif isinstance(decision, Stop):
+            continue
+        if trial.epoch >= layout.epochs:
+            scheduler.report(trial.trial, trial.epoch, arrived[trial.trial])
+            ended.append((trial, "finished"))
+            continue
+        decision = report_trial(scheduler, trial.trial, trial.epoch, arrived[trial.trial])
+        if isinstance(decision, Stop):
             ended.append((trial, "stopped"))
-        else:
-            assert isinstance(decision, Continue | Copy)
-            trial.limit = min(decision.until, layout.epochs)
-            if isinstance(decision, Copy):
-                copies.append((trial, decision))
+            continue
+        trial.limit = min(decision.until, layout.epochs)
+        if isinstance(decision, Copy):
+            copies.append((trial, decision))
     return ended, copies
 
 

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from jaxtyping import Array
 
+from jaxnn._checks.arrays import check_whole
 from jaxnn.sweeps.space.space import Setting
 
 
@@ -133,6 +134,27 @@ def init_scheduler(
             f"not {trial_scheduler!r}"
         )
     return trial_scheduler
+
+
+def start_trial(scheduler: TrialScheduler, trial: int, setting: Setting) -> int:
+    """Announces a trial to the scheduler; returns the checked epoch of its first report."""
+    scheduler.add(trial, setting)
+    return check_whole("sweep", "scheduler.start(trial)", scheduler.start(trial), least=1)
+
+
+def report_trial(scheduler: TrialScheduler, trial: int, epoch: int, score: float) -> Decision:
+    """Reports a trial to the scheduler; returns the checked decision.
+
+    Raises:
+        TypeError: something that is not a decision.
+        ValueError: a next report that is not after this one.
+    """
+    decision = scheduler.report(trial, epoch, score)
+    if not isinstance(decision, Continue | Stop | Copy):
+        raise TypeError(f"sweep: scheduler.report must return Continue, Stop or Copy, not {decision!r}")
+    if not isinstance(decision, Stop):
+        check_whole("sweep", "until, the epoch of the next report,", decision.until, least=epoch + 1)
+    return decision
 
 
 def to_rankable(score: float) -> float:
