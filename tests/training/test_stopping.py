@@ -33,10 +33,12 @@ def stop_at_no_improvement(info: nn.EpochInfo, patience: int, tolerance: float) 
 
 
 RULES = {
-    "small step": (nn.small_step(0.05), lambda info: stop_at_small_step(info, 0.05)),
+    # The step after the stop is larger than the tolerance again: a stopped training must stay stopped.
+    "small step": (nn.small_step(0.06), lambda info: stop_at_small_step(info, 0.06)),
     # Adam overshoots at this rate: the loss rises and falls again before the patience ends.
     "no improvement": (nn.no_improvement(patience=4), lambda info: stop_at_no_improvement(info, 4, 0.0)),
-    "tolerance": (nn.no_improvement(3, tolerance=0.05), lambda info: stop_at_no_improvement(info, 3, 0.05)),
+    # Without the tolerance, it would stop 12 epochs later.
+    "tolerance": (nn.no_improvement(4, tolerance=0.05), lambda info: stop_at_no_improvement(info, 4, 0.05)),
     "never": (nn.small_step(1e-30), lambda info: EPOCHS),
 }
 
