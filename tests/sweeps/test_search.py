@@ -46,9 +46,17 @@ def plain():
     return run()
 
 
+HALVING = {"trials": 24, "epochs": 18, "scheduler": nn.asha(grace_period=2, reduction_factor=3)}
+
+
 @pytest.fixture(scope="module")
 def halving():
-    return run(trials=24, epochs=18, scheduler=nn.asha(grace_period=2, reduction_factor=3))
+    return run(**HALVING)
+
+
+@pytest.fixture(scope="module")
+def halving_again():
+    return run(**HALVING, keep=2)
 
 
 @pytest.fixture(scope="module")
@@ -109,10 +117,11 @@ def test_asha_stops_most_trials_and_their_curves_are_those_of_the_full_run(halvi
         assert_same_bits(trial.curves, jax.tree.map(lambda curve, end=trial.epochs: curve[:, :end], longer.curves))
 
 
-def test_the_same_sweep_makes_the_same_decisions(halving):
-    again = run(trials=24, epochs=18, scheduler=nn.asha(grace_period=2, reduction_factor=3))
-    ends = [[(trial.status, trial.epochs, trial.score) for trial in result.trials] for result in (again, halving)]
-    assert ends[0] == ends[1]
+def test_the_same_sweep_makes_the_same_decisions(halving, halving_again):
+    first, second = (
+        [(trial.status, trial.epochs, trial.score) for trial in result.trials] for result in (halving, halving_again)
+    )
+    assert first == second
 
 
 def test_folds_and_repeats_are_lanes_of_one_trial(cross_validated):
@@ -176,13 +185,15 @@ def test_the_best_predicts_and_an_ensemble_is_the_mean(plain):
     np.testing.assert_allclose(plain.predict(X, best=3), np.mean(outputs, axis=0), rtol=1e-5, atol=1e-6)
 
 
-def test_only_the_best_keep_their_parameters(plain):
-    result = run(keep=2)
-    assert sorted(result.kept) == sorted(np.argsort(-plain.scores, kind="stable")[:2])
+def test_only_the_best_keep_their_parameters(halving, halving_again):
+    kept = np.argsort(-halving.scores, kind="stable")[:2].tolist()
+    assert sorted(halving_again.kept) == sorted(kept)
+    for trial in kept:
+        assert_same_bits(halving_again.params(trial), halving.params(trial))
     with pytest.raises(KeyError, match="replay it"):
-        result.params(int(np.argmin(plain.scores)))
+        halving_again.params(int(np.argmin(halving.scores)))
     with pytest.raises(IndexError, match=r"lane must lie in 0 … 0, not 1"):
-        result.params(result.best.trial, lane=1)
+        halving_again.params(halving_again.best.trial, lane=1)
 
 
 def test_parameters_have_a_lane_axis_even_for_one_lane(plain):
