@@ -23,7 +23,7 @@ def use_all_cores() -> int:
         >>> use_all_cores() >= 1  # doctest: +SKIP
         True
     """
-    cores = _count_cores()
+    cores = count_cores()
     try:
         jax.config.update("jax_num_cpu_devices", cores)
     except RuntimeError as error:
@@ -39,12 +39,13 @@ def use_all_cores() -> int:
 def warn_idle_cores() -> None:
     """Warns, once in a process, that a sweep leaves cores idle."""
     devices = jax.devices()
-    if devices[0].platform == "cpu" and len(devices) < _count_cores():
+    if devices[0].platform == "cpu" and len(devices) < count_cores():
         warn_user(
-            f"sweep: {len(devices)} of {_count_cores()} cores are at work, the others are idle; "
+            f"sweep: {len(devices)} of {count_cores()} cores are at work, the others are idle; "
             "call nn.use_all_cores() before JAX starts"
         )
 
 
-def _count_cores() -> int:
+def count_cores() -> int:
+    """Returns the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -24,7 +24,7 @@ from jaxnn.sweeps.engine.run import ChunkStats
 from jaxnn.sweeps.engine.trial import TrialResult
 from jaxnn.sweeps.results.best_trials import BestTrials
 from jaxnn.sweeps.results.tables import curves_csv, flatten_hypers, make_rows, trials_csv
-from jaxnn.sweeps.space.space import Setting
+from jaxnn.sweeps.space.space import Choices, Setting
 
 # Fields that are not compared when events are repeated: times, fields of the journal itself, and results read from it.
 _NOT_COMPARED = {"seconds", "line", "sha256", "diverged", "curves"}
@@ -45,6 +45,7 @@ class SweepJournal:
         self._chunk_events = deque(event for event in run.events if event["event"] == "chunk")
         self.resuming = bool(self._events)
         self._program_number = -1
+        self._digests: dict[Choices, str] = {}
         self._lanes: Lanes | None = None
         self._chunk_result: ChunkResult | None = None
         self._saved_params: dict[str, Any] = {}
@@ -64,7 +65,9 @@ class SweepJournal:
         if not self._run.active:
             return program
         self._program_number += 1
-        digest = describe_program(program.traced.jaxpr)
+        if setting.choices not in self._digests:  # a program runs once for every batch of an adaptive sampler
+            self._digests[setting.choices] = describe_program(program.traced.jaxpr)
+        digest = self._digests[setting.choices]
         self._record("program", run=self._program_number, choices=setting.choices, lanes=program.size, traced=digest)
         resumed = self._run.resumed_from
         if self.resuming and resumed is not None and resumed["run"] == self._program_number:

@@ -75,8 +75,8 @@ def to_loop_layout(recipe: Recipe, data: Any) -> Any:
 
 
 def from_loop_layout(recipe: Recipe, data: Any) -> Any:
-    """Returns data batch first again; the inverse of `to_loop_layout`."""
-    return swap_batch_axes(data) if recipe.batch_size is None else data
+    """Returns data batch first again; `to_loop_layout` is its own inverse."""
+    return to_loop_layout(recipe, data)
 
 
 def train_epoch(recipe: Recipe, data: tuple[Any, Any], state: TrainingState) -> tuple[TrainingState, EpochInfo]:

@@ -118,12 +118,11 @@ def fit(
         (Array([[3.]], dtype=float32), Array([1.], dtype=float32))
     """
     check_rule("fit", stop)
-    prepared = prepare("fit", recipe, data, key, params, epochs)
-    recipe, data, _, state, epochs = prepared
-    if stop is None:
-        state, info = _advance(recipe, data, state, epochs)
-        return FitResult(state.params, info.losses, jnp.asarray(epochs, jnp.int32), state)
-    return _fit_until(stop, recipe, data, state, epochs)
+    start = prepare("fit", recipe, data, key, params, epochs)
+    if stop is not None:
+        return _fit_until(stop, start.recipe, start.data, start.state, start.epochs)
+    state, info = _advance(start.recipe, start.data, start.state, start.epochs)
+    return FitResult(state.params, info.losses, jnp.asarray(start.epochs, jnp.int32), state)
 
 
 def _check_state(recipe: Recipe, state: Any) -> None:

@@ -189,7 +189,7 @@ def _report(loop: LoopState, epochs: range, run: Run, log: Log | None) -> None:
 
 
 def _curves_by_name(loop: LoopState) -> dict[str, np.ndarray]:
-    """Returns the curves, without those of the validation part if there is none."""
+    """Returns the curves; without a validation part only that of the loss."""
     names = ("loss", "validation_loss", "score")
     curves: dict[str, np.ndarray] = dict(zip(names, map(np.asarray, loop.curves), strict=True))
     return curves if not np.isnan(curves["validation_loss"]).all() else {"loss": curves["loss"]}

@@ -6,7 +6,6 @@ This covers the data, the keys, the functions and what they compute, and the sof
 import dataclasses
 import functools
 import hashlib
-import os
 import platform
 import re
 from typing import Any
@@ -17,6 +16,8 @@ import jax.numpy as jnp
 import jaxlib
 import numpy as np
 import optax
+
+from jaxnn.devices import count_cores
 
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
 # Options of JAX that change what the same program computes.
@@ -35,7 +36,7 @@ def describe_environment() -> dict[str, Any]:
         "processor": platform.machine(),
     }
     if device.platform == "cpu":
-        machine["cores"] = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        machine["cores"] = count_cores()
     return versions | machine | {name: describe(getattr(jax.config, name)) for name in _JAX_OPTIONS}
 
 

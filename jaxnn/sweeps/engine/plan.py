@@ -20,7 +20,7 @@ from jaxnn.sweeps.space.space import Choices, Setting, active_distributions, che
 from jaxnn.training.epoch import init_training
 from jaxnn.training.evaluation import Score
 from jaxnn.training.prepare import check_functions, check_score
-from jaxnn.training.recipe import Recipe, build_optimizer, steps_per_epoch
+from jaxnn.training.recipe import Recipe, build_optimizer
 
 # Numbers that no trial has, which derive keys for other draws from the sweep's key.
 SAMPLER_KEY = 2**32 - 1  # for the sampler
@@ -174,7 +174,6 @@ def _check_recipe(plan: Plan, setting: Setting) -> Recipe:
     check_functions("sweep", full_batch, plan.data, _count(plan.data), params)
     if plan.validation is not None:
         check_functions("sweep: validation", full_batch, plan.validation, _count(plan.validation), params)
-    steps_per_epoch(recipe, plan.rows)
     scored = plan.data if plan.validation is None else plan.validation
     mask = None if plan.folds is None else np.ones(_count(scored), bool)
     check_score("sweep", plan.score, recipe, params, scored, mask)
