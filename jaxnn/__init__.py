@@ -23,13 +23,9 @@ from jaxnn.activations import (
 from jaxnn.convolution import avg_pool, conv, init_conv, max_pool
 from jaxnn.data import (
     Folds,
-    Scaling,
     Split,
     k_folds,
-    min_max_scaling,
     minibatches,
-    scale,
-    standard_scaling,
     train_test_split,
 )
 from jaxnn.devices import use_all_cores
@@ -48,6 +44,7 @@ from jaxnn.layers import (
 )
 from jaxnn.losses import absolute_error, cross_entropy, squared_error
 from jaxnn.models import Model, cnn, mlp
+from jaxnn.scaling import Scaling, min_max_scaling, scale, standard_scaling, unscale
 from jaxnn.scores import accuracy, confusion_matrix, r_squared
 from jaxnn.sweeps import (
     SweepResult,
@@ -153,5 +150,6 @@ __all__ = [
     "train",
     "train_test_split",
     "uniform",
+    "unscale",
     "use_all_cores",
 ]

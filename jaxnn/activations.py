@@ -1,18 +1,20 @@
 """Activation functions: elementwise nonlinearities, and softmax and argmax over the last axis.
 
-Each takes one batch-first array and returns one of the same shape (`argmax` drops the last axis). The numerics are
-those of `jax.nn`; the decorator keeps arrays batch last between two layers (see `_kernels/batch_last.py`).
+Each takes one batch-first array and returns one of the same shape (`argmax` drops the last axis). Whole numbers and
+bools become floats. The numerics are those of `jax.nn`; the decorator keeps arrays batch last between two layers (see
+`_kernels/batch_last.py`).
 """
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Float, Int, Num
+import numpy as np
+from jaxtyping import Array, ArrayLike, Float, Int, Num, Shaped
 
 from jaxnn._kernels.batch_last import batch_last
 
 
 @batch_last
-def relu(x: Num[ArrayLike, "..."], /) -> Num[Array, "..."]:
+def relu(x: Shaped[ArrayLike, "..."], /) -> Num[Array, "..."]:
     """max(0, x), with derivative 0 at 0.
 
     Example:
@@ -28,7 +30,7 @@ def relu(x: Num[ArrayLike, "..."], /) -> Num[Array, "..."]:
 
 
 @batch_last
-def leaky_relu(x: Float[ArrayLike, "..."], /, *, slope: float = 0.01) -> Float[Array, "..."]:
+def leaky_relu(x: Shaped[ArrayLike, "..."], /, *, slope: float = 0.01) -> Float[Array, "..."]:
     """x where x >= 0, slope · x below.
 
     Args:
@@ -46,7 +48,7 @@ def leaky_relu(x: Float[ArrayLike, "..."], /, *, slope: float = 0.01) -> Float[A
 
 
 @batch_last
-def elu(x: Float[ArrayLike, "..."], /, *, alpha: float = 1.0) -> Float[Array, "..."]:
+def elu(x: Shaped[ArrayLike, "..."], /, *, alpha: float = 1.0) -> Float[Array, "..."]:
     """x where x > 0, alpha · (e^x - 1) below.
 
     Args:
@@ -64,7 +66,7 @@ def elu(x: Float[ArrayLike, "..."], /, *, alpha: float = 1.0) -> Float[Array, ".
 
 
 @batch_last
-def gelu(x: Float[ArrayLike, "..."], /, *, approximate: bool = True) -> Float[Array, "..."]:
+def gelu(x: Shaped[ArrayLike, "..."], /, *, approximate: bool = True) -> Float[Array, "..."]:
     """x · Φ(x), with Φ the cumulative distribution function of the standard normal distribution.
 
     Args:
@@ -82,7 +84,7 @@ def gelu(x: Float[ArrayLike, "..."], /, *, approximate: bool = True) -> Float[Ar
 
 
 @batch_last
-def silu(x: Float[ArrayLike, "..."], /) -> Float[Array, "..."]:
+def silu(x: Shaped[ArrayLike, "..."], /) -> Float[Array, "..."]:
     """x · sigmoid(x), also called swish.
 
     Example:
@@ -96,7 +98,7 @@ def silu(x: Float[ArrayLike, "..."], /) -> Float[Array, "..."]:
 
 
 @batch_last
-def softplus(x: Float[ArrayLike, "..."], /) -> Float[Array, "..."]:
+def softplus(x: Shaped[ArrayLike, "..."], /) -> Float[Array, "..."]:
     """log(1 + e^x), a smooth form of relu.
 
     Example:
@@ -110,7 +112,7 @@ def softplus(x: Float[ArrayLike, "..."], /) -> Float[Array, "..."]:
 
 
 @batch_last
-def sigmoid(x: Float[ArrayLike, "..."], /) -> Float[Array, "..."]:
+def sigmoid(x: Shaped[ArrayLike, "..."], /) -> Float[Array, "..."]:
     """1 / (1 + e^-x), between 0 and 1.
 
     Example:
@@ -121,7 +123,7 @@ def sigmoid(x: Float[ArrayLike, "..."], /) -> Float[Array, "..."]:
 
 
 @batch_last
-def tanh(x: Float[ArrayLike, "..."], /) -> Float[Array, "..."]:
+def tanh(x: Shaped[ArrayLike, "..."], /) -> Float[Array, "..."]:
     """(e^x - e^-x) / (e^x + e^-x), between -1 and 1.
 
     Example:
@@ -132,7 +134,7 @@ def tanh(x: Float[ArrayLike, "..."], /) -> Float[Array, "..."]:
 
 
 @batch_last
-def softmax(logits: Float[ArrayLike, "..."], /) -> Float[Array, "..."]:
+def softmax(logits: Shaped[ArrayLike, "..."], /) -> Float[Array, "..."]:
     """e^z_i / Σ_j e^z_j over the last axis: positive numbers that sum to 1.
 
     Example:
@@ -146,7 +148,7 @@ def softmax(logits: Float[ArrayLike, "..."], /) -> Float[Array, "..."]:
 
 
 @batch_last
-def log_softmax(logits: Float[ArrayLike, "..."], /) -> Float[Array, "..."]:
+def log_softmax(logits: Shaped[ArrayLike, "..."], /) -> Float[Array, "..."]:
     """z_i - log Σ_j e^z_j over the last axis: the logarithm of softmax, computed without underflow.
 
     Example:
@@ -156,11 +158,15 @@ def log_softmax(logits: Float[ArrayLike, "..."], /) -> Float[Array, "..."]:
     return jax.nn.log_softmax(logits, axis=0)
 
 
-def argmax(logits: Num[ArrayLike, "*batch classes"], /) -> Int[Array, "*batch"]:
+def argmax(logits: Shaped[ArrayLike, "*batch classes"], /) -> Int[Array, "*batch"]:
     """Returns the index of the largest entry on the last axis, the first of equal ones; not differentiable.
+
+    Numbers are compared in their own type, since float32 does not hold all whole numbers above 2^24.
 
     Example:
         >>> argmax(jnp.array([[1.43, -0.4, 0.23], [0.0, 2.0, 2.0]]))
         Array([0, 1], dtype=int32)
     """
+    if isinstance(logits, np.ndarray):
+        return jnp.asarray(np.argmax(logits, axis=-1))
     return jnp.argmax(logits, axis=-1)

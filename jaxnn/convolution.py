@@ -13,7 +13,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Float
+from jaxtyping import Array, ArrayLike, Float, Shaped
 
 from jaxnn._checks.arrays import check_bias, check_each_whole, check_shape, check_whole
 from jaxnn._kernels.batch_last import batch_last
@@ -74,7 +74,7 @@ def init_conv(
 
 def conv(
     params: Affine,
-    x: Float[ArrayLike, "batch *space inputs"],
+    x: Shaped[ArrayLike, "batch *space inputs"],
     *,
     stride: int | Sequence[int] = 1,
     padding: str | int | Sequence[int] = "valid",
@@ -157,7 +157,7 @@ def _multiply(weight: Any, x: Array, windows: Windows) -> Array:
 
 
 def max_pool(
-    x: Float[ArrayLike, "batch *space channels"],
+    x: Shaped[ArrayLike, "batch *space channels"],
     window: int | Sequence[int],
     *,
     stride: int | Sequence[int] | None = None,
@@ -191,7 +191,7 @@ def _max_pool(x, *, windows):
 
 
 def avg_pool(
-    x: Float[ArrayLike, "batch *space channels"],
+    x: Shaped[ArrayLike, "batch *space channels"],
     window: int | Sequence[int],
     *,
     stride: int | Sequence[int] | None = None,
@@ -210,7 +210,9 @@ def avg_pool(
 
 @batch_last
 def _avg_pool(x, *, windows):
-    return _reduce_windows(jnp.add, x, windows) / math.prod(windows.size)
+    # In half precision a sum of four values can overflow.
+    total = _reduce_windows(jnp.add, x.astype(jnp.promote_types(x.dtype, jnp.float32)), windows)
+    return (total / math.prod(windows.size)).astype(x.dtype)
 
 
 def _make_pooling_windows(

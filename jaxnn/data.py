@@ -1,4 +1,4 @@
-"""Preparation of data: splits, folds, scaling and the order of minibatches.
+"""Preparation of data: splits, folds and the order of minibatches.
 
 Splits and folds are drawn once, on the host, with NumPy. They are row numbers, so they apply to any pytree of arrays.
 `minibatches` draws a new order inside the compiled program for every epoch.
@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Bool, Float, Int, Real
+from jaxtyping import Array, ArrayLike, Bool, Int
 
-from jaxnn._checks.arrays import check_finite, check_key, check_number, check_rows, check_shape, check_whole, count_rows
+from jaxnn._checks.arrays import check_finite, check_key, check_number, check_whole, count_rows
 
 # Random bits for each row, as a multiple of log2(count): two rows draw equal bits with probability count^-3.
 # `jax.random.permutation` uses the same exponent.
@@ -40,13 +40,6 @@ class Folds(NamedTuple):
     train: Int[np.ndarray, "folds train_rows"]
     validation: Int[np.ndarray, "folds validation_rows"]
     mask: Bool[np.ndarray, "folds validation_rows"]
-
-
-class Scaling(NamedTuple):
-    """The parameters of `scale`, `(x - offset) / factor`, each of shape (features,) and in units of x."""
-
-    offset: Float[Array, "features"]
-    factor: Float[Array, "features"]
 
 
 def train_test_split(key: Array, data: Any, *, test: float = 0.2, stratify: ArrayLike | None = None) -> Split:
@@ -121,58 +114,6 @@ def k_folds(key: Array, count: int, k: int, *, stratify: ArrayLike | None = None
     return Folds(np.stack(train), np.stack(validation), np.stack(mask))
 
 
-def standard_scaling(x: Real[ArrayLike, "batch features"]) -> Scaling:
-    """Returns the mean of each feature as offset, and its standard deviation as factor (1 for a constant feature).
-
-    Args:
-        x: the training part only, shape (batch, features).
-
-    Raises:
-        TypeError, ValueError: as `scale`.
-
-    Example:
-        >>> scale(standard_scaling(jnp.array([[1.0], [3.0]])), jnp.array([[5.0]]))
-        Array([[3.]], dtype=float32)
-    """
-    x = _as_float_table("standard_scaling", x)
-    return _make_scaling(x.mean(axis=0), x.std(axis=0))
-
-
-def min_max_scaling(x: Real[ArrayLike, "batch features"]) -> Scaling:
-    """Returns the minimum of each feature as offset, and its range as factor (1 for a constant feature).
-
-    Scaled features are in [0, 1]. Args and Raises are those of `standard_scaling`.
-
-    Example:
-        >>> scale(min_max_scaling(jnp.array([[1.0], [3.0]])), jnp.array([[2.0]]))
-        Array([[0.5]], dtype=float32)
-    """
-    x = _as_float_table("min_max_scaling", x)
-    return _make_scaling(x.min(axis=0), x.max(axis=0) - x.min(axis=0))
-
-
-def scale(scaling: Scaling, x: Real[ArrayLike, "batch features"]) -> Float[Array, "batch features"]:
-    """(x - offset) / factor for each feature of x, which has shape (batch, features).
-
-    Raises:
-        TypeError: `scaling` is not a Scaling, or x is not an array of real numbers.
-        ValueError: x has another number of features than the scaling, or holds NaN or infinity.
-
-    Example:
-        >>> scale(Scaling(jnp.array([1.0]), jnp.array([2.0])), jnp.array([[5.0]]))
-        Array([[2.]], dtype=float32)
-    """
-    if not isinstance(scaling, Scaling):
-        raise TypeError(f"scale: scaling must be a Scaling, from standard_scaling or min_max_scaling, not {scaling!r}")
-    _, features = check_shape("scale", "x", x, "batch features")
-    check_finite("scale", "x", x)
-    if features != jnp.shape(scaling.offset)[0]:
-        raise ValueError(
-            f"scale: x {jnp.shape(x)} has {features} features, but the scaling {jnp.shape(scaling.offset)[0]}"
-        )
-    return (jnp.asarray(x) - scaling.offset[None]) / scaling.factor[None]
-
-
 def minibatches(
     key: Array, count: int, batch_size: int
 ) -> tuple[Int[Array, "steps batch"], Bool[Array, "steps batch"] | None]:
@@ -243,16 +184,3 @@ def _draw_order(caller: str, key: Array, count: int, stratify: ArrayLike | None)
         return order[np.argsort(labels[order], kind="stable")]
     except TypeError as error:
         raise TypeError(f"{caller}: stratify must hold only numbers or only strings: {error}") from error
-
-
-def _as_float_table(caller: str, x: ArrayLike) -> Array:
-    check_shape(caller, "x", x, "batch features")
-    check_rows(caller, {"x": x})
-    # The mean of whole numbers need not be whole.
-    return jnp.asarray(x) if jnp.issubdtype(jnp.result_type(x), jnp.floating) else jnp.asarray(x, float)
-
-
-def _make_scaling(offset: Array, factor: Array) -> Scaling:
-    # The mean is rounded, so the factor of a constant feature need not be exactly 0.
-    varies = factor > 10 * jnp.finfo(factor.dtype).eps * jnp.abs(offset)
-    return Scaling(offset, jnp.where(varies, factor, jnp.ones((), factor.dtype)))

@@ -2,17 +2,20 @@
 
 `init_…` makes the parameters, and the function of the same name uses them. Arrays are batch first, with exactly one
 batch axis: tables `(batch, features)`, images `(batch, height, width, channels)`, or one or three spatial axes.
-`jax.vmap` adds any other axis. The private bodies (`_dense`, …) are written batch last, see `_kernels/batch_last.py`.
+`jax.vmap` adds any other axis. Inputs are real numbers of any type, or bools. Layers compute in the floating type of
+their parameters, or of the input if that is wider, so that uint8 images need no conversion. The private bodies
+(`_dense`, …) are written batch last, see `_kernels/batch_last.py`.
 """
 
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Float
+from jaxtyping import Array, ArrayLike, Float, Shaped
 
 from jaxnn._checks.arrays import check_bias, check_key, check_rate, check_shape, check_whole
 from jaxnn._kernels.batch_last import batch_last
+from jaxnn._kernels.dtypes import as_floats
 from jaxnn._kernels.matmul import matmul
 from jaxnn.initializers import Initializer, he_normal
 
@@ -65,7 +68,7 @@ def init_dense(key: Array, inputs: int, outputs: int, *, initializer: Initialize
     return init_affine(key, shape, initializer)
 
 
-def dense(params: Affine, x: Float[ArrayLike, "batch inputs"]) -> Float[Array, "batch outputs"]:
+def dense(params: Affine, x: Shaped[ArrayLike, "batch inputs"]) -> Float[Array, "batch outputs"]:
     """x · weight + bias: every output is a weighted sum of all inputs.
 
     Args:
@@ -97,7 +100,7 @@ def _dense(x, *, params):
     return matmul(params.weight, x) + params.bias[:, None]
 
 
-def flatten(x: Float[ArrayLike, "batch *space channels"]) -> Float[Array, "batch features"]:
+def flatten(x: Shaped[ArrayLike, "batch *space channels"]) -> Float[Array, "batch features"]:
     """Reshapes every example to one row, in (height, width, channel) order.
 
     Weights of dense layers from Flax fit as they are. For those from PyTorch see `load_safetensors`.
@@ -125,7 +128,7 @@ def _flatten(x):
     return jnp.moveaxis(x, 0, -2).reshape(-1, x.shape[-1])
 
 
-def dropout(key: Array, x: Float[ArrayLike, "batch *features"], rate: ArrayLike) -> Float[Array, "batch *features"]:
+def dropout(key: Array, x: Shaped[ArrayLike, "batch *features"], rate: ArrayLike) -> Float[Array, "batch *features"]:
     """Sets each entry to 0 with probability `rate` and divides the others by 1 - rate; the expected value is x.
 
     Args:
@@ -177,7 +180,7 @@ def init_layer_norm(features: int) -> NormParams:
 
 
 def layer_norm(
-    params: NormParams, x: Float[ArrayLike, "batch *space features"], *, epsilon: float = 1e-6
+    params: NormParams, x: Shaped[ArrayLike, "batch *space features"], *, epsilon: float = 1e-6
 ) -> Float[Array, "batch *space features"]:
     """scale · (x - mean) / √(variance + epsilon) + bias, with mean and variance over the last axis.
 
@@ -202,7 +205,10 @@ def layer_norm(
     shape, features = jnp.shape(x), jnp.shape(params.scale)[0]
     if len(shape) < 2 or shape[-1] != features:
         raise ValueError(f"layer_norm: x must have shape (batch, …, {features}), the scale's features, not {shape}")
-    return _layer_norm(x, params=params, epsilon=epsilon)
+    # In half precision the squares of large numbers would overflow.
+    (wide,) = as_floats(x, params=params, least=jnp.float32)
+    (narrow,) = as_floats(x, params=params)
+    return _layer_norm(wide, params=params, epsilon=epsilon).astype(narrow.dtype)
 
 
 @batch_last

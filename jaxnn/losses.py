@@ -1,21 +1,23 @@
 """Losses: one value per example, shape `(batch,)`.
 
 `Recipe.reduction` makes one number of them, by default the mean. The per-example losses of optax can be used directly;
-its elementwise ones (`l2_loss`, `huber_loss`) need a sum over the last axis.
+its elementwise ones (`l2_loss`, `huber_loss`) need a sum over the last axis. Whole numbers, bools and narrow floats are
+computed in float32.
 """
 
 import functools
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Float, Integer
+from jaxtyping import Array, ArrayLike, Float, Integer, Shaped
 
 from jaxnn._checks.arrays import check_labels, check_same_shape
 from jaxnn._kernels.batch_last import batch_last
+from jaxnn._kernels.dtypes import as_arrays, as_floats
 from jaxnn._kernels.matmul import UNROLL_LIMIT, split_rows
 
 
-def squared_error(outputs: Float[ArrayLike, "batch outputs"], targets: ArrayLike) -> Float[Array, "batch"]:
+def squared_error(outputs: Shaped[ArrayLike, "batch outputs"], targets: ArrayLike) -> Float[Array, "batch"]:
     """Σ_j (target_j - output_j)² of each example; its sum over the examples is the sum of squared residuals (SSR).
 
     Args:
@@ -33,7 +35,7 @@ def squared_error(outputs: Float[ArrayLike, "batch outputs"], targets: ArrayLike
         Array([9.], dtype=float32)
     """
     check_same_shape("squared_error", outputs, targets)
-    return _squared_error(outputs, targets)
+    return _squared_error(*as_floats(outputs, targets, least=jnp.float32))
 
 
 @batch_last
@@ -41,7 +43,7 @@ def _squared_error(outputs, targets):
     return jnp.square(targets - outputs).sum(axis=0)
 
 
-def absolute_error(outputs: Float[ArrayLike, "batch outputs"], targets: ArrayLike) -> Float[Array, "batch"]:
+def absolute_error(outputs: Shaped[ArrayLike, "batch outputs"], targets: ArrayLike) -> Float[Array, "batch"]:
     """Σ_j |target_j - output_j| of each example, less sensitive to outliers than the squared error.
 
     Args:
@@ -59,7 +61,7 @@ def absolute_error(outputs: Float[ArrayLike, "batch outputs"], targets: ArrayLik
         Array([3.], dtype=float32)
     """
     check_same_shape("absolute_error", outputs, targets)
-    return _absolute_error(outputs, targets)
+    return _absolute_error(*as_floats(outputs, targets, least=jnp.float32))
 
 
 @batch_last
@@ -68,7 +70,7 @@ def _absolute_error(outputs, targets):
 
 
 def cross_entropy(
-    logits: Float[ArrayLike, "batch classes"], labels: Integer[ArrayLike, "batch"]
+    logits: Shaped[ArrayLike, "batch classes"], labels: Integer[ArrayLike, "batch"]
 ) -> Float[Array, "batch"]:
     """-log softmax(logits)[label] of each example: the surprise at the observed class.
 
@@ -92,11 +94,13 @@ def cross_entropy(
         Shannon (1948), A mathematical theory of communication; Good (1952), Rational decisions.
     """
     check_labels("cross_entropy", "logits", logits, labels)
-    return _cross_entropy(logits, labels)
+    return _cross_entropy(*as_floats(logits, least=jnp.float32), labels=as_arrays(labels))
 
 
+# Outside of a compiled function, `jax_debug_nans` would report the NaN for labels that are out of range.
 @batch_last
-def _cross_entropy(logits, labels):
+@functools.partial(jax.jit, inline=True)
+def _cross_entropy(logits, *, labels):
     if len(logits) <= UNROLL_LIMIT:
         return _cross_entropy_unrolled(logits, labels)
     # Gathering one entry per column is up to 1.9 times faster than a product with one-hot columns. Labels beyond the

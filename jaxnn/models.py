@@ -1,13 +1,15 @@
 """Models: pairs of pure functions, with an MLP and a CNN ready to use."""
 
+import functools
 import itertools
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Float
+from jaxtyping import Array, ArrayLike, Shaped
 
 from jaxnn import layers
 from jaxnn._checks.arrays import check_each_whole, check_key, check_rate, is_traced
@@ -23,7 +25,8 @@ class Model(NamedTuple):
     Attributes:
         init: `init(key) -> params`, any pytree of arrays.
         apply: `apply(params, x, *, key=None) -> outputs`, batch first. It must accept `key`, from which dropout is
-            drawn: training passes a new key in every step, and evaluation passes None, which means no dropout.
+            drawn: training passes a new key in every step, and evaluation passes None, which means no dropout. In
+            evaluation the outputs of an example must not depend on the others, since they come in tiles.
 
     Example:
         >>> from jaxnn import Model, init_dense, dense
@@ -64,21 +67,36 @@ def mlp(sizes: Sequence[int], *, activation: Callable[[Array], Array] = relu, dr
     if len(sizes) < 2:
         raise ValueError(f"mlp: sizes must hold at least the inputs and the outputs, not {list(sizes)}")
     check_rate("mlp", dropout)
-    names = [*_number_names("hidden", len(sizes) - 2), "output"]
+    names = (*_number_names("hidden", len(sizes) - 2), "output")
+    return Model(_InitMlp(names, sizes), _make_hashable(_ApplyMlp(names, activation, dropout)))
 
-    def init(key: Array) -> dict[str, Any]:
+
+# The functions of a model are objects, so that models can be pickled, and equal models share compiled programs.
+@dataclass(frozen=True)
+class _InitMlp:
+    names: tuple[str, ...]
+    sizes: tuple[int, ...]
+
+    def __call__(self, key: Array) -> dict[str, Any]:
         check_key(key)
-        shapes = itertools.pairwise(sizes)
-        keys = jax.random.split(key, len(names))
-        return {name: init_dense(k, *shape) for name, k, shape in zip(names, keys, shapes, strict=True)}
+        shapes = itertools.pairwise(self.sizes)
+        keys = jax.random.split(key, len(self.names))
+        return {name: init_dense(k, *shape) for name, k, shape in zip(self.names, keys, shapes, strict=True)}
 
-    def apply(params: dict[str, Any], x: Float[ArrayLike, "batch inputs"], *, key: Array | None = None) -> Array:
-        keys = [None] * len(names) if key is None else jax.random.split(key, len(names))
-        for name, layer_key in zip(names[:-1], keys[:-1], strict=True):
-            x = _drop(layer_key, activation(dense(params[name], x)), dropout)
+
+@dataclass(frozen=True)
+class _ApplyMlp:
+    names: tuple[str, ...]
+    activation: Callable[[Array], Array]
+    dropout: ArrayLike
+
+    def __call__(
+        self, params: dict[str, Any], x: Shaped[ArrayLike, "batch inputs"], *, key: Array | None = None
+    ) -> Array:
+        keys = [None] * len(self.names) if key is None else jax.random.split(key, len(self.names))
+        for name, layer_key in zip(self.names[:-1], keys[:-1], strict=True):
+            x = _drop(layer_key, self.activation(dense(params[name], x)), self.dropout)
         return dense(params["output"], x)
-
-    return Model(init, apply)
 
 
 def cnn(
@@ -137,22 +155,44 @@ def cnn(
     nodes = math.prod(space) * (inputs, *channels)[-1]
     head = mlp([nodes, *hidden, classes], activation=activation, dropout=dropout)
 
-    def init(key: Array) -> dict[str, Any]:
+    conv_shapes = tuple((name, (*shape, (window,) * len(space))) for name, shape in filters.items())
+    return Model(
+        _InitCnn(conv_shapes, head.init),
+        _make_hashable(_ApplyCnn(tuple(filters), image, padding, pool, activation, dropout, head.apply)),
+    )
+
+
+@dataclass(frozen=True)
+class _InitCnn:
+    convs: tuple[tuple[str, tuple[int, int, tuple[int, ...]]], ...]
+    init_head: Callable[[Array], dict[str, Any]]
+
+    def __call__(self, key: Array) -> dict[str, Any]:
         check_key(key)
-        *keys, head_key = jax.random.split(key, len(filters) + 1)
-        sizes = (window,) * len(space)
-        convs = {name: init_conv(k, *shape, sizes) for k, (name, shape) in zip(keys, filters.items(), strict=True)}
-        return convs | head.init(head_key)
+        *keys, head_key = jax.random.split(key, len(self.convs) + 1)
+        convs = {name: init_conv(k, *shape) for k, (name, shape) in zip(keys, self.convs, strict=True)}
+        return convs | self.init_head(head_key)
 
-    def apply(params: dict[str, Any], x: Float[ArrayLike, "batch *image"], *, key: Array | None = None) -> Array:
-        if jnp.shape(x)[1:] != image:
-            raise ValueError(f"cnn: x must have shape (batch, {', '.join(map(str, image))}), not {jnp.shape(x)}")
-        for name in filters:
-            x = max_pool(activation(conv(params[name], x, padding=padding)), pool)
+
+@dataclass(frozen=True)
+class _ApplyCnn:
+    names: tuple[str, ...]
+    image: tuple[int, ...]
+    padding: str | int
+    pool: int
+    activation: Callable[[Array], Array]
+    dropout: ArrayLike
+    apply_head: Callable[..., Array]
+
+    def __call__(
+        self, params: dict[str, Any], x: Shaped[ArrayLike, "batch *image"], *, key: Array | None = None
+    ) -> Array:
+        if jnp.shape(x)[1:] != self.image:
+            raise ValueError(f"cnn: x must have shape (batch, {', '.join(map(str, self.image))}), not {jnp.shape(x)}")
+        for name in self.names:
+            x = max_pool(self.activation(conv(params[name], x, padding=self.padding)), self.pool)
         map_key, head_key = (None, None) if key is None else jax.random.split(key)
-        return head.apply(params, _drop(map_key, flatten(x), dropout), key=head_key)
-
-    return Model(init, apply)
+        return self.apply_head(params, _drop(map_key, flatten(x), self.dropout), key=head_key)
 
 
 def _number_names(kind: str, count: int) -> list[str]:
@@ -164,3 +204,12 @@ def _drop(key: Array | None, x: Array, rate: ArrayLike) -> Array:
     if key is None or (not is_traced(rate) and rate == 0):
         return x
     return layers.dropout(key, x, rate)
+
+
+def _make_hashable(function: Callable[..., Array]) -> Callable[..., Array]:
+    """Returns the function of a model; one with a part that has no hash is compared by identity."""
+    try:
+        hash(function)
+    except TypeError:
+        return functools.partial(function)
+    return function

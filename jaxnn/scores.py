@@ -4,14 +4,16 @@ The mask `where`, of shape `(batch,)`, leaves examples out: shorter folds are pa
 """
 
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Bool, Float, Int, Integer
+import numpy as np
+from jaxtyping import Array, ArrayLike, Bool, Float, Int, Integer, Shaped
 
-from jaxnn._checks.arrays import check_labels, check_same_shape
+from jaxnn._checks.arrays import check_labels, check_same_shape, is_traced
+from jaxnn._kernels.dtypes import as_arrays, as_floats
 from jaxnn.activations import argmax
 
 
 def accuracy(
-    outputs: Float[ArrayLike, "batch classes"],
+    outputs: Shaped[ArrayLike, "batch classes"],
     labels: Integer[ArrayLike, "batch"],
     *,
     where: Bool[ArrayLike, "batch"] | None = None,
@@ -32,11 +34,11 @@ def accuracy(
         Array(0.5, dtype=float32)
     """
     check_labels("accuracy", "outputs", outputs, labels)
-    return jnp.mean(argmax(jnp.asarray(outputs)) == jnp.asarray(labels), where=where)
+    return jnp.mean(argmax(outputs) == as_arrays(labels), where=where)
 
 
 def r_squared(
-    outputs: Float[ArrayLike, "batch outputs"],
+    outputs: Shaped[ArrayLike, "batch outputs"],
     targets: ArrayLike,
     *,
     where: Bool[ArrayLike, "batch"] | None = None,
@@ -58,7 +60,9 @@ def r_squared(
         Array(0.5, dtype=float32)
     """
     check_same_shape("r_squared", outputs, targets)
-    outputs, targets = jnp.asarray(outputs), jnp.asarray(targets)
+    # A common offset changes nothing; without it, sums of squares keep more digits. NumPy subtracts in float64.
+    shift = _take_first(_widen(targets), where)
+    outputs, targets = as_floats(_widen(outputs) - shift, _widen(targets) - shift, least=jnp.float32)
     mask = None if where is None else jnp.asarray(where)[:, None]
     mean = jnp.mean(targets, axis=0, keepdims=True, where=mask)
     unexplained = jnp.sum(jnp.square(targets - outputs), axis=0, where=mask)
@@ -67,7 +71,7 @@ def r_squared(
 
 
 def confusion_matrix(
-    outputs: Float[ArrayLike, "batch classes"],
+    outputs: Shaped[ArrayLike, "batch classes"],
     labels: Integer[ArrayLike, "batch"],
     *,
     where: Bool[ArrayLike, "batch"] | None = None,
@@ -90,4 +94,17 @@ def confusion_matrix(
     """
     classes = check_labels("confusion_matrix", "outputs", outputs, labels)
     weights = 1 if where is None else jnp.asarray(where).astype(int)
-    return jnp.zeros((classes, classes), int).at[jnp.asarray(labels), argmax(jnp.asarray(outputs))].add(weights)
+    return jnp.zeros((classes, classes), int).at[as_arrays(labels), argmax(outputs)].add(weights)
+
+
+def _take_first(targets: np.ndarray | Array, where: ArrayLike | None) -> np.ndarray | Array:
+    """Returns the first row that counts, as a table of one row."""
+    if where is None:
+        return targets[:1]
+    if is_traced(where):
+        return jnp.take(jnp.asarray(targets), jnp.argmax(where), axis=0)[None]
+    return targets[np.argmax(where)][None]
+
+
+def _widen(x: ArrayLike) -> np.ndarray | Array:
+    return x.astype(np.float64) if isinstance(x, np.ndarray) else as_floats(x, least=jnp.float32)[0]

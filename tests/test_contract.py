@@ -129,6 +129,33 @@ def test_vmap_over_another_axis_equals_a_loop(row: Row, rng: np.random.Generator
     assert_close(jax.jit(jax.vmap(row.function, in_axes=(None, -1)))(params, last), expected)
 
 
+NARROW_TYPES = ["u1", "i4", "?", "f2", jnp.bfloat16]
+
+
+@every_row
+@pytest.mark.parametrize("dtype", NARROW_TYPES, ids=["uint8", "int32", "bool", "float16", "bfloat16"])
+def test_inputs_of_any_type_give_what_the_same_values_give_in_float32(
+    row: Row, dtype: Any, rng: np.random.Generator
+) -> None:
+    """Arithmetic in the type of the input would wrap, overflow or keep three digits."""
+    params, x = draw(row, rng)
+    arrays, structure = jax.tree.flatten(x)
+    is_float = [np.issubdtype(leaf.dtype, np.floating) for leaf in arrays]
+    # Large values, which overflow in uint8 and float16 when they are added up or squared.
+    narrow = [
+        np.abs(90 * leaf).astype(dtype) if floats else leaf for leaf, floats in zip(arrays, is_float, strict=True)
+    ]
+    wide = [leaf.astype("f") if floats else leaf for leaf, floats in zip(narrow, is_float, strict=True)]
+    expected = row.function(params, jax.tree.unflatten(structure, wide))
+    actual = row.function(params, jax.tree.unflatten(structure, narrow))
+    # Layers without parameters keep half precision.
+    assert actual.dtype in (expected.dtype, dtype if jnp.issubdtype(dtype, jnp.floating) else expected.dtype)
+    digits = float(jnp.finfo(actual.dtype).eps) if jnp.issubdtype(actual.dtype, jnp.floating) else 0
+    np.testing.assert_allclose(
+        np.asarray(actual, "f"), expected, rtol=0, atol=4 * digits * max(1, np.abs(expected).max())
+    )
+
+
 @every_row
 def test_a_batch_of_one_works(row: Row, rng: np.random.Generator) -> None:
     params, x = draw(row, rng)

@@ -1,4 +1,4 @@
-"""Splits, folds and minibatches contain every row once; scaling equals that of scikit-learn."""
+"""Splits, folds and minibatches contain every row once."""
 
 import math
 from collections import Counter
@@ -7,7 +7,6 @@ import jax
 import numpy as np
 import pytest
 import scipy.stats
-import sklearn.preprocessing
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -118,35 +117,6 @@ def test_an_order_of_any_length_contains_every_row_once(count: int) -> None:
     np.testing.assert_array_equal(np.sort(np.asarray(rows).ravel()), np.arange(count))
 
 
-SCALERS = {
-    "standard": (nn.standard_scaling, sklearn.preprocessing.StandardScaler),
-    "min-max": (nn.min_max_scaling, sklearn.preprocessing.MinMaxScaler),
-}
-
-
-@pytest.mark.parametrize("name", SCALERS)
-def test_scaling_equals_that_of_scikit_learn_with_a_constant_feature(
-    name: str, rng: np.random.Generator, x64: None
-) -> None:
-    fit, reference = SCALERS[name]
-    train, test = rng.normal(3, 5, (20, 4)), rng.normal(3, 5, (7, 4))
-    train[:, 2], test[:, 2] = 1.5, 2.0
-    theirs = reference().fit(train)
-    for x in (train, test):
-        np.testing.assert_allclose(nn.scale(fit(train), x), theirs.transform(x), rtol=1e-12, atol=1e-12)
-
-
-@pytest.mark.parametrize("constant", [0.1, 1e6 + 0.1, -3.3])
-@pytest.mark.parametrize("name", SCALERS)
-def test_a_constant_feature_keeps_its_units(name: str, constant: float) -> None:
-    """The mean of a constant column is rounded, so that its standard deviation may be tiny rather than 0."""
-    fit, _ = SCALERS[name]
-    x = np.full((150, 1), constant, "f")
-    scaling = fit(x)
-    np.testing.assert_allclose(nn.scale(scaling, x), np.zeros((150, 1)), atol=1e-6 * abs(constant))
-    np.testing.assert_allclose(nn.scale(scaling, x + 1), np.ones((150, 1)), rtol=0.2)
-
-
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -172,23 +142,7 @@ def test_a_constant_feature_keeps_its_units(name: str, constant: float) -> None:
             lambda: nn.k_folds(jax.random.key(0), 10, 2, stratify=np.ones((10, 1))),
             "k_folds: stratify must have shape (10,), one label per row, not (10, 1)",
         ),
-        (
-            lambda: nn.scale(nn.Scaling(np.zeros(3), np.ones(3)), np.ones((5, 4))),
-            "scale: x (5, 4) has 4 features, but the scaling 3",
-        ),
-        (
-            lambda: nn.standard_scaling(np.array([[1.0], [np.inf]])),
-            "standard_scaling: x must be finite, but row 1, column 0 holds inf",
-        ),
-        (lambda: nn.min_max_scaling(np.ones((0, 3))), "min_max_scaling: the data set is empty: its arrays have 0 rows"),
     ],
 )
 def test_bad_input_raises_an_error_with_the_rule_and_the_value(call, message: str, as_installed: None) -> None:
     assert error_message(ValueError, call) == message
-
-
-@pytest.mark.parametrize("name", SCALERS)
-def test_whole_numbers_are_scaled_as_floats(name: str) -> None:
-    x = np.array([[0, 5], [1, 1], [7, 0]])
-    fit, reference = SCALERS[name]
-    np.testing.assert_allclose(nn.scale(fit(x), x), reference().fit_transform(x), rtol=1e-6)

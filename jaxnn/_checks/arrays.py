@@ -89,13 +89,18 @@ def check_finite(caller: str, name: str, x: Any) -> None:
         return
     finite = np.isfinite(np.asarray(x))
     if not finite.all():
-        index = tuple(int(i) for i in np.argwhere(~finite)[0])
-        location = f"row {index[0]}" if index else "a scalar"
-        if len(index) == 2:
-            location += f", column {index[1]}"
-        elif len(index) > 2:
-            location += f", position {index[1:]}"
-        raise ValueError(f"{caller}: {name} must be finite, but {location} holds {np.asarray(x)[index]}")
+        raise ValueError(f"{caller}: {name} must be finite, but {locate(x, ~finite)}")
+
+
+def locate(x: Any, wrong: np.ndarray) -> str:
+    """Describes the first wrong number of an array and its place."""
+    index = tuple(int(i) for i in np.argwhere(wrong)[0])
+    location = f"row {index[0]}" if index else "a scalar"
+    if len(index) == 2:
+        location += f", column {index[1]}"
+    elif len(index) > 2:
+        location += f", position {index[1:]}"
+    return f"{location} holds {np.asarray(x)[index]}"
 
 
 def check_bias(caller: str, params: Any) -> None:
@@ -122,7 +127,7 @@ def check_labels(caller: str, name: str, logits: Any, labels: Any) -> int:
         raise ValueError(
             f"{caller}: labels must have shape ({batch},), one for each row of {name}, not {jnp.shape(labels)}"
         )
-    if not jnp.issubdtype(jnp.result_type(labels), jnp.integer):
+    if not jnp.issubdtype(_get_dtype(labels), jnp.integer):
         raise TypeError(f"{caller}: labels must be class numbers of an integer dtype, {_describe_label_dtype(labels)}")
     if not is_traced(labels):
         values = np.asarray(labels)
@@ -133,9 +138,14 @@ def check_labels(caller: str, name: str, logits: Any, labels: Any) -> int:
     return classes
 
 
+def _get_dtype(labels: Any) -> Any:
+    """Returns the dtype of labels; JAX has none for another byte order."""
+    return labels.dtype if isinstance(labels, np.ndarray) else jnp.result_type(labels)
+
+
 def _describe_label_dtype(labels: Any) -> str:
     """Describes a dtype that is not an integer: by the first fraction among floats, or by how to convert them."""
-    dtype = jnp.result_type(labels)
+    dtype = _get_dtype(labels)
     if is_traced(labels) or not jnp.issubdtype(dtype, jnp.floating):
         return f"not {dtype}"
     values = np.asarray(labels).ravel()
@@ -166,24 +176,6 @@ def count_rows(caller: str, tree: Any) -> int:
     count = next(iter(lengths.values()))
     if count == 0:
         raise ValueError(f"{caller}: the data set is empty: its arrays have 0 rows")
-    return count
-
-
-def check_data(caller: str, data: Any) -> int:
-    """Returns the number of rows of a pair (x, targets) of finite arrays, or of pytrees of them."""
-    if not isinstance(data, tuple) or len(data) != 2:
-        raise TypeError(f"{caller}: data must be a pair (x, targets), not {type(data).__name__}")
-    # A loss may need no targets. If both are empty, `count_rows` gives the clearer message.
-    if not jax.tree.leaves(data[0]) and jax.tree.leaves(data[1]):
-        raise TypeError(f"{caller}: x must be an array, or a pytree of arrays, not {data[0]!r}")
-    return check_rows(caller, by_name(data))
-
-
-def check_rows(caller: str, named: dict[str, Any]) -> int:
-    """Returns the number of rows that all arrays share, and checks that all are finite; messages use these names."""
-    count = count_rows(caller, named)
-    for path, leaf in jax.tree_util.tree_leaves_with_path(named):
-        check_finite(caller, leaf_name(path), leaf)
     return count
 
 

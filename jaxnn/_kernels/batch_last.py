@@ -20,6 +20,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from jaxnn._kernels.dtypes import as_floats, as_type
+
 Function = TypeVar("Function", bound=Callable[..., Array])
 
 
@@ -37,12 +39,15 @@ def swap_batch_axes(tree: Any) -> Any:
 def batch_last(function: Function) -> Function:
     """Makes a batch-first function of one that is written batch last.
 
-    Positional arguments are the arrays with a batch axis: their axes are swapped, and so are those of the result.
-    Keyword arguments (parameters, sizes) pass through unchanged.
+    Positional arguments are the arrays with a batch axis: their axes are swapped, and so are those of the result. They
+    and `params` become floats of one type. Other keyword arguments (labels, sizes) pass through unchanged.
     """
 
     @functools.wraps(function)
     def batch_first(*arrays, **options):
-        return swap_batch_axis(function(*map(swap_batch_axis, arrays), **options))
+        floats = as_floats(*arrays, params=options.get("params"))
+        if "params" in options:
+            options["params"] = jax.tree.map(lambda leaf: as_type(leaf, floats[0].dtype), options["params"])
+        return swap_batch_axis(function(*map(swap_batch_axis, floats), **options))
 
     return cast(Function, batch_first)

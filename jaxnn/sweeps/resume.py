@@ -6,6 +6,7 @@ Samplers and schedulers therefore need no serialization; only the lanes and the 
 """
 
 import json
+import math
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -76,6 +77,11 @@ class SweepJournal:
 
     def record_trial(self, result: TrialResult, read_params: Callable[[], Any]) -> None:
         """Records a trial that has ended, and logs it unless it ended before the checkpoint."""
+        if self._plan.debug_nans and math.isnan(result.score):
+            hypers = flatten_hypers(self._plan.hypers(result.setting))
+            raise FloatingPointError(
+                f"sweep: trial {result.trial} with {hypers} has the score NaN after {result.epochs} epochs"
+            )
         if self._run.active:
             recorded = self._record("trial", **_describe_result(result))
             if self.resuming:
@@ -146,7 +152,7 @@ class SweepJournal:
         return {"run": self._program_number, "kept": sorted(self.best.kept), "trials": len(self.best.results)}
 
     def _trials_table(self) -> dict[str, str]:
-        rows = make_rows(self.best.sorted_results(), lambda result: self._plan.hypers(result.setting))
+        rows = make_rows(self._plan.space, self.best.sorted_results(), lambda result: self._plan.hypers(result.setting))
         return {"trials.csv": trials_csv(rows)}
 
     def _restore(self, program: Program) -> None:
@@ -211,7 +217,8 @@ def describe_sweep(plan: Plan, options: dict[str, Any]) -> dict[str, Any]:
     described = {"kind": "sweep"} | {name: describe(part) for name, part in parts.items()}
     space = {f"space.{name}": describe(part) for name, part in plan.space.items()}
     validation = None if plan.validation is None else by_name(plan.validation)
-    arrays = {"key": plan.key, "data": by_name(plan.data), "validation": validation}
+    stratify = None if plan.labels is None else plan.labels.values
+    arrays = {"key": plan.key, "data": by_name(plan.data), "validation": validation, "stratify": stratify}
     return described | space | describe_arrays("", arrays) | describe_environment()
 
 

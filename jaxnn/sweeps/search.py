@@ -4,12 +4,14 @@ import functools
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import jax
-from jaxtyping import Array
+from jaxtyping import Array, ArrayLike
 
 from jaxnn._checks.arrays import check_whole
+from jaxnn._checks.names import name_value
+from jaxnn._checks.warn import warn_user
 from jaxnn.devices import warn_idle_cores
 from jaxnn.io.runs import Log, check_run, open_run
 from jaxnn.progress import progress_bar
@@ -17,7 +19,7 @@ from jaxnn.sweeps.engine.plan import SAMPLER_KEY, SCHEDULER_KEY, Plan, make_plan
 from jaxnn.sweeps.engine.program import Program
 from jaxnn.sweeps.engine.run import ChunkStats, run_trials
 from jaxnn.sweeps.results.best_trials import BestTrials
-from jaxnn.sweeps.results.replay import replay
+from jaxnn.sweeps.results.replay import Programs
 from jaxnn.sweeps.results.result import SweepResult
 from jaxnn.sweeps.resume import SweepJournal, describe_sweep
 from jaxnn.sweeps.samplers import Sampler, make_sampler
@@ -44,6 +46,7 @@ def sweep(
     epochs: int,
     validation: tuple[Any, Any] | None = None,
     folds: int | None = None,
+    stratify: str | ArrayLike | None = "auto",
     score: Score | None = None,
     evaluate_at: str = "epochs",
     repeats: int = 1,
@@ -68,8 +71,10 @@ def sweep(
         trials: the number of settings to try.
         epochs: the epochs of every trial, unless the scheduler stops it.
         validation: `(x, targets)` to evaluate on.
-        folds: the number of folds of a cross-validation, stratified if the targets are class numbers; give either
-            `validation` or `folds`.
+        folds: the number of folds of a cross-validation; give either `validation` or `folds`.
+        stratify: the labels that every fold has equal shares of, shape (rows,), or None. "auto" takes the first array
+            of whole numbers among the targets, of shape (rows,); otherwise the first bools, zeros and ones, or one-hot
+            rows. `SweepResult.stratified_by` names it.
         score: `score(outputs, targets) -> number`, higher is better, in functions of `jax.numpy`; with folds it must
             also take a mask as `where=`. By default it is minus the mean validation loss.
         evaluate_at: "epochs" evaluates after every epoch. "rungs" evaluates only where the scheduler compares trials
@@ -99,7 +104,7 @@ def sweep(
         TypeError: as `fit`; an argument, or the result of `make_recipe`, a sampler or a scheduler, of another type.
         ValueError: as `fit`; both or neither of `validation` and `folds`; an empty space; a hyper that `make_recipe`
             reads and the space lacks; a traced hyper that decides a shape or a Python branch; a sampler that returns
-            no setting or too many; a population without enough lanes; a directory that holds another sweep.
+            too many settings; a population without enough lanes; a directory that holds another sweep.
         CheckpointError: a directory with damaged files.
         OSError: a directory that cannot be created or written to, or that another process uses.
         KeyboardInterrupt: with a directory, after Ctrl-C or SIGTERM, once the sweep is saved.
@@ -116,25 +121,32 @@ def sweep(
         (8, True)
     """
     trials, keep = check_whole("sweep", "trials", trials, least=1), check_whole("sweep", "keep", keep, least=1)
+    if cast(Any, jax.config).jax_disable_jit:
+        raise ValueError("sweep: trials run in compiled programs, which jax.disable_jit() rules out; fit runs without")
     check_run("sweep", directory, save_every, log)
     check_sampler(sampler)
     check_scheduler(scheduler)
     plan = make_plan(
-        make_recipe, space, data, key=key, epochs=epochs, validation=validation, folds=folds, score=score,
-        evaluate_at=evaluate_at, repeats=repeats, lanes=lanes, has_scheduler=scheduler is not None,
+        make_recipe, space, data, key=key, epochs=epochs, validation=validation, folds=folds, stratify=stratify,
+        score=score, evaluate_at=evaluate_at, repeats=repeats, lanes=lanes, has_scheduler=scheduler is not None,
     )  # fmt: skip
     warn_idle_cores()
     trial_sampler = init_sampler(make_sampler(sampler, trials), space, jax.random.fold_in(key, SAMPLER_KEY), plan.lanes)
     trial_scheduler = init_scheduler(scheduler, epochs, space, jax.random.fold_in(key, SCHEDULER_KEY))
     options = {"trials": trials, "keep": keep, "sampler": sampler, "scheduler": scheduler, "lanes": lanes}
     configuration = functools.partial(describe_sweep, plan, options)
-    best, programs = BestTrials(keep), {}
-    with open_run("sweep", directory, configuration, every=float(save_every)) as run:
+    best, programs = BestTrials(keep), Programs()
+    # Frozen lanes hold NaN. The journal looks for that of trials, and names the trial.
+    with jax.debug_nans(False), open_run("sweep", directory, configuration, every=float(save_every)) as run:
         journal = SweepJournal(run, plan, best, log)
         chunks = _run_batches(plan, programs, trial_sampler, trials, trial_scheduler, journal)
         _run_chunks(chunks, trials, journal, progress)
         run.write_tables(journal.tables)
-    return _make_result(plan, programs, best)
+    if not best.has_finite_score():
+        warn_user(
+            f"sweep: the score {name_value(score)} was finite for no trial, so the best are the first that finished"
+        )
+    return SweepResult(best.sorted_results(), best.kept, tuple(best.chunks), plan, programs)
 
 
 def _run_chunks(chunks: Iterator[ChunkStats], trials: int, journal: SweepJournal, progress: bool) -> None:
@@ -150,7 +162,7 @@ def _run_chunks(chunks: Iterator[ChunkStats], trials: int, journal: SweepJournal
 
 def _run_batches(
     plan: Plan,
-    programs: dict[Choices, Program],
+    programs: Programs,
     sampler: TrialSampler,
     trials: int,
     scheduler: TrialScheduler | None,
@@ -161,7 +173,7 @@ def _run_batches(
     while done < trials:
         settings = ask_settings(sampler, min(trials - done, sampler.ask_limit or trials))
         if not settings and not done:
-            raise ValueError("sweep: the sampler returned no setting, so there is no trial to run")
+            warn_user("sweep: the sampler returned no setting, so no trial runs")
         if not settings:
             return
         batch = list(enumerate(settings, done))
@@ -173,7 +185,7 @@ def _run_batches(
 
 def _run_batch(
     plan: Plan,
-    programs: dict[Choices, Program],
+    programs: Programs,
     batch: Batch,
     scheduler: TrialScheduler | None,
     journal: SweepJournal,
@@ -225,16 +237,3 @@ def _check_population(needed: int, lanes: int) -> None:
             f"sweep: a population needs a lane for each training, {needed} in all, but there are {lanes}; "
             f"use lanes={needed}"
         )
-
-
-def _make_result(plan: Plan, programs: dict[Choices, Program], best: BestTrials) -> SweepResult:
-    results = best.sorted_results()
-    return SweepResult(
-        trials=results,
-        kept=best.kept,
-        chunks=tuple(best.chunks),
-        space=plan.space,
-        hypers_of=lambda trial: plan.hypers(results[trial].setting),
-        recipe_of=lambda trial: plan.recipe(results[trial].setting.choices, results[trial].setting.values),
-        replay=lambda trial: replay(plan, programs[results[trial].setting.choices], results, trial),
-    )

@@ -10,8 +10,9 @@ from jaxtyping import Array, Float, Int
 
 from jaxnn._checks.arrays import check_key
 from jaxnn._kernels.batch_last import swap_batch_axes
+from jaxnn._kernels.dtypes import as_arrays
 from jaxnn.data import minibatches
-from jaxnn.training.recipe import Recipe, get_optimizer, reduce_losses
+from jaxnn.training.recipe import Recipe, compute_updates, get_optimizer, reduce_losses
 
 
 class TrainingState(NamedTuple):
@@ -61,7 +62,7 @@ def init_training(recipe: Recipe, key: Array, *, params: Any = None) -> Training
     """
     check_key(key)
     init_key, run_key = jax.random.split(key)
-    params = recipe.model.init(init_key) if params is None else jax.tree.map(jnp.asarray, params)
+    params = recipe.model.init(init_key) if params is None else as_arrays(params)
     return TrainingState(params, get_optimizer(recipe).init(params), run_key, jnp.zeros((), jnp.int32))
 
 
@@ -131,8 +132,13 @@ def _step(recipe: Recipe, learned: tuple[Any, Any], batch: tuple[Any, Any, Array
         return reduce_losses(recipe, losses, mask), losses
 
     (value, losses), grad = jax.value_and_grad(objective, has_aux=True)(params)
-    updates, optimizer_state = get_optimizer(recipe).update(
-        grad, optimizer_state, params, value=value, grad=grad, value_fn=lambda params: objective(params)[0]
+    updates, optimizer_state = compute_updates(
+        recipe,
+        (grad, optimizer_state, params),
+        value=value,
+        grad=grad,
+        value_fn=lambda params: objective(params)[0],
+        grad_fn=lambda params, _: jax.grad(objective, has_aux=True)(params)[0],
     )
     return (optax.apply_updates(params, updates), optimizer_state), losses
 

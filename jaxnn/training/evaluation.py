@@ -1,18 +1,19 @@
 """Outputs, losses and scores of a trained model."""
 
-import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from jaxnn._checks.arrays import check_key, check_rows, is_traced
+from jaxnn._checks.arrays import check_key, is_traced
+from jaxnn._checks.data import check_rows
 from jaxnn._checks.params import check_arrays, check_model, check_params
+from jaxnn._kernels.dtypes import as_arrays
 from jaxnn.models import Model
 from jaxnn.training.prepare import check_real_number, check_training
 from jaxnn.training.recipe import Recipe, check_recipe, reduce_losses
+from jaxnn.training.tiles import apply_in_tiles, predict_in_tiles
 
 # `score(outputs, targets) -> number`, higher is better; with a mask, `score(outputs, targets, where=mask)`.
 Score = Callable[..., Any]
@@ -31,7 +32,7 @@ class Evaluation(NamedTuple):
 
 
 class Curves(NamedTuple):
-    """Numbers by epoch, on the last axis; NaN for epochs that did not run or were not evaluated.
+    """Numbers by epoch, on the last axis; in results NaN for epochs that were not evaluated.
 
     They are JAX arrays inside compiled loops, and NumPy arrays in results.
 
@@ -47,7 +48,11 @@ class Curves(NamedTuple):
 
 
 def predict(model: Model, params: PyTree, x: Any, *, key: Array | None = None) -> Any:
-    """Returns the outputs of a model for x, batch first; compiles once for each model and shape.
+    """Returns the outputs of a model for x, batch first.
+
+    Examples are evaluated in tiles of a fixed size, by one compiled program for each model. The memory does not grow
+    with their number, and without a key the outputs of an example do not depend on the others. Inside `jax.jit`, and if
+    an output has no axis of examples, all examples are evaluated at once.
 
     Args:
         model: a `Model`.
@@ -71,13 +76,13 @@ def predict(model: Model, params: PyTree, x: Any, *, key: Array | None = None) -
         check_key(key)
     check_arrays("predict", params)
     check_params("predict", model, params)
-    # Inside a trace the model may close over tracers, which the cache must not keep.
-    apply = model.apply if is_traced((params, x, key)) else _jit(model.apply)
-    return apply(params, x, key=key)
+    if is_traced((params, x, key)):
+        return model.apply(params, as_arrays(x), key=key)
+    return predict_in_tiles(model.apply, params, x, key=key)
 
 
 def evaluate(recipe: Recipe, params: PyTree, data: tuple[Any, Any], *, score: Score | None = None) -> Evaluation:
-    """Returns loss and score on a data set, without dropout.
+    """Returns loss and score on a data set, without dropout; the outputs are computed as in `predict`.
 
     Args:
         recipe: its model, loss and reduction.
@@ -103,18 +108,23 @@ def evaluate(recipe: Recipe, params: PyTree, data: tuple[Any, Any], *, score: Sc
         raise TypeError(f"evaluate: score must be a function of outputs and targets, not {score!r}")
     check_arrays("evaluate", params)
     check_training("evaluate", recipe._replace(batch_size=None), data, params)
-    data = jax.tree.map(jnp.asarray, data)
-    if not is_traced((params, data)):
-        recipe = recipe._replace(model=recipe.model._replace(apply=_jit(recipe.model.apply)))
-    return loss_and_score(recipe, params, data, None if score is None else _with_checked_result(score))
+    x, targets = data[0], as_arrays(data[1])
+    if is_traced((params, x)):
+        outputs = recipe.model.apply(params, as_arrays(x), key=None)
+    else:
+        outputs = predict_in_tiles(recipe.model.apply, params, x)
+    return _score_outputs(recipe, outputs, targets, None if score is None else _with_checked_result(score), None)
 
 
 def loss_and_score(
     recipe: Recipe, params: PyTree, data: tuple[Any, Any], score: Score | None, mask: Array | None = None
 ) -> Evaluation:
-    """Returns loss and score of the rows in the mask, unchecked and without dropout; see `evaluate`."""
+    """Returns loss and score of the rows in the mask for traced arrays, unchecked and without dropout."""
     x, targets = data
-    outputs = recipe.model.apply(params, x, key=None)
+    return _score_outputs(recipe, apply_in_tiles(recipe.model.apply, params, x), targets, score, mask)
+
+
+def _score_outputs(recipe: Recipe, outputs: Any, targets: Any, score: Score | None, mask: Array | None) -> Evaluation:
     losses = recipe.loss(outputs, targets)
     loss = reduce_losses(recipe, losses, mask)
     if score is None:
@@ -132,8 +142,3 @@ def _with_checked_result(score: Score) -> Score:
         return result
 
     return checked_score
-
-
-@functools.lru_cache(maxsize=32)
-def _jit(apply: Callable[..., Any]) -> Callable[..., Any]:
-    return jax.jit(apply)

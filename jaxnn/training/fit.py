@@ -11,10 +11,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from jaxnn._checks.arrays import check_whole
+from jaxnn._kernels.dtypes import as_arrays
 from jaxnn.training.epoch import EpochInfo, TrainingState, to_loop_layout, train_epoch
 from jaxnn.training.prepare import check_training, prepare
 from jaxnn.training.recipe import Recipe, get_optimizer
 from jaxnn.training.stopping import StoppingRule, check_rule
+from jaxnn.training.summary import count_numbers, summarize_curve
 
 
 class FitResult(NamedTuple):
@@ -32,6 +34,9 @@ class FitResult(NamedTuple):
     losses: Float[Array, "epochs"]
     epochs: Int[Array, ""]
     state: TrainingState
+
+    def __repr__(self) -> str:
+        return f"FitResult\n  losses: {summarize_curve(self.losses)}\n  params: {count_numbers(self.params)}"
 
 
 def advance(
@@ -62,7 +67,7 @@ def advance(
     epochs = check_whole("advance", "epochs", epochs, least=1)
     _check_state(recipe, state)
     check_training("advance", recipe, data, state.params)
-    return _advance(recipe, jax.tree.map(jnp.asarray, data), state, epochs)
+    return _advance(recipe, as_arrays(data), state, epochs)
 
 
 def fit(

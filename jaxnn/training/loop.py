@@ -18,7 +18,7 @@ from jaxnn._kernels.batch_last import swap_batch_axes
 from jaxnn.training.epoch import TrainingState, to_loop_layout, train_epoch
 from jaxnn.training.evaluation import Curves, Score, loss_and_score
 from jaxnn.training.recipe import Recipe
-from jaxnn.training.stopping import StoppingRule
+from jaxnn.training.stopping import StoppingRule, lowest_score
 
 # Seconds of a chunk: how often the host updates the progress bar, and looks for signals and checkpoints that are due.
 _CHUNK_SECONDS = 0.1
@@ -44,7 +44,7 @@ class LoopState(NamedTuple):
         stopped: whether the stopping rule has ended the training.
         diverged: the epoch in which a loss was not finite; 0 without one.
         restores: how often the training has returned to the best parameters after a divergence.
-        curves: the curves of all epochs, NaN for those to come.
+        curves: the curves of all epochs, 0 for those to come; without a validation part only the losses.
     """
 
     state: TrainingState
@@ -73,10 +73,12 @@ class LoopConfig(NamedTuple):
     keep_best: bool
 
 
-def init_loop(config: LoopConfig, state: TrainingState, epochs: int) -> LoopState:
+def init_loop(config: LoopConfig, state: TrainingState, epochs: int, *, validated: bool) -> LoopState:
     """Returns the loop state before the first of `epochs` epochs."""
-    curves = Curves(*(jnp.full(epochs, jnp.nan, float) for _ in Curves._fields))
-    best = BestParams(state.params, jnp.array(-jnp.inf, float), jnp.array(0, jnp.int32))
+    # Not NaN, which `jax_debug_nans` would report.
+    losses = jnp.zeros(epochs, float)
+    curves = Curves(losses, losses, losses) if validated else Curves(losses, None, None)
+    best = BestParams(state.params, lowest_score(), jnp.array(0, jnp.int32))
     memory = () if config.stop is None else config.stop.init()
     zero = jnp.array(0, jnp.int32)
     return jax.tree.map(_remove_weak_type, LoopState(state, best, memory, jnp.array(False), zero, zero, curves))
@@ -89,7 +91,7 @@ def _remove_weak_type(leaf: Any) -> Array:
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def run_epochs(config: LoopConfig, data: Any, validation: Any, loop: LoopState, until: Array) -> LoopState:
+def run_epochs(config: LoopConfig, data: Any, validation: Any, loop: LoopState, until: Array | int) -> LoopState:
     """Trains up to epoch `until`, or until the stopping rule ends the training or it diverges."""
     data, validation = to_loop_layout(config.recipe, data), swap_batch_axes(validation)
 
@@ -104,14 +106,15 @@ def _run_epoch(config: LoopConfig, data: Any, validation: Any, loop: LoopState) 
     state, info = train_epoch(config.recipe, data, loop.state)
     latest = _evaluate(config, swap_batch_axes(validation), state, info.losses)
     memory, stopped = loop.memory, loop.stopped
+    score = -latest.losses if validation is None else latest.scores
     if config.stop is not None:
-        memory, stopped = config.stop.update(loop.memory, latest.scores, info.step_sizes)
+        memory, stopped = config.stop.update(loop.memory, score, info.step_sizes)
     finite = jnp.isfinite(latest.losses)
     if validation is not None:
         finite &= jnp.isfinite(latest.validation_losses)
     return loop._replace(
         state=state,
-        best=_update_best(validation, loop, state, latest.scores) if config.keep_best else loop.best,
+        best=_update_best(validation, loop, state, score) if config.keep_best else loop.best,
         memory=memory,
         stopped=stopped,
         diverged=jnp.where(finite, 0, state.epoch),
@@ -123,15 +126,15 @@ def _update_best(validation: Any, loop: LoopState, after: TrainingState, score: 
     # A training loss belongs to the parameters before the epoch, a validation score to those after it.
     scored = loop.state if validation is None else after
     latest = BestParams(scored.params, score, scored.epoch)
-    return jax.tree.map(functools.partial(jnp.where, score > loop.best.score), latest, loop.best)
+    is_best = (score > loop.best.score) & (score < jnp.inf)
+    return jax.tree.map(functools.partial(jnp.where, is_best), latest, loop.best)
 
 
 def _evaluate(config: LoopConfig, validation: Any, state: TrainingState, loss: Array) -> Curves:
-    """Returns the numbers of one epoch."""
+    """Returns the numbers of one epoch; without a validation part only the loss."""
     if validation is None:
-        numbers = loss, jnp.nan, -loss
-    else:
-        numbers = loss, *loss_and_score(config.recipe, state.params, validation, config.score)
+        return Curves(jnp.asarray(loss, float), None, None)
+    numbers = loss, *loss_and_score(config.recipe, state.params, validation, config.score)
     return Curves(*(jnp.asarray(number, float) for number in numbers))
 
 

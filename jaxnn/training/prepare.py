@@ -11,9 +11,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
-from jaxnn._checks.arrays import check_data, check_key, check_whole
+from jaxnn._checks.arrays import check_key, check_whole
+from jaxnn._checks.data import check_data
 from jaxnn._checks.params import check_arrays, check_params
+from jaxnn._kernels.dtypes import as_arrays, as_native
 from jaxnn.training.epoch import TrainingState, init_training
+from jaxnn.training.loss_check import check_loss_rows
 from jaxnn.training.recipe import Recipe, build_optimizer, check_recipe, reduce_losses, steps_per_epoch
 
 
@@ -58,7 +61,7 @@ def prepare(
         check_training(f"{caller}: validation", recipe._replace(batch_size=None), validation, shapes)
         check_score(caller, score, recipe, shapes, validation)
     state = init_training(recipe, key, params=params)
-    data, validation = jax.tree.map(jnp.asarray, (data, validation))
+    data, validation = as_arrays((data, validation))
     return Prepared(recipe, data, validation, state, epochs)
 
 
@@ -73,8 +76,15 @@ def check_training(caller: str, recipe: Recipe, data: tuple[Any, Any], params: P
 def check_functions(caller: str, recipe: Recipe, data: tuple[Any, Any], count: int, params: PyTree) -> None:
     """Checks model, loss and reduction on the shapes of `count` examples that have passed `check_data`."""
     check_params(caller, recipe.model, params)
-    x, targets = data
-    losses = jax.eval_shape(lambda params, x: recipe.loss(recipe.model.apply(params, x, key=None), targets), params, x)
+    x, targets = as_native(data)
+    shapes: list[Any] = []
+
+    def compute_losses(params: Any, x: Any) -> Any:
+        outputs = recipe.model.apply(params, x, key=None)
+        shapes.append(jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(jnp.shape(leaf), jnp.result_type(leaf)), outputs))
+        return recipe.loss(outputs, targets)
+
+    losses = jax.eval_shape(compute_losses, params, x)
     shape = losses.shape if isinstance(losses, jax.ShapeDtypeStruct) else type(losses).__name__
     if shape != (count,):
         raise ValueError(
@@ -83,6 +93,7 @@ def check_functions(caller: str, recipe: Recipe, data: tuple[Any, Any], count: i
         )
     if not jnp.issubdtype(losses.dtype, jnp.floating):
         raise TypeError(f"{caller}: the loss must give real floating-point numbers, not {losses.dtype}")
+    check_loss_rows(caller, recipe.loss, shapes[0], targets)
     _check_reduction(caller, recipe, losses)
 
 
@@ -107,18 +118,16 @@ def check_score(
         return
     if not callable(score):
         raise TypeError(f"{caller}: score must be a function of outputs and targets, not {score!r}")
-    x, targets = data
-    results: list[Any] = []
+    x, targets = as_native(data)
     options = {} if mask is None else {"where": mask}
+
+    def compute_score(params: Any, x: Any) -> None:
+        check_real_number(caller, score(recipe.model.apply(params, x, key=None), targets, **options))
+
     try:
-        jax.eval_shape(
-            lambda params, x: results.append(score(recipe.model.apply(params, x, key=None), targets, **options)),
-            params,
-            x,
-        )
+        jax.eval_shape(compute_score, params, x)
     except (jax.errors.TracerArrayConversionError, jax.errors.ConcretizationTypeError) as error:
         raise ValueError(f"{caller}: score must be written in functions of jax.numpy, it is compiled") from error
-    check_real_number(caller, results[0])
 
 
 def check_real_number(caller: str, result: Any) -> None:

@@ -1,9 +1,11 @@
 """The recipe: what is trained, and how."""
 
+import inspect
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
@@ -13,7 +15,7 @@ from jaxnn._checks.params import check_model
 from jaxnn.models import Model
 
 # A function gets the total steps of the training.
-Optimizer = optax.GradientTransformation | Callable[[int], optax.GradientTransformation]
+Optimizer = optax.GradientTransformation | optax.MultiSteps | Callable[[int], Any]
 
 
 class Recipe(NamedTuple):
@@ -21,9 +23,10 @@ class Recipe(NamedTuple):
 
     Attributes:
         model: a `Model`, the pair of functions (init, apply).
-        loss: `loss(outputs, targets) -> (batch,)`, one value per example.
+        loss: `loss(outputs, targets) -> (batch,)`, one value per example, which does not depend on the others.
         optimizer: an optax transformation, or a function `total_steps -> transformation` for schedules whose length
-            depends on the run. It always gets `value`, `grad` and `value_fn`, so that optax's line searches work.
+            depends on the run. It gets `value`, `grad`, `value_fn` and `grad_fn`, so that optax's line searches and
+            `optax.contrib.sam` work. An `optax.MultiSteps` is one too.
         batch_size: the number of examples in a minibatch; None trains on full batches.
         reduction: reduces the losses of a batch to one number: `jnp.mean` or `jnp.sum`. It takes `where=`, a mask.
 
@@ -34,6 +37,20 @@ class Recipe(NamedTuple):
         >>> import jaxnn as nn
         >>> recipe = Recipe(nn.mlp([4, 16, 3]), nn.cross_entropy, optax.adam(0.01), batch_size=20)
         >>> warmup = recipe._replace(optimizer=lambda steps: optax.adam(optax.linear_schedule(0.0, 0.01, steps)))
+
+    `optax.lookahead` keeps fast and slow parameters. Its model learns the fast ones; use the slow ones of the result:
+
+        >>> model, lookahead = nn.mlp([4, 16, 3]), optax.lookahead(optax.sgd(0.1), sync_period=5, slow_step_size=0.5)
+        >>> recipe = Recipe(
+        ...     nn.Model(
+        ...         lambda key: optax.LookaheadParams.init_synced(model.init(key)),
+        ...         lambda params, x, *, key=None: model.apply(params.fast, x, key=key),
+        ...     ),
+        ...     nn.cross_entropy,
+        ...     optax.GradientTransformation(lookahead.init, lambda grad, *rest: lookahead.update(grad.fast, *rest)),
+        ... )
+        >>> nn.fit(recipe, nn.datasets.iris().data, key=jax.random.key(0), epochs=9).params.slow["output"].weight.shape
+        (16, 3)
     """
 
     model: Model
@@ -52,7 +69,7 @@ def check_recipe(recipe: Any) -> None:
         if not callable(getattr(recipe, name)):
             raise TypeError(f"Recipe: {name} must be a function, not {getattr(recipe, name)!r}")
     optimizer = recipe.optimizer
-    if isinstance(optimizer, optax.GradientTransformation):
+    if isinstance(optimizer, optax.GradientTransformation | optax.MultiSteps):
         return
     # optax.adam itself is callable too, and would take the number of steps as its learning rate.
     if not callable(optimizer) or getattr(optimizer, "__module__", "").startswith("optax"):
@@ -83,24 +100,51 @@ def build_optimizer(recipe: Recipe, count: int, epochs: int) -> Recipe:
     """
     check_recipe(recipe)
     total_steps = epochs * steps_per_epoch(recipe, count)
-    if isinstance(recipe.optimizer, optax.GradientTransformation):
-        return recipe
-    optimizer = recipe.optimizer(total_steps)
+    optimizer = recipe.optimizer
+    if not isinstance(optimizer, optax.GradientTransformation | optax.MultiSteps):
+        optimizer = optimizer(total_steps)
+    if isinstance(optimizer, optax.MultiSteps):
+        optimizer = optimizer.gradient_transformation()
     if not isinstance(optimizer, optax.GradientTransformation):
         raise TypeError(
             f"Recipe: optimizer, called with the total steps, must give a transformation, not {optimizer!r}"
         )
-    return recipe._replace(optimizer=optimizer)
+    return recipe if optimizer is recipe.optimizer else recipe._replace(optimizer=optimizer)
 
 
 def get_optimizer(recipe: Recipe) -> optax.GradientTransformationExtraArgs:
     """Returns the optimizer of a recipe, which must be an optax transformation, extended to accept extra arguments."""
+    if isinstance(recipe.optimizer, optax.MultiSteps):
+        return optax.with_extra_args_support(recipe.optimizer.gradient_transformation())
     if not isinstance(recipe.optimizer, optax.GradientTransformation):
         raise TypeError(
             f"the optimizer must be an optax transformation here, not {recipe.optimizer!r}; "
             "call a function of the total steps first: recipe._replace(optimizer=recipe.optimizer(total_steps))"
         )
     return optax.with_extra_args_support(recipe.optimizer)
+
+
+def compute_updates(recipe: Recipe, arguments: tuple[Any, Any, Any], **extra: Any) -> tuple[Any, Any]:
+    """Calls the optimizer's update with (gradient, state, params) and the extra arguments that it accepts.
+
+    An update that accepts any gets all but `grad_fn`, which optax's line searches would refuse.
+    """
+    update = get_optimizer(recipe).update
+    parameters = inspect.signature(update).parameters.values()
+    takes_any = any(parameter.kind == parameter.VAR_KEYWORD for parameter in parameters)
+    names = {parameter.name for parameter in parameters} | (set(extra) - {"grad_fn"} if takes_any else set())
+    extra = {name: value for name, value in extra.items() if name in names}
+    try:
+        # Optax mixes floats and whole numbers.
+        with jax.numpy_dtype_promotion("standard"):
+            return update(*arguments, **extra)
+    except AttributeError as error:
+        if error.name not in ("fast", "slow"):
+            raise
+        raise TypeError(
+            f"Recipe: the optimizer does not take the params of this model: {error}; "
+            "optax.lookahead needs two copies of them, as the docstring of Recipe shows"
+        ) from error
 
 
 def reduce_losses(recipe: Recipe, losses: Array, mask: Array | None) -> Array:

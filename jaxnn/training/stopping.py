@@ -60,7 +60,7 @@ class NoImprovement(NamedTuple):
     tolerance: float
 
     def init(self) -> tuple[Array, Array]:
-        return jnp.array(-jnp.inf, float), jnp.array(0, jnp.int32)
+        return lowest_score(), jnp.array(0, jnp.int32)
 
     def update(self, memory: tuple[Array, Array], score: Array, step_size: Array) -> tuple[tuple[Array, Array], Array]:
         del step_size
@@ -112,6 +112,11 @@ def no_improvement(patience: int = 10, tolerance: float = 0.0) -> NoImprovement:
     if not tolerance >= 0:
         raise ValueError(f"no_improvement: tolerance must not be negative, not {tolerance}")
     return NoImprovement(patience, tolerance)
+
+
+def lowest_score() -> Array:
+    """Returns the least finite score; -inf would be reported by `jax_debug_infs`."""
+    return jnp.array(jnp.finfo(jnp.zeros((), float).dtype).min)
 
 
 def check_rule(caller: str, stop: Any) -> None:

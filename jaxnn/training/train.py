@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 from jaxtyping import Array, Float
 
 from jaxnn._checks.arrays import by_name, is_traced
+from jaxnn._checks.names import name_value
 from jaxnn._checks.warn import warn_user
 from jaxnn.io.runs import Log, Run, check_run, open_run
 from jaxnn.io.runs.fingerprint import (
@@ -26,13 +28,14 @@ from jaxnn.training.loop import LoopConfig, LoopState, init_loop, run_epochs, ru
 from jaxnn.training.prepare import Prepared, prepare
 from jaxnn.training.recipe import Recipe, get_optimizer
 from jaxnn.training.stopping import StoppingRule, check_rule
+from jaxnn.training.summary import count_numbers, summarize_curve
 
 
 class TrainResult(NamedTuple):
     """The result of `train`. Curves are NumPy arrays with one entry for each epoch that ran.
 
     Attributes:
-        params: the parameters with the best score; without a validation part, the last ones.
+        params: the parameters with the best score; the last ones without a validation part, or if no score is finite.
         losses: the training loss of each epoch, before its updates.
         validation_losses: the loss on the validation part after each epoch; None without one.
         scores: the score after each epoch, higher is better; None without a validation part.
@@ -51,6 +54,17 @@ class TrainResult(NamedTuple):
     epochs: int
     state: TrainingState
     diverged: int | None = None
+
+    def __repr__(self) -> str:
+        end = "" if self.diverged is None else f", diverged in epoch {self.diverged}"
+        chosen = "the last"
+        if self.scores is not None and np.isfinite(self.scores).any():
+            chosen = f"the best score {self.scores[self.best_epoch - 1]:.4g}"
+        return (
+            f"TrainResult after {self.epochs} epochs{end}\n"
+            f"  losses: {summarize_curve(self.losses)}\n"
+            f"  params: {count_numbers(self.params)}, after epoch {self.best_epoch}, {chosen}"
+        )
 
 
 def train(
@@ -121,7 +135,7 @@ def train(
     start = prepare("train", recipe, data, key, params, epochs, validation=validation, score=score)
     restores = on_divergence == "restore"
     config = LoopConfig(start.recipe, score, stop, keep_best=validation is not None or restores)
-    loop = init_loop(config, start.state, start.epochs)
+    loop = init_loop(config, start.state, start.epochs, validated=validation is not None)
 
     def configuration() -> dict[str, Any]:
         arrays = {"key": key, "params": params, "data": by_name(start.data)}
@@ -136,7 +150,7 @@ def train(
         loop = _run_chunks(loop, chunks, start.epochs, run, log, progress)
     if loop.diverged:
         _warn_of_divergence(loop)
-    return _make_result(loop, validated=validation is not None)
+    return _make_result(loop, score)
 
 
 def _check_options(arrays: Any, validation: Any, score: Any, stop: Any, on_divergence: str) -> None:
@@ -190,9 +204,8 @@ def _report(loop: LoopState, epochs: range, run: Run, log: Log | None) -> None:
 
 def _curves_by_name(loop: LoopState) -> dict[str, np.ndarray]:
     """Returns the curves; without a validation part only that of the loss."""
-    names = ("loss", "validation_loss", "score")
-    curves: dict[str, np.ndarray] = dict(zip(names, map(np.asarray, loop.curves), strict=True))
-    return curves if not np.isnan(curves["validation_loss"]).all() else {"loss": curves["loss"]}
+    named = zip(("loss", "validation_loss", "score"), loop.curves, strict=True)
+    return {name: np.asarray(curve) for name, curve in named if curve is not None}
 
 
 def _latest(loop: LoopState, epoch: int) -> dict[str, float]:
@@ -215,10 +228,16 @@ def _warn_of_divergence(loop: LoopState) -> None:
     )
 
 
-def _make_result(loop: LoopState, *, validated: bool) -> TrainResult:
+def _make_result(loop: LoopState, score: Score | None) -> TrainResult:
     epochs, diverged = int(loop.state.epoch), int(loop.diverged) or None
-    losses, validation_losses, scores = (np.asarray(curve)[:epochs] for curve in loop.curves)
-    if not validated:
-        return TrainResult(loop.state.params, losses, None, None, epochs, epochs, loop.state, diverged)
-    best = loop.best
-    return TrainResult(best.params, losses, validation_losses, scores, int(best.epoch), epochs, loop.state, diverged)
+    curves = jax.tree.map(lambda curve: np.asarray(curve)[:epochs], loop.curves)
+    params, best_epoch = loop.state.params, epochs
+    if curves.scores is not None and np.isfinite(curves.scores).any():
+        params, best_epoch = loop.best.params, int(loop.best.epoch)
+    elif curves.scores is not None and epochs:
+        warn_user(
+            f"train: the score {name_value(score)} was finite after no epoch, so `params` are the last; "
+            f"it was {curves.scores[-1]} then"
+        )
+    losses, validation_losses, scores = curves
+    return TrainResult(params, losses, validation_losses, scores, best_epoch, epochs, loop.state, diverged)

@@ -7,7 +7,8 @@ import optax
 import pytest
 
 import jaxnn as nn
-from jaxnn.sweeps.engine.lane_count import choose_lanes, count_bytes, max_chunk_epochs, trace_epoch, trials_per_lane
+from jaxnn._kernels.memory import count_bytes
+from jaxnn.sweeps.engine.lane_count import choose_lanes, max_chunk_epochs, trace_epoch, trials_per_lane
 from jaxnn.sweeps.engine.run import ChunkStats, choose_epochs
 from jaxnn.sweeps.engine.trial import RunningTrial, TrialResult
 from jaxnn.sweeps.results.best_trials import BestTrials

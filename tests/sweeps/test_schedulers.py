@@ -120,10 +120,10 @@ def continues(trial_scheduler: TrialScheduler, scores: list[float]) -> list[bool
     return [isinstance(decision, Continue) for decision in decisions]
 
 
-def test_ties_continue_and_nan_is_the_worst() -> None:
+def test_ties_continue_and_scores_that_are_not_finite_are_the_worst() -> None:
     scores = [0.5, 0.5, 0.5, math.nan, -1e30, 0.5, math.inf]
     trial_scheduler = init_scheduler(asha(reduction_factor=2), 10)
-    assert continues(trial_scheduler, scores) == [True, True, True, False, False, True, True]
+    assert continues(trial_scheduler, scores) == [True, True, True, False, False, True, False]
     trial_scheduler = init_scheduler(median_stopping(grace_period=1, min_trials=1), 10)
     assert continues(trial_scheduler, [-5.0, math.nan, -5.0, -6.0]) == [True, False, True, False]
 

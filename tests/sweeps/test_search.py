@@ -255,7 +255,7 @@ def test_a_users_sampler_is_asked_for_settings_and_told_the_results():
     assert_same_bits(tuple(sampler.results), result.trials)
 
 
-def test_a_sampler_that_returns_no_setting_is_refused():
+def test_a_sampler_that_returns_no_setting_gives_an_empty_result():
     class EmptySampler(nn.sweeps.TrialSampler):
         def init(self, space, key, lanes):
             return self
@@ -263,8 +263,13 @@ def test_a_sampler_that_returns_no_setting_is_refused():
         def ask(self, n):
             return []
 
-    with pytest.raises(ValueError, match="the sampler returned no setting"):
-        run(sampler=EmptySampler())
+    with pytest.warns(UserWarning, match="the sampler returned no setting"):
+        result = run(sampler=EmptySampler())
+    assert result.table() == []
+    assert (result.occupancy, result.scores.shape, result.curves().shape) == (0.0, (0,), (0, 0))
+    assert list(result.to_pandas().columns) == ["status", "epochs", "score", "score_std", "seconds"]
+    with pytest.raises(ValueError, match="none of the 0 trials has a score"):
+        _ = result.best
 
 
 def needs_shape(hypers):

@@ -62,7 +62,9 @@ def train_until(epoch, validation):
     recipe = make_recipe(UNSPOILED)
     config = loop.LoopConfig(recipe, None, None, keep_best=validation is not None)
     data = jax.tree.map(jnp.asarray, (TRAIN, validation))
-    start = loop.init_loop(config, nn.init_training(recipe, jax.random.key(0)), EPOCHS)
+    start = loop.init_loop(
+        config, nn.init_training(recipe, jax.random.key(0)), EPOCHS, validated=validation is not None
+    )
     return loop.run_epochs(config, *data, start, epoch)
 
 

@@ -121,7 +121,7 @@ def test_chunks_do_not_change_a_bit(validated):
     data = jax.tree.map(jnp.asarray, (TRAIN, VALIDATION))
 
     def run(ends):
-        carried = loop.init_loop(CONFIG, state, 30)
+        carried = loop.init_loop(CONFIG, state, 30, validated=True)
         for end in ends:
             carried = loop.run_epochs(CONFIG, *data, carried, end)
         return carried

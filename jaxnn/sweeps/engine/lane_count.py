@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 
+from jaxnn._kernels.memory import count_bytes
 from jaxnn.training.epoch import TrainingState, to_loop_layout, train_epoch
 
 # All measurements: two x86 cores with 0.5 MiB of second-level cache each and 32 MiB of third-level cache.
@@ -92,28 +93,3 @@ def fit_lanes(lanes: int | None, needed: int, devices: int, best: tuple[int, int
     divisor = next(size for size in range(min(tile, width), 0, -1) if width % size == 0)
     # Lanes without a large divisor run all at once instead of in many small tiles.
     return width, divisor if divisor > tile // 2 else width
-
-
-def count_bytes(jaxpr: Any, *, every_step: bool = False) -> int:
-    """Counts the bytes of all arrays that a program creates.
-
-    The body of a loop counts once; with `every_step`, that of a scan counts for every step. Of a `cond` the largest
-    branch counts, since layers branch by platform.
-    """
-    total = 0
-    for equation in jaxpr.eqns:
-        inner = [part for value in equation.params.values() for part in _get_jaxprs(value)]
-        steps = equation.params["length"] if every_step and equation.primitive.name == "scan" else 1
-        created = [count_bytes(part, every_step=every_step) for part in inner]
-        parts = max(created, default=0) if equation.primitive.name == "cond" else sum(created)
-        total += steps * parts if inner else sum(_bytes_of(out.aval) for out in equation.outvars)
-    return total
-
-
-def _get_jaxprs(value: Any) -> list[Any]:
-    values = value if isinstance(value, tuple | list) else [value]
-    return [getattr(part, "jaxpr", part) for part in values if hasattr(part, "eqns") or hasattr(part, "jaxpr")]
-
-
-def _bytes_of(aval: Any) -> int:
-    return math.prod(aval.shape) * getattr(aval.dtype, "itemsize", 8)

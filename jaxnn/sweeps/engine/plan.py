@@ -1,17 +1,20 @@
 """The plan of a sweep: its checked arguments, and the program for each combination of choices."""
 
 import functools
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, cast
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from jaxnn._checks.arrays import check_data, check_key, check_whole
+from jaxnn._checks.arrays import check_key, check_whole
+from jaxnn._checks.data import check_data
 from jaxnn._checks.warn import warn_user
-from jaxnn.data import Folds, k_folds
+from jaxnn._kernels.dtypes import as_arrays
+from jaxnn.data import Folds
+from jaxnn.sweeps.engine.folds import Labels, choose_labels, make_folds
+from jaxnn.sweeps.engine.hypers import RecipeMaker, RecordedHypers, as_python_numbers, check_traced
 from jaxnn.sweeps.engine.lane_count import choose_lanes, fit_lanes, max_chunk_epochs, trace_epoch, trials_per_lane
 from jaxnn.sweeps.engine.lanes import ProgramSpec
 from jaxnn.sweeps.engine.program import Program
@@ -20,7 +23,7 @@ from jaxnn.sweeps.space.space import Choices, Setting, active_distributions, che
 from jaxnn.training.epoch import init_training
 from jaxnn.training.evaluation import Score
 from jaxnn.training.prepare import check_functions, check_score
-from jaxnn.training.recipe import Recipe, build_optimizer
+from jaxnn.training.recipe import Recipe
 
 # Numbers that no trial has, which derive keys for other draws from the sweep's key.
 SAMPLER_KEY = 2**32 - 1  # for the sampler
@@ -37,12 +40,14 @@ class Plan(NamedTuple):
         data: `(x, targets)` as JAX arrays.
         validation: `(x, targets)` to evaluate on; None with folds.
         folds: row numbers; None with a validation part.
+        labels: what the folds are stratified by; None if they are not.
         score: the user's function, or None.
         evaluate_at: "epochs" or "rungs".
         key: the key of the sweep.
         layout: lanes and epochs of a trial.
         lanes: the number over all devices; None is "auto".
         has_scheduler: whether a scheduler decides between two chunks.
+        debug_nans: whether a trial that gives NaN is an error.
     """
 
     make_recipe: Callable[[dict[str, Any]], Recipe]
@@ -50,12 +55,14 @@ class Plan(NamedTuple):
     data: tuple[Any, Any]
     validation: tuple[Any, Any] | None
     folds: Folds | None
+    labels: Labels | None
     score: Score | None
     evaluate_at: str
     key: Array
     layout: TrialLayout
     lanes: int | None
     has_scheduler: bool
+    debug_nans: bool
 
     def hypers(self, setting: Setting) -> dict[str, Any]:
         """Returns the hypers of a setting, as `make_recipe` gets them."""
@@ -63,14 +70,12 @@ class Plan(NamedTuple):
 
     def recipe(self, choices: Choices, values: dict[str, Any]) -> Recipe:
         """Returns the recipe for choices and values (numbers or tracers), with an optimizer for a whole trial."""
-        return self.call_make_recipe(_Hypers(fill_space(self.space, choices, values)))
+        return self.recipe_maker(fill_space(self.space, choices, values))
 
-    def call_make_recipe(self, hypers: Any) -> Recipe:
-        """Calls `make_recipe` and checks what it returns."""
-        recipe = self.make_recipe(hypers)
-        if not isinstance(recipe, Recipe):
-            raise TypeError(f"sweep: make_recipe must return a Recipe, not {type(recipe).__name__}")
-        return build_optimizer(recipe, self.rows, self.layout.epochs)
+    @property
+    def recipe_maker(self) -> RecipeMaker:
+        """Makes the recipe of hypers."""
+        return RecipeMaker(self.make_recipe, self.rows, self.layout.epochs)
 
     @property
     def rows(self) -> int:
@@ -79,8 +84,9 @@ class Plan(NamedTuple):
 
     def make_program(self, setting: Setting) -> Program:
         """Checks the recipe of a setting, and returns the program for its choices."""
-        _warn_of_unused(self, setting)
-        names = tuple(active_distributions(self.space, setting.choices))
+        distributions = active_distributions(self.space, setting.choices)
+        names = tuple(distributions)
+        _check_traced(self, setting, as_python_numbers(distributions, setting.values))
         recipe = _check_recipe(self, setting)
         state = jax.eval_shape(functools.partial(init_training, recipe), self.key)
         rows = np.arange(self.rows)
@@ -112,6 +118,7 @@ def make_plan(
     epochs: int,
     validation: tuple[Any, Any] | None,
     folds: int | None,
+    stratify: Any,
     score: Score | None,
     evaluate_at: str,
     repeats: int,
@@ -128,6 +135,8 @@ def make_plan(
         raise ValueError("sweep: give exactly one of validation=(x, targets) and folds=k to score the trials by")
     if validation is not None:
         check_data("sweep: validation", validation)
+    if folds is None and not (stratify is None or (isinstance(stratify, str) and stratify == "auto")):
+        raise ValueError("sweep: stratify= needs folds=k, since a validation part is not divided")
     if evaluate_at not in ("epochs", "rungs"):
         raise ValueError(f'sweep: evaluate_at must be "epochs" or "rungs", not {evaluate_at!r}')
     if jax.random.key_impl(key) != "threefry2x32":
@@ -142,16 +151,13 @@ def make_plan(
     if layout.folds > count:
         raise ValueError(f"sweep: folds must be at most the number of rows, {count}, not {folds}")
     lane_count = _check_lanes(lanes, layout)
-    parts = None if folds is None else _make_folds(data, jax.random.fold_in(key, FOLDS_KEY), count, folds)
-    data, validation, parts = jax.tree.map(jnp.asarray, (data, validation, parts))
-    return Plan(make_recipe, space, data, validation, parts, score, evaluate_at, key, layout, lane_count, has_scheduler)
-
-
-def _make_folds(data: tuple[Any, Any], key: Array, count: int, folds: int) -> Folds:
-    """Makes folds, stratified if the targets are labels."""
-    labels = data[1]
-    are_labels = hasattr(labels, "shape") and labels.shape == (count,) and np.issubdtype(labels.dtype, np.integer)
-    return k_folds(key, count, folds, stratify=labels if are_labels else None)
+    labels = None if folds is None else choose_labels(data[1], count, stratify)
+    parts = None if folds is None else make_folds(jax.random.fold_in(key, FOLDS_KEY), count, folds, labels)
+    data, validation, parts = as_arrays((data, validation, parts))
+    return Plan(
+        make_recipe, space, data, validation, parts, labels, score, evaluate_at, key, layout, lane_count, has_scheduler,
+        debug_nans=cast(Any, jax.config).jax_debug_nans,
+    )  # fmt: skip
 
 
 def _check_lanes(lanes: int | str, layout: TrialLayout) -> int | None:
@@ -167,7 +173,7 @@ def _check_lanes(lanes: int | str, layout: TrialLayout) -> int | None:
 
 
 def _check_recipe(plan: Plan, setting: Setting) -> Recipe:
-    """Checks that the recipe of a setting matches the data, also with traced hypers; returns it."""
+    """Checks that the recipe of a setting matches the data; returns it."""
     recipe = plan.recipe(setting.choices, setting.values)
     full_batch = recipe._replace(batch_size=None)
     params = jax.eval_shape(recipe.model.init, plan.key)
@@ -177,33 +183,21 @@ def _check_recipe(plan: Plan, setting: Setting) -> Recipe:
     scored = plan.data if plan.validation is None else plan.validation
     mask = None if plan.folds is None else np.ones(_count(scored), bool)
     check_score("sweep", plan.score, recipe, params, scored, mask)
-    _check_traced(plan, setting)
     return recipe
 
 
-def _check_traced(plan: Plan, setting: Setting) -> None:
-    """Traces one hyper after another; the error names one whose value Python needs."""
+def _check_traced(plan: Plan, setting: Setting, values: dict[str, Any]) -> None:
+    """Checks that `make_recipe` can compute with traced hypers, and warns of those that it never reads."""
+    hypers = RecordedHypers(fill_space(plan.space, setting.choices, values))
+    jax.eval_shape(lambda key: _call_functions(plan, plan.recipe_maker(hypers), key), plan.key)
+    unused = [name for name in plan.space if name not in hypers.read]
+    if unused:
+        warn_user(f"sweep: make_recipe does not use {', '.join(map(repr, unused))}")
 
     def compute(values: dict[str, Any], key: Array) -> Any:
         return _call_functions(plan, plan.recipe(setting.choices, values), key)
 
-    for name in setting.values:
-        try:
-            jax.eval_shape(lambda value, key, name=name: compute({**setting.values, name: value}, key), 0.5, plan.key)
-        except (jax.errors.ConcretizationTypeError, jax.errors.TracerArrayConversionError) as error:
-            raise ValueError(
-                f"sweep: make_recipe needs the value of {name!r} while it is traced, for a shape or a Python branch: "
-                "make it a choice(...), or, for a schedule, multiply a fixed schedule by it (optax.scale_by_schedule)"
-            ) from error
-
-
-def _warn_of_unused(plan: Plan, setting: Setting) -> None:
-    """Warns of hypers that `make_recipe`, the model and the loss never read."""
-    hypers = _RecordedHypers(plan.hypers(setting))
-    jax.eval_shape(lambda key: _call_functions(plan, plan.call_make_recipe(hypers), key), plan.key)
-    unused = [name for name in plan.space if name not in hypers.read]
-    if unused:
-        warn_user(f"sweep: make_recipe does not use {', '.join(map(repr, unused))}")
+    check_traced(compute, values, setting.values, plan.key)
 
 
 def _call_functions(plan: Plan, recipe: Recipe, key: Array) -> Any:
@@ -214,39 +208,3 @@ def _call_functions(plan: Plan, recipe: Recipe, key: Array) -> Any:
 
 def _count(data: tuple[Any, Any]) -> int:
     return len(jax.tree.leaves(data)[0])
-
-
-class _Hypers(dict):
-    """A dict that names the space's hypers when a missing one is read."""
-
-    def __missing__(self, name: str) -> Any:
-        raise ValueError(f"sweep: make_recipe reads {name!r}, but the space has {', '.join(map(repr, self))}")
-
-
-class _RecordedHypers(_Hypers):
-    """A dict that records which names are read; iterating reads all of them."""
-
-    def __init__(self, hypers: dict[str, Any]) -> None:
-        super().__init__(hypers)
-        self.read: set[str] = set()
-
-    def __getitem__(self, name: str) -> Any:
-        self.read.add(name)
-        return super().__getitem__(name)
-
-    def get(self, name: str, default: Any = None) -> Any:
-        self.read.add(name)
-        return super().get(name, default)
-
-    def __iter__(self) -> Iterator[str]:
-        self.read.update(super().keys())
-        return super().__iter__()
-
-    def keys(self) -> Any:
-        return list(self)
-
-    def values(self) -> Any:
-        return [self[name] for name in self]
-
-    def items(self) -> Any:
-        return [(name, self[name]) for name in self]

@@ -10,7 +10,6 @@ result of the last is read, so that the devices do not wait for the host. Lanes 
 one chunk later.
 """
 
-import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -222,7 +221,7 @@ def _decide(
 def _report_best_first(ended: list[tuple[RunningTrial, str]], lanes: Any, on_trial_end: OnTrialEnd) -> None:
     """Reports the best first, so that no parameters are copied that the next trial would replace."""
     results = [(trial.end(status), trial.lanes) for trial, status in ended]
-    for result, slot in sorted(results, key=lambda pair: math.inf if math.isnan(pair[0].score) else -pair[0].score):
+    for result, slot in sorted(results, key=lambda pair: -pair[0].rank):
         on_trial_end(result, lambda slot=slot: read_params(lanes, slot))
 
 

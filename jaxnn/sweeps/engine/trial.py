@@ -1,5 +1,6 @@
 """A trial: while it runs, and its result."""
 
+import math
 import time
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -33,7 +34,8 @@ class TrialResult(NamedTuple):
         setting: its hypers at the start.
         status: "finished" after all epochs, "stopped" by the scheduler, or "diverged".
         epochs: the number of epochs that it ran; for a diverged trial, the epoch in which a loss was not finite.
-        score: the mean over its lanes after the last epoch, higher is better; NaN if it diverged.
+        score: the mean over its lanes after the last epoch, higher is better; NaN if it diverged. A score function may
+            give NaN or infinity too; such a trial finishes, and ranks below all others that did not diverge.
         score_std: the standard deviation over its lanes; 0 for a single lane, NaN if it diverged.
         seconds: the time from start to end, during which other trials ran too.
         curves: `losses`, `validation_losses` and `scores`, each of shape (lanes, epochs); NaN where not evaluated.
@@ -51,6 +53,11 @@ class TrialResult(NamedTuple):
     curves: Curves
     copies: tuple[tuple[int, int, dict[str, float]], ...]
     reason: str = ""
+
+    @property
+    def rank(self) -> float:
+        """The score for comparisons: -inf where it is not finite."""
+        return self.score if math.isfinite(self.score) else -math.inf
 
 
 @dataclass

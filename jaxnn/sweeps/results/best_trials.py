@@ -28,13 +28,13 @@ class BestTrials:
     def add(self, result: TrialResult, read_params: Callable[[], Any]) -> None:
         """Adds a trial; reads its parameters only if it is among the best."""
         self.results[result.trial] = result
-        if result.status == "diverged" or math.isnan(result.score):
+        if result.status == "diverged":
             return
-        if len(self.kept) == self.keep and result.score <= min(map(self._score_of, self.kept)):
+        if len(self.kept) == self.keep and result.rank <= min(map(self._rank_of, self.kept)):
             return
         self.kept[result.trial] = read_params()
         if len(self.kept) > self.keep:
-            del self.kept[min(self.kept, key=self._score_of)]
+            del self.kept[min(self.kept, key=self._rank_of)]
 
     def sorted_results(self) -> tuple[TrialResult, ...]:
         """Returns the results in the order of the trials' numbers."""
@@ -46,8 +46,12 @@ class BestTrials:
         shown = {"running": str(self.chunks[-1].running)} if self.chunks else {}
         shown |= {name: str(count[name]) for name in ("stopped", "diverged") if count[name]}
         if self.kept:
-            shown["best"] = f"{max(map(self._score_of, self.kept)):.4f}"
+            shown["best"] = f"{max(map(self._rank_of, self.kept)):.4f}"
         return shown
 
-    def _score_of(self, trial: int) -> float:
-        return self.results[trial].score
+    def has_finite_score(self) -> bool:
+        """Returns whether a trial that did not diverge has a finite score; True if all diverged."""
+        return not self.kept or any(self._rank_of(trial) > -math.inf for trial in self.kept)
+
+    def _rank_of(self, trial: int) -> float:
+        return self.results[trial].rank

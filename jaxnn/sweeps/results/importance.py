@@ -20,7 +20,7 @@ def importance(columns: tuple[Column, ...], scores: Float[np.ndarray, "trials"])
 
     A random forest predicts the rank of a trial's score from its hypers. The importance of a hyper is the loss of
     accuracy when its values are permuted among the trials. Without ranks, a single very bad score would outweigh all
-    others. NaN ranks last.
+    others. Scores that are not finite rank last.
 
     Args:
         columns: the hypers of the trials.
@@ -52,7 +52,7 @@ def importance(columns: tuple[Column, ...], scores: Float[np.ndarray, "trials"])
 
 def _ranks(scores: np.ndarray) -> np.ndarray:
     """Returns the rank of each score, 0 for the worst; equal scores share their mean rank."""
-    comparable = np.where(np.isnan(scores), -np.inf, scores)
+    comparable = np.where(np.isfinite(scores), scores, -np.inf)
     _, group, counts = np.unique(comparable, return_inverse=True, return_counts=True)
     ends = counts.cumsum()
     return ((2 * ends - counts - 1) / 2)[group]

@@ -1,6 +1,6 @@
 """Replay of a trial, with the trials from which it copied: the same program and keys give the same bits."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -8,12 +8,35 @@ from jaxnn.sweeps.engine.plan import Plan
 from jaxnn.sweeps.engine.program import Program
 from jaxnn.sweeps.engine.run import run_trials
 from jaxnn.sweeps.engine.trial import TrialResult
-from jaxnn.sweeps.results.result import Replay
 from jaxnn.sweeps.schedulers.base import Continue, Copy, Decision, Stop, TrialScheduler
+from jaxnn.sweeps.space.space import Choices
+from jaxnn.training.evaluation import Curves
 
 
-def replay(plan: Plan, program: Program, results: tuple[TrialResult, ...], trial: int) -> Replay:
+class Replay(NamedTuple):
+    """A trial that was computed again.
+
+    Attributes:
+        params: its parameters, with the lanes (repeats × folds) on the first axis.
+        curves: `losses`, `validation_losses` and `scores`, each of shape (lanes, epochs).
+    """
+
+    params: Any
+    curves: Curves
+
+
+class Programs(dict[Choices, Program]):
+    """The programs of a sweep by their choices; a pickle holds none of them, since they are compiled."""
+
+    def __reduce__(self) -> Any:
+        return Programs, ()
+
+
+def replay(plan: Plan, programs: Programs, results: tuple[TrialResult, ...], trial: int) -> Replay:
     """Runs a trial to where it ended; under population-based training its ancestors run beside it."""
+    setting = results[trial].setting
+    if setting.choices not in programs:
+        programs[setting.choices] = plan.make_program(setting)
     numbers = _find_ancestors(results, trial)
     scheduler = _Recorded({number: results[number] for number in numbers}, at_rungs=plan.evaluate_at == "rungs")
     replayed: dict[int, Replay] = {}
@@ -23,7 +46,7 @@ def replay(plan: Plan, program: Program, results: tuple[TrialResult, ...], trial
 
     trials = [(number, results[number].setting) for number in sorted(numbers)]
     layout = plan.layout._replace(epochs=max(results[number].epochs for number in numbers))
-    for _ in run_trials(program, trials, layout=layout, scheduler=scheduler, on_trial_end=collect):
+    for _ in run_trials(programs[setting.choices], trials, layout=layout, scheduler=scheduler, on_trial_end=collect):
         pass
     return replayed[trial]
 
@@ -40,7 +63,7 @@ def _find_ancestors(results: tuple[TrialResult, ...], trial: int) -> set[int]:
 
 
 def _evaluated_epochs(result: TrialResult) -> list[int]:
-    return (np.flatnonzero(~np.isnan(result.curves.scores[0])) + 1).tolist()
+    return (np.flatnonzero(~np.isnan(result.curves.validation_losses[0])) + 1).tolist()
 
 
 class _Recorded(TrialScheduler):

@@ -1,31 +1,24 @@
 """The result of a sweep: a table, curves, the best parameters, and a replay of any trial."""
 
-from collections.abc import Callable
+from collections import Counter
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
+from jaxnn._checks.names import name_value
+from jaxnn.sweeps.engine.hypers import RecipeMaker
+from jaxnn.sweeps.engine.plan import Plan
 from jaxnn.sweeps.engine.run import ChunkStats
 from jaxnn.sweeps.engine.trial import TrialResult
 from jaxnn.sweeps.results.importance import importance
-from jaxnn.sweeps.results.tables import Column, make_columns, make_rows
-from jaxnn.training.evaluation import Curves, predict
+from jaxnn.sweeps.results.replay import Programs, Replay, replay
+from jaxnn.sweeps.results.tables import RESULT_COLUMNS, Column, flatten_hypers, make_columns, make_html, make_rows
+from jaxnn.training.evaluation import predict
 from jaxnn.training.recipe import Recipe
-
-
-class Replay(NamedTuple):
-    """A trial that was computed again.
-
-    Attributes:
-        params: its parameters, with the lanes (repeats × folds) on the first axis.
-        curves: `losses`, `validation_losses` and `scores`, each of shape (lanes, epochs).
-    """
-
-    params: Any
-    curves: Curves
+from jaxnn.training.summary import count_numbers
 
 
 class BestTrial(NamedTuple):
@@ -37,14 +30,26 @@ class BestTrial(NamedTuple):
             ones are in `trials[trial].copies`.
         score: the mean over repeats and folds.
         params: its parameters, with the lanes (repeats × folds) on the first axis, even if there is one lane.
-        recipe: the result of `make_recipe` for these hypers.
+        make_recipe: makes the recipe of hypers, with an optimizer for the whole training.
     """
 
     trial: int
     hypers: dict[str, Any]
     score: float
     params: Any
-    recipe: Recipe
+    make_recipe: RecipeMaker
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe of these hypers."""
+        return self.make_recipe(self.hypers)
+
+    def __repr__(self) -> str:
+        return (
+            f"BestTrial {self.trial} with the score {self.score:.4g}\n"
+            f"  hypers: {_list_hypers(self.hypers)}\n"
+            f"  params: {count_numbers(self.params)}, lanes on the first axis"
+        )
 
 
 class SweepResult(NamedTuple):
@@ -54,19 +59,43 @@ class SweepResult(NamedTuple):
         trials: the result of every trial; `trials[n]` is trial n.
         kept: the parameters of the best trials by number, with the lanes (repeats × folds) on the first axis.
         chunks: the statistics of each chunk of the compiled programs, in order.
-        space: the space that was searched.
-        hypers_of: a function from a trial's number to its hypers, the dict that `make_recipe` gets.
-        recipe_of: a function from a trial's number to its recipe.
-        replay: a function from a trial's number to its `Replay`, computed again to the same bits.
+        plan: what was trained, and on what.
+        programs: the compiled programs, which are not pickled with the result.
     """
 
     trials: tuple[TrialResult, ...]
     kept: dict[int, Any]
     chunks: tuple[ChunkStats, ...]
-    space: dict[str, Any]
-    hypers_of: Callable[[int], dict[str, Any]]
-    recipe_of: Callable[[int], Recipe]
-    replay: Callable[[int], Replay]
+    plan: Plan
+    programs: Programs
+
+    def __repr__(self) -> str:
+        return "\n  ".join(self._summary())
+
+    def _repr_html_(self) -> str:
+        return make_html(self._summary()[0], sorted(self.table(), key=lambda row: -self.trials[row["trial"]].rank))
+
+    @property
+    def space(self) -> dict[str, Any]:
+        """The space that was searched."""
+        return self.plan.space
+
+    @property
+    def stratified_by(self) -> str:
+        """The labels that the folds are stratified by, such as "targets"; empty without."""
+        return "" if self.plan.labels is None else self.plan.labels.name
+
+    def hypers_of(self, trial: int) -> dict[str, Any]:
+        """Returns the hypers of a trial, the dict that `make_recipe` gets."""
+        return self.plan.hypers(self.trials[trial].setting)
+
+    def recipe_of(self, trial: int) -> Recipe:
+        """Returns the recipe of a trial."""
+        return self.plan.recipe(*self.trials[trial].setting)
+
+    def replay(self, trial: int) -> Replay:
+        """Computes a trial again, to the same bits; compiles its program if the result was unpickled."""
+        return replay(self.plan, self.programs, self.trials, trial)
 
     @property
     def scores(self) -> Float[np.ndarray, "trials"]:
@@ -75,7 +104,12 @@ class SweepResult(NamedTuple):
 
     @property
     def occupancy(self) -> float:
-        """The share of lane-epochs that trained a trial, in chunks while trials waited for a lane, or else in all."""
+        """The share of lane-epochs that trained a trial, in chunks while trials waited for a lane, or else in all.
+
+        It is 0 if no trial ran.
+        """
+        if not self.chunks:
+            return 0.0
         full = [chunk for chunk in self.chunks if chunk.waiting] or self.chunks
         return sum(chunk.busy * chunk.epochs for chunk in full) / sum(chunk.epochs for chunk in full)
 
@@ -84,13 +118,13 @@ class SweepResult(NamedTuple):
         """The trial with the highest score.
 
         Raises:
-            ValueError: no trial has a score that is not NaN.
+            ValueError: there is no trial, or all diverged.
         """
         if not self.kept:
             raise ValueError(f"sweep: none of the {len(self.trials)} trials has a score; see their status in table()")
-        number = max(self.kept, key=lambda trial: self.trials[trial].score)
+        number = max(self.kept, key=lambda trial: self.trials[trial].rank)
         return BestTrial(
-            number, self.hypers_of(number), self.trials[number].score, self.kept[number], self.recipe_of(number)
+            number, self.hypers_of(number), self.trials[number].score, self.kept[number], self.plan.recipe_maker
         )
 
     def params(self, trial: int, *, lane: int | None = None) -> Any:
@@ -113,8 +147,10 @@ class SweepResult(NamedTuple):
             raise IndexError(f"sweep: lane must lie in 0 … {_count_lanes(params) - 1}, not {lane}")
         return jax.tree.map(lambda leaf: leaf[lane], params)
 
-    def predict(self, x: Any, *, best: int = 1) -> Array:
+    def predict(self, x: Any, *, best: int = 1) -> Any:
         """Returns the mean of the outputs of the best trials, over all their repeats and folds: an ensemble.
+
+        If the outputs are a pytree, it is the mean of each leaf.
 
         Args:
             x: the examples on the first axis.
@@ -123,16 +159,16 @@ class SweepResult(NamedTuple):
         Raises:
             ValueError: a number of trials that were not kept, or as `jaxnn.predict`.
         """
-        ranked = sorted(self.kept, key=lambda trial: -self.trials[trial].score)
+        ranked = sorted(self.kept, key=lambda trial: -self.trials[trial].rank)
         if not 1 <= best <= len(ranked):
             raise ValueError(
                 f"sweep: best must lie in 1 … {len(ranked)}, the trials whose parameters were kept, not {best}"
             )
-        return jnp.mean(jnp.stack([self._predict(trial, x) for trial in ranked[:best]]), axis=0)
+        return _mean([self._predict(trial, x) for trial in ranked[:best]])
 
     def table(self) -> list[dict[str, Any]]:
         """Returns one dict for each trial: its number, hypers, status, epochs, score, score_std and seconds."""
-        return make_rows(self.trials, lambda trial: self.hypers_of(trial.trial))
+        return make_rows(self.space, self.trials, lambda trial: self.hypers_of(trial.trial))
 
     def to_pandas(self) -> Any:
         """Returns the table as a pandas DataFrame.
@@ -144,7 +180,9 @@ class SweepResult(NamedTuple):
             import pandas
         except ImportError as error:
             raise ImportError("to_pandas needs pandas: pip install 'jaxnn[pandas]'") from error
-        return pandas.DataFrame(self.table()).set_index("trial")
+        return pandas.DataFrame(self.table(), columns=None if self.trials else ["trial", *RESULT_COLUMNS]).set_index(
+            "trial"
+        )
 
     def curves(self, quantity: str = "scores") -> Float[np.ndarray, "trials epochs"]:
         """Returns a curve for each trial, the mean over its lanes; NaN after its end and where it was not evaluated.
@@ -152,7 +190,7 @@ class SweepResult(NamedTuple):
         Args:
             quantity: "losses", "validation_losses" or "scores".
         """
-        longest = max(trial.epochs for trial in self.trials)
+        longest = max((trial.epochs for trial in self.trials), default=0)
         curves = np.full((len(self.trials), longest), np.nan)
         for row, trial in zip(curves, self.trials, strict=True):
             row[: trial.epochs] = getattr(trial.curves, quantity).mean(axis=0)
@@ -173,9 +211,35 @@ class SweepResult(NamedTuple):
         """
         return importance(self.columns(), self.scores)
 
-    def _predict(self, trial: int, x: Any) -> Array:
+    def _predict(self, trial: int, x: Any) -> Any:
         model, lanes = self.recipe_of(trial).model, range(_count_lanes(self.kept[trial]))
-        return jnp.mean(jnp.stack([predict(model, self.params(trial, lane=lane), x) for lane in lanes]), axis=0)
+        return _mean([predict(model, self.params(trial, lane=lane), x) for lane in lanes])
+
+    def _summary(self) -> tuple[str, str, str]:
+        count = Counter(trial.status for trial in self.trials)
+        statuses = ", ".join(f"{number} {status}" for status, number in count.most_common())
+        repeats, folds, epochs = self.plan.layout
+        parts = [f"{len(self.trials)} trials of up to {epochs} epochs" + (f" ({statuses})" if statuses else "")]
+        parts += [f"{repeats} repeats"] * (repeats > 1)
+        parts += [f"{folds} folds" + f" stratified by {self.stratified_by}" * bool(self.stratified_by)] * (folds > 1)
+        best = self.best if self.kept else None
+        return (
+            f"SweepResult: {', '.join(parts)}",
+            "best: none" if best is None else
+            f"best: trial {best.trial}, score {best.score:.4g}, {_list_hypers(best.hypers)}",
+            f"params: of trials {sorted(self.kept)}; replay(trial) computes those of the others",
+        )  # fmt: skip
+
+
+def _mean(outputs: list[Any]) -> Any:
+    return jax.tree.map(lambda *leaves: jnp.mean(jnp.stack(leaves), axis=0), *outputs)
+
+
+def _list_hypers(hypers: dict[str, Any]) -> str:
+    named = {path: name_value(value) for path, value in flatten_hypers(hypers).items()}
+    return ", ".join(
+        f"{path} {value:.4g}" if isinstance(value, float) else f"{path} {value}" for path, value in named.items()
+    )
 
 
 def _count_lanes(params: Any) -> int:

@@ -1,6 +1,7 @@
 """The tables of a sweep: rows and CSV files of trials and epochs, and hypers as columns of numbers."""
 
 import csv
+import html
 import io
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
@@ -8,11 +9,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from jaxnn._checks.names import name_value
 from jaxnn.sweeps.engine.trial import TrialResult
 from jaxnn.sweeps.space.distributions import LogNormal, LogUniform
 from jaxnn.sweeps.space.space import Choice, Setting, dimensions
 
-_RESULT_COLUMNS = ("status", "epochs", "score", "score_std", "seconds")
+# The trials that a notebook shows.
+_HTML_ROWS = 10
+RESULT_COLUMNS = ("status", "epochs", "score", "score_std", "seconds")
 
 
 class Column(NamedTuple):
@@ -45,20 +49,43 @@ def make_columns(space: dict[str, Any], settings: list[Setting]) -> tuple[Column
     for path, node, _ in dimensions(space):
         if path not in columns:
             values = [dict(setting.choices).get(path, setting.values.get(path, np.nan)) for setting in settings]
-            options = tuple(map(_name_option, node.values)) if isinstance(node, Choice) else ()
+            options = _name_options(node) if isinstance(node, Choice) else ()
             columns[path] = Column(path, np.array(values, float), options, isinstance(node, LogUniform | LogNormal))
     return tuple(columns.values())
 
 
 def make_rows(
-    results: Iterable[TrialResult], hypers_of: Callable[[TrialResult], dict[str, Any]]
+    space: dict[str, Any], results: Iterable[TrialResult], hypers_of: Callable[[TrialResult], dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """Returns one dict for each trial: its number, hypers, status, epochs, score, score_std and seconds."""
+    """Returns one dict for each trial: its number, hypers (functions by name), status, epochs, score, …, seconds."""
+    options = {path: _name_options(node) for path, node, _ in dimensions(space) if isinstance(node, Choice)}
+    paths = [path for path, _, _ in dimensions(space)]
+
+    def name_hypers(result: TrialResult) -> dict[str, Any]:
+        named = {path: name_value(value) for path, value in flatten_hypers(hypers_of(result)).items()}
+        for path, option in result.setting.choices:
+            # Numbers keep their types. A path that several options share has several lists of names.
+            if isinstance(named.get(path), str) and paths.count(path) == 1:
+                named[path] = options[path][option]
+        return named
+
     return [
-        {"trial": result.trial, **flatten_hypers(hypers_of(result))}
-        | {name: getattr(result, name) for name in _RESULT_COLUMNS}
+        {"trial": result.trial} | name_hypers(result) | {name: getattr(result, name) for name in RESULT_COLUMNS}
         for result in results
     ]
+
+
+def make_html(title: str, rows: list[dict[str, Any]]) -> str:
+    """Returns the first rows of a table as HTML, for notebooks."""
+    names = [name for name in (rows[0] if rows else {}) if name != "seconds"]
+
+    def cells(tag: str, values: Iterable[Any]) -> str:
+        texts = [f"{value:.4g}" if isinstance(value, float) else html.escape(str(value)) for value in values]
+        return "<tr>" + "".join(f"<{tag}>{text}</{tag}>" for text in texts) + "</tr>"
+
+    body = "".join(cells("td", (row.get(name, "") for name in names)) for row in rows[:_HTML_ROWS])
+    rest = f"<p>… and {len(rows) - _HTML_ROWS} more</p>" if len(rows) > _HTML_ROWS else ""
+    return f"<p>{html.escape(title)}</p><table>{cells('th', names)}{body}</table>{rest}"
 
 
 def flatten_hypers(hypers: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -71,9 +98,9 @@ def flatten_hypers(hypers: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def trials_csv(rows: list[dict[str, Any]]) -> str:
     """Returns the table of trials as CSV; a hyper that a trial does not have is left empty."""
-    names = {name: None for row in rows for name in row if name not in _RESULT_COLUMNS}
+    names = {name: None for row in rows for name in row if name not in RESULT_COLUMNS}
     text = io.StringIO()
-    writer = csv.DictWriter(text, [*names, *_RESULT_COLUMNS], lineterminator="\n")
+    writer = csv.DictWriter(text, [*names, *RESULT_COLUMNS], lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
@@ -89,9 +116,15 @@ def curves_csv(results: Iterable[TrialResult]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _name_options(node: Choice) -> tuple[str, ...]:
+    """Names the options of a choice; equal names get the number of the option."""
+    names = [_name_option(value) for value in node.values]
+    return tuple(f"{name} {i}" if names.count(name) > 1 else name for i, name in enumerate(names))
+
+
 def _name_option(value: Any) -> str:
     """Names an option: a function by its name, a nested space by its constants."""
     if isinstance(value, dict):
         constants = [str(part) for part in value.values() if isinstance(part, str | int | float | bool)]
         return ", ".join(constants) or "{" + ", ".join(value) + "}"
-    return getattr(value, "__name__", None) or str(value)
+    return str(name_value(value))

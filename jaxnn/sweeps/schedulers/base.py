@@ -158,5 +158,5 @@ def report_trial(scheduler: TrialScheduler, trial: int, epoch: int, score: float
 
 
 def to_rankable(score: float) -> float:
-    """Replaces NaN by minus infinity, so that scores can be compared."""
-    return -math.inf if math.isnan(score) else float(score)
+    """Replaces NaN and infinity by minus infinity, so that scores can be compared."""
+    return float(score) if math.isfinite(score) else -math.inf

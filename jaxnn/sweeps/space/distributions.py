@@ -15,6 +15,8 @@ from jaxnn._checks.arrays import check_number
 # The least quantile of the normal distributions, whose values are infinite at 0 and 1. Its value is 8.2 standard
 # deviations from the mean; fewer than one draw in 10^16 is farther.
 _LEAST_QUANTILE = 2.0**-53
+# Compared as Python floats: the smallest normal number of float32, and the largest.
+_TINY, _MAX = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
 
 
 class Uniform(NamedTuple):
@@ -134,6 +136,8 @@ def log_uniform(low: Any, high: Any) -> LogUniform:
     low, high = _bounds("log_uniform", low, high)
     if not low > 0:
         raise ValueError(f"log_uniform: low must be positive, since its logarithm is taken, not {low}")
+    if low < _TINY:
+        raise ValueError(f"log_uniform: low must be at least 1.2e-38, since float32 holds nothing below, not {low}")
     return LogUniform(low, high)
 
 
@@ -152,7 +156,9 @@ def normal(mean: Any, std: Any) -> Normal:
         >>> normal(5, 2).at(np.array([0.5]))
         array([5.])
     """
-    return Normal(*_moments("normal", mean, std))
+    distribution = Normal(*_moments("normal", mean, std))
+    _check_float32("normal", distribution)
+    return distribution
 
 
 def log_normal(mean: Any, std: Any) -> LogNormal:
@@ -170,10 +176,9 @@ def log_normal(mean: Any, std: Any) -> LogNormal:
         >>> log_normal(np.log(0.01), 1).at(np.array([0.5]))
         array([0.01])
     """
-    mean, std = _moments("log_normal", mean, std)
-    if mean + 9 * std > 700:
-        raise ValueError(f"log_normal: mean and std are of the logarithm; exp({mean} + 9 · {std}) overflows")
-    return LogNormal(mean, std)
+    distribution = LogNormal(*_moments("log_normal", mean, std))
+    _check_float32("log_normal", distribution)
+    return distribution
 
 
 def quantized(low: Any, high: Any, step: Any) -> Quantized:
@@ -222,6 +227,8 @@ def integers(low: Any, high: Any) -> Quantized:
     low, high = _bounds("integers", low, high)
     if low != int(low) or high != int(high):
         raise ValueError(f"integers: low and high must be whole numbers, not {low} and {high}")
+    if max(-low, high) > 2**24:
+        raise ValueError(f"integers: low and high must be at most 2^24 in size, as float32 holds, not {low} and {high}")
     return Quantized(low, high, 1.0)
 
 
@@ -229,13 +236,16 @@ def _number(caller: str, name: str, value: Any) -> float:
     number = check_number(caller, name, value)
     if not np.isfinite(number):
         raise ValueError(f"{caller}: {name} must be finite, not {number}")
+    # Traced hypers are float32, and would be infinite.
+    if abs(number) > _MAX:
+        raise ValueError(f"{caller}: {name} must be at most 3.4e+38 in size, as float32 holds, not {number}")
     return number
 
 
 def _bounds(caller: str, low: Any, high: Any) -> tuple[float, float]:
     low, high = _number(caller, "low", low), _number(caller, "high", high)
-    if not (low < high and np.isfinite(high - low)):
-        raise ValueError(f"{caller}: low must lie below high, and high - low be finite, not {low} and {high}")
+    if not low < high:
+        raise ValueError(f"{caller}: low must lie below high, not {low} and {high}")
     return low, high
 
 
@@ -244,6 +254,16 @@ def _moments(caller: str, mean: Any, std: Any) -> tuple[float, float]:
     if not std > 0:
         raise ValueError(f"{caller}: std must be positive, not {std}")
     return mean, std
+
+
+def _check_float32(caller: str, distribution: Normal | LogNormal) -> None:
+    """Checks that float32 holds all but one value in 10^16."""
+    with np.errstate(over="ignore"):
+        low, high = distribution.at(np.array([0.0, 1.0]))
+    least = _TINY if isinstance(distribution, LogNormal) else -_MAX
+    if not least <= low <= high <= _MAX:
+        hint = "; mean and std are of the logarithm" if isinstance(distribution, LogNormal) else ""
+        raise ValueError(f"{caller}: values between {low:.3g} and {high:.3g} do not fit float32{hint}")
 
 
 def _nearest(value: float, low: float, high: float) -> float:

@@ -123,7 +123,8 @@ FIT_TYPES = [
         classifier,
         (X, replace_at(LABELS.astype(np.uint64), 3, 2**63)),
         ValueError,
-        "cross_entropy: labels must lie in 0 … 2 for 3 classes, but row 3 holds 9223372036854775808",
+        "fit: targets must fit uint32, but row 3 holds 9223372036854775808; "
+        "convert it to floats with astype(float), or set jax_enable_x64",
     ),
     BadData(
         "NaN in the targets",

@@ -23,7 +23,7 @@ def sweep(make=make_recipe, space=SPACE, data=DATA, **options):
 
 EVALUATION = "sweep: give exactly one of validation=(x, targets) and folds=k to score the trials by"
 SAMPLER = "sweep: sampler must be 'random', 'grid', 'sobol' or an object with init, not "
-BOUNDS = "uniform: low must lie below high, and high - low be finite, not "
+BOUNDS = "uniform: low must lie below high, not "
 # Checks that need a recipe come last. Moving the data to the device compiles before them, so a first call warms up.
 WARM_UP = sweep(space={"rate": nn.uniform(0, 1)})
 SCHEDULER = (

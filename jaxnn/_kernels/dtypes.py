@@ -1,0 +1,65 @@
+"""The type of the numbers that layers compute with.
+
+Arithmetic in the type of the input would be silently wrong: uint8 wraps at 256, and bfloat16 keeps three digits. Every
+layer, activation and loss therefore converts its arrays here: whole numbers and bools become floats of the type of the
+parameters. Of two types of floats the wider one is taken. Images may so stay uint8 until a minibatch is taken.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, ArrayLike
+
+
+def as_arrays(tree: Any) -> Any:
+    """Returns a pytree of arrays as JAX arrays; NumPy arrays may have any byte order."""
+    return jax.tree.map(lambda leaf: jnp.asarray(_as_native(leaf)), tree)
+
+
+def as_native(tree: Any) -> Any:
+    """Returns a pytree with NumPy arrays in the byte order of the machine; JAX takes no other."""
+    return jax.tree.map(_as_native, tree)
+
+
+def as_floats(*arrays: ArrayLike, params: Any = None, least: Any = None) -> tuple[Array, ...]:
+    """Returns the arrays as floats of one type, the widest of the floats among them and the parameters.
+
+    Args:
+        arrays: real numbers or bools. If there is no float, the type is JAX's default.
+        params: a pytree of parameters, or None.
+        least: a floating type that the result has at least; None allows half precision.
+
+    Raises:
+        TypeError: complex numbers.
+
+    Example:
+        >>> as_floats(np.array([200, 100], np.uint8))
+        (Array([200., 100.], dtype=float32),)
+    """
+    loaded = [
+        _as_native(array) if isinstance(array, np.ndarray | jax.Array) else jnp.asarray(array) for array in arrays
+    ]
+    types = [leaf.dtype for leaf in (*loaded, *jax.tree.leaves(params)) if hasattr(leaf, "dtype")]
+    floats = [dtype for dtype in types if jnp.issubdtype(dtype, jnp.floating)] or [np.dtype(float)]
+    floats = map(jax.dtypes.canonicalize_dtype, floats)
+    # The conversion is meant, also where JAX is told to promote nothing.
+    with jax.numpy_dtype_promotion("standard"):
+        dtype = jnp.result_type(*floats, *([] if least is None else [least]))
+    return tuple(as_type(array, dtype) for array in loaded)
+
+
+def _as_native(leaf: Any) -> Any:
+    return leaf.astype(leaf.dtype.newbyteorder("="), copy=False) if isinstance(leaf, np.ndarray) else leaf
+
+
+def as_type(array: Any, dtype: Any) -> Array:
+    """Returns an array of real numbers as JAX array of another type."""
+    array = array if isinstance(array, np.ndarray | jax.Array) else jnp.asarray(array)
+    if array.dtype == dtype:
+        return jnp.asarray(array)
+    if jnp.issubdtype(array.dtype, jnp.complexfloating):
+        raise TypeError(f"layers and losses take real numbers, not {array.dtype}")
+    # JAX would first convert a NumPy array of int64 to int32, which cuts large numbers.
+    return jnp.asarray(array.astype(dtype))
