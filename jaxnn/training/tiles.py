@@ -53,9 +53,9 @@ def predict_in_tiles(apply: Apply, params: Any, x: Any, *, key: Array | None = N
 
     With a key, a single tile is not filled up, and several tiles get keys of their own.
     """
-    # Inside `jax.jit` everything is traced, and no cache may keep a model that closes over tracers.
-    tile = None if is_traced(jnp.array(np.float32(0))) else _look_up_tile(apply, *_describe(params, x), key)
-    if tile is None:
+    tile = _look_up_tile(apply, *_describe(params, x), key)
+    # Inside `jax.jit` a constant is a tracer too, and so are all outputs.
+    if tile is None or is_traced(jnp.array(np.float32(0))):
         return apply(params, as_arrays(x), key=key)
     compiled, count = _jit(apply), _count(x)
     if tile == _ALL_AT_ONCE or (key is not None and count <= tile):
