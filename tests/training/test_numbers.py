@@ -86,6 +86,17 @@ def test_planes_of_any_type_train_a_cnn_as_floats_do(dtype: str) -> None:
     np.testing.assert_allclose(train(planes.astype(dtype)), train(planes.astype("f")), rtol=1e-5)
 
 
+def test_images_stay_bytes_until_a_minibatch_is_taken() -> None:
+    """Floats of the whole data set would take four times its memory."""
+    images, labels = np.zeros((96, 8, 8, 1), "u1"), np.zeros(96, int)
+    recipe = nn.Recipe(nn.cnn((8, 8, 1), (4,), 3), nn.cross_entropy, optax.sgd(0.1), batch_size=32)
+    program = str(jax.make_jaxpr(lambda x: nn.fit(recipe, (x, labels), key=jax.random.key(0), epochs=1).losses)(images))
+    assert "u8[96,8,8,1]" in program
+    assert "f32[32,8,8,1]" in program or "f32[1,8,8,32]" in program
+    assert "f32[96,8,8,1]" not in program
+    assert "f32[1,8,8,96]" not in program
+
+
 def test_pooling_and_losses_of_bytes_do_not_wrap() -> None:
     white = np.full((1, 2, 2, 1), 200, "u1")
     assert nn.avg_pool(white, 2) == 200
