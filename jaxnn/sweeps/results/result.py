@@ -55,6 +55,9 @@ class BestTrial(NamedTuple):
 class SweepResult(NamedTuple):
     """The result of `sweep`.
 
+    A pickle holds the data of the sweep too, which `replay` needs, and the name of `make_recipe`. Use `cloudpickle` if
+    `make_recipe` is not a function of a module.
+
     Attributes:
         trials: the result of every trial; `trials[n]` is trial n.
         kept: the parameters of the best trials by number, with the lanes (repeats × folds) on the first axis.
