@@ -17,6 +17,7 @@ from jaxtyping import Array, ArrayLike, Float, Shaped
 
 from jaxnn._checks.arrays import check_bias, check_each_whole, check_shape, check_whole
 from jaxnn._kernels.batch_last import batch_last
+from jaxnn._kernels.dtypes import choose_float
 from jaxnn._kernels.matmul import matmul
 from jaxnn._kernels.platform import materialize, select_platform
 from jaxnn._kernels.tiling import CACHE_BYTES, map_tiles
@@ -205,14 +206,13 @@ def avg_pool(
         Array([[ 2.5,  4.5],
                [10.5, 12.5]], dtype=float32)
     """
-    return _avg_pool(x, windows=_make_pooling_windows("avg_pool", x, window, stride))
+    return _avg_pool(x, windows=_make_pooling_windows("avg_pool", x, window, stride)).astype(choose_float(x))
 
 
-@batch_last
+# In half precision a sum of four values can overflow.
+@functools.partial(batch_last, least=jnp.float32)
 def _avg_pool(x, *, windows):
-    # In half precision a sum of four values can overflow.
-    total = _reduce_windows(jnp.add, x.astype(jnp.promote_types(x.dtype, jnp.float32)), windows)
-    return (total / math.prod(windows.size)).astype(x.dtype)
+    return _reduce_windows(jnp.add, x, windows) / math.prod(windows.size)
 
 
 def _make_pooling_windows(

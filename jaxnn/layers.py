@@ -7,6 +7,7 @@ their parameters, or of the input if that is wider, so that uint8 images need no
 (`_dense`, …) are written batch last, see `_kernels/batch_last.py`.
 """
 
+import functools
 from typing import NamedTuple
 
 import jax
@@ -15,7 +16,7 @@ from jaxtyping import Array, ArrayLike, Float, Shaped
 
 from jaxnn._checks.arrays import check_bias, check_key, check_rate, check_shape, check_whole
 from jaxnn._kernels.batch_last import batch_last
-from jaxnn._kernels.dtypes import as_floats
+from jaxnn._kernels.dtypes import choose_float
 from jaxnn._kernels.matmul import matmul
 from jaxnn.initializers import Initializer, he_normal
 
@@ -205,13 +206,11 @@ def layer_norm(
     shape, features = jnp.shape(x), jnp.shape(params.scale)[0]
     if len(shape) < 2 or shape[-1] != features:
         raise ValueError(f"layer_norm: x must have shape (batch, …, {features}), the scale's features, not {shape}")
-    # In half precision the squares of large numbers would overflow.
-    (wide,) = as_floats(x, params=params, least=jnp.float32)
-    (narrow,) = as_floats(x, params=params)
-    return _layer_norm(wide, params=params, epsilon=epsilon).astype(narrow.dtype)
+    return _layer_norm(x, params=params, epsilon=epsilon).astype(choose_float(x, params=params))
 
 
-@batch_last
+# In half precision squares of large numbers overflow.
+@functools.partial(batch_last, least=jnp.float32)
 def _layer_norm(x, *, params, epsilon):
     rest = tuple(range(1, x.ndim))
     scale, bias = (jnp.expand_dims(leaf, rest) for leaf in params)

@@ -13,8 +13,11 @@ from jaxtyping import Array, ArrayLike, Float, Integer, Shaped
 
 from jaxnn._checks.arrays import check_labels, check_same_shape
 from jaxnn._kernels.batch_last import batch_last
-from jaxnn._kernels.dtypes import as_arrays, as_floats
+from jaxnn._kernels.dtypes import as_arrays
 from jaxnn._kernels.matmul import UNROLL_LIMIT, split_rows
+
+# In half precision squares of large numbers overflow.
+wide_batch_last = functools.partial(batch_last, least=jnp.float32)
 
 
 def squared_error(outputs: Shaped[ArrayLike, "batch outputs"], targets: ArrayLike) -> Float[Array, "batch"]:
@@ -35,10 +38,10 @@ def squared_error(outputs: Shaped[ArrayLike, "batch outputs"], targets: ArrayLik
         Array([9.], dtype=float32)
     """
     check_same_shape("squared_error", outputs, targets)
-    return _squared_error(*as_floats(outputs, targets, least=jnp.float32))
+    return _squared_error(outputs, targets)
 
 
-@batch_last
+@wide_batch_last
 def _squared_error(outputs, targets):
     return jnp.square(targets - outputs).sum(axis=0)
 
@@ -61,10 +64,10 @@ def absolute_error(outputs: Shaped[ArrayLike, "batch outputs"], targets: ArrayLi
         Array([3.], dtype=float32)
     """
     check_same_shape("absolute_error", outputs, targets)
-    return _absolute_error(*as_floats(outputs, targets, least=jnp.float32))
+    return _absolute_error(outputs, targets)
 
 
-@batch_last
+@wide_batch_last
 def _absolute_error(outputs, targets):
     return jnp.abs(targets - outputs).sum(axis=0)
 
@@ -94,11 +97,11 @@ def cross_entropy(
         Shannon (1948), A mathematical theory of communication; Good (1952), Rational decisions.
     """
     check_labels("cross_entropy", "logits", logits, labels)
-    return _cross_entropy(*as_floats(logits, least=jnp.float32), labels=as_arrays(labels))
+    return _cross_entropy(logits, labels=as_arrays(labels))
 
 
 # Outside of a compiled function, `jax_debug_nans` would report the NaN for labels that are out of range.
-@batch_last
+@wide_batch_last
 @functools.partial(jax.jit, inline=True)
 def _cross_entropy(logits, *, labels):
     if len(logits) <= UNROLL_LIMIT:

@@ -12,7 +12,7 @@ from jaxtyping import Array, ArrayLike, Float, Shaped
 
 from jaxnn._checks.arrays import check_finite, check_shape, count_rows, is_traced
 from jaxnn._checks.data import check_storable
-from jaxnn._kernels.dtypes import as_floats
+from jaxnn._kernels.dtypes import as_type, choose_float
 
 # The largest error of float64 in units of the factor: above it, a column is refused.
 _MAX_ERROR = 1e-7
@@ -54,7 +54,7 @@ def standard_scaling(x: Shaped[ArrayLike, "batch features"]) -> Scaling:
     largest = abs(deviations).max(axis=0)
     unit = largest + (largest == 0)
     offset, factor = shift[0] + deviations.mean(axis=0), unit * (deviations / unit[None]).std(axis=0)
-    return _make_scaling("standard_scaling", x, table, offset, factor)
+    return _make_scaling("standard_scaling", x, table, (offset, factor), is_rounded=True)
 
 
 def min_max_scaling(x: Shaped[ArrayLike, "batch features"]) -> Scaling:
@@ -68,7 +68,7 @@ def min_max_scaling(x: Shaped[ArrayLike, "batch features"]) -> Scaling:
     """
     table = _load("min_max_scaling", x)
     offset = table.min(axis=0)
-    return _make_scaling("min_max_scaling", x, table, offset, table.max(axis=0) - offset)
+    return _make_scaling("min_max_scaling", x, table, (offset, table.max(axis=0) - offset), is_rounded=False)
 
 
 def scale(scaling: Scaling, x: Shaped[ArrayLike, "batch features"]) -> Float[Array, "batch features"]:
@@ -88,10 +88,10 @@ def scale(scaling: Scaling, x: Shaped[ArrayLike, "batch features"]) -> Float[Arr
         scaled = (table - np.asarray(scaling.offset, float)) / np.asarray(scaling.factor, float)
         check_storable("scale", "the scaled x", scaled)
         return jnp.asarray(scaled)
-    (table,) = as_floats(table)
-    offset, factor = (_as_type(part, table.dtype) for part in scaling)
+    table = as_type(table, choose_float(table))
+    offset, factor = (_as_row(part, table.dtype) for part in scaling)
     # What the narrow type cuts off the offset is subtracted separately.
-    rest = 0 if is_traced(scaling) else _as_type(np.asarray(scaling.offset, float) - np.asarray(offset), table.dtype)
+    rest = 0 if is_traced(scaling) else _as_row(np.asarray(scaling.offset, float) - np.asarray(offset), table.dtype)
     return (table - offset - rest) / factor
 
 
@@ -113,8 +113,8 @@ def unscale(scaling: Scaling, x: Shaped[ArrayLike, "batch features"]) -> Float[A
     table = _load("unscale", x)
     if isinstance(table, np.ndarray) and not is_traced(scaling):
         return table * np.asarray(scaling.factor, float) + np.asarray(scaling.offset, float)
-    (table,) = as_floats(table)
-    return table * _as_type(scaling.factor, table.dtype) + _as_type(scaling.offset, table.dtype)
+    table = as_type(table, choose_float(table))
+    return table * _as_row(scaling.factor, table.dtype) + _as_row(scaling.offset, table.dtype)
 
 
 def _check_scaling(caller: str, scaling: Any, x: Any) -> None:
@@ -123,10 +123,9 @@ def _check_scaling(caller: str, scaling: Any, x: Any) -> None:
             f"{caller}: scaling must be a Scaling, from standard_scaling or min_max_scaling, not {scaling!r}"
         )
     _, features = check_shape(caller, "x", x, "batch features")
-    if features != jnp.shape(scaling.offset)[0]:
-        raise ValueError(
-            f"{caller}: x {jnp.shape(x)} has {features} features, but the scaling {jnp.shape(scaling.offset)[0]}"
-        )
+    expected = jnp.shape(scaling.offset)[0]
+    if features != expected:
+        raise ValueError(f"{caller}: x {jnp.shape(x)} has {features} features, but the scaling {expected}")
 
 
 def _load(caller: str, x: Any) -> Any:
@@ -134,22 +133,28 @@ def _load(caller: str, x: Any) -> Any:
     check_shape(caller, "x", x, "batch features")
     count_rows(caller, {"x": x})
     check_finite(caller, "x", x)
-    if is_traced(x):
-        return as_floats(x)[0]
-    x = np.asarray(x)
-    return x.astype(np.float64)
+    return as_type(x, choose_float(x)) if is_traced(x) else np.asarray(x).astype(np.float64)
 
 
-def _make_scaling(caller: str, x: Any, table: Any, offset: Any, factor: Any) -> Scaling:
-    """Returns a scaling with the factor 1 for constant columns, after a check that float64 resolves the others."""
+def _make_scaling(caller: str, x: Any, table: Any, parts: tuple[Any, Any], *, is_rounded: bool) -> Scaling:
+    """Returns a scaling with the factor 1 for constant columns, after a check that float64 resolves the others.
+
+    Args:
+        caller: the public function that the message names.
+        x: the user's table.
+        table: the same as floats.
+        parts: offset and factor.
+        is_rounded: whether the offset is rounded, as a mean is; whole numbers may be rounded in the table.
+    """
+    offset, factor = parts
     if is_traced(table):
         return Scaling(offset, factor + (factor == 0))
-    step = np.spacing(abs(table).max(axis=0))
-    constant = (np.asarray(x) == np.asarray(x)[:1]).all(axis=0)
-    is_rounded = caller == "standard_scaling" or np.asarray(x).dtype.kind in "iu"
-    if np.asarray(x).dtype.kind == "f" and is_rounded:
+    x, step = np.asarray(x), np.spacing(abs(table).max(axis=0))
+    constant = (x == x[:1]).all(axis=0)
+    if is_rounded and jnp.issubdtype(x.dtype, jnp.floating):
         constant |= np.ptp(table, axis=0) <= _ROUNDING_STEPS * step
-    wrong = np.flatnonzero(~constant & (step > _MAX_ERROR * factor) & is_rounded)
+    is_rounded |= not jnp.issubdtype(x.dtype, jnp.floating)
+    wrong = np.flatnonzero(is_rounded & ~constant & (step > _MAX_ERROR * factor))
     if wrong.size:
         column = int(wrong[0])
         raise ValueError(
@@ -159,7 +164,7 @@ def _make_scaling(caller: str, x: Any, table: Any, offset: Any, factor: Any) -> 
     return Scaling(offset, np.where(constant, 1.0, factor))
 
 
-def _as_type(part: Any, dtype: Any) -> Any:
-    """Returns a row of the scaling, of shape (1, features), as another type."""
+def _as_row(part: Any, dtype: Any) -> Any:
+    """Returns offset or factor as a row of a table, of shape (1, features) and another type."""
     row = part.reshape(1, -1)
     return row.astype(dtype) if is_traced(row) else np.asarray(row).astype(dtype)

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float, Int, Integer, Shaped
 
 from jaxnn._checks.arrays import check_labels, check_same_shape, is_traced
-from jaxnn._kernels.dtypes import as_arrays, as_floats
+from jaxnn._kernels.dtypes import as_arrays, as_type, choose_float
 from jaxnn.activations import argmax
 
 
@@ -62,7 +62,8 @@ def r_squared(
     check_same_shape("r_squared", outputs, targets)
     # A common offset changes nothing; without it, sums of squares keep more digits. NumPy subtracts in float64.
     shift = _take_first(_widen(targets), where)
-    outputs, targets = as_floats(_widen(outputs) - shift, _widen(targets) - shift, least=jnp.float32)
+    dtype = choose_float(outputs, targets, least=jnp.float32)
+    outputs, targets = (as_type(_widen(part) - shift, dtype) for part in (outputs, targets))
     mask = None if where is None else jnp.asarray(where)[:, None]
     mean = jnp.mean(targets, axis=0, keepdims=True, where=mask)
     unexplained = jnp.sum(jnp.square(targets - outputs), axis=0, where=mask)
@@ -107,4 +108,4 @@ def _take_first(targets: np.ndarray | Array, where: ArrayLike | None) -> np.ndar
 
 
 def _widen(x: ArrayLike) -> np.ndarray | Array:
-    return x.astype(np.float64) if isinstance(x, np.ndarray) else as_floats(x, least=jnp.float32)[0]
+    return x.astype(np.float64) if isinstance(x, np.ndarray) else as_type(x, choose_float(x, least=jnp.float32))

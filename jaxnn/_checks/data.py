@@ -55,15 +55,13 @@ def _warn_of_rounding(caller: str, name: str, x: Any) -> None:
     if x.dtype.kind == "f" and x.dtype.itemsize <= dtype.itemsize:
         return
     x = np.asarray(x)
-    low, high = x.min(axis=0).astype(float), x.max(axis=0).astype(float)
-    for column in np.flatnonzero(_spacing(np.maximum(-low, high), dtype) > _MAX_ROUNDING * (high - low)):
+    low, high, limits = x.min(axis=0).astype(float), x.max(axis=0).astype(float), jnp.finfo(dtype)
+    spread = high - low
+    largest_error = np.maximum(np.maximum(-low, high) * float(limits.eps), float(limits.tiny))
+    for column in np.flatnonzero(largest_error > _MAX_ROUNDING * spread):
         error = abs(x[:, column].astype(dtype).astype(float) - x[:, column].astype(float)).max()
-        if error > _MAX_ROUNDING * (high - low)[column] > 0:
+        if error > _MAX_ROUNDING * spread[column] > 0:
             warn_user(
                 f"{caller}: {dtype} rounds column {column} of {name} by up to {error:.3g}, while it varies by "
-                f"{(high - low)[column]:.3g}; scale it first, with nn.standard_scaling"
+                f"{spread[column]:.3g}; scale it first, with nn.standard_scaling"
             )
-
-
-def _spacing(magnitude: np.ndarray, dtype: Any) -> np.ndarray:
-    return np.maximum(magnitude * float(jnp.finfo(dtype).eps), float(jnp.finfo(dtype).tiny))

@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from jaxnn._kernels.dtypes import as_floats, as_type
+from jaxnn._kernels.dtypes import as_type, choose_float
 
 Function = TypeVar("Function", bound=Callable[..., Array])
 
@@ -36,18 +36,19 @@ def swap_batch_axes(tree: Any) -> Any:
     return jax.tree.map(swap_batch_axis, tree)
 
 
-def batch_last(function: Function) -> Function:
+def batch_last(function: Function, *, least: Any = None) -> Function:
     """Makes a batch-first function of one that is written batch last.
 
     Positional arguments are the arrays with a batch axis: their axes are swapped, and so are those of the result. They
-    and `params` become floats of one type. Other keyword arguments (labels, sizes) pass through unchanged.
+    and `params` become floats of one type, at least of `least`. Other keyword arguments (labels, sizes) pass through
+    unchanged.
     """
 
     @functools.wraps(function)
     def batch_first(*arrays, **options):
-        floats = as_floats(*arrays, params=options.get("params"))
+        dtype = choose_float(*arrays, params=options.get("params"), least=least)
         if "params" in options:
-            options["params"] = jax.tree.map(lambda leaf: as_type(leaf, floats[0].dtype), options["params"])
-        return swap_batch_axis(function(*map(swap_batch_axis, floats), **options))
+            options["params"] = jax.tree.map(lambda leaf: as_type(leaf, dtype), options["params"])
+        return swap_batch_axis(function(*(swap_batch_axis(as_type(array, dtype)) for array in arrays), **options))
 
     return cast(Function, batch_first)

@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike
+from jaxtyping import Array
 
 
 def as_arrays(tree: Any) -> Any:
@@ -23,43 +23,40 @@ def as_native(tree: Any) -> Any:
     return jax.tree.map(_as_native, tree)
 
 
-def as_floats(*arrays: ArrayLike, params: Any = None, least: Any = None) -> tuple[Array, ...]:
-    """Returns the arrays as floats of one type, the widest of the floats among them and the parameters.
+def choose_float(*arrays: Any, params: Any = None, least: Any = None) -> Any:
+    """Returns the widest type of the floats among arrays and parameters; JAX's default if there is none.
 
     Args:
-        arrays: real numbers or bools. If there is no float, the type is JAX's default.
+        arrays: real numbers or bools.
         params: a pytree of parameters, or None.
         least: a floating type that the result has at least; None allows half precision.
 
-    Raises:
-        TypeError: complex numbers.
-
     Example:
-        >>> as_floats(np.array([200, 100], np.uint8))
-        (Array([200., 100.], dtype=float32),)
+        >>> choose_float(np.array([200, 100], np.uint8), params=np.ones(2, np.float16))
+        dtype('float16')
     """
-    loaded = [
-        _as_native(array) if isinstance(array, np.ndarray | jax.Array) else jnp.asarray(array) for array in arrays
-    ]
-    types = [leaf.dtype for leaf in (*loaded, *jax.tree.leaves(params)) if hasattr(leaf, "dtype")]
-    floats = [dtype for dtype in types if jnp.issubdtype(dtype, jnp.floating)] or [np.dtype(float)]
-    floats = map(jax.dtypes.canonicalize_dtype, floats)
+    types = [leaf.dtype for leaf in (*arrays, *jax.tree.leaves(params)) if hasattr(leaf, "dtype")]
+    types = [dtype for dtype in types if jnp.issubdtype(dtype, jnp.floating)] or [np.dtype(float)]
+    floats = [jax.dtypes.canonicalize_dtype(dtype.newbyteorder("=")) for dtype in types]
     # The conversion is meant, also where JAX is told to promote nothing.
     with jax.numpy_dtype_promotion("standard"):
-        dtype = jnp.result_type(*floats, *([] if least is None else [least]))
-    return tuple(as_type(array, dtype) for array in loaded)
+        return jnp.result_type(*floats, *([] if least is None else [least]))
+
+
+def as_type(array: Any, dtype: Any) -> Array:
+    """Returns an array of real numbers as JAX array of another type.
+
+    Raises:
+        TypeError: complex numbers, or other elements that are not real numbers.
+    """
+    array = _as_native(array) if isinstance(array, np.ndarray | jax.Array) else jnp.asarray(array)
+    if array.dtype == dtype:
+        return jnp.asarray(array)
+    if not any(jnp.issubdtype(array.dtype, kind) for kind in (jnp.bool_, jnp.integer, jnp.floating)):
+        raise TypeError(f"layers and losses take real numbers, not {array.dtype}")
+    # JAX would first convert a NumPy array of int64 to int32, which cuts large numbers.
+    return jnp.asarray(array.astype(dtype))
 
 
 def _as_native(leaf: Any) -> Any:
     return leaf.astype(leaf.dtype.newbyteorder("="), copy=False) if isinstance(leaf, np.ndarray) else leaf
-
-
-def as_type(array: Any, dtype: Any) -> Array:
-    """Returns an array of real numbers as JAX array of another type."""
-    array = array if isinstance(array, np.ndarray | jax.Array) else jnp.asarray(array)
-    if array.dtype == dtype:
-        return jnp.asarray(array)
-    if jnp.issubdtype(array.dtype, jnp.complexfloating):
-        raise TypeError(f"layers and losses take real numbers, not {array.dtype}")
-    # JAX would first convert a NumPy array of int64 to int32, which cuts large numbers.
-    return jnp.asarray(array.astype(dtype))

@@ -152,7 +152,7 @@ class SweepJournal:
         return {"run": self._program_number, "kept": sorted(self.best.kept), "trials": len(self.best.results)}
 
     def _trials_table(self) -> dict[str, str]:
-        rows = make_rows(self._plan.space, self.best.sorted_results(), lambda result: self._plan.hypers(result.setting))
+        rows = make_rows(self._plan.space, self.best.sorted_results())
         return {"trials.csv": trials_csv(rows)}
 
     def _restore(self, program: Program) -> None:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from jaxnn._checks.arrays import check_key, is_traced
+from jaxnn._checks.arrays import check_key
 from jaxnn._checks.data import check_rows
 from jaxnn._checks.params import check_arrays, check_model, check_params
 from jaxnn._kernels.dtypes import as_arrays
@@ -76,8 +76,6 @@ def predict(model: Model, params: PyTree, x: Any, *, key: Array | None = None) -
         check_key(key)
     check_arrays("predict", params)
     check_params("predict", model, params)
-    if is_traced((params, x, key)):
-        return model.apply(params, as_arrays(x), key=key)
     return predict_in_tiles(model.apply, params, x, key=key)
 
 
@@ -108,12 +106,10 @@ def evaluate(recipe: Recipe, params: PyTree, data: tuple[Any, Any], *, score: Sc
         raise TypeError(f"evaluate: score must be a function of outputs and targets, not {score!r}")
     check_arrays("evaluate", params)
     check_training("evaluate", recipe._replace(batch_size=None), data, params)
-    x, targets = data[0], as_arrays(data[1])
-    if is_traced((params, x)):
-        outputs = recipe.model.apply(params, as_arrays(x), key=None)
-    else:
-        outputs = predict_in_tiles(recipe.model.apply, params, x)
-    return _score_outputs(recipe, outputs, targets, None if score is None else _with_checked_result(score), None)
+    x, targets = data
+    outputs = predict_in_tiles(recipe.model.apply, params, x)
+    checked_score = None if score is None else _with_checked_result(score)
+    return _score_outputs(recipe, outputs, as_arrays(targets), checked_score, None)
 
 
 def loss_and_score(

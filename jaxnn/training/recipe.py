@@ -103,8 +103,7 @@ def build_optimizer(recipe: Recipe, count: int, epochs: int) -> Recipe:
     optimizer = recipe.optimizer
     if not isinstance(optimizer, optax.GradientTransformation | optax.MultiSteps):
         optimizer = optimizer(total_steps)
-    if isinstance(optimizer, optax.MultiSteps):
-        optimizer = optimizer.gradient_transformation()
+    optimizer = _convert_multi_steps(optimizer)
     if not isinstance(optimizer, optax.GradientTransformation):
         raise TypeError(
             f"Recipe: optimizer, called with the total steps, must give a transformation, not {optimizer!r}"
@@ -114,14 +113,17 @@ def build_optimizer(recipe: Recipe, count: int, epochs: int) -> Recipe:
 
 def get_optimizer(recipe: Recipe) -> optax.GradientTransformationExtraArgs:
     """Returns the optimizer of a recipe, which must be an optax transformation, extended to accept extra arguments."""
-    if isinstance(recipe.optimizer, optax.MultiSteps):
-        return optax.with_extra_args_support(recipe.optimizer.gradient_transformation())
-    if not isinstance(recipe.optimizer, optax.GradientTransformation):
+    optimizer = _convert_multi_steps(recipe.optimizer)
+    if not isinstance(optimizer, optax.GradientTransformation):
         raise TypeError(
             f"the optimizer must be an optax transformation here, not {recipe.optimizer!r}; "
             "call a function of the total steps first: recipe._replace(optimizer=recipe.optimizer(total_steps))"
         )
-    return optax.with_extra_args_support(recipe.optimizer)
+    return optax.with_extra_args_support(optimizer)
+
+
+def _convert_multi_steps(optimizer: Any) -> Any:
+    return optimizer.gradient_transformation() if isinstance(optimizer, optax.MultiSteps) else optimizer
 
 
 def compute_updates(recipe: Recipe, arguments: tuple[Any, Any, Any], **extra: Any) -> tuple[Any, Any]:

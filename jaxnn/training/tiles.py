@@ -49,11 +49,11 @@ def apply_in_tiles(apply: Apply, params: Any, x: Any) -> Any:
 
 
 def predict_in_tiles(apply: Apply, params: Any, x: Any, *, key: Array | None = None) -> Any:
-    """Returns `apply(params, x, key=key)` for concrete arrays, computed by one compiled program of one tile.
+    """Returns `apply(params, x, key=key)`, computed by one compiled program of one tile; inside a trace at once.
 
     With a key, a single tile is not filled up, and several tiles get keys of their own.
     """
-    tile = _look_up_tile(apply, *_describe(params, x), key)
+    tile = None if is_traced((params, x, key)) else _look_up_tile(apply, *_describe(params, x), key)
     # Inside `jax.jit` a constant is a tracer too, and so are all outputs.
     if tile is None or is_traced(jnp.array(np.float32(0))):
         return apply(params, as_arrays(x), key=key)

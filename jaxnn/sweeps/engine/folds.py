@@ -24,7 +24,7 @@ def choose_labels(targets: Any, count: int, stratify: Any) -> Labels | None:
     Args:
         targets: the targets of all examples.
         count: the number of examples.
-        stratify: "auto" finds labels among the targets, None is none, an array is the labels.
+        stratify: "auto" to find labels among the targets, None for no labels, or an array of them.
 
     Raises:
         TypeError, ValueError: another value, or labels that are not one for each example.

@@ -131,12 +131,7 @@ def make_plan(
     check_space(space)
     check_key(key)
     count = check_data("sweep", data)
-    if (validation is None) == (folds is None):
-        raise ValueError("sweep: give exactly one of validation=(x, targets) and folds=k to score the trials by")
-    if validation is not None:
-        check_data("sweep: validation", validation)
-    if folds is None and not (stratify is None or (isinstance(stratify, str) and stratify == "auto")):
-        raise ValueError("sweep: stratify= needs folds=k, since a validation part is not divided")
+    _check_parts(validation, folds, stratify)
     if evaluate_at not in ("epochs", "rungs"):
         raise ValueError(f'sweep: evaluate_at must be "epochs" or "rungs", not {evaluate_at!r}')
     if jax.random.key_impl(key) != "threefry2x32":
@@ -158,6 +153,15 @@ def make_plan(
         make_recipe, space, data, validation, parts, labels, score, evaluate_at, key, layout, lane_count, has_scheduler,
         debug_nans=cast(Any, jax.config).jax_debug_nans,
     )  # fmt: skip
+
+
+def _check_parts(validation: tuple[Any, Any] | None, folds: int | None, stratify: Any) -> None:
+    if (validation is None) == (folds is None):
+        raise ValueError("sweep: give exactly one of validation=(x, targets) and folds=k to score the trials by")
+    if validation is not None:
+        check_data("sweep: validation", validation)
+    if folds is None and not (stratify is None or (isinstance(stratify, str) and stratify == "auto")):
+        raise ValueError("sweep: stratify= needs folds=k, since a validation part is not divided")
 
 
 def _check_lanes(lanes: int | str, layout: TrialLayout) -> int | None:
@@ -197,7 +201,7 @@ def _check_traced(plan: Plan, setting: Setting, values: dict[str, Any]) -> None:
     def compute(values: dict[str, Any], key: Array) -> Any:
         return _call_functions(plan, plan.recipe(setting.choices, values), key)
 
-    check_traced(compute, values, setting.values, plan.key)
+    check_traced(compute, values, plan.key)
 
 
 def _call_functions(plan: Plan, recipe: Recipe, key: Array) -> Any:

@@ -1,12 +1,12 @@
 """A trial: while it runs, and its result."""
 
-import math
 import time
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 
+from jaxnn.sweeps.schedulers.base import to_rankable
 from jaxnn.sweeps.space.space import Setting
 from jaxnn.training.evaluation import Curves
 
@@ -57,7 +57,7 @@ class TrialResult(NamedTuple):
     @property
     def rank(self) -> float:
         """The score for comparisons: -inf where it is not finite."""
-        return self.score if math.isfinite(self.score) else -math.inf
+        return to_rankable(self.score)
 
 
 @dataclass

@@ -8,14 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from jaxnn._checks.names import name_value
 from jaxnn.sweeps.engine.hypers import RecipeMaker
 from jaxnn.sweeps.engine.plan import Plan
 from jaxnn.sweeps.engine.run import ChunkStats
 from jaxnn.sweeps.engine.trial import TrialResult
 from jaxnn.sweeps.results.importance import importance
 from jaxnn.sweeps.results.replay import Programs, Replay, replay
-from jaxnn.sweeps.results.tables import RESULT_COLUMNS, Column, flatten_hypers, make_columns, make_html, make_rows
+from jaxnn.sweeps.results.tables import RESULT_COLUMNS, Column, make_columns, make_html, make_rows, name_hypers
 from jaxnn.training.evaluation import predict
 from jaxnn.training.recipe import Recipe
 from jaxnn.training.summary import count_numbers
@@ -171,7 +170,7 @@ class SweepResult(NamedTuple):
 
     def table(self) -> list[dict[str, Any]]:
         """Returns one dict for each trial: its number, hypers, status, epochs, score, score_std and seconds."""
-        return make_rows(self.space, self.trials, lambda trial: self.hypers_of(trial.trial))
+        return make_rows(self.space, self.trials)
 
     def to_pandas(self) -> Any:
         """Returns the table as a pandas DataFrame.
@@ -239,10 +238,8 @@ def _mean(outputs: list[Any]) -> Any:
 
 
 def _list_hypers(hypers: dict[str, Any]) -> str:
-    named = {path: name_value(value) for path, value in flatten_hypers(hypers).items()}
-    return ", ".join(
-        f"{path} {value:.4g}" if isinstance(value, float) else f"{path} {value}" for path, value in named.items()
-    )
+    named = name_hypers(hypers).items()
+    return ", ".join(f"{path} {value:.4g}" if isinstance(value, float) else f"{path} {value}" for path, value in named)
 
 
 def _count_lanes(params: Any) -> int:

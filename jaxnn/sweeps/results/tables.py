@@ -3,7 +3,7 @@
 import csv
 import html
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +12,7 @@ from jaxtyping import Float
 from jaxnn._checks.names import name_value
 from jaxnn.sweeps.engine.trial import TrialResult
 from jaxnn.sweeps.space.distributions import LogNormal, LogUniform
-from jaxnn.sweeps.space.space import Choice, Setting, dimensions
+from jaxnn.sweeps.space.space import Choice, Setting, dimensions, fill_space
 
 # The trials that a notebook shows.
 _HTML_ROWS = 10
@@ -54,15 +54,13 @@ def make_columns(space: dict[str, Any], settings: list[Setting]) -> tuple[Column
     return tuple(columns.values())
 
 
-def make_rows(
-    space: dict[str, Any], results: Iterable[TrialResult], hypers_of: Callable[[TrialResult], dict[str, Any]]
-) -> list[dict[str, Any]]:
+def make_rows(space: dict[str, Any], results: Iterable[TrialResult]) -> list[dict[str, Any]]:
     """Returns one dict for each trial: its number, hypers (functions by name), status, epochs, score, …, seconds."""
     options = {path: _name_options(node) for path, node, _ in dimensions(space) if isinstance(node, Choice)}
     paths = [path for path, _, _ in dimensions(space)]
 
-    def name_hypers(result: TrialResult) -> dict[str, Any]:
-        named = {path: name_value(value) for path, value in flatten_hypers(hypers_of(result)).items()}
+    def name_setting(result: TrialResult) -> dict[str, Any]:
+        named = name_hypers(fill_space(space, *result.setting))
         for path, option in result.setting.choices:
             # Numbers keep their types. A path that several options share has several lists of names.
             if isinstance(named.get(path), str) and paths.count(path) == 1:
@@ -70,7 +68,7 @@ def make_rows(
         return named
 
     return [
-        {"trial": result.trial} | name_hypers(result) | {name: getattr(result, name) for name in RESULT_COLUMNS}
+        {"trial": result.trial} | name_setting(result) | {name: getattr(result, name) for name in RESULT_COLUMNS}
         for result in results
     ]
 
@@ -94,6 +92,11 @@ def flatten_hypers(hypers: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     for name, value in hypers.items():
         flat |= flatten_hypers(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
     return flat
+
+
+def name_hypers(hypers: dict[str, Any]) -> dict[str, Any]:
+    """Returns hypers by path, functions by their names."""
+    return {path: name_value(value) for path, value in flatten_hypers(hypers).items()}
 
 
 def trials_csv(rows: list[dict[str, Any]]) -> str:
