@@ -16,7 +16,7 @@ import numpy as np
 
 from jaxnn._checks.arrays import by_name
 from jaxnn.io.runs import Log, Run
-from jaxnn.io.runs.fingerprint import describe, describe_arrays, describe_environment, describe_program
+from jaxnn.io.runs.fingerprint import describe, describe_arrays, describe_environment
 from jaxnn.io.runs.journal import as_json, pack_array, unpack_array
 from jaxnn.sweeps.engine.lanes import Lanes, LaneUpdates
 from jaxnn.sweeps.engine.plan import Plan
@@ -67,7 +67,7 @@ class SweepJournal:
             return program
         self._program_number += 1
         if setting.choices not in self._digests:  # a program runs once for every batch of an adaptive sampler
-            self._digests[setting.choices] = describe_program(program.traced.jaxpr)
+            self._digests[setting.choices] = program.digest
         digest = self._digests[setting.choices]
         self._record("program", run=self._program_number, choices=setting.choices, lanes=program.size, traced=digest)
         resumed = self._run.resumed_from

@@ -195,8 +195,9 @@ def _run_batch(
 
         def get_program(setting: Setting) -> Program:
             if setting.choices not in programs:
-                program = plan.make_program(setting)
-                programs[setting.choices] = program.compile(executor) if journal.needs_next_program() else program
+                programs[setting.choices] = plan.make_program(
+                    setting, executor if journal.needs_next_program() else None
+                )
             return programs[setting.choices]
 
         for group, program in _compile_ahead(_group_by_choices(batch), get_program):

@@ -1,7 +1,8 @@
 """The plan of a sweep: its checked arguments, and the program for each combination of choices."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from typing import Any, NamedTuple, cast
 
 import jax
@@ -82,17 +83,31 @@ class Plan(NamedTuple):
         """The number of examples that a trial trains on."""
         return _count(self.data) if self.folds is None else self.folds.train.shape[1]
 
-    def make_program(self, setting: Setting) -> Program:
-        """Checks the recipe of a setting, and returns the program for its choices."""
+    def make_program(self, setting: Setting, executor: Executor | None = None) -> Program:
+        """Checks the recipe of a setting, and returns the program for its choices.
+
+        With an executor, the program compiles in its threads; without one, when it is first needed.
+        """
         distributions = active_distributions(self.space, setting.choices)
         names = tuple(distributions)
         _check_traced(self, setting, as_python_numbers(distributions, setting.values))
         recipe = _check_recipe(self, setting)
         state = jax.eval_shape(functools.partial(init_training, recipe), self.key)
-        rows = np.arange(self.rows)
-        train = jax.tree.map(lambda leaf: leaf[rows], self.data)
-        devices = jax.devices()
-        epoch = trace_epoch(recipe, train, state)
+        train = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((self.rows, *leaf.shape[1:]), leaf.dtype), self.data)
+        epoch, devices = trace_epoch(recipe, train, state), jax.devices()
+        program = self._make_for(devices, setting, names, epoch, executor)
+        if not program.can_hang:
+            return program
+        warn_user(
+            "sweep: the trainings call LAPACK (qr, svd, eigh, cholesky, …), which can hang on several CPU devices, so "
+            "they run on one"
+        )
+        return self._make_for(devices[:1], setting, names, epoch, executor)
+
+    def _make_for(
+        self, devices: Sequence[Any], setting: Setting, names: tuple[str, ...], epoch: Any, executor: Executor | None
+    ) -> Program:
+        """Returns the program of a setting for some devices; `epoch` is the jaxpr of one epoch in one lane."""
         best = choose_lanes(epoch, devices[0].platform)
         width, tile = fit_lanes(self.lanes, self.layout.lanes, len(devices), best)
         if not self.has_scheduler and self.layout.lanes <= width:
@@ -106,7 +121,8 @@ class Plan(NamedTuple):
             evaluate_at=self.evaluate_at,
             max_epochs=max_chunk_epochs(epoch, width),
         )
-        return Program(spec, self.key, names, width, tile)
+        program = Program(spec, self.key, names, width, tile, devices=devices, executor=executor)
+        return program if executor is None else program.compile()
 
 
 def make_plan(
