@@ -1,4 +1,4 @@
-"""Options of the compiler for programs that train: short compilations on CPUs, where they take longer than trainings."""
+"""Options of the compiler for programs that train: short compilations on CPUs, where they outlast trainings."""
 
 import functools
 from collections.abc import Sequence

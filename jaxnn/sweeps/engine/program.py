@@ -63,11 +63,11 @@ class ChunkRunner(Protocol):
 class Program:
     """A `ProgramSpec` for `width` lanes on every device, `tile` at a time.
 
-    Its two parts, the start of trainings and their epochs, are compiled by `compile`, or when they are first needed. The
-    start runs once a trial and holds half of the operations. Apart from the epochs it is compiled with fewer
-    optimizations, at the same time, and does not slow the epochs. The host passes one array to a chunk and reads one; with
-    two devices each array costs a tenth of a millisecond. Lanes are not donated to a chunk: finished trials' parameters
-    are read after the next chunk is dispatched.
+    Its two parts, the start of trainings and their epochs, are compiled by `compile`, or when they are first needed.
+    The start runs once a trial, and holds half of the operations. It is compiled beside the epochs, with fewer
+    optimizations. The host passes one array to a chunk and reads one; with two devices each array costs a tenth of a
+    millisecond. Lanes are not donated to a chunk: finished trials' parameters are read after the next chunk is
+    dispatched.
 
     Attributes:
         size, width, max_epochs, lookahead: see `ChunkRunner`.
@@ -101,7 +101,8 @@ class Program:
     def compile(self) -> "Program":
         """Traces and compiles the program; with an executor, in its threads."""
         # The start has a short trace, so that it compiles while the epochs are traced.
-        assert self._start and self._advance
+        for part in ("_start", "_advance"):
+            getattr(self, part)
         return self
 
     def empty(self) -> Lanes:
