@@ -16,6 +16,7 @@ from jax.stages import Traced
 from jaxtyping import Array
 
 from jaxnn.sweeps.engine.epochs import advance_lanes
+from jaxnn.sweeps.engine.lane_count import LaneCount
 from jaxnn.sweeps.engine.lanes import Lanes, LaneUpdates, ProgramSpec, copy_lanes, init_lane, start_lanes
 
 # Where every core is a device, XLA must not spread one device's loops over all cores, or devices wait for one another.
@@ -67,6 +68,7 @@ class Program:
 
     Attributes:
         size, width, max_epochs, lookahead: see `ChunkRunner`.
+        lane_count: `width` and `tile`.
         shapes: the shapes and dtypes of the lanes.
     """
 
@@ -76,6 +78,7 @@ class Program:
         mesh = Mesh(np.array(jax.devices()), ("lane",))
         by_lane, replicated = PartitionSpec("lane"), PartitionSpec()
         self.size, self.width, self.max_epochs = width * mesh.size, width, spec.max_epochs
+        self.lane_count = LaneCount(width, tile)
         self._sharding = NamedSharding(mesh, by_lane)
         shared = (spec.data, spec.validation, spec.folds), key
         self._shared = jax.device_put(shared, NamedSharding(mesh, replicated))
@@ -127,6 +130,26 @@ class Program:
             return ChunkResult(table[:, 0].astype(np.int32), curves[..., :epochs].swapaxes(0, 1))
 
         return lanes, read
+
+    def count_memory(self) -> int:
+        """Returns the bytes that a device needs for a chunk beside the lanes of the next, once it is compiled."""
+        assert self._compiling is not None
+        memory = self._compiling.result().memory_analysis()
+        return memory.argument_size_in_bytes + memory.temp_size_in_bytes + 2 * memory.output_size_in_bytes
+
+    def rehearse(self) -> None:
+        """Dispatches as many chunks as a sweep does, without epochs, so that missing memory is found before it starts.
+
+        Raises:
+            JaxRuntimeError: the devices have too little free memory.
+        """
+        lanes, reads = [self.empty()], []
+        for _ in range(self.lookahead + 1):
+            after, read = self.advance(lanes[-1], self._updates, 0)
+            lanes.append(after)
+            reads.append(read)
+        for read in reads:
+            read()
 
     def compiled_text(self) -> str:
         """Returns the optimized HLO of `advance`."""
