@@ -42,7 +42,7 @@ class Device(NamedTuple):
     Attributes:
         platform: "cpu", "gpu" or "tpu".
         kind: the name that its maker gives it.
-        memory: the most bytes that this process may use, whatever is in use now.
+        memory: the most bytes that this process may use, whatever is in use now; of a CPU, each device's share.
         bandwidth: bytes of its memory that it reads or writes in a second. Unknown kinds have one by their memory.
     """
 
@@ -60,7 +60,7 @@ def describe_device() -> Device:
         True
     """
     device = jax.devices()[0]
-    memory = (device.memory_stats() or {}).get("bytes_limit") or _read_host_memory()
+    memory = (device.memory_stats() or {}).get("bytes_limit") or _read_host_memory() // len(jax.devices())
     return Device(device.platform, device.device_kind, memory, find_bandwidth(device.device_kind, memory))
 
 

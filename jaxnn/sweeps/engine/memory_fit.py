@@ -21,7 +21,7 @@ _OUT_OF_MEMORY = "RESOURCE_EXHAUSTED"
 
 
 def fit_memory(
-    count: LaneCount, memory_of_lanes: Callable[[LaneCount], float], total: int, least: int = 1
+    count: LaneCount, memory_of_lanes: Callable[[LaneCount], int | float], total: int, least: int = 1
 ) -> LaneCount:
     """Halves lanes until their memory is at most the total, or until there are no fewer.
 
@@ -56,7 +56,7 @@ def fit_program(plan: Plan, setting: Setting, program: Program, executor: Execut
     made = {program.lane_count: program}
     least = -(-plan.layout.lanes // len(jax.devices()))
 
-    def memory_of(count: LaneCount) -> float:
+    def memory_of(count: LaneCount) -> int | float:
         if count not in made:
             made[count] = plan.make_program(setting, count).compile(executor)
         return _measure_memory(made[count], plan)
@@ -66,7 +66,7 @@ def fit_program(plan: Plan, setting: Setting, program: Program, executor: Execut
     return made[count]
 
 
-def _measure_memory(program: Program, plan: Plan) -> float:
+def _measure_memory(program: Program, plan: Plan) -> int | float:
     """Returns the bytes that a program needs, or infinity if it does not compile or run for lack of memory."""
     try:
         needed = program.count_memory()
