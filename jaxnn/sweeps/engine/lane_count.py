@@ -56,8 +56,8 @@ _CHUNK_SECONDS = 0.5
 # The numbers in a curve buffer: the host reads all of it after each chunk.
 _ACCELERATOR_CURVE_NUMBERS = 2**23
 
-# A sweep whose trainings leave most lanes of a tile free gets a smaller one: 4, 16, 64, 256 or 1,024 lanes. On two cores,
-# 8 iris networks take a third of the time in tiles of 4 lanes that they take in tiles of 64.
+# A sweep whose trainings leave most lanes of a tile free gets a smaller one: 4, 16, 64, 256 or 1,024 lanes. On two
+# cores, 8 iris networks take a third of the time in tiles of 4 lanes that they take in tiles of 64.
 _TILE_STEP = 4
 
 
@@ -162,9 +162,10 @@ def fit_lanes(demand: Demand, best: LaneCount) -> LaneCount:
 
     Example:
         >>> iris, cnn = LaneCount(64, 64), LaneCount(4, 1)
-        >>> many, few = Demand(None, 5, 1000, 2), Demand(None, 1, 5, 2)
-        >>> [tuple(fit_lanes(many, best)) for best in (iris, cnn)], [tuple(fit_lanes(few, best)) for best in (iris, cnn)]
-        ([(64, 64), (4, 1)], [(4, 4), (3, 1)])
+        >>> [tuple(fit_lanes(Demand(None, 5, 1000, 2), best)) for best in (iris, cnn)]
+        [(64, 64), (4, 1)]
+        >>> [tuple(fit_lanes(Demand(None, 1, 5, 2), best)) for best in (iris, cnn)]
+        [(4, 4), (3, 1)]
         >>> [tuple(fit_lanes(Demand(lanes, 1, 1000, 2), iris)) for lanes in (512, 6)]
         [(256, 64), (3, 3)]
     """

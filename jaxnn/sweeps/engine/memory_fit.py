@@ -1,8 +1,8 @@
 """Programs that fit the memory: with "auto" lanes, one that needs more than the device has gets half the lanes.
 
 What a compiled program needs is known before it runs, and depends on nothing else on the device. A program that fits
-may still fail where other arrays or processes hold the memory. It is tried without epochs before the first trial starts,
-since trials cannot change their lanes later: other lanes may give other bits.
+may still fail where other arrays or processes hold the memory. It is tried without epochs before the first trial
+starts, since trials cannot change their lanes later: other lanes may give other bits.
 """
 
 import math
