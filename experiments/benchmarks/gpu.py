@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+import jaxnn as nn
 from experiments.benchmarks import machine, problems
 from experiments.benchmarks.compiling import compile_program
 from experiments.benchmarks.conv_alone import SHAPES, Shape, draw_arrays, jaxnn_conv, run_step
@@ -148,15 +149,16 @@ def _measure_training(work: str, train: Any, shared: Any, own: np.ndarray, probl
 
 def measure_sweep(name: str, problem: Problem) -> Row:
     """Measures two calls of a sweep that evaluates each trial once, at its end."""
-    seconds = []
-    for _ in range(2):
+
+    def run() -> tuple[float, nn.SweepResult]:
         started = time.perf_counter()
         result = jaxnn_models.run_sweep(problem, evaluate_at="rungs")
-        seconds.append(time.perf_counter() - started)
-    trials = len(problem.rates)
+        return time.perf_counter() - started, result
+
+    (first, _), (second, result), trials = run(), run(), len(problem.rates)
     [count] = result.plan.lane_counts.values()
     chunk = f"{len(result.chunks)} chunks, {count.width} lanes, {count.tile} at a time, {result.occupancy:.0%} busy"
-    return Row("sweeps", name, trials, *seconds, trials * problem.steps / seconds[1], chunk)
+    return Row("sweeps", name, trials, first, second, trials * problem.steps / second, chunk)
 
 
 def measure_conv(work: str, convolve: Any, shape: Shape, lanes: int) -> Row:

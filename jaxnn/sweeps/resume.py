@@ -172,9 +172,8 @@ class SweepJournal:
 
     def _params_shapes(self, trial: dict[str, Any]) -> Any:
         """Returns arrays shaped as a trial's kept parameters, with the lanes on the first axis."""
-        shapes = jax.eval_shape(
-            self._plan.recipe(_as_choices(trial["choices"]), trial["values"]).model.init, self._plan.key
-        )
+        recipe = self._plan.recipe(_as_choices(trial["choices"]), trial["values"])
+        shapes = jax.eval_shape(recipe.model.init, self._plan.key)
         return jax.tree.map(lambda leaf: np.empty((self._plan.layout.lanes, *leaf.shape), leaf.dtype), shapes)
 
 

@@ -132,7 +132,8 @@ def sweep(
     check_scheduler(scheduler)
     plan = make_plan(
         make_recipe, space, data, key=key, epochs=epochs, validation=validation, folds=folds, stratify=stratify,
-        score=score, evaluate_at=evaluate_at, repeats=repeats, lanes=lanes, trials=trials, has_scheduler=scheduler is not None,
+        score=score, evaluate_at=evaluate_at, repeats=repeats, lanes=lanes, trials=trials,
+        has_scheduler=scheduler is not None,
     )  # fmt: skip
     warn_idle_cores()
     trial_sampler = init_sampler(make_sampler(sampler, trials), space, jax.random.fold_in(key, SAMPLER_KEY), plan.lanes)

@@ -135,6 +135,8 @@ class Program:
         """Returns the bytes that a device needs for a chunk beside the lanes of the next, once it is compiled."""
         assert self._compiling is not None
         memory = self._compiling.result().memory_analysis()
+        if memory is None:  # not every platform tells
+            return 0
         return memory.argument_size_in_bytes + memory.temp_size_in_bytes + 2 * memory.output_size_in_bytes
 
     def rehearse(self) -> None:
