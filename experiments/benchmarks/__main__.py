@@ -14,6 +14,7 @@ from experiments.benchmarks import (
     cold_start,
     conv_alone,
     digits_sweep,
+    gpu,
     iris_sweep,
     lane_counts,
     machine,
@@ -42,7 +43,7 @@ class Config:
     """Time jaxnn beside PyTorch, scikit-learn, Optuna, Flax, Equinox and plain JAX; missing packages are left out."""
 
     only: tuple[str, ...] = ()
-    """Of iris_sweep, digits_sweep, lane_counts, one_network, conv_alone, cold_start, scaling; all by default."""
+    """Of iris_sweep, digits_sweep, lane_counts, one_network, conv_alone, cold_start, scaling, gpu; all by default."""
     quick: bool = False
     """Tiny sizes and one round, to check that everything runs."""
     rounds: int = 5
@@ -51,9 +52,10 @@ class Config:
 
 def main(config: Config) -> list[Result]:
     """Runs the cases, prints their tables and the targets, writes the results and draws the pictures."""
-    unknown = set(config.only) - {*CASES, "scaling"}
+    names = [*CASES, "scaling", "gpu"]
+    unknown = set(config.only) - set(names)
     if unknown:
-        raise SystemExit(f"--only: no case {', '.join(sorted(unknown))}; there are {', '.join([*CASES, 'scaling'])}")
+        raise SystemExit(f"--only: no case {', '.join(sorted(unknown))}; there are {', '.join(names)}")
     started = time.perf_counter()
     about, versions = machine.describe_machine(), machine.list_versions()
     limits = machine.measure_limits(config.quick)
@@ -70,6 +72,8 @@ def main(config: Config) -> list[Result]:
         write()
     series += scaling.measure(config.quick) if is_selected(config, "scaling") else []
     print(*map(scaling.format_table, series), sep="\n")
+    if is_selected(config, "gpu"):
+        gpu.measure(config.quick)
 
     print(report.format_targets(targets.check_targets(results)))
     print(f"the benchmarks took {time.perf_counter() - started:.0f} s")

@@ -20,6 +20,7 @@ from jaxnn._kernels.digest import digest_program
 from jaxnn._kernels.lapack import can_hang
 from jaxnn._kernels.program_cache import request_program
 from jaxnn.sweeps.engine.epochs import advance_lanes
+from jaxnn.sweeps.engine.lane_count import LaneCount
 from jaxnn.sweeps.engine.lanes import Lanes, LaneUpdates, ProgramSpec, copy_lanes, init_lane, start_lanes
 
 _BY_LANE = PartitionSpec("lane")
@@ -71,6 +72,7 @@ class Program:
 
     Attributes:
         size, width, max_epochs, lookahead: see `ChunkRunner`.
+        lane_count: `width` and `tile`.
         shapes: the shapes and dtypes of the lanes.
     """
 
@@ -91,6 +93,7 @@ class Program:
         self.size, self.width, self.max_epochs = width * mesh.size, width, spec.max_epochs
         self._spec, self._tile, self._mesh, self._executor = spec, tile, mesh, executor
         self._sharding, replicated = NamedSharding(mesh, _BY_LANE), NamedSharding(mesh, PartitionSpec())
+        self.lane_count = LaneCount(width, tile)
         shared = (spec.data, spec.validation, spec.folds), key
         self._shared, self._shared_key = jax.device_put(shared, replicated)
         values, zeros = {name: self._zeros(np.float32) for name in names}, self._zeros(np.int32)
@@ -130,6 +133,27 @@ class Program:
             return ChunkResult(table[:, 0].astype(np.int32), curves[..., :epochs].swapaxes(0, 1))
 
         return lanes, read
+
+    def count_memory(self) -> int:
+        """Returns the bytes that a device needs for a chunk beside the lanes of the next."""
+        memory = self._advance.result().memory_analysis()
+        if memory is None:  # not every platform tells
+            return 0
+        return memory.argument_size_in_bytes + memory.temp_size_in_bytes + 2 * memory.output_size_in_bytes
+
+    def rehearse(self) -> None:
+        """Dispatches as many chunks as a sweep does, without epochs, so that missing memory is found before it starts.
+
+        Raises:
+            JaxRuntimeError: the devices have too little free memory.
+        """
+        lanes, reads = [self.empty()], []
+        for _ in range(self.lookahead + 1):
+            after, read = self.advance(lanes[-1], self._updates, 0)
+            lanes.append(after)
+            reads.append(read)
+        for read in reads:
+            read()
 
     def compiled_text(self) -> str:
         """Returns the optimized HLO of the epochs."""
