@@ -20,7 +20,6 @@ import jax.nn.initializers
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxnn._checks.names import name_value
 from jaxnn.units import Size, count_units, mask_weights
 
 Initializer = Callable[..., Array]  # (key, shape, dtype=float) -> weights; `Callable` cannot express the default
@@ -129,13 +128,14 @@ _FANS: dict[str, Callable[[Any, Any], Any]] = {
 _MODES = {he_normal: "fan_in", lecun_normal: "fan_in", glorot_uniform: "fan_avg"}
 # They draw or set every number alike, whatever the shape; the functions of JAX by the names of those that make them.
 _SHAPELESS = (standard_normal, zeros, jax.nn.initializers.zeros, jax.nn.initializers.ones)
+_MODULES_OF_JAX = ("jax.nn.initializers", "jax._src.nn.initializers")
 _SHAPELESS_MAKERS = ("normal", "truncated_normal", "uniform", "constant")
 
 
 def _find_fan_mode(initializer: Initializer) -> str | None:
     """Returns by which fans an initializer scales; None if its numbers do not depend on the shape."""
-    maker = getattr(initializer, "__qualname__", "").removesuffix(".<locals>.init")
-    is_of_jax = getattr(initializer, "__module__", None) == jax.nn.initializers.normal.__module__
+    maker = getattr(initializer, "__qualname__", repr(initializer)).removesuffix(".<locals>.init")
+    is_of_jax = getattr(initializer, "__module__", None) in _MODULES_OF_JAX
     if any(initializer is known for known in _SHAPELESS) or (is_of_jax and maker in _SHAPELESS_MAKERS):
         return None
     for known, mode in _MODES.items():
@@ -146,6 +146,6 @@ def _find_fan_mode(initializer: Initializer) -> str | None:
         if (options["in_axis"], options["out_axis"], tuple(options["batch_axis"])) == (-2, -1, ()):
             return options["mode"]
     raise ValueError(
-        f"a layer with a traced size needs an initializer of jaxnn.initializers, or one of jax.nn.initializers that "
-        f"scales by fan-in or fan-out or not at all, not {name_value(initializer)}"
+        "a layer with a traced size needs an initializer of jaxnn.initializers, or one of jax.nn.initializers that "
+        f"scales by fan-in or fan-out or not at all, not {maker}"
     )

@@ -250,8 +250,9 @@ def _number_names(kind: str, count: int) -> list[str]:
     return [f"{kind}_{i + 1}" for i in range(count)]
 
 
-def _mask(x: Array, size: Size | None) -> Array:
-    return x if size is None else mask_units(x, size)
+def _mask(x: Array, size: Any) -> Array:
+    """Masks the units of a `Size`; any other size changes nothing, also not the trace."""
+    return mask_units(x, size) if isinstance(size, Size) else x
 
 
 def _drop(key: Array | None, x: Array, rate: ArrayLike, size: Size | None = None) -> Array:

@@ -198,7 +198,7 @@ def _mask_units(x, *, size):
     return jnp.where(jnp.expand_dims(size.mask(), tuple(range(1, x.ndim))), x, jnp.zeros((), x.dtype))
 
 
-def bypass(new: Array, old: Array, width: Any) -> Array:
+def bypass(new: Array, old: ArrayLike, width: Any) -> Array:
     """Returns the outputs of a layer, or its inputs where the layer is optional and does not exist."""
     return _bypass(new, old, exists=width.exists) if isinstance(width, Optional) else new
 

@@ -38,6 +38,7 @@ class SweepJournal:
     Attributes:
         best: the results so far.
         resuming: whether chunks are still read from the journal instead of running.
+        trimmer: gives the parameters of trials their own shapes.
     """
 
     def __init__(self, run: Run, plan: Plan, best: BestTrials, log: Log | None) -> None:
@@ -51,7 +52,7 @@ class SweepJournal:
         self._lanes: Lanes | None = None
         self._chunk_result: ChunkResult | None = None
         self._saved_params: dict[str, Any] = {}
-        self._trim = Trimmer(plan)
+        self.trimmer = Trimmer(plan)
 
     def record_batch(self, batch: Iterable[tuple[int, Setting]]) -> None:
         """Records the settings that the sampler returned."""
@@ -90,7 +91,7 @@ class SweepJournal:
                 # Its parameters, if they are still kept, are in the checkpoint.
                 self.best.add(result._replace(seconds=recorded["seconds"]), lambda: None)
                 return
-        self.best.add(result, lambda: self._trim(result, read_params()))
+        self.best.add(result, lambda: self.trimmer(result, read_params()))
         if self._log is not None:
             hypers = flatten_hypers(self._plan.hypers(result.setting)).items()
             numbers = {name: float(value) for name, value in hypers if isinstance(value, int | float)}

@@ -124,7 +124,7 @@ def check_traced(compute: Callable[[dict[str, Any], Array], Any], values: dict[s
 
 
 def check_sizes(
-    compute: Callable[[dict[str, Any], Array], Any], values: dict[str, float], key: Array, names: list[str]
+    compute: Callable[[dict[str, Any], Array], Any], values: dict[str, float], key: Array, names: tuple[str, ...]
 ) -> None:
     """Computes with traced sizes, depths and switches; the error says why a recipe that takes ints cannot."""
     try:

@@ -77,6 +77,11 @@ class Plan(NamedTuple):
         """Returns the recipe that programs train, whose values may be tracers; see `fill_traced`."""
         return self.recipe_maker(fill_traced(self.space, choices, values, marks=marks))
 
+    def inherited(self, choices: Choices) -> tuple[str, ...]:
+        """Returns the paths of sizes, depths and switches under these choices."""
+        distributions = active_distributions(self.space, choices)
+        return tuple(path for path, node in distributions.items() if isinstance(node, Inherited))
+
     @property
     def recipe_maker(self) -> RecipeMaker:
         """Makes the recipe of hypers."""
@@ -206,10 +211,9 @@ def _check_traced(plan: Plan, setting: Setting, values: dict[str, Any]) -> None:
     def compute(values: dict[str, Any], key: Array) -> Any:
         return _call_functions(plan, plan.traced_recipe(setting.choices, values), key)
 
-    distributions = active_distributions(plan.space, setting.choices)
-    sizes = [path for path, node in distributions.items() if isinstance(node, Inherited)]
-    if sizes:
-        check_sizes(compute, values, plan.key, sizes)
+    inherited = plan.inherited(setting.choices)
+    if inherited:
+        check_sizes(compute, values, plan.key, inherited)
     check_traced(compute, values, plan.key)
 
 

@@ -3,13 +3,13 @@
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxnn._checks.arrays import leaf_name
 from jaxnn.sweeps.engine.plan import Plan
 from jaxnn.sweeps.engine.trial import TrialResult
-from jaxnn.sweeps.space.space import Choices, Setting, active_distributions
-from jaxnn.sweeps.space.whole import Inherited
+from jaxnn.sweeps.space.space import Choices, Setting
 
 
 class Trimmer:
@@ -26,68 +26,100 @@ class Trimmer:
             result: of the trial; it has the shapes of its last copy.
             params: NumPy arrays as the program has them, with the lanes on the first axis.
         """
-        choices, values = final_setting(self._plan, result)
-        if not _has_sizes(self._plan, choices):
+        setting = final_setting(self._plan, result)
+        if not self._plan.inherited(setting.choices):
             return params
-        shapes = jax.eval_shape(self._plan.recipe(choices, values).model.init, self._plan.key)
+        return trim(params, self.find_entries(setting))
+
+    def find_entries(self, setting: Setting) -> Any:
+        """Returns which entries of the program's parameters are those of a setting, see `find_entries`."""
+        plan, (choices, values) = self._plan, setting
         if choices not in self._init_marks:
-            plan = self._plan
             self._init_marks[choices] = jax.jit(
                 lambda values: plan.traced_recipe(choices, values, marks=True).model.init(plan.key)
             )
         marks = self._init_marks[choices]({path: np.float32(value) for path, value in values.items()})
-        return trim_params(params, marks, shapes)
+        return find_entries(marks, jax.eval_shape(plan.recipe(choices, values).model.init, plan.key))
 
 
 def final_setting(plan: Plan, result: TrialResult) -> Setting:
     """Returns the setting of a trial with the sizes that it has at its end: a copy has those of its parent."""
-    choices, values = result.setting
     if not result.copies:
         return result.setting
-    distributions, last = active_distributions(plan.space, choices), result.copies[-1][2]
-    inherited = {path: value for path, value in last.items() if isinstance(distributions[path], Inherited)}
-    return Setting(choices, values | inherited)
+    choices, values = result.setting
+    last = result.copies[-1][2]
+    return Setting(choices, values | {path: last[path] for path in plan.inherited(choices)})
 
 
-def trim_params(params: Any, marks: Any, shapes: Any) -> Any:
-    """Returns the real entries of parameters with masked units, in the structure and shapes of the narrow network.
+def find_entries(marks: Any, shapes: Any) -> Any:
+    """Returns, in the structure of the narrow network, which entries of the masked network's parameters are its own.
 
     Args:
-        params: arrays with lanes on the first axis.
-        marks: initial parameters of the same network without the lane axis, not 0 where an entry is real.
-        shapes: the parameters of the narrow network, or their shapes. Leaves that it lacks are left out.
+        marks: initial parameters of the masked network, not 0 where an entry is real. A leaf of zeros, such as a bias,
+            has no marks; its real entries are the first.
+        shapes: the parameters of the narrow network, or their shapes.
+
+    Returns:
+        For each leaf a list of its numbers along each axis.
 
     Raises:
         ValueError: a leaf whose real entries do not have the shape of the narrow network.
     """
-    leaves = {path: leaf for path, leaf in jax.tree_util.tree_leaves_with_path(params)}
-    marked = {path: leaf for path, leaf in jax.tree_util.tree_leaves_with_path(marks)}
+    marked = dict(jax.tree_util.tree_leaves_with_path(marks))
 
-    def trim(path: Any, expected: Any) -> np.ndarray:
-        if path not in leaves:
+    def find(path: Any, expected: Any) -> _Entries:
+        if path not in marked:
             raise ValueError(f"sweep: model.init makes no {leaf_name(path)} when sizes are traced")
-        return _trim_leaf(leaf_name(path), np.asarray(leaves[path]), np.asarray(marked[path]), expected.shape)
+        leaf, shape = np.asarray(marked[path]), expected.shape
+        if leaf.shape == shape:
+            return _Entries([np.arange(size) for size in shape])
+        entries = [_find_along(leaf != 0, axis, size) for axis, size in zip(range(leaf.ndim), shape, strict=False)]
+        if leaf.ndim != len(shape) or tuple(map(len, entries)) != shape:
+            raise ValueError(
+                f"sweep: {leaf_name(path)} of the params has shape {shape}, but with traced sizes it is {leaf.shape} "
+                f"with {tuple(map(len, entries))} real entries; mask what model.init makes beyond init_dense, "
+                "init_conv and init_layer_norm with mask_units"
+            )
+        return _Entries(entries)
 
-    return jax.tree_util.tree_map_with_path(trim, shapes)
-
-
-def _trim_leaf(name: str, leaf: np.ndarray, marks: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    if marks.shape == shape:
-        return leaf
-    if marks.ndim == len(shape):
-        for axis, size in enumerate(shape):
-            others = tuple(other for other in range(marks.ndim) if other != axis)
-            real = np.flatnonzero((marks != 0).any(axis=others))
-            # A leaf of zeros, such as a bias, has no marks; its real entries are the first.
-            leaf = leaf.take(np.arange(size) if not real.size else real, axis=axis + 1)
-    if leaf.shape[1:] != shape:
-        raise ValueError(
-            f"sweep: params: {name} must have shape {shape} without masked units, not {leaf.shape[1:]}; mask what "
-            "model.init makes beyond init_dense, init_conv and init_layer_norm with mask_units"
-        )
-    return leaf
+    return jax.tree_util.tree_map_with_path(find, shapes)
 
 
-def _has_sizes(plan: Plan, choices: Choices) -> bool:
-    nodes = active_distributions(plan.space, choices).values()
-    return any(isinstance(node, Inherited) for node in nodes)
+class _Entries:
+    """The entries of one leaf along each axis; not a pytree, so that it is a leaf itself."""
+
+    def __init__(self, entries: list[np.ndarray]) -> None:
+        self.entries = entries
+
+
+def _find_along(real: np.ndarray, axis: int, size: int) -> np.ndarray:
+    entries = np.flatnonzero(real.any(axis=tuple(other for other in range(real.ndim) if other != axis)))
+    return entries if entries.size else np.arange(min(size, real.shape[axis]))
+
+
+def trim(params: Any, entries: Any) -> Any:
+    """Returns the real entries of parameters, in the structure of the narrow network. Axes of lanes come first."""
+    leaves = dict(jax.tree_util.tree_leaves_with_path(params))
+
+    def take(path: Any, picked: _Entries) -> Any:
+        return leaves[path][(..., *np.ix_(*picked.entries))]
+
+    return jax.tree_util.tree_map_with_path(take, entries)
+
+
+def pad(params: Any, entries: Any, like: Any) -> Any:
+    """Returns parameters of the narrow network as those of the masked one, 0 elsewhere; the inverse of `trim`.
+
+    Args:
+        params: of the narrow network.
+        entries: see `find_entries`.
+        like: parameters of the masked network, or their shapes.
+    """
+    leaves = dict(jax.tree_util.tree_leaves_with_path(params))
+    picked = dict(jax.tree_util.tree_leaves_with_path(entries))
+
+    def put(path: Any, leaf: Any) -> Any:
+        zeros = jnp.zeros(leaf.shape, leaf.dtype)
+        return zeros.at[np.ix_(*picked[path].entries)].set(leaves[path]) if path in picked else zeros
+
+    return jax.tree_util.tree_map_with_path(put, like)

@@ -50,7 +50,10 @@ class GridSampler(NamedTuple):
                 f"grid: the choices alone make {combinations} combinations, more than trials={self.trials}; "
                 f"use trials={combinations} or more, or sampler='random'"
             )
-        return _Grid(settings_at(space, grid_quantiles(space, self.trials)))
+        settings = settings_at(space, grid_quantiles(space, self.trials))
+        # The segments of a width alternate where another hyper varies more slowly.
+        first = {setting.choices: i for i, setting in reversed(list(enumerate(settings)))}
+        return _Grid(sorted(settings, key=lambda setting: first[setting.choices]))
 
 
 class _Grid(TrialSampler):

@@ -47,7 +47,7 @@ def _divide_one(node: Sizes) -> tuple[int, ...]:
 
 def _tops(node: Sizes, count: int) -> tuple[int, ...]:
     """Returns the largest widths of `count` segments over which the time grows by equal factors."""
-    values = node.values()
+    values = node.widths()
     times = np.geomspace(values[0] + _FIXED_UNITS, values[-1] + _FIXED_UNITS, count + 1)[1:-1]
     inner = values[np.searchsorted(values + _FIXED_UNITS, times, side="right") - 1]
     return tuple(sorted({int(top) for top in (*inner, values[-1])}))
@@ -55,6 +55,6 @@ def _tops(node: Sizes, count: int) -> tuple[int, ...]:
 
 def _waste(node: Sizes, tops: tuple[int, ...]) -> float:
     """Returns the expected time of a training at the top of its segment, relative to that at its own width."""
-    values = node.values()
+    values = node.widths()
     trained = np.array(tops)[np.searchsorted(tops, values)] + _FIXED_UNITS
     return float(node.probabilities @ trained / (node.probabilities @ (values + _FIXED_UNITS)))

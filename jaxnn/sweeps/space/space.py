@@ -18,7 +18,7 @@ from jaxtyping import Float
 
 from jaxnn.sweeps.space.distributions import Distribution
 from jaxnn.sweeps.space.segments import divide
-from jaxnn.sweeps.space.whole import Sizes, Whole
+from jaxnn.sweeps.space.whole import Depths, Sizes, Whole
 
 # The option taken at each choice, in the space's order: (path, number of the option); also the segment of a width.
 Choices = tuple[tuple[str, int], ...]
@@ -223,6 +223,33 @@ def _split_row(columns: tuple[Dimension, ...], options: tuple[int, ...]) -> tupl
     return choices, [(path, i) for path, i, node in active if not isinstance(node, Choice)]
 
 
+def check_settings(space: dict[str, Any], settings: list[Setting]) -> None:
+    """Checks the whole numbers of settings, which may come from a sampler of the user.
+
+    Raises:
+        ValueError: a value that its distribution does not have, or a width outside of the segment that the choices name.
+    """
+    columns = dimensions(space)
+    if not any(isinstance(node, Whole) for _, node, _ in columns):
+        return
+    tops, active = width_segments(columns), {}
+    for choices, values in settings:
+        if choices not in active:
+            active[choices] = active_distributions(space, choices)
+        for path, node in active[choices].items():
+            if not isinstance(node, Whole) or path not in values:
+                continue
+            node.as_python(values[path], path)
+            segments = tops.get((path, node), ())
+            if len(segments) > 1 and _find_top(path, segments, dict(choices)) != min(
+                top for top in segments if top >= values[path]
+            ):
+                raise ValueError(
+                    f"space: {path} {values[path]:.0f} does not lie in segment {dict(choices)[path]} of the widths up to "
+                    f"{segments}, which the choices name"
+                )
+
+
 def active_distributions(space: dict[str, Any], choices: Choices) -> dict[str, Any]:
     """Returns the distributions that exist under these choices, by path.
 
@@ -286,6 +313,19 @@ def fill_traced(
         return node.as_traced(values[path], path) if isinstance(node, Whole) else values[path]
 
     return _fill(space, "", options, convert)
+
+
+def least_widths(space: dict[str, Any], choices: Choices) -> dict[str, float]:
+    """Returns the least width of the segment of each size, and the least depth of each depth, by path."""
+    options, tops, least = dict(choices), width_segments(dimensions(space)), {}
+    for path, node in active_distributions(space, choices).items():
+        if isinstance(node, Depths):
+            least[path] = node.low
+        elif isinstance(node, Sizes):
+            top = _find_top(path, tops[path, node], options)
+            before = [each for each in tops[path, node] if each < top]
+            least[path] = float(node.widths()[node.widths() > max(before, default=0)][0])
+    return least
 
 
 def _check_paths(space: dict[str, Any], choices: Choices, values: Mapping[str, Any]) -> None:

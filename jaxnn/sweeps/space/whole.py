@@ -65,8 +65,8 @@ class Sizes(NamedTuple):
         """The probability of each value, in increasing order."""
         return np.diff(self._edges())
 
-    def values(self) -> np.ndarray:
-        """Returns all values, in increasing order."""
+    def widths(self) -> np.ndarray:
+        """Returns all widths, in increasing order."""
         return self.low + self.step * np.arange(self.points)
 
     def at(self, quantiles: np.ndarray) -> np.ndarray:
@@ -87,18 +87,18 @@ class Sizes(NamedTuple):
         return _to_int(self, value, path)
 
     def as_traced(self, value: Any, path: str) -> Size:
-        return Size(as_int32(value), int(self.values()[-1]), name=path)
+        return Size(as_int32(value), int(self.widths()[-1]), name=path)
 
     def _index(self, quantiles: np.ndarray) -> np.ndarray:
         return np.clip(np.searchsorted(self._edges(), quantiles, side="right") - 1, 0, self.points - 1)
 
     def _edges(self) -> np.ndarray:
         """Returns the quantiles between which each value lies: points + 1 numbers from 0 to 1."""
-        between = (self.values()[1:] + self.values()[:-1]) / 2
+        between = (self.widths()[1:] + self.widths()[:-1]) / 2
         if not self.log:
             return np.arange(self.points + 1) / self.points
         # On the logarithmic scale, the first and the last value reach as far outwards as inwards.
-        first, last = self.low**2 / between[0], self.values()[-1] ** 2 / between[-1]
+        first, last = self.low**2 / between[0], self.widths()[-1] ** 2 / between[-1]
         scale = np.log(np.concatenate([[first], between, [last]]))
         return (scale - scale[0]) / (scale[-1] - scale[0])
 
