@@ -36,7 +36,7 @@ class Trimmer:
         plan, (choices, values) = self._plan, setting
         if choices not in self._init_marks:
             self._init_marks[choices] = jax.jit(
-                lambda values: plan.traced_recipe(choices, values, marks=True).model.init(plan.key)
+                lambda values: plan.traced_recipe(choices, values, marks=True).model.init(jax.random.key(0))
             )
         marks = self._init_marks[choices]({path: np.float32(value) for path, value in values.items()})
         return find_entries(marks, jax.eval_shape(plan.recipe(choices, values).model.init, plan.key))
