@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnn._checks.arrays import leaf_name
+from jaxnn._kernels.host import COMPILER_OPTIONS, get_host
 from jaxnn.sweeps.engine.plan import Plan
 from jaxnn.sweeps.engine.trial import TrialResult
 from jaxnn.sweeps.space.space import Choices, Setting
@@ -36,9 +37,11 @@ class Trimmer:
         plan, (choices, values) = self._plan, setting
         if choices not in self._init_marks:
             self._init_marks[choices] = jax.jit(
-                lambda values: plan.traced_recipe(choices, values, marks=True).model.init(jax.random.key(0))
+                lambda values: plan.traced_recipe(choices, values, marks=True).model.init(jax.random.key(0)),
+                compiler_options=COMPILER_OPTIONS,
             )
-        marks = self._init_marks[choices]({path: np.float32(value) for path, value in values.items()})
+        with jax.default_device(get_host()):
+            marks = self._init_marks[choices]({path: np.float32(value) for path, value in values.items()})
         return find_entries(marks, jax.eval_shape(plan.recipe(choices, values).model.init, plan.key))
 
 
