@@ -5,6 +5,7 @@ trains one setting after the other.
 """
 
 import functools
+import itertools
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -30,7 +31,8 @@ def search_once(search: Search, data: Data) -> float:
     def score_setting(trial: int) -> Any:
         sizes = tuple(searches.list_sizes(search, data, settings[trial]))
         with jax.default_device(jax.devices()[trial % len(jax.devices())]):
-            [score] = make_program(search, sizes, shard=False)(examples, rows, *make_arguments([settings[trial]], trial))
+            program = make_program(search, sizes, shard=False)
+            [score] = program(examples, rows, *make_arguments([settings[trial]], trial))
             return score
 
     with ThreadPoolExecutor(len(jax.devices())) as threads:
@@ -64,9 +66,9 @@ def make_program(search: Search, sizes: tuple[int, ...], *, shard: bool) -> Any:
 def init(filters: tuple[int, ...], sizes: tuple[int, ...], key: Any) -> Any:
     """Draws He-normal weights, with biases of 0: 3×3 convolutions of one-channel images, then dense layers."""
     channels = [1, *filters]
-    shapes = [(3, 3, *pair) for pair in zip(channels[:-1], channels[1:], strict=True)]
+    shapes = [(3, 3, *pair) for pair in itertools.pairwise(channels)]
     nodes = [sizes[0] // 4 ** len(filters) * channels[-1], *sizes[1:]]
-    shapes += list(zip(nodes[:-1], nodes[1:], strict=True))
+    shapes += list(itertools.pairwise(nodes))
     draw = jax.nn.initializers.he_normal()
     keys = jax.random.split(key, len(shapes))
     return [(draw(key, shape), jnp.zeros(shape[-1])) for key, shape in zip(keys, shapes, strict=True)]

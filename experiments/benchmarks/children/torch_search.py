@@ -6,6 +6,7 @@ Torch is only imported in function calls, so that the first process, which compu
 # Types are also checked where some peers are not installed.
 # pyright: reportMissingImports=false
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -52,11 +53,11 @@ def make_network(search: Search, data: Data, setting: Setting) -> Any:
     sizes = searches.list_sizes(search, data, setting)
     if search.filters:
         channels = [data.x.shape[3], *search.filters]
-        for inputs, outputs in zip(channels[:-1], channels[1:], strict=True):
+        for inputs, outputs in itertools.pairwise(channels):
             layers += [nn.Conv2d(inputs, outputs, 3, padding="same"), nn.ReLU(), nn.MaxPool2d(2)]
         layers.append(nn.Flatten())
         sizes[0] = sizes[0] // 4 ** len(search.filters) // channels[0] * channels[-1]
-    for inputs, outputs in zip(sizes[:-1], sizes[1:], strict=True):
+    for inputs, outputs in itertools.pairwise(sizes):
         layers += [nn.Linear(inputs, outputs), nn.ReLU()]
     return nn.Sequential(*layers[:-1])
 
