@@ -47,7 +47,7 @@ class Config:
     """Time jaxnn beside PyTorch, scikit-learn, Optuna, Flax, Equinox and plain JAX; missing packages are left out."""
 
     only: tuple[str, ...] = ()
-    """Of whole_process (or its iris_64, iris_1024, iris_8192, digits_cnn, shapes, widths), iris_sweep, digits_sweep,
+    """Of whole_process (or its iris_64, iris_1024, iris_8192, cnn_256, shapes, widths), iris_sweep, digits_sweep,
     lane_counts, one_network, conv_alone, scaling; all by default."""
     quick: bool = False
     """Tiny sizes and one round, to check that everything runs."""

@@ -86,7 +86,8 @@ def read_processes(path: Path) -> list[ProcessResult]:
 
 def _read_row(written: dict[str, Any]) -> ProcessRow:
     """Returns a row with the tuples that JSON has turned into lists."""
-    return ProcessRow(**{name: tuple(value) if isinstance(value, list) else value for name, value in written.items()})
+    values: dict[str, Any] = {name: tuple(one) if isinstance(one, list) else one for name, one in written.items()}
+    return ProcessRow(**values)
 
 
 def main(path: Path) -> None:

@@ -21,7 +21,7 @@ SEARCHES: dict[str, tuple[str, str, Search]] = {
     "iris_64": ("iris, 64 trials × 500 epochs", "iris", Search(64, 500, None)),
     "iris_1024": ("iris, 1,024 trials × 500 epochs", "iris", Search(1024, 500, None)),
     "iris_8192": ("iris, 8,192 trials × 500 epochs", "iris", Search(8192, 500, None)),
-    "digits_cnn": ("digits, 256 CNNs × 4 epochs", "images", Search(256, 4, 64, filters=(8, 16))),
+    "cnn_256": ("digits, 256 CNNs × 4 epochs", "images", Search(256, 4, 64, filters=(8, 16))),
     "shapes": (
         "digits, widths 4 to 128, depths 1 to 3, 100 trials × 5 folds × 20 epochs",
         "digits",

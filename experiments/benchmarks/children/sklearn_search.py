@@ -46,8 +46,9 @@ def make_classifier(search: Search, rows: int, **options: Any) -> Any:
     """Returns a classifier that trains for all epochs, without early stopping."""
     from sklearn.neural_network import MLPClassifier
 
-    never = {"tol": 0.0, "n_iter_no_change": search.epochs + 1}
-    return MLPClassifier(batch_size=rows, max_iter=search.epochs, **{"alpha": 0.0} | never | options)
+    return MLPClassifier(
+        batch_size=rows, max_iter=search.epochs, tol=0.0, n_iter_no_change=search.epochs + 1, **{"alpha": 0.0} | options
+    )
 
 
 def silence() -> None:
