@@ -20,7 +20,7 @@ from experiments.benchmarks.harness import importable, quartiles
 ROOT = Path(__file__).parents[2]
 # A process that would take longer than this many seconds runs a part of the trials, which takes about PART.
 LONGEST, PART = 60.0, 20.0
-# The trials of two short processes that tell the fixed cost of a process from the cost of a trial.
+# The trials of two short processes, which tell the fixed cost of a process from the cost of a trial.
 FEW, SOME = 4, 16
 
 
@@ -102,65 +102,65 @@ class ProcessResult(NamedTuple):
     failed: dict[str, str]
 
 
-class Plan(NamedTuple):
-    """How many trials a side runs, and the seconds of its process of FEW trials, if it does not run all."""
-
-    timed: int
-    few: float | None = None
-
-
 def measure(case: ProcessCase, rounds: int, log: Callable[[str], Any] = print) -> ProcessResult:
     """Times the processes of all sides in interleaved rounds; a side that fails is reported and left out."""
     log(f"\n{case.title}")
     missing = {side.name: ", ".join(lacking) for side in case.sides if (lacking := _find_missing(side))}
-    plans: dict[str, Plan] = {}
+    timed: dict[str, int] = {}
     failed: dict[str, str] = {}
     with tempfile.TemporaryDirectory() as caches:
         for index, side in enumerate(one for one in case.sides if one.name not in missing):
             try:
-                plans[side.name] = prepare(case, side, caches)
+                timed[side.name] = prepare(case, side, caches)
             except RuntimeError as error:
                 if index == 0:
                     raise
                 failed[side.name] = str(error)
-        timings: dict[str, list[Timing]] = {name: [] for name in plans}
-        warm: dict[str, list[Timing]] = {name: [] for name in plans}
+        cold: dict[str, list[Timing]] = {name: [] for name in timed}
+        warm: dict[str, list[Timing]] = {name: [] for name in timed}
         for _ in range(min(rounds, case.max_rounds)):
-            for side in (one for one in case.sides if one.name in plans):
-                timed = plans[side.name].timed
-                timings[side.name].append(run_process(side, Job(timed, case.calls)))
+            for side in (one for one in case.sides if one.name in timed):
+                cold[side.name].append(run_round(case, side, timed[side.name]))
                 if side.cached:
-                    warm[side.name].append(run_process(side, Job(timed, 1, caches)))
+                    warm[side.name].append(run_process(side, Job(case.trials, 1, caches)))
     for name, reason in {**{name: f"not installed: {needs}" for name, needs in missing.items()}, **failed}.items():
         log(f"  left out: {name}: {reason}")
-    return ProcessResult(case.name, case.title, summarize(case, plans, timings, warm), missing, failed)
+    return ProcessResult(case.name, case.title, summarize(case, timed, cold, warm), missing, failed)
 
 
 def _find_missing(side: Side) -> list[str]:
     return [package for package in side.needs if not importable(package)]
 
 
-def prepare(case: ProcessCase, side: Side, cache: str) -> Plan:
+def prepare(case: ProcessCase, side: Side, cache: str) -> int:
     """Fills the cache of a side that has one; returns how many trials another side trains in at most LONGEST."""
     if side.cached or case.trials <= SOME:
         run_process(side, Job(case.trials, 1, cache if side.cached else ""))
-        return Plan(case.trials)
+        return case.trials
     few, some = (run_process(side, Job(trials)).seconds for trials in (FEW, SOME))
     slope = max((some - few) / (SOME - FEW), 1e-9)
     if few + slope * (case.trials - FEW) <= LONGEST:
-        return Plan(case.trials)
+        return case.trials
     # A multiple of the short processes' trials, so that the cores have equal shares.
-    return Plan(min(case.trials, SOME * max(1, round(PART / slope / SOME))), few)
+    return min(case.trials, SOME * max(1, round(PART / slope / SOME)))
 
 
-def extrapolate(seconds: float, plan: Plan, total: int) -> float:
+def run_round(case: ProcessCase, side: Side, timed: int) -> Timing:
+    """Runs the process of one round; if it is of a part of the trials, another of FEW trials gives the fixed cost."""
+    timing = run_process(side, Job(timed, case.calls))
+    if timed == case.trials:
+        return timing
+    few = run_process(side, Job(FEW)).seconds
+    second = None if timing.second is None else timing.second * case.trials / timed
+    return Timing(extrapolate(few, timing.seconds, timed, case.trials), second, timing.score)
+
+
+def extrapolate(few: float, seconds: float, timed: int, total: int) -> float:
     """Returns the seconds of a process of all trials: seconds + (seconds - few) · (total - timed) / (timed - FEW).
 
     The seconds of FEW trials hold the fixed cost of a process, so that only the cost of the trials grows.
     """
-    if plan.few is None or plan.timed == total:
-        return seconds
-    return seconds + max(seconds - plan.few, 0.0) * (total - plan.timed) / (plan.timed - FEW)
+    return seconds + max(seconds - few, 0.0) * (total - timed) / (timed - FEW)
 
 
 def run_process(side: Side, job: Job) -> Timing:
@@ -192,18 +192,16 @@ def _read_output(output: str) -> tuple[float | None, list[float]]:
 
 
 def summarize(
-    case: ProcessCase, plans: dict[str, Plan], cold: dict[str, list[Timing]], warm: dict[str, list[Timing]]
+    case: ProcessCase, timed: dict[str, int], cold: dict[str, list[Timing]], warm: dict[str, list[Timing]]
 ) -> tuple[ProcessRow, ...]:
-    """Scales the seconds to all trials, and divides them by those of the first side in the same round."""
+    """Divides the seconds of every side by those of the first side in the same round."""
     rows: list[ProcessRow] = []
-    for name, one in plans.items():
-        seconds = tuple(extrapolate(timing.seconds, one, case.trials) for timing in cold[name])
-        cached = tuple(timing.seconds for timing in warm[name])
-        second = tuple(timing.second * case.trials / one.timed for timing in cold[name] if timing.second is not None)
-        first = rows[0] if rows else None
-        base, warm_base = (first.cold, first.warm) if first else (seconds, cached)
+    for name, trials in timed.items():
+        seconds, cached = (tuple(timing.seconds for timing in timings[name]) for timings in (cold, warm))
+        second = tuple(timing.second for timing in cold[name] if timing.second is not None)
+        base, warm_base = (rows[0].cold, rows[0].warm) if rows else (seconds, cached)
         rows.append(ProcessRow(
-            name, one.timed, case.trials, seconds, cached, second, cold[name][-1].score, _divide(seconds, base),
+            name, trials, case.trials, seconds, cached, second, cold[name][-1].score, _divide(seconds, base),
             _divide(seconds, warm_base) if warm_base else None,
         ))  # fmt: skip
     return tuple(rows)

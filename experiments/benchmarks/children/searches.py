@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -109,7 +109,8 @@ def make_job(search: Search, data: str, calls: int, cache: str = "") -> str:
 def run(search_once: Callable[[Search, Data], float], use_cache: Callable[[str], None] | None = None) -> None:
     """Calls `search_once`, as often as the job in the command line says, and prints seconds and best score as JSON."""
     options, path, calls, cache = json.loads(sys.argv[1])
-    search = Search(*[tuple(option) if isinstance(option, list) else option for option in options])
+    values: list[Any] = [tuple(option) if isinstance(option, list) else option for option in options]
+    search = Search(*values)
     if cache and use_cache is not None:
         use_cache(cache)
     with np.load(path) as arrays:

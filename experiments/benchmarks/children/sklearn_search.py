@@ -21,7 +21,7 @@ def search_once(search: Search, data: Data) -> float:
     from scipy.stats import loguniform
     from sklearn.model_selection import PredefinedSplit, RandomizedSearchCV
 
-    rows = search.batch or np.count_nonzero(~data.held_out)
+    rows = search.batch or int(np.count_nonzero(~data.held_out))
     space: dict[str, Any] = {
         "learning_rate_init": loguniform(*searches.LEARNING_RATES),
         "hidden_layer_sizes": list_hidden(search),
@@ -46,9 +46,10 @@ def make_classifier(search: Search, rows: int, **options: Any) -> Any:
     """Returns a classifier that trains for all epochs, without early stopping."""
     from sklearn.neural_network import MLPClassifier
 
-    return MLPClassifier(
-        batch_size=rows, max_iter=search.epochs, tol=0.0, n_iter_no_change=search.epochs + 1, **{"alpha": 0.0} | options
-    )
+    settings: dict[str, Any] = {
+        "batch_size": rows, "max_iter": search.epochs, "alpha": 0.0, "tol": 0.0, "n_iter_no_change": search.epochs + 1
+    }  # fmt: skip
+    return MLPClassifier(**(settings | options))
 
 
 def silence() -> None:
