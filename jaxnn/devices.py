@@ -1,4 +1,8 @@
-"""Processor cores as devices: a sweep distributes its lanes over devices, and by default JAX sees a CPU as one."""
+"""Processor cores as devices: a sweep distributes its lanes over devices, and by default JAX sees a CPU as one.
+
+On a GPU, JAX reserves three quarters of the memory for each process. Two processes on one card therefore need
+`XLA_PYTHON_CLIENT_PREALLOCATE=false`, or a share for each by `XLA_PYTHON_CLIENT_MEM_FRACTION`, in the environment.
+"""
 
 import functools
 import os

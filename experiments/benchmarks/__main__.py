@@ -15,6 +15,7 @@ import jaxnn as nn
 from experiments.benchmarks import (
     conv_alone,
     digits_sweep,
+    gpu,
     iris_sweep,
     lane_counts,
     machine,
@@ -39,7 +40,7 @@ CASES: dict[str, Callable[[bool], list[Case]]] = {
     "conv_alone": conv_alone.cases,
 }
 # Measured by functions of their own.
-OTHERS = ("whole_process", *whole_process.SEARCHES, "scaling")
+OTHERS = ("whole_process", *whole_process.SEARCHES, "scaling", "gpu")
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Config:
 
     only: tuple[str, ...] = ()
     """Of whole_process (or its iris_64, iris_1024, iris_8192, cnn_256, shapes, widths), iris_sweep, digits_sweep,
-    lane_counts, one_network, conv_alone, scaling; all by default."""
+    lane_counts, one_network, conv_alone, scaling, gpu; all by default."""
     quick: bool = False
     """Tiny sizes and one round, to check that everything runs."""
     rounds: int | None = None
@@ -81,6 +82,8 @@ def main(config: Config) -> list[Result]:
         write()
     series += scaling.measure(config.quick) if is_selected(config, "scaling") else []
     print(*map(scaling.format_table, series), sep="\n")
+    if is_selected(config, "gpu"):
+        gpu.measure(config.quick)
 
     print(report.format_targets(targets.check_targets([*waits, *results])))
     print(f"the benchmarks took {time.perf_counter() - started:.0f} s")

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnn._checks.arrays import is_traced, leaf_name
+from jaxnn._checks.functions import never_changes
 
 
 def check_model(caller: str, model: Any) -> None:
@@ -19,7 +20,8 @@ def check_model(caller: str, model: Any) -> None:
 def check_params(caller: str, model: Any, params: Any) -> None:
     """Checks that parameters have the names, shapes, kinds of numbers and structure that `model.init` makes."""
     # Inside a trace the model may close over tracers, and a cache must not keep those.
-    expected_tree = _init_shapes(model.init) if is_traced(params) else _cached_init_shapes(model.init)
+    is_constant = never_changes(model.init) and not is_traced(params)
+    expected_tree = _cached_init_shapes(model.init) if is_constant else _init_shapes(model.init)
     expected, actual = _name_leaves(expected_tree), _name_leaves(params)
     missing = [name for name in expected if name not in actual]
     unknown = [name for name in actual if name not in expected]

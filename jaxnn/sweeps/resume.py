@@ -16,8 +16,9 @@ import numpy as np
 
 from jaxnn._checks.arrays import by_name
 from jaxnn.io.runs import Log, Run
-from jaxnn.io.runs.fingerprint import describe, describe_arrays, describe_environment, describe_program
+from jaxnn.io.runs.fingerprint import describe, describe_arrays, describe_environment
 from jaxnn.io.runs.journal import as_json, pack_array, unpack_array
+from jaxnn.sweeps.engine.lane_count import LaneCount
 from jaxnn.sweeps.engine.lanes import Lanes, LaneUpdates
 from jaxnn.sweeps.engine.plan import Plan
 from jaxnn.sweeps.engine.program import ChunkResult, ChunkRunner, Program
@@ -46,6 +47,9 @@ class SweepJournal:
         self._chunk_events = deque(event for event in run.events if event["event"] == "chunk")
         self.resuming = bool(self._events)
         self._program_number = -1
+        for event in run.events:
+            if event["event"] == "program":
+                plan.lane_counts[_as_choices(event["choices"])] = LaneCount(*event["lane_count"])
         self._digests: dict[Choices, str] = {}
         self._lanes: Lanes | None = None
         self._chunk_result: ChunkResult | None = None
@@ -67,9 +71,12 @@ class SweepJournal:
             return program
         self._program_number += 1
         if setting.choices not in self._digests:  # a program runs once for every batch of an adaptive sampler
-            self._digests[setting.choices] = describe_program(program.traced.jaxpr)
+            self._digests[setting.choices] = program.digest
         digest = self._digests[setting.choices]
-        self._record("program", run=self._program_number, choices=setting.choices, lanes=program.size, traced=digest)
+        self._record(
+            "program", run=self._program_number, choices=setting.choices, lanes=program.size,
+            lane_count=program.lane_count, traced=digest,
+        )  # fmt: skip
         resumed = self._run.resumed_from
         if self.resuming and resumed is not None and resumed["run"] == self._program_number:
             self._restore(program)
@@ -165,8 +172,8 @@ class SweepJournal:
 
     def _params_shapes(self, trial: dict[str, Any]) -> Any:
         """Returns arrays shaped as a trial's kept parameters, with the lanes on the first axis."""
-        choices = tuple((path, option) for path, option in trial["choices"])
-        shapes = jax.eval_shape(self._plan.recipe(choices, trial["values"]).model.init, self._plan.key)
+        recipe = self._plan.recipe(_as_choices(trial["choices"]), trial["values"])
+        shapes = jax.eval_shape(recipe.model.init, self._plan.key)
         return jax.tree.map(lambda leaf: np.empty((self._plan.layout.lanes, *leaf.shape), leaf.dtype), shapes)
 
 
@@ -224,6 +231,10 @@ def describe_sweep(plan: Plan, options: dict[str, Any]) -> dict[str, Any]:
 
 def _pack(result: ChunkResult) -> dict[str, Any]:
     return {"diverged": pack_array(result.diverged), "curves": pack_array(result.curves)}
+
+
+def _as_choices(recorded: list[list[Any]]) -> Choices:
+    return tuple((path, option) for path, option in recorded)
 
 
 def _describe_setting(trial: int, setting: Setting) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from jaxnn._checks.warn import warn_user
 from jaxnn.devices import warn_idle_cores
 from jaxnn.io.runs import Log, check_run, open_run
 from jaxnn.progress import progress_bar
+from jaxnn.sweeps.engine.memory_fit import fit_program
 from jaxnn.sweeps.engine.plan import SAMPLER_KEY, SCHEDULER_KEY, Plan, make_plan
 from jaxnn.sweeps.engine.program import Program
 from jaxnn.sweeps.engine.run import ChunkStats, run_trials
@@ -84,8 +85,11 @@ def sweep(
         scheduler: `asha(...)`, `hyperband(...)`, `median_stopping(...)`, `population_based(...)`, an object with
             `init`, see `jaxnn.sweeps.Scheduler`, or None.
         lanes: the number of trainings side by side, over all devices: a multiple of the number of devices, at least
-            repeats × folds. "auto" fits it to the processor's cache. Without a scheduler a lane may run several trials
-            in a chunk, one after another.
+            repeats × folds. "auto" fits it to the processor's cache, or to the speed and memory of another device. A
+            sweep of few trainings (trials × repeats × folds) has fewer lanes, and so has one that finds too little
+            memory, with a warning. The bits of a trial depend on the number of lanes that run at a time; give a number
+            where sweeps of different sizes should agree to the bit. A resumed sweep keeps its lanes. Without a
+            scheduler a lane may run several trials in a chunk, one after another.
         keep: the number of best trials whose parameters are kept.
         directory: where to keep the sweep, so that the same call resumes it: the configuration, a journal with a line
             for each trial, the last two checkpoints, `trials.csv` as of the last checkpoint, and at the end
@@ -128,7 +132,8 @@ def sweep(
     check_scheduler(scheduler)
     plan = make_plan(
         make_recipe, space, data, key=key, epochs=epochs, validation=validation, folds=folds, stratify=stratify,
-        score=score, evaluate_at=evaluate_at, repeats=repeats, lanes=lanes, has_scheduler=scheduler is not None,
+        score=score, evaluate_at=evaluate_at, repeats=repeats, lanes=lanes, trials=trials,
+        has_scheduler=scheduler is not None,
     )  # fmt: skip
     warn_idle_cores()
     trial_sampler = init_sampler(make_sampler(sampler, trials), space, jax.random.fold_in(key, SAMPLER_KEY), plan.lanes)
@@ -195,11 +200,14 @@ def _run_batch(
 
         def get_program(setting: Setting) -> Program:
             if setting.choices not in programs:
-                program = plan.make_program(setting)
-                programs[setting.choices] = program.compile(executor) if journal.needs_next_program() else program
+                programs[setting.choices] = plan.make_program(
+                    setting, executor if journal.needs_next_program() else None
+                )
             return programs[setting.choices]
 
-        for group, program in _compile_ahead(_group_by_choices(batch), get_program):
+        for group, made in _compile_ahead(_group_by_choices(batch), get_program):
+            program = fit_program(plan, group[0][1], made, executor)
+            programs[group[0][1].choices] = program
             if scheduler is not None and scheduler.population:
                 _check_population(len(group) * plan.layout.lanes, program.size)
             runner = journal.wrap_program(program, group[0][1])

@@ -11,10 +11,14 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
+from jax.stages import Traced
 from jaxtyping import Array
 
 from jaxnn._kernels.batch_last import swap_batch_axes
+from jaxnn._kernels.compiler_options import choose_compiler_options
+from jaxnn._kernels.program_cache import describe_placement, must_use_jit, request_program
 from jaxnn.training.epoch import TrainingState, to_loop_layout, train_epoch
 from jaxnn.training.evaluation import Curves, Score, loss_and_score
 from jaxnn.training.recipe import Recipe
@@ -90,7 +94,25 @@ def _remove_weak_type(leaf: Any) -> Array:
     return leaf if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf.astype(leaf.dtype)
 
 
-@functools.partial(jax.jit, static_argnums=0)
+def compile_loop(
+    config: LoopConfig, data: Any, validation: Any, loop: LoopState
+) -> Callable[[LoopState, int], LoopState]:
+    """Returns the compiled `run_epochs` for this data, as a function of loop state and epoch."""
+    if must_use_jit():
+        return jax.jit(functools.partial(run_epochs, config, data, validation))
+    placement = describe_placement((data, validation, loop))
+    traced = trace_loop(config, data, validation, loop)
+    options = choose_compiler_options(jax.devices()[:1])
+    program = request_program(traced, conditions=placement, options=options).result()
+    return lambda loop, until: program(data, validation, loop, np.int32(until))
+
+
+def trace_loop(config: LoopConfig, data: Any, validation: Any, loop: LoopState) -> Traced:
+    """Returns the traced `run_epochs`."""
+    # A new function each time: JAX would not trace an old one again, though a variable that it reads may have changed.
+    return jax.jit(lambda *arguments: run_epochs(config, *arguments)).trace(data, validation, loop, np.int32(0))
+
+
 def run_epochs(config: LoopConfig, data: Any, validation: Any, loop: LoopState, until: Array | int) -> LoopState:
     """Trains up to epoch `until`, or until the stopping rule ends the training or it diverges."""
     data, validation = to_loop_layout(config.recipe, data), swap_batch_axes(validation)

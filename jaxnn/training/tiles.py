@@ -6,6 +6,7 @@ mix examples in evaluation. One whose outputs do not all have the examples on th
 """
 
 import functools
+import itertools
 import math
 import weakref
 from collections.abc import Callable
@@ -17,8 +18,10 @@ import numpy as np
 from jaxtyping import Array
 
 from jaxnn._checks.arrays import is_traced
+from jaxnn._checks.functions import never_changes
 from jaxnn._kernels.dtypes import as_arrays, as_native
 from jaxnn._kernels.memory import count_bytes
+from jaxnn._kernels.program_cache import describe_placement, must_use_jit, request_program
 
 # Bytes of all arrays that a tile creates. CNNs then evaluate twice as many images a second as with all at once.
 _TILE_BYTES = {"cpu": 2**26, "accelerator": 2**30}
@@ -57,18 +60,31 @@ def predict_in_tiles(apply: Apply, params: Any, x: Any, *, key: Array | None = N
     # Inside `jax.jit` a constant is a tracer too, and so are all outputs.
     if tile is None or is_traced(jnp.array(np.float32(0))):
         return apply(params, as_arrays(x), key=key)
-    compiled, count = _jit(apply), _count(x)
+    count = _count(x)
     if tile == _ALL_AT_ONCE or (key is not None and count <= tile):
-        return compiled(params, as_arrays(x), key=key)
+        x = as_arrays(x)
+        return _compile(apply, params, x, key)(params, x, key)
     # On the processor, NumPy's slices need no compilation and no copy.
     x = as_native(x) if jax.default_backend() != "cpu" else jax.tree.map(np.asarray, as_native(x))
     size, starts = tile, range(0, count, tile)
     keys = [None] * len(starts) if key is None else jax.random.split(key, len(starts))
-    outputs = [
-        compiled(params, jax.tree.map(lambda leaf, start=start: _take_tile(leaf, start, size), x), key=tile_key)
-        for start, tile_key in zip(starts, keys, strict=True)
-    ]
+    tiles = (jax.tree.map(lambda leaf, start=start: _take_tile(leaf, start, size), x) for start in starts)
+    first = next(tiles)
+    compiled = _compile(apply, params, first, keys[0])
+    outputs = [compiled(params, x, key) for x, key in zip(itertools.chain([first], tiles), keys, strict=True)]
     return outputs[0] if count == tile else jax.tree.map(lambda *leaves: _join(leaves, count), *outputs)
+
+
+def _compile(apply: Apply, params: Any, x: Any, key: Array | None) -> Callable[[Any, Any, Any], Any]:
+    """Returns the compiled model, as a function of (params, x, key)."""
+    if never_changes(apply):
+        return _jit(apply)
+    # A new function each time: JAX would not trace an old one again, though a variable that it reads may have changed.
+    jitted = jax.jit(lambda params, x, key: apply(params, x, key=key))
+    if must_use_jit():
+        return jitted
+    traced = jitted.trace(params, x, None if key is None else jax.random.clone(key))
+    return request_program(traced, conditions=describe_placement((params, x, key))).result()
 
 
 def _take_tile(leaf: Any, start: int, tile: int) -> Any:
@@ -99,10 +115,13 @@ def _describe(params: Any, x: Any) -> tuple[Any, tuple[Any, ...]]:
 
 
 def _look_up_tile(apply: Apply, structure: Any, leaves: tuple[Any, ...], key: Array | None) -> int | None:
-    """Returns the number of examples in a tile, and keeps it; None if the model closes over tracers.
+    """Returns the number of examples in a tile; None if the model closes over tracers.
 
-    Tracing a model takes longer than evaluating it for a few examples.
+    It is kept for models that never change: tracing takes longer than evaluating a few examples.
     """
+    if not never_changes(apply):
+        tile, closes_over_tracers = _choose_tile(apply, structure, leaves, key)
+        return None if closes_over_tracers else tile
     described, tiles = (structure, leaves, key is None), _TILES.setdefault(apply, {})
     if described not in tiles:
         tile, closes_over_tracers = _choose_tile(apply, structure, leaves, key)
@@ -138,8 +157,8 @@ def _have_rows(one: list[Any], two: list[Any]) -> bool:
 
 
 @functools.lru_cache(maxsize=32)
-def _jit(apply: Apply) -> Apply:
-    return jax.jit(apply)
+def _jit(apply: Apply) -> Callable[[Any, Any, Any], Any]:
+    return jax.jit(lambda params, x, key: apply(params, x, key=key))
 
 
 def _count(x: Any) -> int:

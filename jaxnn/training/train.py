@@ -1,6 +1,5 @@
 """`train`: the compiled loop with a progress bar, curves, the best parameters, logs and a run directory."""
 
-import functools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,19 +11,19 @@ from jaxtyping import Array, Float
 from jaxnn._checks.arrays import by_name, is_traced
 from jaxnn._checks.names import name_value
 from jaxnn._checks.warn import warn_user
+from jaxnn._kernels.digest import digest_program
 from jaxnn.io.runs import Log, Run, check_run, open_run
 from jaxnn.io.runs.fingerprint import (
     describe,
     describe_arrays,
     describe_environment,
-    describe_program,
     describe_state,
 )
 from jaxnn.io.runs.journal import as_json
 from jaxnn.progress import progress_bar
 from jaxnn.training.epoch import TrainingState
 from jaxnn.training.evaluation import Score
-from jaxnn.training.loop import LoopConfig, LoopState, init_loop, run_epochs, run_timed_chunks
+from jaxnn.training.loop import LoopConfig, LoopState, compile_loop, init_loop, run_timed_chunks, trace_loop
 from jaxnn.training.prepare import Prepared, prepare
 from jaxnn.training.recipe import Recipe, get_optimizer
 from jaxnn.training.stopping import StoppingRule, check_rule
@@ -145,7 +144,7 @@ def train(
 
     with open_run("train", directory, configuration, every=float(save_every)) as run:
         loop = run.restore(loop)
-        run_until = functools.partial(run_epochs, config, start.data, start.validation)
+        run_until = compile_loop(config, start.data, start.validation, loop)
         chunks = run_timed_chunks(run_until, loop, start.epochs, get_optimizer(start.recipe) if restores else None)
         loop = _run_chunks(loop, chunks, start.epochs, run, log, progress)
     if loop.diverged:
@@ -166,8 +165,8 @@ def _check_options(arrays: Any, validation: Any, score: Any, stop: Any, on_diver
 def _describe(config: LoopConfig, start: Prepared, loop: LoopState) -> dict[str, Any]:
     """Describes the functions and the initial state of a training for its run directory."""
     parts = {f"recipe.{name}": describe(part) for name, part in config.recipe._asdict().items()}
-    traced = run_epochs.trace(config, start.data, start.validation, loop, 0)
-    functions = {"recipe.traced": describe_program(traced.jaxpr)}
+    traced = trace_loop(config, start.data, start.validation, loop)
+    functions = {"recipe.traced": digest_program(traced.jaxpr).text}
     options = {"score": describe(config.score), "stop": describe(config.stop)}
     return parts | functions | options | {"initial state": describe_state(loop)}
 

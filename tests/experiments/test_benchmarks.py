@@ -4,8 +4,11 @@ import json
 import math
 import subprocess
 import sys
+import types
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -13,6 +16,7 @@ from experiments.benchmarks import __main__ as benchmarks
 from experiments.benchmarks import (
     compiling,
     digits_sweep,
+    gpu,
     harness,
     iris_sweep,
     pictures,
@@ -202,6 +206,34 @@ def test_pictures_of_lanes_costs_and_convolutions(tmp_path, monkeypatch):
     lanes = scaling.Series("lanes", "a sweep", (1, 10), (1.0, 2.0), (1024, 4096))
     paths = pictures.draw([convolution], [lanes, lanes])
     assert [path.name for path in paths] == ["convolutions.png", "lanes.png", "costs.png"]
+
+
+def test_the_rows_of_a_gpu_are_printed_and_written_one_by_one(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    rows = gpu.measure(quick=True)
+    assert [row.table for row in rows] == ["fits"] * 4 + ["sweeps"] + ["convolutions"] * 4
+    assert all(row.rate > 0 and row.startup > 0 for row in rows)
+    sweep = rows[4]
+    assert sweep.rate == pytest.approx(6 * 4 / sweep.seconds)
+    written = json.loads((tmp_path / "runs" / "benchmarks" / "gpu.json").read_text(encoding="utf-8"))
+    assert [row["work"] for row in written["rows"]] == [row.work for row in rows]
+    printed = capsys.readouterr().out
+    assert all(gpu.format_row(row) in printed for row in rows)
+
+
+def test_a_row_that_fails_does_not_end_the_run_and_one_out_of_time_is_left_out(tmp_path, monkeypatch, capsys):
+    def fail():
+        jax.jit(lambda: jnp.sin(jnp.arange(2**46, dtype=jnp.float32)))().block_until_ready()
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(gpu, "list_measurements", lambda quick: [("fits", "too large", 1, fail)] * 2)
+    assert [row.detail[:26] for row in gpu.measure(quick=True)] == ["failed: RESOURCE_EXHAUSTED"] * 2
+    monkeypatch.setattr(gpu, "BUDGET", -1.0)
+    assert {row.detail for row in gpu.measure(quick=True)} == {"left out after -1 s"}
+    capsys.readouterr()
+    monkeypatch.setattr(jax, "devices", lambda: [types.SimpleNamespace(platform="cpu")])
+    assert gpu.measure(quick=False) == []
+    assert capsys.readouterr().out == "\ngpu: left out, JAX computes on cpu\n"
 
 
 def test_unknown_cases_are_refused_and_help_names_the_command():

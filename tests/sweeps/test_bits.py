@@ -9,6 +9,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 import jaxnn as nn
+from jaxnn.sweeps.engine.lane_count import LaneCount
 
 # Equal bits of different loops are a promise of the optimized programs, which users run.
 pytestmark = pytest.mark.optimized
@@ -26,7 +27,7 @@ EPOCHS = 9
 def _one_trial_per_lane_in_a_chunk():
     """With several trials per lane, all trials would have a lane at once, and no lane would be refilled."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("jaxnn.sweeps.engine.plan.trials_per_lane", lambda *_: 1)
+        patch.setattr("jaxnn.sweeps.engine.lane_count.trials_per_lane", lambda *_: 1)
         yield
 
 
@@ -118,8 +119,8 @@ def test_more_trials_in_a_chunk_with_equally_many_at_a_time_change_no_bit(
     undisturbed, monkeypatch, lanes, trials_per_lane
 ):
     """The undisturbed sweep has four lanes on two devices; here are sixteen trials, two at a time on each device."""
-    monkeypatch.setattr("jaxnn.sweeps.engine.plan.choose_lanes", lambda *_: (8, 2))
-    monkeypatch.setattr("jaxnn.sweeps.engine.plan.trials_per_lane", lambda *_: trials_per_lane)
+    monkeypatch.setattr("jaxnn.sweeps.engine.plan.choose_lanes", lambda *_: LaneCount(8, 2))
+    monkeypatch.setattr("jaxnn.sweeps.engine.lane_count.trials_per_lane", lambda *_: trials_per_lane)
     result = run([(0.5, 0.0)] * 3 + [WATCHED_QUANTILES] + [(0.1, 0.3)] * 16, lanes=lanes)
     assert len(result.chunks) == 2
     assert_same_bits(result.trials[WATCHED].curves, undisturbed.trials[WATCHED].curves)

@@ -7,15 +7,12 @@ import optax
 import pytest
 
 import jaxnn as nn
-from jaxnn._kernels.memory import count_bytes
-from jaxnn.sweeps.engine.lane_count import choose_lanes, max_chunk_epochs, trace_epoch, trials_per_lane
 from jaxnn.sweeps.engine.run import ChunkStats, choose_epochs
 from jaxnn.sweeps.engine.trial import RunningTrial, TrialResult
 from jaxnn.sweeps.results.best_trials import BestTrials
 from jaxnn.sweeps.results.importance import importance
 from jaxnn.sweeps.results.tables import Column, make_columns
 from jaxnn.sweeps.space.space import Setting
-from jaxnn.training.epoch import init_training
 from jaxnn.training.evaluation import Curves
 
 SPACE = {
@@ -99,28 +96,6 @@ def test_a_chunk_is_as_long_as_few_lane_epochs_are_wasted():
     # 1 of 40 lanes freezes after 10 epochs: 20 · 1/40 of 30 lane-epochs are 1.7 %. No chunk exceeds the last limit.
     assert choose_epochs(np.array([10] + [30] * 39), 64) == 30
     assert choose_epochs(np.array([500]), 64) == 64
-
-
-def trace_epoch_of(sizes, rows, batch_size=None):
-    recipe = nn.Recipe(nn.mlp(sizes), nn.cross_entropy, optax.adam(0.01), batch_size=batch_size)
-    data = np.zeros((rows, sizes[0]), np.float32), np.zeros(rows, np.int32)
-    return trace_epoch(recipe, data, jax.eval_shape(lambda key: init_training(recipe, key), jax.random.key(0)))
-
-
-def test_the_shapes_decide_the_lanes_and_the_length_of_chunks():
-    iris, large, wide = (
-        trace_epoch_of([4, 16, 3], 120),
-        trace_epoch_of([784, 256, 10], 60_000, 100),
-        trace_epoch_of([784, 2048, 10], 9000),
-    )
-    assert [choose_lanes(epoch, "cpu") for epoch in (iris, large, wide)] == [(64, 64), (3, 1), (4, 1)]
-    assert (max_chunk_epochs(iris, 64), max_chunk_epochs(large, 1), max_chunk_epochs(large, 4)) == (512, 3, 1)
-    assert (max_chunk_epochs(iris, 1), max_chunk_epochs(iris, 200)) == (2**15, 256)
-    assert [trials_per_lane(iris, width, 500) for width in (1, 4, 64)] == [16, 4, 1]
-    assert [trials_per_lane(large, 1, epochs) for epochs in (1, 2)] == [3, 1]
-    # An epoch has 600 steps, and the arrays of one of them count for the cache.
-    once, every = count_bytes(large), count_bytes(large, every_step=True)
-    assert 100 * once < every < 600 * once
 
 
 def test_a_running_trial_counts_the_epochs_that_its_lanes_trained():

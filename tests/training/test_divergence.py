@@ -65,7 +65,7 @@ def train_until(epoch, validation):
     start = loop.init_loop(
         config, nn.init_training(recipe, jax.random.key(0)), EPOCHS, validated=validation is not None
     )
-    return loop.run_epochs(config, *data, start, epoch)
+    return loop.compile_loop(config, *data, start)(start, epoch)
 
 
 @pytest.mark.parametrize("first", [1, 2, 7, 40, 60])

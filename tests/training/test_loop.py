@@ -122,33 +122,15 @@ def test_chunks_do_not_change_a_bit(validated):
 
     def run(ends):
         carried = loop.init_loop(CONFIG, state, 30, validated=True)
+        run_until = loop.compile_loop(CONFIG, *data, carried)
         for end in ends:
-            carried = loop.run_epochs(CONFIG, *data, carried, end)
+            carried = run_until(carried, end)
         return carried
 
     one, many = run([30]), run([1, 2, 7, 8, 29, 30])
     jax.tree.map(np.testing.assert_array_equal, one.state.params, many.state.params)
     jax.tree.map(np.testing.assert_array_equal, one.curves, many.curves)
     np.testing.assert_array_equal(one.curves.losses, validated.losses)
-
-
-def test_equal_trainings_compile_once(validated):
-    before = loop.run_epochs._cache_size()
-    for seed in (1, 2):
-        train_validated(seed=seed)
-    assert loop.run_epochs._cache_size() == before
-
-
-def test_equal_stopping_rules_compile_once():
-    sizes = []
-    for _ in range(2):
-        train_validated(stop=nn.no_improvement(patience=4))
-        sizes.append(loop.run_epochs._cache_size())
-    assert sizes[0] == sizes[1]
-    # The compiled loop is looked up by the equality and the hash of its configuration.
-    one, other = (CONFIG._replace(stop=nn.small_step(1e-9)) for _ in range(2))
-    assert one == other
-    assert hash(one) == hash(other)
 
 
 def test_the_bar_shows_loss_score_and_speed(capfd):

@@ -74,28 +74,32 @@ def make_model(problem: Problem) -> nn.Model:
 
 def sweep(problem: Problem, **options: Any) -> tuple[Seconds, np.ndarray]:
     """Runs a sweep; returns its seconds by part, and the validation loss of every trial after its last epoch."""
+    with record_compilations() as compilations:
+        started = time.perf_counter()
+        result = run_sweep(problem, **options)
+        ended = time.perf_counter()
+    return split_seconds(started, ended, compilations), result.curves("validation_losses")[:, -1]
+
+
+def run_sweep(problem: Problem, **options: Any) -> nn.SweepResult:
+    """Runs a sweep over the problem's learning rates, which are the levels of the grid."""
     model = make_model(problem)
 
     def make_recipe(hypers: dict[str, Any]) -> nn.Recipe:
         return nn.Recipe(model, nn.cross_entropy, optax.adam(hypers["learning_rate"]), batch_size=problem.batch)
 
-    # The levels of the grid are the problem's learning rates.
-    space = {"learning_rate": nn.log_uniform(LOWEST, HIGHEST)}
-    with record_compilations() as compilations:
-        started = time.perf_counter()
-        result = nn.sweep(
-            make_recipe, space, problem.data, key=jax.random.key(problem.seed), trials=len(problem.rates),
-            epochs=problem.epochs, validation=problem.test, sampler="grid", progress=False, **options,
-        )  # fmt: skip
-        ended = time.perf_counter()
-    return split_seconds(started, ended, compilations), result.curves("validation_losses")[:, -1]
+    return nn.sweep(
+        make_recipe, {"learning_rate": nn.log_uniform(LOWEST, HIGHEST)}, problem.data,
+        key=jax.random.key(problem.seed), trials=len(problem.rates), epochs=problem.epochs, validation=problem.test,
+        sampler="grid", progress=False, **options,
+    )  # fmt: skip
 
 
 def compile_fit(problem: Problem) -> tuple[Callable[[], np.ndarray], Seconds]:
     """Compiles one training; returns a function that runs it and returns the validation loss, and the seconds."""
     [key] = jax.random.key_data(make_keys(problem.seed, 0))
     arguments = jax.device_put((problem.data, problem.test, problem.rates[0], key))
-    program, startup = compile_program(_make_training(problem), *arguments)
+    program, startup = compile_program(make_training(problem), *arguments)
     return lambda: np.asarray(program(*arguments)), startup
 
 
@@ -106,7 +110,7 @@ def compile_fits(problem: Problem) -> tuple[Callable[[], np.ndarray], Seconds]:
     data = [jax.device_put((problem.data, problem.test), device) for device in devices]
     programs = [
         compile_program(
-            _make_training(problem), *copies, *jax.device_put((problem.rates[0], keys[0]), device), spread=True
+            make_training(problem), *copies, *jax.device_put((problem.rates[0], keys[0]), device), spread=True
         )
         for copies, device in zip(data, devices, strict=True)
     ]
@@ -124,7 +128,8 @@ def compile_fits(problem: Problem) -> tuple[Callable[[], np.ndarray], Seconds]:
     return run, programs[0][1]
 
 
-def _make_training(problem: Problem) -> Callable[..., Any]:
+def make_training(problem: Problem) -> Callable[..., Any]:
+    """Returns a function of data, test, learning rate and key that trains by `nn.fit` and returns the test's loss."""
     model = make_model(problem)
 
     def train(data: Any, test: Any, rate: Any, key: Any) -> Any:

@@ -7,19 +7,16 @@ import dataclasses
 import functools
 import hashlib
 import platform
-import re
 from typing import Any
 
 import jax
-import jax.extend.core
-import jax.numpy as jnp
 import jaxlib
 import numpy as np
 import optax
 
+from jaxnn._kernels.digest import digest_array, name_function
 from jaxnn.devices import count_cores
 
-_ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
 # Options of JAX that change what the same program computes.
 _JAX_OPTIONS = "jax_enable_x64", "jax_threefry_partitionable", "jax_default_matmul_precision", "jax_default_prng_impl"
 
@@ -44,7 +41,7 @@ def describe_arrays(name: str, tree: Any) -> dict[str, str]:
     """Returns each leaf's dtype, shape and digest, by its name."""
     leaves = jax.tree_util.tree_leaves_with_path(tree)
     return {
-        ".".join(filter(None, (name, jax.tree_util.keystr(path, simple=True, separator=".")))): _describe_array(leaf)
+        ".".join(filter(None, (name, jax.tree_util.keystr(path, simple=True, separator=".")))): digest_array(leaf)
         for path, leaf in leaves
     }
 
@@ -54,7 +51,7 @@ def describe(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, np.ndarray | jax.Array):
-        return _describe_array(value)
+        return digest_array(value)
     if isinstance(value, dict):
         return {str(name): describe(each) for name, each in value.items()}
     if isinstance(value, functools.partial):
@@ -67,68 +64,9 @@ def describe(value: Any) -> Any:
         return sorted(str(describe(each)) for each in value)
     if isinstance(value, list | tuple):
         return [describe(each) for each in value]
-    if callable(value) and hasattr(value, "__qualname__"):
-        return f"{value.__module__}.{value.__qualname__}"
-    return _ADDRESS.sub("", repr(value))
+    return name_function(value)
 
 
 def describe_state(tree: Any) -> str:
     """Returns one digest of all leaves of a state and their names."""
     return hashlib.sha256(repr(sorted(describe_arrays("", tree).items())).encode()).hexdigest()
-
-
-def describe_program(traced: jax.extend.core.ClosedJaxpr) -> str:
-    """Returns a digest of what a traced function computes: its operations, their parameters, and its arrays.
-
-    Inner functions enter the digest operation by operation, so that it does not depend on which of them JAX has cached
-    from earlier traces.
-    """
-    digest = hashlib.sha256()
-    _add_closed_jaxpr(digest, traced)
-    return digest.hexdigest()
-
-
-def _describe_array(leaf: Any) -> str:
-    is_key = jnp.issubdtype(getattr(leaf, "dtype", np.bool_), jax.dtypes.prng_key)
-    array = np.asarray(jax.random.key_data(leaf) if is_key else leaf)
-    digest = hashlib.sha256(array.tobytes()).hexdigest()
-    return f"{leaf.dtype if is_key else array.dtype} {array.shape} {digest}"
-
-
-def _add_closed_jaxpr(digest: Any, closed: Any) -> None:
-    _add_jaxpr(digest, closed.jaxpr)
-    for constant in closed.consts:
-        digest.update(_describe_array(constant).encode())
-
-
-def _add_jaxpr(digest: Any, jaxpr: Any) -> None:
-    """Adds a line for each operation; variables are numbered in order of appearance."""
-    numbers: dict[Any, int] = {}
-
-    def name(variable: Any) -> str:
-        if isinstance(variable, jax.extend.core.Literal):
-            return f"{variable.aval} {_describe_array(variable.val)}"
-        return f"{numbers.setdefault(variable, len(numbers))}:{variable.aval}"
-
-    def names(variables: Any) -> str:
-        return " ".join(map(name, variables))
-
-    digest.update(f"({names([*jaxpr.constvars, *jaxpr.invars])}".encode())
-    for equation in jaxpr.eqns:
-        digest.update(f"\n{equation.primitive} {names(equation.invars)} -> {names(equation.outvars)}".encode())
-        for parameter, value in sorted(equation.params.items()):
-            digest.update(f" {parameter}=".encode())
-            _add_parameter(digest, value)
-    digest.update(f"\n{names(jaxpr.outvars)})".encode())
-
-
-def _add_parameter(digest: Any, value: Any) -> None:
-    if isinstance(value, jax.extend.core.ClosedJaxpr):
-        _add_closed_jaxpr(digest, value)
-    elif isinstance(value, jax.extend.core.Jaxpr):
-        _add_jaxpr(digest, value)
-    elif isinstance(value, tuple | list):
-        for each in value:
-            _add_parameter(digest, each)
-    else:
-        digest.update(str(describe(value)).encode())

@@ -90,7 +90,7 @@ def start_lanes(spec: ProgramSpec, key: Array, lanes: Lanes, updates: LaneUpdate
     def start_lane(lane: Lanes, updates: LaneUpdates) -> Lanes:
         return select(updates.starts, init_lane(spec, key, updates), lane)
 
-    return jax.lax.cond(updates.starts.any(), lambda: jax.vmap(start_lane)(lanes, updates), lambda: lanes)
+    return jax.vmap(start_lane)(lanes, updates)
 
 
 def copy_lanes(lanes: Lanes, parents: Array, mask: Array, values: dict[str, Array]) -> Lanes:

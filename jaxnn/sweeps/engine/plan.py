@@ -1,7 +1,8 @@
 """The plan of a sweep: its checked arguments, and the program for each combination of choices."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from typing import Any, NamedTuple, cast
 
 import jax
@@ -13,9 +14,19 @@ from jaxnn._checks.data import check_data
 from jaxnn._checks.warn import warn_user
 from jaxnn._kernels.dtypes import as_arrays
 from jaxnn.data import Folds
+from jaxnn.sweeps.engine.device import Device, describe_device
 from jaxnn.sweeps.engine.folds import Labels, choose_labels, make_folds
 from jaxnn.sweeps.engine.hypers import RecipeMaker, RecordedHypers, as_python_numbers, check_traced
-from jaxnn.sweeps.engine.lane_count import choose_lanes, fit_lanes, max_chunk_epochs, trace_epoch, trials_per_lane
+from jaxnn.sweeps.engine.lane_count import (
+    Demand,
+    Footprint,
+    LaneCount,
+    add_turns,
+    choose_lanes,
+    fit_lanes,
+    max_chunk_epochs,
+    measure_footprint,
+)
 from jaxnn.sweeps.engine.lanes import ProgramSpec
 from jaxnn.sweeps.engine.program import Program
 from jaxnn.sweeps.engine.trial import TrialLayout
@@ -46,6 +57,10 @@ class Plan(NamedTuple):
         key: the key of the sweep.
         layout: lanes and epochs of a trial.
         lanes: the number over all devices; None is "auto".
+        trials: the number of settings to try.
+        device: of which kind all devices are.
+        lane_counts: the lanes of each device in the programs so far, by their choices. A program that is made again,
+            in a resumed sweep or to replay a trial, has as many, since others could give other bits.
         has_scheduler: whether a scheduler decides between two chunks.
         debug_nans: whether a trial that gives NaN is an error.
     """
@@ -61,6 +76,9 @@ class Plan(NamedTuple):
     key: Array
     layout: TrialLayout
     lanes: int | None
+    trials: int
+    device: Device
+    lane_counts: dict[Choices, LaneCount]
     has_scheduler: bool
     debug_nans: bool
 
@@ -82,21 +100,51 @@ class Plan(NamedTuple):
         """The number of examples that a trial trains on."""
         return _count(self.data) if self.folds is None else self.folds.train.shape[1]
 
-    def make_program(self, setting: Setting) -> Program:
-        """Checks the recipe of a setting, and returns the program for its choices."""
+    def make_program(
+        self, setting: Setting, executor: Executor | None = None, count: LaneCount | None = None
+    ) -> Program:
+        """Checks the recipe of a setting, and returns the program for its choices.
+
+        Args:
+            setting: one with these choices.
+            executor: compiles the program in its threads; None compiles it when it is first needed.
+            count: the lanes of a setting whose recipe has been checked.
+        """
         distributions = active_distributions(self.space, setting.choices)
-        names = tuple(distributions)
-        _check_traced(self, setting, as_python_numbers(distributions, setting.values))
+        if count is None:
+            _check_traced(self, setting, as_python_numbers(distributions, setting.values))
         recipe = _check_recipe(self, setting)
         state = jax.eval_shape(functools.partial(init_training, recipe), self.key)
-        rows = np.arange(self.rows)
-        train = jax.tree.map(lambda leaf: leaf[rows], self.data)
-        devices = jax.devices()
-        epoch = trace_epoch(recipe, train, state)
-        best = choose_lanes(epoch, devices[0].platform)
-        width, tile = fit_lanes(self.lanes, self.layout.lanes, len(devices), best)
-        if not self.has_scheduler and self.layout.lanes <= width:
-            width *= trials_per_lane(epoch, width, self.layout.epochs)
+        train = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((self.rows, *leaf.shape[1:]), leaf.dtype), self.data)
+        make_for = functools.partial(
+            self._make_for,
+            setting=setting,
+            names=tuple(distributions),
+            footprint=measure_footprint(recipe, train, state),
+            executor=executor,
+            count=count or self.lane_counts.get(setting.choices),
+        )
+        program = make_for(jax.devices())
+        if not program.can_hang:
+            return program
+        warn_user(
+            "sweep: the trainings call LAPACK (qr, svd, eigh, cholesky, …), which can hang on several CPU devices, so "
+            "they run on one"
+        )
+        return make_for(jax.devices()[:1])
+
+    def _make_for(
+        self,
+        devices: Sequence[Any],
+        *,
+        setting: Setting,
+        names: tuple[str, ...],
+        footprint: Footprint,
+        executor: Executor | None,
+        count: LaneCount | None,
+    ) -> Program:
+        """Returns the program of a setting for some devices."""
+        width, tile = count or self._count_lanes(footprint, len(devices))
         spec = ProgramSpec(
             recipe_of=functools.partial(self.recipe, setting.choices),
             data=self.data,
@@ -104,9 +152,18 @@ class Plan(NamedTuple):
             folds=self.folds,
             score=self.score,
             evaluate_at=self.evaluate_at,
-            max_epochs=max_chunk_epochs(epoch, width),
+            max_epochs=max_chunk_epochs(footprint, width, self.device, self.layout.epochs),
         )
-        return Program(spec, self.key, names, width, tile)
+        program = Program(spec, self.key, names, width, tile, devices=devices, executor=executor)
+        return program if executor is None else program.compile()
+
+    def _count_lanes(self, footprint: Footprint, devices: int) -> LaneCount:
+        lanes = self.layout.lanes
+        demand = Demand(self.lanes, lanes, self.trials * lanes, devices)
+        count = fit_lanes(demand, choose_lanes(footprint, self.device))
+        if self.has_scheduler or lanes > count.width:
+            return count
+        return add_turns(count, footprint, self.device, demand, self.layout.epochs)
 
 
 def make_plan(
@@ -123,6 +180,7 @@ def make_plan(
     evaluate_at: str,
     repeats: int,
     lanes: int | str,
+    trials: int,
     has_scheduler: bool,
 ) -> Plan:
     """Checks the arguments of `sweep` that need no recipe; then moves the data to the device."""
@@ -150,8 +208,8 @@ def make_plan(
     parts = None if folds is None else make_folds(jax.random.fold_in(key, FOLDS_KEY), count, folds, labels)
     data, validation, parts = as_arrays((data, validation, parts))
     return Plan(
-        make_recipe, space, data, validation, parts, labels, score, evaluate_at, key, layout, lane_count, has_scheduler,
-        debug_nans=cast(Any, jax.config).jax_debug_nans,
+        make_recipe, space, data, validation, parts, labels, score, evaluate_at, key, layout, lane_count, trials,
+        describe_device(), {}, has_scheduler, debug_nans=cast(Any, jax.config).jax_debug_nans,
     )  # fmt: skip
 
 

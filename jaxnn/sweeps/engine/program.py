@@ -4,7 +4,7 @@ One program serves all trials with equal choices, however many there are.
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -12,15 +12,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
-from jax.stages import Traced
+from jax.stages import Compiled, Traced
 from jaxtyping import Array
 
+from jaxnn._kernels.compiler_options import choose_compiler_options
+from jaxnn._kernels.digest import digest_program
+from jaxnn._kernels.lapack import can_hang
+from jaxnn._kernels.program_cache import request_program
 from jaxnn.sweeps.engine.epochs import advance_lanes
+from jaxnn.sweeps.engine.lane_count import LaneCount
 from jaxnn.sweeps.engine.lanes import Lanes, LaneUpdates, ProgramSpec, copy_lanes, init_lane, start_lanes
 
-# Where every core is a device, XLA must not spread one device's loops over all cores, or devices wait for one another.
-# Measured on two cores: iris networks train 1.3 times faster, and CNNs equally fast.
-_ONE_CORE = {"xla_cpu_multi_thread_eigen": False}
+_BY_LANE = PartitionSpec("lane")
 
 
 class ChunkResult(NamedTuple):
@@ -61,47 +64,48 @@ class ChunkRunner(Protocol):
 class Program:
     """A `ProgramSpec` for `width` lanes on every device, `tile` at a time.
 
-    It is compiled by `compile`, or when it is first needed. The host passes one array to a chunk and reads one; with
-    two devices each array costs a tenth of a millisecond. Lanes are not donated to a chunk: finished trials' parameters
-    are read after the next chunk is dispatched.
+    Its two parts, the start of trainings and their epochs, are compiled by `compile`, or when they are first needed.
+    The start runs once a trial, and holds half of the operations. It is compiled beside the epochs, with fewer
+    optimizations. The host passes one array to a chunk and reads one; with two devices each array costs a tenth of a
+    millisecond. Lanes are not donated to a chunk: finished trials' parameters are read after the next chunk is
+    dispatched.
 
     Attributes:
         size, width, max_epochs, lookahead: see `ChunkRunner`.
+        lane_count: `width` and `tile`.
         shapes: the shapes and dtypes of the lanes.
     """
 
     lookahead = 1
 
-    def __init__(self, spec: ProgramSpec, key: Array, names: tuple[str, ...], width: int, tile: int) -> None:
-        mesh = Mesh(np.array(jax.devices()), ("lane",))
-        by_lane, replicated = PartitionSpec("lane"), PartitionSpec()
+    def __init__(
+        self,
+        spec: ProgramSpec,
+        key: Array,
+        names: tuple[str, ...],
+        width: int,
+        tile: int,
+        *,
+        devices: Sequence[Any] | None = None,
+        executor: Executor | None = None,
+    ) -> None:
+        mesh = Mesh(np.array(devices or jax.devices()), ("lane",))
         self.size, self.width, self.max_epochs = width * mesh.size, width, spec.max_epochs
-        self._sharding = NamedSharding(mesh, by_lane)
+        self._spec, self._tile, self._mesh, self._executor = spec, tile, mesh, executor
+        self._sharding, replicated = NamedSharding(mesh, _BY_LANE), NamedSharding(mesh, PartitionSpec())
+        self.lane_count = LaneCount(width, tile)
         shared = (spec.data, spec.validation, spec.folds), key
-        self._shared = jax.device_put(shared, NamedSharding(mesh, replicated))
+        self._shared, self._shared_key = jax.device_put(shared, replicated)
         values, zeros = {name: self._zeros(np.float32) for name in names}, self._zeros(np.int32)
         self._updates = LaneUpdates(self._zeros(bool), zeros, zeros, values, zeros, zeros)
         # Not a partial of the spec: JAX prints the function that it maps, and a partial would print the data.
         self.shapes = jax.eval_shape(jax.vmap(lambda updates: init_lane(spec, key, updates)), self._updates)
 
-        def advance(lanes: Lanes, columns: Array, shared: Any) -> Any:
-            data, key = shared
-            updates, epochs = from_columns((self._updates, zeros), columns)
-            lanes = start_lanes(spec, key, lanes, updates)
-            lanes, curves = advance_lanes(spec, tile, lanes, updates.limit, data, epochs[0])
-            return lanes, jnp.concatenate([lanes.diverged[:, None].astype(float), *curves], axis=1)
-
-        sharded = jax.shard_map(
-            advance, mesh=mesh, in_specs=(by_lane, by_lane, replicated), out_specs=by_lane, check_vma=False
-        )
-        options: Any = _ONE_CORE if mesh.size > 1 and mesh.devices.flat[0].platform == "cpu" else None
-        self._advance = jax.jit(sharded, compiler_options=options)
-        self._copy = jax.jit(copy_lanes, donate_argnums=0, compiler_options=options, out_shardings=self._sharding)
-        self._compiling: Future | None = None
-
-    def compile(self, executor: Executor) -> "Program":
-        """Traces the program here and compiles it in a thread of the executor."""
-        self._compiling = executor.submit(self.traced.lower().compile)
+    def compile(self) -> "Program":
+        """Traces and compiles the program; with an executor, in its threads."""
+        # The start has a short trace, so that it compiles while the epochs are traced.
+        for part in ("_start", "_advance"):
+            getattr(self, part)
         return self
 
     def empty(self) -> Lanes:
@@ -114,12 +118,14 @@ class Program:
 
     def copy(self, lanes: Lanes, parents: np.ndarray, mask: np.ndarray, values: dict[str, np.ndarray]) -> Lanes:
         """Copies what the parents have learned into the lanes of the mask."""
-        return self._copy(lanes, *self.place((parents, mask, values)))
+        return self._copy.result()(lanes, *self.place((parents, mask, values)))
 
     def advance(self, lanes: Lanes, updates: LaneUpdates, epochs: int) -> tuple[Lanes, Callable[[], ChunkResult]]:
         """Dispatches a chunk, each lane up to its own limit; returns the lanes and a function that reads the result."""
         columns = self.place(to_columns((updates, np.full(self.size, epochs, np.int32))))
-        lanes, numbers = self._compiled(lanes, columns, self._shared)
+        if updates.starts.any():
+            lanes = self._start_trainings(lanes, columns)
+        lanes, numbers = self._advance.result()(lanes, columns, self._shared)
 
         def read() -> ChunkResult:
             table = np.asarray(numbers)
@@ -128,20 +134,114 @@ class Program:
 
         return lanes, read
 
+    def count_memory(self) -> int:
+        """Returns the bytes that a device needs for a chunk beside the lanes of the next."""
+        memory = self._advance.result().memory_analysis()
+        if memory is None:  # not every platform tells
+            return 0
+        return memory.argument_size_in_bytes + memory.temp_size_in_bytes + 2 * memory.output_size_in_bytes
+
+    def rehearse(self) -> None:
+        """Dispatches as many chunks as a sweep does, without epochs, so that missing memory is found before it starts.
+
+        Raises:
+            JaxRuntimeError: the devices have too little free memory.
+        """
+        lanes, reads = [self.empty()], []
+        for _ in range(self.lookahead + 1):
+            after, read = self.advance(lanes[-1], self._updates, 0)
+            lanes.append(after)
+            reads.append(read)
+        for read in reads:
+            read()
+
     def compiled_text(self) -> str:
-        """Returns the optimized HLO of `advance`."""
-        assert self._compiling is not None
-        return self._compiling.result().as_text()
+        """Returns the optimized HLO of the epochs."""
+        return self._advance.result().as_text() or ""
 
     @functools.cached_property
     def traced(self) -> Traced:
-        """The traced `advance`."""
-        columns = self.place(to_columns((self._updates, self._zeros(np.int32))))
-        return self._advance.trace(self.empty(), columns, self._shared)
+        """The traced epochs of a chunk."""
+        spec, tile = self._spec, self._tile
+
+        def advance(lanes: Lanes, columns: Array, shared: Any) -> Any:
+            updates, epochs = from_columns(self._layout, columns)
+            lanes, curves = advance_lanes(spec, tile, lanes, updates.limit, shared, epochs[0])
+            return lanes, jnp.concatenate([lanes.diverged[:, None].astype(float), *curves], axis=1)
+
+        return self._trace(advance, self._shared, self._mesh)
 
     @functools.cached_property
-    def _compiled(self) -> Callable[..., Any]:
-        return self._advance if self._compiling is None else self._compiling.result()
+    def digest(self) -> str:
+        """What the program computes, as text that is equal in every process."""
+        return " ".join(digest_program(traced.jaxpr).text for traced in (self._traced_start[0], self.traced))
+
+    @property
+    def can_hang(self) -> bool:
+        """Whether the devices may wait for one another for ever."""
+        return can_hang(self.traced.jaxpr, list(self._mesh.devices.flat))
+
+    def _start_trainings(self, lanes: Lanes, columns: Array) -> Lanes:
+        """Puts new trainings into the lanes that start one."""
+        _, mesh = self._traced_start
+        if mesh is self._mesh:
+            return self._start.result()(lanes, columns, self._shared_key)
+        by_lane, replicated = NamedSharding(mesh, _BY_LANE), NamedSharding(mesh, PartitionSpec())
+        moved = jax.device_put((lanes, columns), by_lane)
+        return self.place(self._start.result()(*moved, jax.device_put(self._shared_key, replicated)))
+
+    @functools.cached_property
+    def _traced_start(self) -> tuple[Traced, Mesh]:
+        """The traced start of new trainings, and its devices: only one where several may wait for one another."""
+        spec = self._spec
+
+        def start(lanes: Lanes, columns: Array, key: Array) -> Lanes:
+            updates, _ = from_columns(self._layout, columns)
+            return start_lanes(spec, key, lanes, updates)
+
+        traced = self._trace(start, self._shared_key, self._mesh)
+        if not can_hang(traced.jaxpr, list(self._mesh.devices.flat)):
+            return traced, self._mesh
+        one_device = Mesh(self._mesh.devices[:1], self._mesh.axis_names)
+        return self._trace(start, self._shared_key, one_device), one_device
+
+    @functools.cached_property
+    def _advance(self) -> Future[Compiled]:
+        return self._request(self.traced, self._mesh)
+
+    @functools.cached_property
+    def _start(self) -> Future[Compiled]:
+        return self._request(*self._traced_start, runs_once=True)
+
+    @functools.cached_property
+    def _copy(self) -> Future[Compiled]:
+        # Lanes are donated, as no others than the copies are read later.
+        jitted = jax.jit(copy_lanes, donate_argnums=0, out_shardings=self._sharding)
+        numbers = np.zeros(self.size, int), self._zeros(bool), self._updates.values
+        return self._request(
+            jitted.trace(self._shard_shapes(self.shapes, self._mesh), *self.place(numbers)), self._mesh
+        )
+
+    def _request(self, traced: Traced, mesh: Mesh, *, runs_once: bool = False) -> Future[Compiled]:
+        devices = tuple(mesh.devices.flat)
+        options = choose_compiler_options(devices, runs_once=runs_once)
+        return request_program(traced, conditions=devices, options=options, executor=self._executor)
+
+    def _trace(self, function: Callable[[Lanes, Array, Any], Any], shared: Any, mesh: Mesh) -> Traced:
+        """Traces a function of all lanes, which the devices share without talking to one another."""
+        specs = _BY_LANE, _BY_LANE, PartitionSpec()
+        sharded = jax.shard_map(function, mesh=mesh, in_specs=specs, out_specs=_BY_LANE, check_vma=False)
+        lanes, columns = self._shard_shapes((self.shapes, to_columns(self._layout)), mesh)
+        return jax.jit(sharded).trace(lanes, columns, shared)
+
+    def _shard_shapes(self, tree: Any, mesh: Mesh) -> Any:
+        sharding = NamedSharding(mesh, _BY_LANE)
+        return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), tree)
+
+    @property
+    def _layout(self) -> tuple[LaneUpdates, np.ndarray]:
+        """What a chunk gets from the host, by lane: the updates and the number of epochs."""
+        return self._updates, self._zeros(np.int32)
 
     def _zeros(self, dtype: type) -> np.ndarray:
         return np.zeros(self.size, dtype)

@@ -1,0 +1,24 @@
+"""Functions that compute the same in every call, so that what was traced once stays true."""
+
+import dataclasses
+from typing import Any
+
+
+def never_changes(function: Any) -> bool:
+    """Returns whether a function of a model is one of this library's, with activations of this library or of JAX.
+
+    A function of the user's may read variables that change between two calls.
+
+    Example:
+        >>> import jaxnn as nn
+        >>> never_changes(nn.mlp([4, 3]).apply), never_changes(nn.mlp([4, 3], activation=lambda x: x).apply)
+        (True, False)
+    """
+    if dataclasses.is_dataclass(function):
+        parts = [getattr(function, part.name) for part in dataclasses.fields(function)]
+        return _is_ours(type(function)) and all(never_changes(part) for part in parts if callable(part))
+    return _is_ours(function)
+
+
+def _is_ours(value: Any) -> bool:
+    return (getattr(value, "__module__", None) or "").split(".")[0] in ("jaxnn", "jax")

@@ -1,0 +1,139 @@
+"""The digest of a traced program: what it computes, as text that is equal for equal programs.
+
+The digest covers the operations, their parameters and shapes, and the arrays that the program closes over. Names of
+functions do not count. Inner functions enter operation by operation, so that it does not depend on which of them JAX
+has cached from earlier traces.
+
+Python functions that remain in a program, such as those of `jax.pure_callback`, cannot be digested. They are listed
+beside the text, so that a process can compare them by identity; the text holds their names, which other processes know.
+"""
+
+import dataclasses
+import enum
+import hashlib
+import re
+from typing import Any, NamedTuple
+
+import jax
+import jax.extend.core
+import jax.numpy as jnp
+import numpy as np
+
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
+# Operations that are compiled as the function they hold. Their derivative and batching rules have been applied already,
+# or are not needed; tracing makes them anew each time.
+_WITH_UNUSED_RULES = {"custom_jvp_call", "custom_vjp_call", "custom_vjp_call_jaxpr", "custom_vmap_call"}
+_RULES = {"jvp_jaxpr_fun", "fwd_jaxpr_thunk", "bwd", "rule", "out_trees"}
+# Operations whose parameter `name` is that of a function.
+_WITH_NAMES = {"jit", "pjit", "closed_call", "core_call"}
+
+
+class ProgramDigest(NamedTuple):
+    """What a traced program computes.
+
+    Attributes:
+        text: equal for equal programs, in every process, except for what the Python functions in them do.
+        functions: the Python functions in the program, in the order in which they appear.
+    """
+
+    text: str
+    functions: tuple[Any, ...]
+
+
+def digest_program(traced: jax.extend.core.ClosedJaxpr) -> ProgramDigest:
+    """Returns the digest of a traced function.
+
+    Example:
+        >>> twice, double = (jax.make_jaxpr(function)(1.0) for function in (lambda x: x + x, lambda y: y + y))
+        >>> digest_program(twice) == digest_program(double)
+        True
+    """
+    writer = _Writer()
+    text = writer.digest_closed_jaxpr(traced)
+    return ProgramDigest(text, tuple(writer.functions))
+
+
+def digest_array(leaf: Any) -> str:
+    """Returns type, shape and a digest of the numbers of an array or key."""
+    is_key = jnp.issubdtype(getattr(leaf, "dtype", np.bool_), jax.dtypes.prng_key)
+    array = np.asarray(jax.random.key_data(leaf) if is_key else leaf)
+    return f"{leaf.dtype if is_key else array.dtype} {array.shape} {hashlib.sha256(array.tobytes()).hexdigest()}"
+
+
+def name_function(function: Any) -> str:
+    """Returns the module and the qualified name of a function; other objects as text, without addresses."""
+    if callable(function) and hasattr(function, "__qualname__"):
+        return f"{function.__module__}.{function.__qualname__}"
+    return _ADDRESS.sub("", repr(function))
+
+
+class _Writer:
+    """Writes programs as text, and collects the Python functions in them."""
+
+    def __init__(self) -> None:
+        self.functions: list[Any] = []
+        # Layers repeat functions that JAX has traced once, as the same object.
+        self._written: dict[int, str] = {}
+
+    def digest_closed_jaxpr(self, closed: Any) -> str:
+        constants = [digest_array(constant) for constant in closed.consts]
+        return _hash([self._digest_jaxpr(closed.jaxpr), *constants])
+
+    def _digest_jaxpr(self, jaxpr: Any) -> str:
+        if id(jaxpr) not in self._written:
+            self._written[id(jaxpr)] = _hash(self._write_jaxpr(jaxpr))
+        return self._written[id(jaxpr)]
+
+    def _write_jaxpr(self, jaxpr: Any) -> list[str]:
+        """Writes a line for each operation; variables are numbered in order of appearance."""
+        numbers: dict[Any, int] = {}
+
+        def name(variable: Any) -> str:
+            if isinstance(variable, jax.extend.core.Literal):
+                return f"{variable.aval} {digest_array(variable.val)}"
+            return f"{numbers.setdefault(variable, len(numbers))}:{variable.aval}"
+
+        def names(variables: Any) -> str:
+            return " ".join(map(name, variables))
+
+        lines = [names([*jaxpr.constvars, *jaxpr.invars])]
+        for equation in jaxpr.eqns:
+            parameters = self._write_parameters(equation.primitive.name, equation.params)
+            lines.append(f"{equation.primitive} {names(equation.invars)} -> {names(equation.outvars)} {parameters}")
+        return [*lines, names(jaxpr.outvars)]
+
+    def _write_parameters(self, operation: str, parameters: dict[str, Any]) -> str:
+        unused = _RULES if operation in _WITH_UNUSED_RULES else {"name"} if operation in _WITH_NAMES else ()
+        return " ".join(f"{name}={self._write(parameters[name])}" for name in sorted(parameters) if name not in unused)
+
+    def _write(self, value: Any) -> str:
+        if value is None or isinstance(value, bool | int | float | complex | str | enum.Enum):
+            return repr(value)
+        if isinstance(value, jax.extend.core.ClosedJaxpr):
+            return self.digest_closed_jaxpr(value)
+        if isinstance(value, jax.extend.core.Jaxpr):
+            return self._digest_jaxpr(value)
+        if isinstance(value, np.ndarray | np.generic | jax.Array):
+            return digest_array(value)
+        return self._write_object(value)
+
+    def _write_object(self, value: Any) -> str:
+        kind = type(value).__qualname__
+        if isinstance(value, tuple | list):
+            return f"{kind}({', '.join(map(self._write, value))})"
+        if isinstance(value, set | frozenset):
+            return f"{kind}({', '.join(sorted(map(self._write, value)))})"
+        if isinstance(value, dict):
+            return f"{kind}({', '.join(f'{self._write(name)}: {self._write(each)}' for name, each in value.items())})"
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            return (
+                f"{kind}({self._write({each.name: getattr(value, each.name) for each in dataclasses.fields(value)})})"
+            )
+        text = repr(value)
+        if (callable(value) and not isinstance(value, type)) or _ADDRESS.search(text):
+            self.functions.append(value)
+        return name_function(value) if callable(value) else _ADDRESS.sub("", text)
+
+
+def _hash(lines: list[str]) -> str:
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
