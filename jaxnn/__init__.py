@@ -50,6 +50,7 @@ from jaxnn.sweeps import (
     SweepResult,
     asha,
     choice,
+    depth,
     hyperband,
     integers,
     log_normal,
@@ -58,7 +59,9 @@ from jaxnn.sweeps import (
     normal,
     population_based,
     quantized,
+    sizes,
     sweep,
+    switch,
     uniform,
 )
 from jaxnn.training.epoch import EpochInfo, TrainingState, init_training
@@ -67,6 +70,7 @@ from jaxnn.training.fit import FitResult, advance, fit
 from jaxnn.training.recipe import Recipe
 from jaxnn.training.stopping import StoppingRule, no_improvement, small_step
 from jaxnn.training.train import TrainResult, train
+from jaxnn.units import mask_units
 
 __version__ = "0.1.0"
 
@@ -99,6 +103,7 @@ __all__ = [
     "cross_entropy",
     "datasets",
     "dense",
+    "depth",
     "dropout",
     "elu",
     "evaluate",
@@ -120,6 +125,7 @@ __all__ = [
     "log_normal",
     "log_softmax",
     "log_uniform",
+    "mask_units",
     "max_pool",
     "median_stopping",
     "min_max_scaling",
@@ -138,6 +144,7 @@ __all__ = [
     "scale",
     "sigmoid",
     "silu",
+    "sizes",
     "small_step",
     "softmax",
     "softplus",
@@ -145,6 +152,7 @@ __all__ = [
     "standard_scaling",
     "sweep",
     "sweeps",
+    "switch",
     "tanh",
     "tensorboard",
     "train",

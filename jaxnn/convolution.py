@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Shaped
 
-from jaxnn._checks.arrays import check_bias, check_each_whole, check_shape, check_whole
+from jaxnn._checks.arrays import check_bias, check_each_whole, check_shape
 from jaxnn._kernels.batch_last import batch_last
 from jaxnn._kernels.dtypes import choose_float
 from jaxnn._kernels.matmul import matmul
@@ -25,6 +25,7 @@ from jaxnn._kernels.windows import Windows, first_maximum, slice_shifts, stack_w
 from jaxnn._kernels.winograd import choose_pair_axis, convolve_pairs
 from jaxnn.initializers import Initializer, he_normal
 from jaxnn.layers import Affine, init_affine
+from jaxnn.units import Size, check_size
 
 _AXES = ("length", "height width", "depth height width")
 
@@ -38,8 +39,8 @@ _SMALL_IMAGES_BYTES = 2**14
 
 def init_conv(
     key: Array,
-    inputs: int,
-    outputs: int,
+    inputs: int | Size,
+    outputs: int | Size,
     window: int | Sequence[int],
     *,
     initializer: Initializer = he_normal,
@@ -48,8 +49,8 @@ def init_conv(
 
     Args:
         key: a `jax.random.key`.
-        inputs: the number of channels of the input.
-        outputs: the number of channels of the output, which is the number of filters.
+        inputs: the number of channels of the input; may be what `make_recipe` gets for `sizes(...)`.
+        outputs: the number of channels of the output, which is the number of filters; the same holds for it.
         window: the size of a filter along each spatial axis; a single number is a square window of two axes.
         initializer: see `jaxnn.initializers`.
 
@@ -66,10 +67,7 @@ def init_conv(
     sizes = check_each_whole("init_conv", "window", (window, window) if isinstance(window, int) else window, least=1)
     if not 1 <= len(sizes) <= 3:
         raise ValueError(f"init_conv: window must have 1, 2 or 3 axes, not {len(sizes)}: {window}")
-    channels = (
-        check_whole("init_conv", "inputs", inputs, least=1),
-        check_whole("init_conv", "outputs", outputs, least=1),
-    )
+    channels = check_size("init_conv", "inputs", inputs), check_size("init_conv", "outputs", outputs)
     return init_affine(key, (*sizes, *channels), initializer)
 
 

@@ -10,13 +10,17 @@ The fan-in of a weight is the number of inputs that one output sums, `prod(windo
 `prod(window) · outputs`.
 """
 
+import inspect
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+import jax.nn.initializers
 import jax.numpy as jnp
 from jaxtyping import Array, Float
+
+from jaxnn.units import Size, count_units, mask_weights
 
 Initializer = Callable[..., Array]  # (key, shape, dtype=float) -> weights; `Callable` cannot express the default
 
@@ -89,3 +93,59 @@ def _fans(shape: Sequence[int]) -> tuple[int, int]:
         raise ValueError(f"an initializer with a fan-in needs a shape (*window, inputs, outputs), not {tuple(shape)}")
     *window, inputs, outputs = shape
     return math.prod(window) * inputs, math.prod(window) * outputs
+
+
+def draw_weights(key: Array, shape: Sequence[Any], initializer: Initializer) -> Float[Array, "..."]:
+    """Draws weights (*window, inputs, outputs), of which inputs and outputs may be a `Size`.
+
+    Weights of masked units are 0. The others have the variance that they have in the narrow network, since all
+    initializers that scale by the fans draw the same distribution times 1 / √fan.
+
+    Raises:
+        ValueError: a `Size`, and an initializer of which it is not known how it depends on the shape.
+    """
+    *window, inputs, outputs = shape
+    if not isinstance(inputs, Size) and not isinstance(outputs, Size):
+        return initializer(key, tuple(shape))
+    padded = count_units(inputs), count_units(outputs)
+    mode = _find_fan_mode(initializer)
+    if any(isinstance(size, Size) and size.marks for size in (inputs, outputs)):
+        return mask_weights(jnp.ones((*window, *padded)), inputs, outputs)
+    weight = initializer(key, (*window, *padded))
+    if mode is not None:
+        real = (size.count.astype(float) if isinstance(size, Size) else float(size) for size in (inputs, outputs))
+        weight = weight * jnp.sqrt(_FANS[mode](*padded) / _FANS[mode](*real)).astype(weight.dtype)
+    return mask_weights(weight, inputs, outputs)
+
+
+# The variance of weights is proportional to 1 / f(inputs, outputs).
+_FANS: dict[str, Callable[[Any, Any], Any]] = {
+    "fan_in": lambda inputs, outputs: inputs,
+    "fan_out": lambda inputs, outputs: outputs,
+    "fan_avg": lambda inputs, outputs: inputs + outputs,
+    "fan_geo_avg": lambda inputs, outputs: (inputs * outputs) ** 0.5,
+}
+_MODES = {he_normal: "fan_in", lecun_normal: "fan_in", glorot_uniform: "fan_avg"}
+# They draw or set every number alike, whatever the shape; the functions of JAX by the names of those that make them.
+_SHAPELESS = (standard_normal, zeros, jax.nn.initializers.zeros, jax.nn.initializers.ones)
+_MODULES_OF_JAX = ("jax.nn.initializers", "jax._src.nn.initializers")
+_SHAPELESS_MAKERS = ("normal", "truncated_normal", "uniform", "constant")
+
+
+def _find_fan_mode(initializer: Initializer) -> str | None:
+    """Returns by which fans an initializer scales; None if its numbers do not depend on the shape."""
+    maker = getattr(initializer, "__qualname__", repr(initializer)).removesuffix(".<locals>.init")
+    is_of_jax = getattr(initializer, "__module__", None) in _MODULES_OF_JAX
+    if any(initializer is known for known in _SHAPELESS) or (is_of_jax and maker in _SHAPELESS_MAKERS):
+        return None
+    for known, mode in _MODES.items():
+        if initializer is known:
+            return mode
+    if is_of_jax and maker == "variance_scaling":
+        options = inspect.getclosurevars(initializer).nonlocals
+        if (options["in_axis"], options["out_axis"], tuple(options["batch_axis"])) == (-2, -1, ()):
+            return options["mode"]
+    raise ValueError(
+        "a layer with a traced size needs an initializer of jaxnn.initializers, or one of jax.nn.initializers that "
+        f"scales by fan-in or fan-out or not at all, not {maker}"
+    )

@@ -44,7 +44,7 @@ def evaluate(seed, scale):
 def sweep(seed, scale):
     space = {"rate": nn.log_uniform(1e-3 * (seed + 1), 0.1)}
     result = nn.sweep(
-        lambda hypers: make_recipe(scale, hypers["rate"]), space, DATA, key=jax.random.key(seed), trials=2 + 2 * seed,
+        lambda hypers: make_recipe(scale, hypers["rate"]), space, DATA, key=jax.random.key(seed), trials=40 + 9 * seed,
         epochs=2, validation=DATA, lanes=2 * jax.device_count(), progress=False,
     )  # fmt: skip
     return result.curves("losses")

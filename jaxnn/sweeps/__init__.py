@@ -22,8 +22,9 @@ from jaxnn.sweeps.schedulers.median_stopping import median_stopping
 from jaxnn.sweeps.schedulers.population_based import population_based
 from jaxnn.sweeps.schedulers.successive_halving import asha, hyperband
 from jaxnn.sweeps.search import sweep
-from jaxnn.sweeps.space.distributions import integers, log_normal, log_uniform, normal, quantized, uniform
+from jaxnn.sweeps.space.distributions import log_normal, log_uniform, normal, quantized, uniform
 from jaxnn.sweeps.space.space import Setting, choice, settings_at
+from jaxnn.sweeps.space.whole import depth, integers, sizes, switch
 from jaxnn.training.evaluation import Curves
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "TrialScheduler",
     "asha",
     "choice",
+    "depth",
     "hyperband",
     "integers",
     "log_normal",
@@ -53,6 +55,8 @@ __all__ = [
     "population_based",
     "quantized",
     "settings_at",
+    "sizes",
     "sweep",
+    "switch",
     "uniform",
 ]

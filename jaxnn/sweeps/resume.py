@@ -24,6 +24,7 @@ from jaxnn.sweeps.engine.plan import Plan
 from jaxnn.sweeps.engine.program import ChunkResult, ChunkRunner, Program
 from jaxnn.sweeps.engine.run import ChunkStats
 from jaxnn.sweeps.engine.trial import TrialResult
+from jaxnn.sweeps.engine.trim import Trimmer, final_setting
 from jaxnn.sweeps.results.best_trials import BestTrials
 from jaxnn.sweeps.results.tables import curves_csv, flatten_hypers, make_rows, trials_csv
 from jaxnn.sweeps.space.space import Choices, Setting
@@ -38,6 +39,7 @@ class SweepJournal:
     Attributes:
         best: the results so far.
         resuming: whether chunks are still read from the journal instead of running.
+        trimmer: gives the parameters of trials their own shapes.
     """
 
     def __init__(self, run: Run, plan: Plan, best: BestTrials, log: Log | None) -> None:
@@ -54,6 +56,7 @@ class SweepJournal:
         self._lanes: Lanes | None = None
         self._chunk_result: ChunkResult | None = None
         self._saved_params: dict[str, Any] = {}
+        self.trimmer = Trimmer(plan)
 
     def record_batch(self, batch: Iterable[tuple[int, Setting]]) -> None:
         """Records the settings that the sampler returned."""
@@ -90,12 +93,12 @@ class SweepJournal:
                 f"sweep: trial {result.trial} with {hypers} has the score NaN after {result.epochs} epochs"
             )
         if self._run.active:
-            recorded = self._record("trial", **_describe_result(result))
+            recorded = self._record("trial", **_describe_result(self._plan, result))
             if self.resuming:
                 # Its parameters, if they are still kept, are in the checkpoint.
                 self.best.add(result._replace(seconds=recorded["seconds"]), lambda: None)
                 return
-        self.best.add(result, read_params)
+        self.best.add(result, lambda: self.trimmer(result, read_params()))
         if self._log is not None:
             hypers = flatten_hypers(self._plan.hypers(result.setting)).items()
             numbers = {name: float(value) for name, value in hypers if isinstance(value, int | float)}
@@ -172,7 +175,8 @@ class SweepJournal:
 
     def _params_shapes(self, trial: dict[str, Any]) -> Any:
         """Returns arrays shaped as a trial's kept parameters, with the lanes on the first axis."""
-        recipe = self._plan.recipe(_as_choices(trial["choices"]), trial["values"])
+        values = trial.get("final_values", trial["values"])
+        recipe = self._plan.recipe(_as_choices(trial["choices"]), values)
         shapes = jax.eval_shape(recipe.model.init, self._plan.key)
         return jax.tree.map(lambda leaf: np.empty((self._plan.layout.lanes, *leaf.shape), leaf.dtype), shapes)
 
@@ -243,9 +247,11 @@ def _describe_setting(trial: int, setting: Setting) -> dict[str, Any]:
     return {"trial": trial, "choices": choices, "values": values}
 
 
-def _describe_result(result: TrialResult) -> dict[str, Any]:
+def _describe_result(plan: Plan, result: TrialResult) -> dict[str, Any]:
     numbers = {name: as_json(getattr(result, name)) for name in ("score", "score_std", "seconds")}
     described = _describe_setting(result.trial, result.setting)
+    if result.copies:  # the kept parameters have the sizes of the last
+        described["final_values"] = _describe_setting(result.trial, final_setting(plan, result))["values"]
     return described | {"status": result.status, "epochs": result.epochs, **numbers}
 
 

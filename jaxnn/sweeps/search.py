@@ -16,6 +16,7 @@ from jaxnn.devices import warn_idle_cores
 from jaxnn.io.runs import Log, check_run, open_run
 from jaxnn.progress import progress_bar
 from jaxnn.sweeps.engine.memory_fit import fit_program
+from jaxnn.sweeps.engine.padding_check import check_padding
 from jaxnn.sweeps.engine.plan import SAMPLER_KEY, SCHEDULER_KEY, Plan, make_plan
 from jaxnn.sweeps.engine.program import Program
 from jaxnn.sweeps.engine.run import ChunkStats, run_trials
@@ -26,13 +27,15 @@ from jaxnn.sweeps.resume import SweepJournal, describe_sweep
 from jaxnn.sweeps.samplers import Sampler, make_sampler
 from jaxnn.sweeps.samplers.base import TrialSampler, ask_settings, check_sampler, init_sampler
 from jaxnn.sweeps.schedulers.base import Scheduler, TrialScheduler, check_scheduler, init_scheduler
-from jaxnn.sweeps.space.space import Choices, Setting
+from jaxnn.sweeps.space.space import Choices, Setting, check_settings, count_programs
 from jaxnn.training.evaluation import Score
 from jaxnn.training.recipe import Recipe
 
 # Settings with the numbers of their trials.
 Batch = list[tuple[int, Setting]]
 
+# More programs than this give a warning. Compiling one takes about so many seconds, for small networks on a CPU.
+_MANY_PROGRAMS, _COMPILE_SECONDS = 8, 3.0
 # The threads that compile: two programs at the start, and then the next one while another runs.
 _COMPILER_THREADS = 2
 
@@ -65,8 +68,8 @@ def sweep(
     Args:
         make_recipe: `make_recipe(hypers) -> Recipe`, traced with the trial's own numbers.
         space: a dict from names to distributions, choices, nested dicts and constants. All values of `uniform(...)`,
-            `log_uniform(...)`, … share one program. Each combination of `choice(...)` values has its own program;
-            programs run one after another.
+            `log_uniform(...)`, … share one program, and so do those of `sizes(...)`, `depth(...)` and `switch(...)`.
+            Each combination of `choice(...)` values has its own program; programs run one after another.
         data: `(x, targets)`, each an array or a pytree of arrays, the examples on the first axis.
         key: a `jax.random.key`. A trial's key is `fold_in(fold_in(key, trial), repeat)`.
         trials: the number of settings to try.
@@ -136,6 +139,7 @@ def sweep(
         has_scheduler=scheduler is not None,
     )  # fmt: skip
     warn_idle_cores()
+    _warn_of_programs(count_programs(space), trials)
     trial_sampler = init_sampler(make_sampler(sampler, trials), space, jax.random.fold_in(key, SAMPLER_KEY), plan.lanes)
     trial_scheduler = init_scheduler(scheduler, epochs, space, jax.random.fold_in(key, SCHEDULER_KEY))
     options = {"trials": trials, "keep": keep, "sampler": sampler, "scheduler": scheduler, "lanes": lanes}
@@ -152,6 +156,18 @@ def sweep(
             f"sweep: the score {name_value(score)} was finite for no trial, so the best are the first that finished"
         )
     return SweepResult(best.sorted_results(), best.kept, tuple(best.chunks), plan, programs)
+
+
+def _warn_of_programs(programs: int, trials: int) -> None:
+    """Warns of a space that may need many programs; how many depends on the settings that are drawn."""
+    if min(programs, trials) <= _MANY_PROGRAMS:
+        return
+    drawn = f", of which {trials} trials draw up to {trials}" if trials < programs else ""
+    minutes = max(round(min(programs, trials) * _COMPILE_SECONDS / 60), 1)
+    warn_user(
+        f"sweep: this space has {programs} combinations of choices{drawn}; each that is drawn compiles a program (up to "
+        f"about {minutes} minute{'s' * (minutes > 1)}); sizes(...), depth(...) and switch(...) share one"
+    )
 
 
 def _run_chunks(chunks: Iterator[ChunkStats], trials: int, journal: SweepJournal, progress: bool) -> None:
@@ -177,6 +193,7 @@ def _run_batches(
     done = 0
     while done < trials:
         settings = ask_settings(sampler, min(trials - done, sampler.ask_limit or trials))
+        check_settings(plan.space, settings)
         if not settings and not done:
             warn_user("sweep: the sampler returned no setting, so no trial runs")
         if not settings:
@@ -200,9 +217,9 @@ def _run_batch(
 
         def get_program(setting: Setting) -> Program:
             if setting.choices not in programs:
-                programs[setting.choices] = plan.make_program(
-                    setting, executor if journal.needs_next_program() else None
-                )
+                ahead = executor if journal.needs_next_program() else None
+                programs[setting.choices] = plan.make_program(setting, ahead)
+                check_padding(plan, setting, journal.trimmer)
             return programs[setting.choices]
 
         for group, made in _compile_ahead(_group_by_choices(batch), get_program):

@@ -13,14 +13,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnn._checks.arrays import is_traced
+from jaxnn._kernels.host import COMPILER_OPTIONS, get_host
 from jaxnn._kernels.program_cache import request_program
 from jaxnn.losses import absolute_error, cross_entropy, squared_error
 
 _ROWS = 3
 # The relative difference that rounding may make.
 _TOLERANCE = 1e-4
-# A small program for the host; most of its time would be spent on optimizations.
-_COMPILER_OPTIONS: Any = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
 # Losses that are known to pass. A check takes up to a tenth of a second.
 _KNOWN = (cross_entropy, squared_error, absolute_error)
 # The structures, shapes and types for which each loss was checked.
@@ -94,20 +93,12 @@ def _compute_losses(loss: Callable[[Any, Any], Any], outputs: Any, targets: Any)
         return loss(outputs, targets), one_by_one((outputs, targets))
 
     try:
-        with jax.default_device(_get_host()):
+        with jax.default_device(get_host()):
             traced = jax.jit(compute).trace(outputs, targets)
             if traced.jaxpr.effects:
                 return None, None
-            program = request_program(traced, conditions=_get_host(), options=_COMPILER_OPTIONS).result()
+            program = request_program(traced, conditions=get_host(), options=COMPILER_OPTIONS).result()
             together, alone = map(np.asarray, program(outputs, targets))
     except Exception:
         return None, None
     return (together, alone) if together.shape == alone.shape == (_ROWS,) else (None, None)
-
-
-def _get_host() -> Any:
-    """Returns the processor, or the default device where JAX was started without it."""
-    try:
-        return jax.local_devices(backend="cpu")[0]
-    except RuntimeError:
-        return jax.local_devices()[0]

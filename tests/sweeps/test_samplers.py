@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from helpers.call_counts import count_calls
 from jaxnn.sweeps.samplers import make_sampler
 from jaxnn.sweeps.samplers.base import Sampler, TrialSampler, ask_settings, check_sampler, init_sampler
-from jaxnn.sweeps.space.distributions import integers, log_uniform, normal, uniform
+from jaxnn.sweeps.space.distributions import log_uniform, normal, uniform
 from jaxnn.sweeps.space.space import Setting, choice, fill_space
+from jaxnn.sweeps.space.whole import Integers, integers
 
 SPACE = {
     "rate": log_uniform(1e-4, 1.0),
@@ -80,7 +81,8 @@ def product(space: dict, levels: int) -> list[dict]:
             return [point for option in node.values for point in points(option)]
         if hasattr(node, "at"):
             count = min(levels, getattr(node, "points", levels))
-            return node.at((np.arange(count) + 0.5) / count).tolist()
+            values = node.at((np.arange(count) + 0.5) / count).tolist()
+            return [int(value) for value in values] if isinstance(node, Integers) else values
         return [node]
 
     return points(space)

@@ -121,3 +121,16 @@ def check_traced(compute: Callable[[dict[str, Any], Array], Any], values: dict[s
                 "Python branch: make it a choice(...), or, for a schedule, multiply a fixed schedule by it "
                 "(optax.scale_by_schedule)"
             ) from error
+
+
+def check_sizes(
+    compute: Callable[[dict[str, Any], Array], Any], values: dict[str, float], key: Array, names: tuple[str, ...]
+) -> None:
+    """Computes with traced sizes, depths and switches; the error says why a recipe that takes ints cannot."""
+    try:
+        jax.eval_shape(lambda key: compute(values, key), key)
+    except Exception as error:
+        raise ValueError(
+            f"sweep: make_recipe works with the plain values of {', '.join(map(repr, names))}, but not inside the "
+            f"compiled program, where they are traced: {error}"
+        ) from error

@@ -16,7 +16,7 @@ from jaxnn._kernels.dtypes import as_arrays
 from jaxnn.data import Folds
 from jaxnn.sweeps.engine.device import Device, describe_device
 from jaxnn.sweeps.engine.folds import Labels, choose_labels, make_folds
-from jaxnn.sweeps.engine.hypers import RecipeMaker, RecordedHypers, as_python_numbers, check_traced
+from jaxnn.sweeps.engine.hypers import RecipeMaker, RecordedHypers, as_python_numbers, check_sizes, check_traced
 from jaxnn.sweeps.engine.lane_count import (
     Demand,
     Footprint,
@@ -30,7 +30,8 @@ from jaxnn.sweeps.engine.lane_count import (
 from jaxnn.sweeps.engine.lanes import ProgramSpec
 from jaxnn.sweeps.engine.program import Program
 from jaxnn.sweeps.engine.trial import TrialLayout
-from jaxnn.sweeps.space.space import Choices, Setting, active_distributions, check_space, fill_space
+from jaxnn.sweeps.space.space import Choices, Setting, active_distributions, check_space, fill_space, fill_traced
+from jaxnn.sweeps.space.whole import Inherited
 from jaxnn.training.epoch import init_training
 from jaxnn.training.evaluation import Score
 from jaxnn.training.prepare import check_functions, check_score
@@ -87,8 +88,17 @@ class Plan(NamedTuple):
         return fill_space(self.space, setting.choices, setting.values)
 
     def recipe(self, choices: Choices, values: dict[str, Any]) -> Recipe:
-        """Returns the recipe for choices and values (numbers or tracers), with an optimizer for a whole trial."""
+        """Returns the recipe of a setting, with an optimizer for a whole trial."""
         return self.recipe_maker(fill_space(self.space, choices, values))
+
+    def traced_recipe(self, choices: Choices, values: dict[str, Any], *, marks: bool = False) -> Recipe:
+        """Returns the recipe that programs train, whose values may be tracers; see `fill_traced`."""
+        return self.recipe_maker(fill_traced(self.space, choices, values, marks=marks))
+
+    def inherited(self, choices: Choices) -> tuple[str, ...]:
+        """Returns the paths of sizes, depths and switches under these choices."""
+        distributions = active_distributions(self.space, choices)
+        return tuple(path for path, node in distributions.items() if isinstance(node, Inherited))
 
     @property
     def recipe_maker(self) -> RecipeMaker:
@@ -113,7 +123,8 @@ class Plan(NamedTuple):
         distributions = active_distributions(self.space, setting.choices)
         if count is None:
             _check_traced(self, setting, as_python_numbers(distributions, setting.values))
-        recipe = _check_recipe(self, setting)
+            _check_recipe(self, setting)
+        recipe = self.traced_recipe(*setting)
         state = jax.eval_shape(functools.partial(init_training, recipe), self.key)
         train = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((self.rows, *leaf.shape[1:]), leaf.dtype), self.data)
         make_for = functools.partial(
@@ -146,7 +157,7 @@ class Plan(NamedTuple):
         """Returns the program of a setting for some devices."""
         width, tile = count or self._count_lanes(footprint, len(devices))
         spec = ProgramSpec(
-            recipe_of=functools.partial(self.recipe, setting.choices),
+            recipe_of=functools.partial(self.traced_recipe, setting.choices),
             data=self.data,
             validation=self.validation,
             folds=self.folds,
@@ -234,8 +245,8 @@ def _check_lanes(lanes: int | str, layout: TrialLayout) -> int | None:
     return lanes
 
 
-def _check_recipe(plan: Plan, setting: Setting) -> Recipe:
-    """Checks that the recipe of a setting matches the data; returns it."""
+def _check_recipe(plan: Plan, setting: Setting) -> None:
+    """Checks that the recipe of a setting matches the data."""
     recipe = plan.recipe(setting.choices, setting.values)
     full_batch = recipe._replace(batch_size=None)
     params = jax.eval_shape(recipe.model.init, plan.key)
@@ -245,7 +256,6 @@ def _check_recipe(plan: Plan, setting: Setting) -> Recipe:
     scored = plan.data if plan.validation is None else plan.validation
     mask = None if plan.folds is None else np.ones(_count(scored), bool)
     check_score("sweep", plan.score, recipe, params, scored, mask)
-    return recipe
 
 
 def _check_traced(plan: Plan, setting: Setting, values: dict[str, Any]) -> None:
@@ -257,8 +267,11 @@ def _check_traced(plan: Plan, setting: Setting, values: dict[str, Any]) -> None:
         warn_user(f"sweep: make_recipe does not use {', '.join(map(repr, unused))}")
 
     def compute(values: dict[str, Any], key: Array) -> Any:
-        return _call_functions(plan, plan.recipe(setting.choices, values), key)
+        return _call_functions(plan, plan.traced_recipe(setting.choices, values), key)
 
+    inherited = plan.inherited(setting.choices)
+    if inherited:
+        check_sizes(compute, values, plan.key, inherited)
     check_traced(compute, values, plan.key)
 
 

@@ -8,6 +8,7 @@ from jaxnn.sweeps.engine.plan import Plan
 from jaxnn.sweeps.engine.program import Program
 from jaxnn.sweeps.engine.run import run_trials
 from jaxnn.sweeps.engine.trial import TrialResult
+from jaxnn.sweeps.engine.trim import Trimmer
 from jaxnn.sweeps.schedulers.base import Continue, Copy, Decision, Stop, TrialScheduler
 from jaxnn.sweeps.space.space import Choices
 from jaxnn.training.evaluation import Curves
@@ -40,9 +41,11 @@ def replay(plan: Plan, programs: Programs, results: tuple[TrialResult, ...], tri
     numbers = _find_ancestors(results, trial)
     scheduler = _Recorded({number: results[number] for number in numbers}, at_rungs=plan.evaluate_at == "rungs")
     replayed: dict[int, Replay] = {}
+    trim = Trimmer(plan)
 
     def collect(result: TrialResult, read_params: Any) -> None:
-        replayed[result.trial] = Replay(read_params(), result.curves)
+        if result.trial == trial:
+            replayed[trial] = Replay(trim(result, read_params()), result.curves)
 
     trials = [(number, results[number].setting) for number in sorted(numbers)]
     layout = plan.layout._replace(epochs=max(results[number].epochs for number in numbers))

@@ -12,6 +12,7 @@ from jaxnn.sweeps.engine.hypers import RecipeMaker
 from jaxnn.sweeps.engine.plan import Plan
 from jaxnn.sweeps.engine.run import ChunkStats
 from jaxnn.sweeps.engine.trial import TrialResult
+from jaxnn.sweeps.engine.trim import final_setting
 from jaxnn.sweeps.results.importance import importance
 from jaxnn.sweeps.results.replay import Programs, Replay, replay
 from jaxnn.sweeps.results.tables import RESULT_COLUMNS, Column, make_columns, make_html, make_rows, name_hypers
@@ -25,7 +26,8 @@ class BestTrial(NamedTuple):
 
     Attributes:
         trial: its number.
-        hypers: the dict that `make_recipe` gets. Under population-based training they are those at the start; later
+        hypers: the dict that `make_recipe` gets, with sizes, depths and functions of a switch as plain values. Under
+            population-based training these are those of the parameters. Other hypers are those at the start; later
             ones are in `trials[trial].copies`.
         score: the mean over repeats and folds.
         params: its parameters, with the lanes (repeats × folds) on the first axis, even if there is one lane.
@@ -89,11 +91,11 @@ class SweepResult(NamedTuple):
 
     def hypers_of(self, trial: int) -> dict[str, Any]:
         """Returns the hypers of a trial, the dict that `make_recipe` gets."""
-        return self.plan.hypers(self.trials[trial].setting)
+        return self.plan.hypers(final_setting(self.plan, self.trials[trial]))
 
     def recipe_of(self, trial: int) -> Recipe:
         """Returns the recipe of a trial."""
-        return self.plan.recipe(*self.trials[trial].setting)
+        return self.plan.recipe(*final_setting(self.plan, self.trials[trial]))
 
     def replay(self, trial: int) -> Replay:
         """Computes a trial again, to the same bits; compiles its program if the result was unpickled."""

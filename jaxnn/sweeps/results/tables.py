@@ -13,6 +13,7 @@ from jaxnn._checks.names import name_value
 from jaxnn.sweeps.engine.trial import TrialResult
 from jaxnn.sweeps.space.distributions import LogNormal, LogUniform
 from jaxnn.sweeps.space.space import Choice, Setting, dimensions, fill_space
+from jaxnn.sweeps.space.whole import Sizes, Switches
 
 # The trials that a notebook shows.
 _HTML_ROWS = 10
@@ -24,9 +25,9 @@ class Column(NamedTuple):
 
     Attributes:
         path: its names joined by dots.
-        values: of each trial; of a choice, the number of the option; NaN where the trial does not have it.
-        options: the names of a choice's options; empty for a number.
-        logarithmic: whether its distribution is log-uniform or log-normal.
+        values: of each trial; of a choice or a switch, the number of the option; NaN where the trial does not have it.
+        options: the names of a choice's options or a switch's functions; empty for a number.
+        logarithmic: whether its distribution is logarithmic.
     """
 
     path: str
@@ -48,20 +49,25 @@ def make_columns(space: dict[str, Any], settings: list[Setting]) -> tuple[Column
     columns: dict[str, Column] = {}
     for path, node, _ in dimensions(space):
         if path not in columns:
-            values = [dict(setting.choices).get(path, setting.values.get(path, np.nan)) for setting in settings]
-            options = _name_options(node) if isinstance(node, Choice) else ()
-            columns[path] = Column(path, np.array(values, float), options, isinstance(node, LogUniform | LogNormal))
+            # A width may have a segment among the choices too.
+            values = [setting.values.get(path, dict(setting.choices).get(path, np.nan)) for setting in settings]
+            columns[path] = Column(path, np.array(values, float), _name_options(node), _is_logarithmic(node))
     return tuple(columns.values())
+
+
+def _is_logarithmic(node: Any) -> bool:
+    return isinstance(node, LogUniform | LogNormal) or (isinstance(node, Sizes) and node.log)
 
 
 def make_rows(space: dict[str, Any], results: Iterable[TrialResult]) -> list[dict[str, Any]]:
     """Returns one dict for each trial: its number, hypers (functions by name), status, epochs, score, …, seconds."""
-    options = {path: _name_options(node) for path, node, _ in dimensions(space) if isinstance(node, Choice)}
+    options = {path: _name_options(node) for path, node, _ in dimensions(space) if isinstance(node, Choice | Switches)}
     paths = [path for path, _, _ in dimensions(space)]
 
     def name_setting(result: TrialResult) -> dict[str, Any]:
         named = name_hypers(fill_space(space, *result.setting))
-        for path, option in result.setting.choices:
+        picked = [(path, int(value)) for path, value in result.setting.values.items() if path in options]
+        for path, option in (*result.setting.choices, *picked):
             # Numbers keep their types. A path that several options share has several lists of names.
             if isinstance(named.get(path), str) and paths.count(path) == 1:
                 named[path] = options[path][option]
@@ -119,9 +125,10 @@ def curves_csv(results: Iterable[TrialResult]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _name_options(node: Choice) -> tuple[str, ...]:
-    """Names the options of a choice; equal names get the number of the option."""
-    names = [_name_option(value) for value in node.values]
+def _name_options(node: Any) -> tuple[str, ...]:
+    """Names the options of a choice, or the functions of a switch; equal names get the number of the option."""
+    values = node.values if isinstance(node, Choice) else node.functions if isinstance(node, Switches) else ()
+    names = [_name_option(value) for value in values]
     return tuple(f"{name} {i}" if names.count(name) > 1 else name for i, name in enumerate(names))
 
 

@@ -10,6 +10,7 @@ from jaxtyping import Array
 from jaxnn._checks.arrays import check_whole
 from jaxnn.sweeps.samplers.base import TrialSampler
 from jaxnn.sweeps.space.space import Choice, Dimension, Setting, count_combinations, dimensions, settings_at
+from jaxnn.sweeps.space.whole import Sizes
 
 
 class GridSampler(NamedTuple):
@@ -17,7 +18,7 @@ class GridSampler(NamedTuple):
 
     All distributions have the same number of levels: the largest for which the grid has at most `trials` settings. A
     distribution with fewer values, such as `integers(1, 3)`, has each of its values. Level i of n is the quantile
-    (i + 1/2) / n. A grid with fewer settings than `trials` ends the sweep early. Settings with equal choices come one
+    (i + 1/2) / n; levels of `sizes` that have the same width move to the next one. A grid with fewer settings than `trials` ends the sweep early. Settings with equal choices come one
     after another.
 
     Attributes:
@@ -49,7 +50,10 @@ class GridSampler(NamedTuple):
                 f"grid: the choices alone make {combinations} combinations, more than trials={self.trials}; "
                 f"use trials={combinations} or more, or sampler='random'"
             )
-        return _Grid(settings_at(space, grid_quantiles(space, self.trials)))
+        settings = settings_at(space, grid_quantiles(space, self.trials))
+        # The segments of a width alternate where another hyper varies more slowly.
+        first = {setting.choices: i for i, setting in reversed(list(enumerate(settings)))}
+        return _Grid(sorted(settings, key=lambda setting: first[setting.choices]))
 
 
 class _Grid(TrialSampler):
@@ -85,7 +89,17 @@ def grid_quantiles(space: dict[str, Any], trials: int) -> np.ndarray:
     levels = bisect.bisect_right(range(1, trials + 1), trials, key=size)
     for i, count in zip(traced, np.minimum(levels, points), strict=True):
         rows = _repeat_rows(rows, i, np.where(_exists(columns, rows, i), int(count), 1))
+        if isinstance(columns[i].node, Sizes):
+            rows[:, i] = _use_levels(columns[i].node, rows[:, i], int(count))
     return rows
+
+
+def _use_levels(node: Sizes, quantiles: np.ndarray, count: int) -> np.ndarray:
+    """Returns the quantiles of different widths in place of `count` evenly spaced ones.
+
+    Widths are log-uniform, so several of the least evenly spaced quantiles may have the same width.
+    """
+    return node.levels(count)[np.floor(quantiles * count).astype(int)]
 
 
 def _exists(columns: tuple[Dimension, ...], rows: np.ndarray, i: int) -> np.ndarray:

@@ -14,6 +14,7 @@ from jaxtyping import Array
 from jaxnn._checks.arrays import check_number, check_whole
 from jaxnn.sweeps.schedulers.base import Continue, Copy, Decision, Stop, TrialScheduler, to_rankable
 from jaxnn.sweeps.space.space import Choices, Setting, active_distributions
+from jaxnn.sweeps.space.whole import Inherited
 
 
 class PopulationBased(NamedTuple):
@@ -38,7 +39,8 @@ def population_based(
     higher.
 
     Each traced hyper of the parent is multiplied or divided by the factor, with equal probability, and clipped to its
-    distribution. A quantized hyper moves by at least one step. Choices do not change. Until its next report a copy is
+    distribution. A quantized hyper moves by at least one step. Choices do not change. Sizes, depths and switches are those
+    of the parent, whose parameters the trial copies. Until its next report a copy is
     ranked by its old score, so that one generation replaces one quantile.
 
     Args:
@@ -136,6 +138,9 @@ class _Populations(TrialScheduler):
         factor = self._rule.perturbation_factor
         for path, value in values.items():
             up = generator.random() < 0.5
+            if isinstance(distributions[path], Inherited):
+                perturbed[path] = value
+                continue
             moved = value * factor if up else value / factor
             step = getattr(distributions[path], "step", 0.0)
             if abs(moved - value) < step:

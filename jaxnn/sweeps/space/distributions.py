@@ -1,6 +1,6 @@
 """Distributions of hypers that are swept as numbers; all their values share a compiled program.
 
-Each is a NamedTuple with two methods. `at(quantiles)` is the inverse distribution function (SciPy's `ppf`): samplers
+Whole numbers are in `whole.py`. Each is a NamedTuple with two methods. `at(quantiles)` is the inverse distribution function (SciPy's `ppf`): samplers
 draw quantiles in [0, 1) for every distribution alike. `clip(value)` is the nearest value of the distribution.
 
 `normal` and `uniform` here are search distributions. Initial weights come from `jaxnn.initializers`.
@@ -10,13 +10,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxnn._checks.arrays import check_number
+from jaxnn.sweeps.space.bounds import LARGEST, finite_bounds, finite_number, nearest
+from jaxnn.sweeps.space.whole import Depths, Integers, Sizes, Switches
 
 # The least quantile of the normal distributions, whose values are infinite at 0 and 1. Its value is 8.2 standard
 # deviations from the mean; fewer than one draw in 10^16 is farther.
 _LEAST_QUANTILE = 2.0**-53
-# Compared as Python floats: the smallest normal number of float32, and the largest.
-_TINY, _MAX = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
+# Compared as a Python float: the smallest normal number of float32.
+_TINY = float(np.finfo(np.float32).tiny)
 
 
 class Uniform(NamedTuple):
@@ -29,7 +30,7 @@ class Uniform(NamedTuple):
         return np.minimum(self.low + (self.high - self.low) * np.asarray(quantiles, float), self.high)
 
     def clip(self, value: float) -> float:
-        return _nearest(value, self.low, self.high)
+        return nearest(value, self.low, self.high)
 
 
 class LogUniform(NamedTuple):
@@ -44,7 +45,7 @@ class LogUniform(NamedTuple):
         return np.clip(np.exp(low + (high - low) * np.asarray(quantiles, float)), self.low, self.high)
 
     def clip(self, value: float) -> float:
-        return _nearest(value, self.low, self.high)
+        return nearest(value, self.low, self.high)
 
 
 class Normal(NamedTuple):
@@ -59,7 +60,7 @@ class Normal(NamedTuple):
         return self.mean + self.std * ndtri(np.clip(np.asarray(quantiles, float), _LEAST_QUANTILE, 1 - _LEAST_QUANTILE))
 
     def clip(self, value: float) -> float:
-        return _nearest(value, *self.at(np.array([0.0, 1.0])))
+        return nearest(value, *self.at(np.array([0.0, 1.0])))
 
 
 class LogNormal(NamedTuple):
@@ -72,11 +73,11 @@ class LogNormal(NamedTuple):
         return np.exp(Normal(self.mean, self.std).at(quantiles))
 
     def clip(self, value: float) -> float:
-        return _nearest(value, *self.at(np.array([0.0, 1.0])))
+        return nearest(value, *self.at(np.array([0.0, 1.0])))
 
 
 class Quantized(NamedTuple):
-    """See `quantized` and `integers`."""
+    """See `quantized`."""
 
     low: float
     high: float
@@ -97,7 +98,7 @@ class Quantized(NamedTuple):
         return np.minimum(self.low + self.step * np.clip(index, 0, self.points - 1), self.high)
 
 
-Distribution = Uniform | LogUniform | Normal | LogNormal | Quantized
+Distribution = Uniform | LogUniform | Normal | LogNormal | Quantized | Integers | Sizes | Depths | Switches
 
 
 def uniform(low: Any, high: Any) -> Uniform:
@@ -115,7 +116,7 @@ def uniform(low: Any, high: Any) -> Uniform:
         >>> uniform(-1, 1).at(np.array([0.0, 0.25, 0.5]))
         array([-1. , -0.5,  0. ])
     """
-    return Uniform(*_bounds("uniform", low, high))
+    return Uniform(*finite_bounds("uniform", low, high))
 
 
 def log_uniform(low: Any, high: Any) -> LogUniform:
@@ -133,7 +134,7 @@ def log_uniform(low: Any, high: Any) -> LogUniform:
         >>> log_uniform(1e-4, 1.0).at(np.array([0.0, 0.25, 0.5]))
         array([0.0001, 0.001 , 0.01  ])
     """
-    low, high = _bounds("log_uniform", low, high)
+    low, high = finite_bounds("log_uniform", low, high)
     if not low > 0:
         raise ValueError(f"log_uniform: low must be positive, since its logarithm is taken, not {low}")
     if low < _TINY:
@@ -184,7 +185,8 @@ def log_normal(mean: Any, std: Any) -> LogNormal:
 def quantized(low: Any, high: Any, step: Any) -> Quantized:
     """low, low + step, low + 2 step, … up to high, each with the same probability.
 
-    The value is a traced float, for arithmetic. Use `choice` for values that shape an array or decide a Python branch.
+    The value is a traced float, for arithmetic. Use `sizes`, `depth` or `choice` for values that shape an array, and
+    `choice` for those that decide a Python branch.
 
     Args:
         low: the least value.
@@ -199,58 +201,14 @@ def quantized(low: Any, high: Any, step: Any) -> Quantized:
         >>> quantized(0, 0.5, 0.25).at(np.array([0.0, 0.4, 0.9]))
         array([0.  , 0.25, 0.5 ])
     """
-    (low, high), step = _bounds("quantized", low, high), _number("quantized", "step", step)
+    (low, high), step = finite_bounds("quantized", low, high), finite_number("quantized", "step", step)
     if not 0 < step <= high - low:
         raise ValueError(f"quantized: step must be positive and at most high - low = {high - low}, not {step}")
     return Quantized(low, high, step)
 
 
-def integers(low: Any, high: Any) -> Quantized:
-    """low, low + 1, …, high, both ends included, each with the same probability.
-
-    The value is a traced *float* that holds a whole number, for arithmetic: an exponent, a number of warm-up steps.
-    Values that shape an array (a width, a batch size) or decide a Python branch (a number of layers) cannot be traced.
-    Use `choice(*range(1, 5))` for them.
-
-    Args:
-        low: a whole number.
-        high: a whole number above low.
-
-    Raises:
-        TypeError: a bound that is not a number.
-        ValueError: bounds that are not whole numbers, or not in increasing order.
-
-    Example:
-        >>> integers(1, 4).at(np.array([0.0, 0.3, 0.99]))
-        array([1., 2., 4.])
-    """
-    low, high = _bounds("integers", low, high)
-    if low != int(low) or high != int(high):
-        raise ValueError(f"integers: low and high must be whole numbers, not {low} and {high}")
-    if max(-low, high) > 2**24:
-        raise ValueError(f"integers: low and high must be at most 2^24 in size, as float32 holds, not {low} and {high}")
-    return Quantized(low, high, 1.0)
-
-
-def _number(caller: str, name: str, value: Any) -> float:
-    number = check_number(caller, name, value)
-    if not np.isfinite(number):
-        raise ValueError(f"{caller}: {name} must be finite, not {number}")
-    # Traced hypers are float32, and would be infinite.
-    if abs(number) > _MAX:
-        raise ValueError(f"{caller}: {name} must be at most 3.4e+38 in size, as float32 holds, not {number}")
-    return number
-
-
-def _bounds(caller: str, low: Any, high: Any) -> tuple[float, float]:
-    low, high = _number(caller, "low", low), _number(caller, "high", high)
-    if not low < high:
-        raise ValueError(f"{caller}: low must lie below high, not {low} and {high}")
-    return low, high
-
-
 def _moments(caller: str, mean: Any, std: Any) -> tuple[float, float]:
-    mean, std = _number(caller, "mean", mean), _number(caller, "std", std)
+    mean, std = finite_number(caller, "mean", mean), finite_number(caller, "std", std)
     if not std > 0:
         raise ValueError(f"{caller}: std must be positive, not {std}")
     return mean, std
@@ -260,11 +218,7 @@ def _check_float32(caller: str, distribution: Normal | LogNormal) -> None:
     """Checks that float32 holds all but one value in 10^16."""
     with np.errstate(over="ignore"):
         low, high = distribution.at(np.array([0.0, 1.0]))
-    least = _TINY if isinstance(distribution, LogNormal) else -_MAX
-    if not least <= low <= high <= _MAX:
+    least = _TINY if isinstance(distribution, LogNormal) else -LARGEST
+    if not least <= low <= high <= LARGEST:
         hint = "; mean and std are of the logarithm" if isinstance(distribution, LogNormal) else ""
         raise ValueError(f"{caller}: values between {low:.3g} and {high:.3g} do not fit float32{hint}")
-
-
-def _nearest(value: float, low: float, high: float) -> float:
-    return float(min(max(value, low), high))

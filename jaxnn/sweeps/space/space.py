@@ -2,22 +2,29 @@
 
 A distribution is a number that the compiled program takes as an argument. A choice is made before the program is
 traced, so its options may be any Python values. Each combination of choices has a program of its own. A dict among the
-options is a nested space: its hypers exist only where that option is chosen.
+options is a nested space: its hypers exist only where that option is chosen. The range of a width (`sizes`) may be
+divided into segments, each with a program of its own; the segment of a setting's width is among its choices.
 
 The path of a hyper is its names joined by dots. Two options of one choice may use the same path: they are two
 dimensions with their own distributions, and no setting holds both.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
 from jaxnn.sweeps.space.distributions import Distribution
+from jaxnn.sweeps.space.segments import divide
+from jaxnn.sweeps.space.whole import Depths, Sizes, Whole
 
-# The option taken at each choice, in the space's order: (path, number of the option).
+# The option taken at each choice, in the space's order: (path, number of the option); also the segment of a width.
 Choices = tuple[tuple[str, int], ...]
+
+# In a table of options and segments: neither of both.
+_NO_LABEL = -1
 
 
 class Choice(NamedTuple):
@@ -30,9 +37,10 @@ class Setting(NamedTuple):
     """One point of a space; `settings_at` makes settings from quantiles.
 
     Attributes:
-        choices: the option taken at each choice, as (path, number of the option), in the order of the space. Settings
-            with equal choices share a compiled program.
-        values: the traced hypers by path.
+        choices: the option taken at each choice, as (path, number of the option), in the order of the space, and the
+            number of the segment of each width whose range is divided. Settings with equal choices share a compiled
+            program.
+        values: the traced hypers by path, as floats; that of a `switch` is the number of the function.
 
     Example:
         >>> Setting(choices=(("width", 1),), values={"learning_rate": 0.1}).values
@@ -138,6 +146,17 @@ def paths(space: dict[str, Any]) -> tuple[str, ...]:
     return tuple(dimension.path for dimension in dimensions(space))
 
 
+def width_segments(columns: tuple[Dimension, ...]) -> dict[tuple[str, Sizes], tuple[int, ...]]:
+    """Returns the largest width of each segment, for each width of a space, by its path and distribution."""
+    return divide({(path, node): node for path, node, _ in columns if isinstance(node, Sizes)})
+
+
+def count_programs(space: dict[str, Any]) -> int:
+    """Returns the most programs that the settings of a space need."""
+    tops = width_segments(dimensions(space)).values()
+    return count_combinations(space) * int(np.prod([len(segments) for segments in tops], dtype=object))
+
+
 def count_combinations(space: dict[str, Any]) -> int:
     """Counts the combinations of choices; each is a program to compile.
 
@@ -171,36 +190,64 @@ def settings_at(space: dict[str, Any], quantiles: Float[np.ndarray, "trials dime
     columns = dimensions(space)
     if quantiles.shape[1] != len(columns):
         raise ValueError(f"settings_at: quantiles {quantiles.shape} need a column for each of {paths(space)}")
-    choice_columns = [i for i, dimension in enumerate(columns) if isinstance(dimension.node, Choice)]
-    table = np.empty(quantiles.shape)
-    for i, (_, node, _) in enumerate(columns):
+    table, labels, tops = np.empty(quantiles.shape), np.full(quantiles.shape, _NO_LABEL), width_segments(columns)
+    for i, (path, node, _) in enumerate(columns):
         if isinstance(node, Choice):
             # A quantile just below 1, times the length of a long choice, may round up to that length.
-            table[:, i] = np.minimum(np.floor(quantiles[:, i] * len(node.values)), len(node.values) - 1)
-        else:
-            table[:, i] = node.at(quantiles[:, i])
+            labels[:, i] = np.minimum(np.floor(quantiles[:, i] * len(node.values)), len(node.values) - 1)
+            continue
+        table[:, i] = node.at(quantiles[:, i])
+        segments = tops.get((path, node), ())
+        if len(segments) > 1:
+            labels[:, i] = np.searchsorted(segments, table[:, i])
     rows: Any = table.tolist()
     # The active dimensions are computed once for each combination of options, not for each trial.
     layouts: dict[tuple, tuple[Choices, list[tuple[str, int]]]] = {}
     settings = []
-    for row in rows:
-        options = tuple(row[i] for i in choice_columns)
+    for row, options in zip(rows, map(tuple, labels.tolist()), strict=True):
         if options not in layouts:
-            layouts[options] = _split_row(columns, row)
+            layouts[options] = _split_row(columns, options)
         choices, traced = layouts[options]
         settings.append(Setting(choices, {path: row[i] for path, i in traced}))
     return settings
 
 
-def _split_row(columns: tuple[Dimension, ...], row: list[float]) -> tuple[Choices, list[tuple[str, int]]]:
-    """Returns the choices of a row of options, and (path, column) of its traced hypers."""
+def _split_row(columns: tuple[Dimension, ...], options: tuple[int, ...]) -> tuple[Choices, list[tuple[str, int]]]:
+    """Returns the choices of a row of options and segments, and (path, column) of its traced hypers."""
     active = [
-        (path, i, isinstance(node, Choice))
+        (path, i, node)
         for i, (path, node, conditions) in enumerate(columns)
-        if all(row[column] == option for column, option in conditions)
+        if all(options[column] == option for column, option in conditions)
     ]
-    choices = tuple((path, int(row[i])) for path, i, is_choice in active if is_choice)
-    return choices, [(path, i) for path, i, is_choice in active if not is_choice]
+    choices = tuple((path, options[i]) for path, i, _ in active if options[i] != _NO_LABEL)
+    return choices, [(path, i) for path, i, node in active if not isinstance(node, Choice)]
+
+
+def check_settings(space: dict[str, Any], settings: list[Setting]) -> None:
+    """Checks the whole numbers of settings, which may come from a sampler of the user.
+
+    Raises:
+        ValueError: a value that its distribution does not have, or a width outside of the segment that the choices name.
+    """
+    columns = dimensions(space)
+    if not any(isinstance(node, Whole) for _, node, _ in columns):
+        return
+    tops, active = width_segments(columns), {}
+    for choices, values in settings:
+        if choices not in active:
+            active[choices] = active_distributions(space, choices)
+        for path, node in active[choices].items():
+            if not isinstance(node, Whole) or path not in values:
+                continue
+            node.as_python(values[path], path)
+            segments = tops.get((path, node), ())
+            if len(segments) > 1 and _find_top(path, segments, dict(choices)) != min(
+                top for top in segments if top >= values[path]
+            ):
+                raise ValueError(
+                    f"space: {path} {values[path]:.0f} does not lie in segment {dict(choices)[path]} of the widths up to "
+                    f"{segments}, which the choices name"
+                )
 
 
 def active_distributions(space: dict[str, Any], choices: Choices) -> dict[str, Any]:
@@ -222,10 +269,11 @@ def fill_space(space: dict[str, Any], choices: Choices, values: Mapping[str, Any
     Args:
         space: a valid space.
         choices: of a `Setting`.
-        values: of a `Setting`, or tracers under the same paths.
+        values: of a `Setting`. Whole numbers become ints, and that of a `switch` becomes the function.
 
     Raises:
-        ValueError: values that do not match the hypers under these choices, or an option that does not exist.
+        ValueError: values that do not match the hypers under these choices, a value that a distribution of whole
+            numbers does not have, or an option that does not exist.
 
     Example:
         >>> from jaxnn import uniform
@@ -233,10 +281,68 @@ def fill_space(space: dict[str, Any], choices: Choices, values: Mapping[str, Any
         >>> fill_space(space, (("optimizer", 1),), {"rate": 0.1, "optimizer.momentum": 0.9})
         {'rate': 0.1, 'optimizer': {'kind': 'sgd', 'momentum': 0.9}}
     """
+    _check_paths(space, choices, values)
+
+    def convert(path: str, node: Any) -> Any:
+        return node.as_python(values[path], path) if isinstance(node, Whole) else values[path]
+
+    return _fill(space, "", dict(choices), convert)
+
+
+def fill_traced(
+    space: dict[str, Any], choices: Choices, values: Mapping[str, Any], *, marks: bool = False
+) -> dict[str, Any]:
+    """Returns the hypers for `make_recipe` inside a compiled program, where sizes, depths and switches are traced.
+
+    Args:
+        space: a valid space.
+        choices: of a `Setting`.
+        values: of a `Setting`, or tracers under the same paths.
+        marks: whether each `Size` makes parameters that mark real entries, see `Size`.
+
+    Raises:
+        ValueError: as `fill_space`; choices without the segment of a width whose range is divided.
+    """
+    _check_paths(space, choices, values)
+    options, tops = dict(choices), width_segments(dimensions(space))
+
+    def convert(path: str, node: Any) -> Any:
+        if isinstance(node, Sizes):
+            top = _find_top(path, tops[path, node], options)
+            return replace(node._replace(high=float(top)).as_traced(values[path], path), marks=marks)
+        return node.as_traced(values[path], path) if isinstance(node, Whole) else values[path]
+
+    return _fill(space, "", options, convert)
+
+
+def least_widths(space: dict[str, Any], choices: Choices) -> dict[str, float]:
+    """Returns the least width of the segment of each size, and the least depth of each depth, by path."""
+    options, tops, least = dict(choices), width_segments(dimensions(space)), {}
+    for path, node in active_distributions(space, choices).items():
+        if isinstance(node, Depths):
+            least[path] = node.low
+        elif isinstance(node, Sizes):
+            top = _find_top(path, tops[path, node], options)
+            before = [each for each in tops[path, node] if each < top]
+            least[path] = float(node.widths()[node.widths() > max(before, default=0)][0])
+    return least
+
+
+def _check_paths(space: dict[str, Any], choices: Choices, values: Mapping[str, Any]) -> None:
     expected = active_distributions(space, choices)
     if expected.keys() != values.keys():
         raise ValueError(f"fill_space: the choices {choices} have the values {sorted(expected)}, not {sorted(values)}")
-    return _fill(space, "", dict(choices), lambda path, _: values[path])
+
+
+def _find_top(path: str, tops: tuple[int, ...], options: dict[str, int]) -> int:
+    """Returns the largest width of a segment."""
+    segment = options.get(path, -1) if len(tops) > 1 else 0
+    if not 0 <= segment < len(tops):
+        raise ValueError(
+            f"fill_space: the widths of {path} are divided into {len(tops)} segments, up to {tops}, of which the choices "
+            f"{options} must name one, as those of settings_at do"
+        )
+    return tops[segment]
 
 
 def _fill(
