@@ -38,9 +38,11 @@ def make_space(search: Search) -> dict[str, Any]:
     space: dict[str, Any] = {"learning_rate": nn.log_uniform(*searches.LEARNING_RATES), "weight_decay": 0.0}
     if search.decay:
         space["weight_decay"] = nn.log_uniform(*searches.WEIGHT_DECAYS)
-    for name, (low, high) in ("width", search.widths), ("depth", search.depths):
-        if not search.filters:
-            space[name] = low if low == high else nn.choice(*range(low, high + 1))
+    if not search.filters:
+        (low, high), (shallow, deep) = search.widths, search.depths
+        # All widths have the same probability, as in the other tools.
+        space["width"] = low if low == high else nn.sizes(low, high, log=False)
+        space["depth"] = shallow if shallow == deep else nn.depth(shallow, deep)
     return space
 
 
