@@ -1,9 +1,11 @@
 """Benchmarks: jaxnn beside other tools. `python -m experiments.benchmarks`.
 
-Every case has several contenders that train the same networks. Their losses are compared before they are timed in
-interleaved rounds. The results are printed as tables, drawn as pictures and written to `runs/benchmarks/results.json`.
+Whole processes come first: what a user waits. Every other case has several contenders that train the same networks.
+Their losses are compared before they are timed in interleaved rounds. The results are printed as tables, drawn as
+pictures and written to `runs/benchmarks/results.json`.
 """
 
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,7 +13,6 @@ from pathlib import Path
 
 import jaxnn as nn
 from experiments.benchmarks import (
-    cold_start,
     conv_alone,
     digits_sweep,
     gpu,
@@ -20,9 +21,12 @@ from experiments.benchmarks import (
     machine,
     one_network,
     pictures,
+    processes,
     report,
     scaling,
+    tables,
     targets,
+    whole_process,
     workers,
 )
 from experiments.benchmarks.harness import Case, Result, measure
@@ -34,8 +38,9 @@ CASES: dict[str, Callable[[bool], list[Case]]] = {
     "lane_counts": lane_counts.cases,
     "one_network": one_network.cases,
     "conv_alone": conv_alone.cases,
-    "cold_start": cold_start.cases,
 }
+# Measured by functions of their own.
+OTHERS = ("whole_process", *whole_process.SEARCHES, "scaling", "gpu")
 
 
 @dataclass(frozen=True)
@@ -43,30 +48,35 @@ class Config:
     """Time jaxnn beside PyTorch, scikit-learn, Optuna, Flax, Equinox and plain JAX; missing packages are left out."""
 
     only: tuple[str, ...] = ()
-    """Of iris_sweep, digits_sweep, lane_counts, one_network, conv_alone, cold_start, scaling, gpu; all by default."""
+    """Of whole_process (or its iris_64, iris_1024, iris_8192, cnn_256, shapes, widths), iris_sweep, digits_sweep,
+    lane_counts, one_network, conv_alone, scaling, gpu; all by default."""
     quick: bool = False
     """Tiny sizes and one round, to check that everything runs."""
-    rounds: int = 5
-    """Rounds in which every contender is timed."""
+    rounds: int | None = None
+    """Rounds in which every contender is timed; by default 3 for whole processes and 5 for the others."""
 
 
 def main(config: Config) -> list[Result]:
     """Runs the cases, prints their tables and the targets, writes the results and draws the pictures."""
-    names = [*CASES, "scaling", "gpu"]
-    unknown = set(config.only) - set(names)
+    unknown = set(config.only) - {*CASES, *OTHERS}
     if unknown:
-        raise SystemExit(f"--only: no case {', '.join(sorted(unknown))}; there are {', '.join(names)}")
+        raise SystemExit(f"--only: no case {', '.join(sorted(unknown))}; there are {', '.join([*CASES, *OTHERS])}")
     started = time.perf_counter()
     about, versions = machine.describe_machine(), machine.list_versions()
     limits = machine.measure_limits(config.quick)
     print(report.format_machine(about, versions, limits))
     results: list[Result] = []
+    waits: list[processes.ProcessResult] = []
     series: list[scaling.Series] = []
 
     def write() -> Path:
         """Writes what has been measured so far, which an error later in a long run must not lose."""
-        return report.write_results(results, series, targets.check_targets(results), about, versions, limits)
+        checked = targets.check_targets([*waits, *results])
+        return report.write_results(results, waits, series, checked, about, versions, limits)
 
+    for wait in run_processes(config):
+        waits.append(wait)
+        write()
     for result in run_cases(config, limits):
         results.append(result)
         write()
@@ -75,13 +85,24 @@ def main(config: Config) -> list[Result]:
     if is_selected(config, "gpu"):
         gpu.measure(config.quick)
 
-    print(report.format_targets(targets.check_targets(results)))
+    print(report.format_targets(targets.check_targets([*waits, *results])))
     print(f"the benchmarks took {time.perf_counter() - started:.0f} s")
     print(f"results: {write()}")
     print_pictures(pictures.draw(results, series))
     if not all(result.agrees for result in results):
         raise SystemExit(f"losses disagree: {', '.join(result.name for result in results if not result.agrees)}")
     return results
+
+
+def run_processes(config: Config) -> Iterator[processes.ProcessResult]:
+    """Times the whole processes and prints each table as soon as its case is finished."""
+    with tempfile.TemporaryDirectory() as folder:
+        for case in whole_process.cases(config.quick, Path(folder)):
+            if not (is_selected(config, "whole_process") or is_selected(config, case.name)):
+                continue
+            result = processes.measure(case, 1 if config.quick else config.rounds or 3)
+            print(tables.format_table(result), flush=True)
+            yield result
 
 
 def run_cases(config: Config, limits: machine.Limits) -> Iterator[Result]:
@@ -93,7 +114,7 @@ def run_cases(config: Config, limits: machine.Limits) -> Iterator[Result]:
                 if case.cost.flop:
                     products = machine.products_contender(case.cost, config.quick)
                     case = case._replace(contenders=[*case.contenders, products])
-                result = measure(case, 1 if config.quick else config.rounds)
+                result = measure(case, 1 if config.quick else config.rounds or 5)
                 print(report.format_table(result, limits), flush=True)
                 yield result
     finally:

@@ -13,7 +13,7 @@ from experiments.benchmarks.harness import Seconds
 
 # With a device per core, XLA must not spread the loops of one device over all cores. `nn.sweep` sets this option, so
 # all other JAX programs that are spread over the cores get it too.
-_ONE_CORE = {"xla_cpu_multi_thread_eigen": False}
+ONE_CORE = {"xla_cpu_multi_thread_eigen": False}
 # Compilations shorter than this share of the longest one may belong to the run.
 _LONG = 0.2
 _EVENT = "/jax/core/compile/backend_compile_duration"
@@ -22,7 +22,7 @@ _EVENT = "/jax/core/compile/backend_compile_duration"
 def compile_program(function: Callable[..., Any], *arguments: Any, spread: bool = False) -> tuple[Any, Seconds]:
     """Compiles a function for these arguments; returns the program and the seconds of "trace" and "compile"."""
     several = spread and len(jax.devices()) > 1 and jax.devices()[0].platform == "cpu"
-    options: Any = _ONE_CORE if several else None
+    options: Any = ONE_CORE if several else None
     started = time.perf_counter()
     lowered = jax.jit(function, compiler_options=options).lower(*arguments)
     traced = time.perf_counter()

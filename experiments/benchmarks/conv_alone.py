@@ -15,7 +15,7 @@ import numpy as np
 import jaxnn as nn
 from experiments.benchmarks.compiling import compile_program, shard_over_devices
 from experiments.benchmarks.harness import Case, Contender, Cost, Prepared, Seconds, add_timer, time_second_call
-from experiments.benchmarks.peers import plain_jax, torch_conv
+from experiments.benchmarks.peers import networks, torch_conv
 
 STEPS = 2  # of gradient descent, in a loop
 RATE = 1e-2  # learning rate of gradient descent
@@ -59,7 +59,7 @@ def make_case(shape: Shape, lanes: int, scan: bool) -> Case:
     slow_divisor = divisor * (8 if scan else 4) if scan or lanes > 1 else 1
     contenders = [
         jax_contender("jaxnn conv", jaxnn_conv, shape, lanes, scan, max(1, images // divisor)),
-        jax_contender("lax.conv", plain_jax.convolve, shape, lanes, scan, max(1, images // slow_divisor)),
+        jax_contender("lax.conv", networks.convolve, shape, lanes, scan, max(1, images // slow_divisor)),
         torch_contender(shape, lanes, scan, max(1, images // divisor)),
     ]
     return Case(name, title, contenders, Cost(float(flop), float(bytes_)))

@@ -20,7 +20,7 @@ import jaxnn as nn
 from experiments.benchmarks import machine, problems
 from experiments.benchmarks.compiling import compile_program
 from experiments.benchmarks.conv_alone import SHAPES, Shape, draw_arrays, jaxnn_conv, run_step
-from experiments.benchmarks.peers import jaxnn_models, plain_jax
+from experiments.benchmarks.peers import jaxnn_models, networks, plain_jax
 from experiments.benchmarks.problems import HIGHEST, LOWEST, Problem
 from experiments.benchmarks.report import format_seconds
 from experiments.common import RUNS
@@ -82,7 +82,7 @@ def list_measurements(quick: bool) -> Iterator[Measurement]:
         yield "sweeps", name, len(problem.rates), functools.partial(measure_sweep, name, problem)
     for shape in (Shape(2, 4, 2, 3),) if quick else SHAPES:
         for lanes in (1, 16):
-            for tool, convolve in (("jaxnn", jaxnn_conv), ("lax.conv", plain_jax.convolve)):
+            for tool, convolve in (("jaxnn", jaxnn_conv), ("lax.conv", networks.convolve)):
                 work = f"conv {shape.images}×{shape.size}×{shape.size}×{shape.inputs}→{shape.outputs}: {tool}"
                 yield "convolutions", work, lanes, functools.partial(measure_conv, work, convolve, shape, lanes)
 
@@ -130,7 +130,7 @@ def measure_plain(name: str, problem: Problem, lanes: int) -> Row:
 
     def train(data: Any, test: Any, rate: Any, rows: Any) -> Any:
         rows = None if problem.rows is None else rows
-        return plain_jax.fit(plain_jax.network, problem.steps, data, test, problem.layers, rate, rows)
+        return plain_jax.fit(networks.network, problem.steps, data, test, problem.layers, rate, rows)
 
     rows = np.zeros(lanes, np.int32)
     if problem.rows is not None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from experiments.benchmarks.harness import Result, Row
 from experiments.benchmarks.machine import PRODUCTS, Limits
+from experiments.benchmarks.processes import ProcessResult
 from experiments.benchmarks.scaling import Series
 from experiments.benchmarks.targets import TargetResult
 from experiments.common import RUNS
@@ -79,6 +80,7 @@ def format_targets(targets: Sequence[TargetResult]) -> str:
 
 def write_results(
     results: Sequence[Result],
+    processes: Sequence[ProcessResult],
     series: Sequence[Series],
     targets: Sequence[TargetResult],
     machine: dict[str, Any],
@@ -97,6 +99,7 @@ def write_results(
     ]  # fmt: skip
     everything = {
         "machine": machine, "versions": versions, "limits": limits._asdict(), "cases": cases,
+        "whole_processes": [one._asdict() | {"rows": [row._asdict() for row in one.rows]} for one in processes],
         "scaling": [one._asdict() | {"slopes": one.slopes} for one in series],
         "targets": [target._asdict() for target in targets],
     }  # fmt: skip

@@ -5,17 +5,19 @@ from typing import NamedTuple
 
 from experiments.benchmarks.harness import Result, Row
 from experiments.benchmarks.machine import PRODUCTS
+from experiments.benchmarks.processes import ProcessResult, ProcessRow
 
 # "The best JAX peer" is the fastest of these.
 JAX_PEERS = ("Flax, jitted step", "Flax, jitted fit", "Equinox filter_vmap", "plain vmap", "plain vmap, tiled")
 
 
 class Target(NamedTuple):
-    """The fastest of these peers should take at least `minimum` times as long as jaxnn."""
+    """The fastest of these peers should take at least `minimum` times as long as jaxnn, if warm with a warm cache."""
 
     case: str
     peers: tuple[str, ...]
     minimum: float = 0.0
+    warm: bool = False
 
 
 class TargetResult(NamedTuple):
@@ -41,8 +43,8 @@ TARGETS = (
     Target("mnist_cnn", ("Flax, jitted step", "Equinox, jitted step"), 2),
     Target("digits_cnn", ("PyTorch eager",), 3),
     Target("iris_fit", ("PyTorch eager",), 20),
-    Target("cold_start", ("import jax, optax",), minimum=1 / 4),
-    Target("cold_start_cached", ("import jax, optax",), minimum=1 / 2.5),
+    Target("one_fit", ("import jax, optax",), minimum=1 / 4),
+    Target("one_fit", ("import jax, optax",), minimum=1 / 2.5, warm=True),
 )
 # For every shape of `conv_alone`, without a loop.
 CONV_TARGETS = {"PyTorch": 0.7, "lax.conv": 1.0}
@@ -50,13 +52,13 @@ CONV_TARGETS = {"PyTorch": 0.7, "lax.conv": 1.0}
 CONV_IN_SCAN_TARGETS = {"PyTorch": 0.7, "lax.conv": 20.0}
 
 
-def check_targets(results: Sequence[Result]) -> list[TargetResult]:
+def check_targets(results: Sequence[Result | ProcessResult]) -> list[TargetResult]:
     """Checks every target whose case was measured."""
     by_name = {result.name: result for result in results}
     return [_check(target, by_name[target.case]) for target in list_targets(results) if target.case in by_name]
 
 
-def list_targets(results: Sequence[Result]) -> list[Target]:
+def list_targets(results: Sequence[Result | ProcessResult]) -> list[Target]:
     """Returns TARGETS, and the targets of every shape of convolution and every number of lanes that was measured."""
     targets = list(TARGETS)
     for result in results:
@@ -68,16 +70,18 @@ def list_targets(results: Sequence[Result]) -> list[Target]:
     return targets
 
 
-def _check(target: Target, result: Result) -> TargetResult:
-    rows = [row for row in result.rows if row.name in target.peers]
+def _check(target: Target, result: Result | ProcessResult) -> TargetResult:
+    ratios = {row.name: _median_ratio(row, target.warm) for row in result.rows if row.name in target.peers}
     peer = target.peers[0] if len(target.peers) == 1 else "best JAX peer"
-    minimum = f"{target.minimum:.3g}×"
-    if not rows:
-        return TargetResult(target.case, peer, minimum, None, None)
-    best = min(rows, key=_median_ratio)
-    name = peer if len(target.peers) == 1 else f"best JAX peer ({best.name})"
-    return TargetResult(target.case, name, minimum, _median_ratio(best), _median_ratio(best) >= target.minimum)
+    case, minimum = target.case + ", warm cache" * target.warm, f"{target.minimum:.3g}×"
+    if not ratios:
+        return TargetResult(case, peer, minimum, None, None)
+    best = min(ratios, key=ratios.__getitem__)
+    name = peer if len(target.peers) == 1 else f"best JAX peer ({best})"
+    return TargetResult(case, name, minimum, ratios[best], ratios[best] >= target.minimum)
 
 
-def _median_ratio(row: Row) -> float:
+def _median_ratio(row: Row | ProcessRow, warm: bool) -> float:
+    if warm and isinstance(row, ProcessRow) and row.warm_ratio is not None:
+        return row.warm_ratio[0]
     return row.ratio[0]

@@ -16,7 +16,7 @@ import optax
 
 from experiments.benchmarks import workers
 from experiments.benchmarks.harness import Contender, Prepared, Seconds
-from experiments.benchmarks.peers import plain_jax
+from experiments.benchmarks.peers import networks, plain_jax
 from experiments.benchmarks.problems import Problem
 
 
@@ -49,33 +49,11 @@ def _make_contender(name: str, train: Any, problem: Problem, short: Problem, tim
     return Contender(name, ("flax",), prepare)
 
 
-@functools.cache
-def make_apply(filters: tuple[int, ...], nodes: tuple[int, ...]) -> Any:
-    """Returns the `apply` of a compact module: convolutions with relu and max-pooling, then dense layers."""
-    from flax import linen
-
-    class Network(linen.Module):
-        """A network with these numbers of filters and nodes."""
-
-        @linen.compact
-        def __call__(self, x: Any) -> Any:
-            for index, count in enumerate(filters):
-                x = linen.relu(linen.Conv(count, (3, 3), name=f"layer_{index}")(x))
-                x = linen.max_pool(x, (2, 2), strides=(2, 2))
-            x = x.reshape((len(x), -1))
-            for index, count in enumerate(nodes, len(filters)):
-                x = linen.Dense(count, name=f"layer_{index}")(x)
-                x = x if index == len(filters) + len(nodes) - 1 else linen.relu(x)
-            return x
-
-    return Network().apply
-
-
 def make_apply_and_params(problem: Problem) -> tuple[Any, Any]:
-    """Returns `apply`, the same object for the same sizes so that JAX compiles it once, and the parameters."""
+    """Returns `apply` and the parameters."""
     weights = [weight for weight, _ in problem.layers]
     filters = tuple(weight.shape[-1] for weight in weights if weight.ndim == 4)
-    apply = make_apply(filters, tuple(weight.shape[-1] for weight in weights if weight.ndim == 2))
+    apply = networks.make_module(filters, tuple(weight.shape[-1] for weight in weights if weight.ndim == 2)).apply
     layers = {f"layer_{i}": {"kernel": weight, "bias": bias} for i, (weight, bias) in enumerate(problem.layers)}
     return apply, {"params": jax.device_put(layers)}
 

@@ -1,4 +1,4 @@
-"""Plain JAX with optax: batch-first layers written the usual way, and `jax.vmap` over trainings.
+"""Plain JAX with optax, and `jax.vmap` over trainings.
 
 Flax uses the loops of this file with its own layers.
 """
@@ -8,33 +8,15 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 
 from experiments.benchmarks.compiling import compile_program, shard_over_devices
 from experiments.benchmarks.harness import Contender, Prepared, Seconds, add_timer, time_second_call
+from experiments.benchmarks.peers.networks import network
 from experiments.benchmarks.problems import Problem
 
 Apply = Callable[[Any, Any], Any]
-
-
-def network(params: Any, x: Any) -> Any:
-    """Applies convolutions with relu and max-pooling, then dense layers: `lax.conv`, `lax.reduce_window` and `@`."""
-    for index, (weight, bias) in enumerate(params):
-        if weight.ndim == 4:
-            x = jax.nn.relu(convolve(x, weight, bias))
-            x = jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
-            continue
-        x = x.reshape(len(x), -1) @ weight + bias[None]
-        x = x if index == len(params) - 1 else jax.nn.relu(x)
-    return x
-
-
-def convolve(x: Any, weight: Any, bias: Any) -> Any:
-    """Applies a 3×3 convolution with "same" padding, by XLA's convolution."""
-    layout = ("NHWC", "HWIO", "NHWC")
-    return jax.lax.conv_general_dilated(x, weight, (1, 1), "SAME", dimension_numbers=layout) + bias[None, None, None]
 
 
 def mean_loss(apply: Apply, params: Any, x: Any, labels: Any) -> Any:
