@@ -46,9 +46,7 @@ class NormParams(NamedTuple):
     bias: Float[Array, "features"]
 
 
-def init_dense(
-    key: Array, inputs: int | Size, outputs: int | Size, *, initializer: Initializer = he_normal
-) -> Affine:
+def init_dense(key: Array, inputs: int | Size, outputs: int | Size, *, initializer: Initializer = he_normal) -> Affine:
     """Makes the parameters of `dense`: weights from `initializer(key, (inputs, outputs))`, biases 0.
 
     Args:

@@ -169,7 +169,8 @@ class SweepJournal:
     def _params_shapes(self, trial: dict[str, Any]) -> Any:
         """Returns arrays shaped as a trial's kept parameters, with the lanes on the first axis."""
         choices = tuple((path, option) for path, option in trial["choices"])
-        shapes = jax.eval_shape(self._plan.recipe(choices, trial.get("final_values", trial["values"])).model.init, self._plan.key)
+        values = trial.get("final_values", trial["values"])
+        shapes = jax.eval_shape(self._plan.recipe(choices, values).model.init, self._plan.key)
         return jax.tree.map(lambda leaf: np.empty((self._plan.layout.lanes, *leaf.shape), leaf.dtype), shapes)
 
 
