@@ -240,14 +240,16 @@ def check_settings(space: dict[str, Any], settings: list[Setting]) -> None:
             if not isinstance(node, Whole) or path not in values:
                 continue
             node.as_python(values[path], path)
-            segments = tops.get((path, node), ())
-            if len(segments) > 1 and _find_top(path, segments, dict(choices)) != min(
-                top for top in segments if top >= values[path]
-            ):
-                raise ValueError(
-                    f"space: {path} {values[path]:.0f} does not lie in segment {dict(choices)[path]} of the widths up "
-                    f"to {segments}, which the choices name"
-                )
+            if isinstance(node, Sizes):
+                _check_segment(path, tops[path, node], dict(choices), values[path])
+
+
+def _check_segment(path: str, tops: tuple[int, ...], options: dict[str, int], width: float) -> None:
+    if _find_top(path, tops, options) != min(top for top in tops if top >= width):
+        raise ValueError(
+            f"space: {path} {width:.0f} does not lie in segment {options[path]} of the widths up to {tops}, which the "
+            "choices name"
+        )
 
 
 def active_distributions(space: dict[str, Any], choices: Choices) -> dict[str, Any]:
