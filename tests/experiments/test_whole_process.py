@@ -90,6 +90,13 @@ def test_a_process_that_fails_is_left_out_but_jaxnn_must_not_fail():
         processes.measure(ProcessCase("case", "a case", [fails]), 1, lines.append)
 
 
+def test_the_seconds_of_the_second_call_are_not_those_of_the_process():
+    script = """print('{"score": 0.5, "calls": [0.1, 1000.0]}')"""
+    timing = processes.run_process(Side("two calls", (), lambda job: [sys.executable, "-c", script]), Job(calls=2))
+    assert (timing.second, timing.score) == (1000.0, 0.5)
+    assert -1000 < timing.seconds < -900
+
+
 def test_the_tables_come_back_from_the_written_results(no_processes, tmp_path, capsys):
     ours = make_side("jaxnn", fixed=5.0, slope=0.0, cached=True, second=0.5)
     slow = make_side("slow", fixed=3.0, slope=2.0, second=100.0, score=0.8)
