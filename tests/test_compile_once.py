@@ -87,6 +87,15 @@ def test_a_changed_variable_is_never_served_an_old_program(entry, monkeypatch) -
         factor = 1.0
 
 
+def test_an_activation_that_reads_a_changed_variable_is_traced_again() -> None:
+    factors = [2.0]
+    model = nn.mlp([3, 2, 1], activation=lambda x: factors[0] * x)
+    params = model.init(jax.random.key(0))
+    before = nn.predict(model, params, X)
+    factors[0] = 3.0
+    np.testing.assert_allclose(nn.predict(model, params, X), 1.5 * before, rtol=1e-5)
+
+
 def test_one_model_object_that_reads_a_changed_variable_is_traced_again() -> None:
     scales = [2.0]
     model, params = make_model(lambda: scales[0]), nn.Affine(jnp.ones((3, 1)), jnp.zeros(1))

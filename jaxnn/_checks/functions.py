@@ -11,7 +11,7 @@ def never_changes(function: Any) -> bool:
 
     Example:
         >>> import jaxnn as nn
-        >>> never_changes(nn.mlp([4, 3]).apply), never_changes(nn.mlp([4, 3], activation=lambda x: x).apply)
+        >>> never_changes(nn.mlp([4, 3]).apply), never_changes(nn.mlp([4, 3], activation=abs).apply)
         (True, False)
     """
     if dataclasses.is_dataclass(function):

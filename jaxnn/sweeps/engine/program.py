@@ -186,9 +186,8 @@ class Program:
         _, mesh = self._traced_start
         if mesh is self._mesh:
             return self._start.result()(lanes, columns, self._shared_key)
-        by_lane, replicated = NamedSharding(mesh, _BY_LANE), NamedSharding(mesh, PartitionSpec())
-        moved = jax.device_put((lanes, columns), by_lane)
-        return self.place(self._start.result()(*moved, jax.device_put(self._shared_key, replicated)))
+        moved = jax.device_put((lanes, columns), NamedSharding(mesh, _BY_LANE))
+        return self.place(self._start.result()(*moved, self._replicate(self._shared_key, mesh)))
 
     @functools.cached_property
     def _traced_start(self) -> tuple[Traced, Mesh]:
@@ -203,7 +202,7 @@ class Program:
         if not can_hang(traced.jaxpr, list(self._mesh.devices.flat)):
             return traced, self._mesh
         one_device = Mesh(self._mesh.devices[:1], self._mesh.axis_names)
-        return self._trace(start, self._shared_key, one_device), one_device
+        return self._trace(start, self._replicate(self._shared_key, one_device), one_device), one_device
 
     @functools.cached_property
     def _advance(self) -> Future[Compiled]:
@@ -233,6 +232,9 @@ class Program:
         sharded = jax.shard_map(function, mesh=mesh, in_specs=specs, out_specs=_BY_LANE, check_vma=False)
         lanes, columns = self._shard_shapes((self.shapes, to_columns(self._layout)), mesh)
         return jax.jit(sharded).trace(lanes, columns, shared)
+
+    def _replicate(self, tree: Any, mesh: Mesh) -> Any:
+        return jax.device_put(tree, NamedSharding(mesh, PartitionSpec()))
 
     def _shard_shapes(self, tree: Any, mesh: Mesh) -> Any:
         sharding = NamedSharding(mesh, _BY_LANE)
