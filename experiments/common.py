@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+import jaxnn as nn
 from jaxnn import plots
 
 Config = TypeVar("Config")
@@ -13,12 +14,13 @@ Config = TypeVar("Config")
 RUNS = Path("runs")
 
 
-def run_command(config_type: type[Config], main: Callable[[Config], Any]) -> None:
+def run_command(config_type: type[Config], main: Callable[[Config], Any], *, keep_programs: bool = True) -> None:
     """Runs `main` with a configuration read from the command line.
 
     Args:
         config_type: a frozen dataclass; its fields are the options, and their docstrings the help texts.
         main: the experiment, a function of the configuration.
+        keep_programs: whether compiled programs are kept on disk for the next command.
     """
     try:
         import tyro
@@ -26,12 +28,22 @@ def run_command(config_type: type[Config], main: Callable[[Config], Any]) -> Non
         raise SystemExit("the experiments read their options with tyro: pip install 'jaxnn[experiments]'") from error
     spec = sys.modules["__main__"].__spec__
     config = tyro.cli(config_type, prog=f"python -m {spec.name.removesuffix('.__main__')}" if spec else None)
+    if keep_programs:
+        _keep_programs()
     try:
         main(config)
     except KeyboardInterrupt as interrupt:
         print(interrupt, file=sys.stderr)
         # The exit codes of a shell: 130 after Ctrl-C, 143 after SIGTERM.
         raise SystemExit(128 + getattr(interrupt, "signal", signal.SIGINT)) from None
+
+
+def _keep_programs() -> None:
+    """Keeps compiled programs on disk, if there is a place for them."""
+    try:
+        print(f"compiled programs are kept in {nn.use_compilation_cache()}")
+    except OSError as error:
+        print(f"compiled programs are not kept: {error}", file=sys.stderr)
 
 
 def make_parent(directory: Path | None) -> Path | None:

@@ -128,4 +128,4 @@ def is_selected(config: Config, name: str) -> bool:
 
 if __name__ == "__main__":
     nn.use_all_cores()
-    run_command(Config, main)
+    run_command(Config, main, keep_programs=False)
