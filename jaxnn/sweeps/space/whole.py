@@ -197,7 +197,7 @@ def sizes(low: Any, high: Any, *, step: int = 1, log: bool = True) -> Sizes:
 
     Example:
         >>> sizes(4, 64, step=4).at(np.array([0.0, 0.5, 0.99]))
-        array([ 4., 16., 64.])
+        array([ 4., 12., 64.])
     """
     low, high = whole_bounds("sizes", low, high)
     if low < 1:
