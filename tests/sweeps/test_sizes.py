@@ -19,7 +19,8 @@ from jaxnn.units import Size
 
 RNG = np.random.default_rng(0)
 TABLE = RNG.normal(size=(24, 3)), np.arange(24) % 2
-IMAGES = RNG.normal(size=(12, 4, 4, 1)), np.arange(12) % 2
+# Two poolings leave 1 × 2 positions: the units of a channel are not next to one another when flattened.
+IMAGES = RNG.normal(size=(12, 4, 8, 1)), np.arange(12) % 2
 
 
 def own_model(width: Any) -> nn.Model:
@@ -46,7 +47,7 @@ def own_model(width: Any) -> nn.Model:
 
 
 def cnn(h: dict) -> nn.Model:
-    return nn.cnn((4, 4, 1), (h["a"], h["b"]), 2, hidden=(h["b"],), activation=nn.softplus, dropout=h["rate"])
+    return nn.cnn((4, 8, 1), (h["a"], h["b"]), 2, hidden=(h["b"],), activation=nn.softplus, dropout=h["rate"])
 
 
 # make_model(hypers), the space of sizes, the values of a trial (none of them the largest), and the data.
@@ -209,6 +210,12 @@ def test_a_population_inherits_shapes(tmp_path: Any) -> None:
     options = {"scheduler": nn.population_based(perturbation_interval=1), "folds": None, "validation": DATA, "keep": 8}
     result = sweep(epochs=5, directory=tmp_path, **options)
     copies = [copy for trial in result.trials for copy in trial.copies]
+    for epoch, parent, values in copies:
+        before = [copied for copy_epoch, _, copied in result.trials[parent].copies if copy_epoch < epoch]
+        inherited = (before or [result.trials[parent].setting.values])[-1]
+        assert {path: values[path] for path in values if path != "rate"} == {
+            path: inherited[path] for path in values if path != "rate"
+        }
     assert any(trial.setting.values["width"] != trial.copies[-1][2]["width"] for trial in result.trials if trial.copies)
     assert any(values["rate"] != result.trials[parent].setting.values["rate"] for _, parent, values in copies)
     for trial in result.trials:
