@@ -20,6 +20,7 @@ from jaxnn.activations import (
     softplus,
     tanh,
 )
+from jaxnn.compilation_cache import use_compilation_cache
 from jaxnn.convolution import avg_pool, conv, init_conv, max_pool
 from jaxnn.data import (
     Folds,
@@ -160,4 +161,5 @@ __all__ = [
     "uniform",
     "unscale",
     "use_all_cores",
+    "use_compilation_cache",
 ]

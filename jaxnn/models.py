@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Shaped
 
 from jaxnn import layers
-from jaxnn._checks.arrays import check_each_whole, check_key, check_rate, is_traced
+from jaxnn._checks.arrays import check_each_whole, check_key, check_rate, check_whole, is_traced
 from jaxnn._kernels.windows import Windows
 from jaxnn.activations import relu
 from jaxnn.convolution import conv, init_conv, max_pool
@@ -72,9 +72,8 @@ def mlp(
         raise TypeError(f"mlp: sizes must be a sequence of whole numbers, not {sizes!r}")
     if len(sizes) < 2:
         raise ValueError(f"mlp: sizes must hold at least the inputs and the outputs, not {list(sizes)}")
-    inputs, *hidden, outputs = sizes
-    check_each_whole("mlp", "sizes", (inputs, outputs), least=1)
-    return _make_mlp(inputs, hidden, outputs, activation, dropout)
+    inputs, outputs = (check_whole("mlp", f"sizes[{i}]", sizes[i], least=1) for i in (0, -1))
+    return _make_mlp(inputs, sizes[1:-1], outputs, activation, dropout)
 
 
 def _make_mlp(
@@ -180,7 +179,7 @@ def cnn(
     """
     image = check_each_whole("cnn", "image", image, least=1)
     channels = _check_channels(channels)
-    check_each_whole("cnn", "classes", (classes,), least=1)
+    classes = check_whole("cnn", "classes", classes, least=1)
     check_rate("cnn", dropout)
     if not 2 <= len(image) <= 4:
         raise ValueError(

@@ -187,11 +187,9 @@ def mask_units(x: Shaped[ArrayLike, "batch *space features"], size: Any) -> Shap
         >>> mask_units(jnp.ones((1, 2)), 2)
         Array([[1., 1.]], dtype=float32)
     """
-    units = count_units(check_size("mask_units", "size", size))
-    if jnp.ndim(x) < 2 or jnp.shape(x)[-1] != units:
-        raise ValueError(
-            f"mask_units: x must have shape (batch, …, {units}), the units of the size, not {jnp.shape(x)}"
-        )
+    units, shape = count_units(check_size("mask_units", "size", size)), jnp.shape(x)
+    if len(shape) < 2 or shape[-1] != units:
+        raise ValueError(f"mask_units: x must have shape (batch, …, {units}), the units of the size, not {shape}")
     return _mask_units(x, size=size) if isinstance(size, Size) else jnp.asarray(x)
 
 

@@ -158,6 +158,13 @@ def test_programs_that_compute_something_else_have_other_digests(name) -> None:
     assert one == digest_program(jax.make_jaxpr(lambda x: DIFFERENT[name][0](x))(jnp.ones(3))) or name == "inner"
 
 
+def test_equal_operations_on_other_structures_have_programs_of_their_own() -> None:
+    x = np.float32(1)
+    as_tuple, as_dict = (lambda pair: (pair[0] + pair[1],)), (lambda pair: {"sum": pair["a"] + pair["b"]})
+    for function, pair, expected in ((as_tuple, (x, x), (2,)), (as_dict, {"a": x, "b": x}, {"sum": 2})):
+        assert program_cache.request_program(jax.jit(function).trace(pair)).result()(pair) == expected
+
+
 def test_the_least_recently_used_program_goes_first(monkeypatch) -> None:
     monkeypatch.setattr(program_cache, "_MAX_PROGRAMS", 2)
 

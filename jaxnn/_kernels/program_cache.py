@@ -72,7 +72,9 @@ def request_program(
     # Options that a context manager may have set are attributes; the others are values alone.
     context = tuple(getattr(jax.config, name, jax.config.values.get(name)) for name in _JAX_OPTIONS)
     functions = tuple(map(_Identity, digest.functions))
-    key = (digest.text, functions, context, conditions, tuple(sorted((options or {}).items())))
+    # Equal operations may take and return their arrays in other structures.
+    structures = tuple(map(jax.tree.structure, (traced.args_info, traced.out_info)))
+    key = (digest.text, functions, structures, context, conditions, tuple(sorted((options or {}).items())))
     future, is_new = _look_up(key)
     if is_new:
         lowered = traced.lower()

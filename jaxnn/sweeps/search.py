@@ -165,8 +165,8 @@ def _warn_of_programs(programs: int, trials: int) -> None:
     drawn = f", of which {trials} trials draw up to {trials}" if trials < programs else ""
     minutes = max(round(min(programs, trials) * _COMPILE_SECONDS / 60), 1)
     warn_user(
-        f"sweep: this space has {programs} combinations of choices{drawn}; each that is drawn compiles a program (up to "
-        f"about {minutes} minute{'s' * (minutes > 1)}); sizes(...), depth(...) and switch(...) share one"
+        f"sweep: this space has {programs} combinations of choices{drawn}; each that is drawn compiles a program (up "
+        f"to about {minutes} minute{'s' * (minutes > 1)}); sizes(...), depth(...) and switch(...) share one"
     )
 
 

@@ -1,6 +1,5 @@
 """Traced widths, depths and functions: a masked network trains as the narrow one, in one program for all."""
 
-import warnings
 from typing import Any
 
 import jax
@@ -12,11 +11,11 @@ import pytest
 import jaxnn as nn
 from helpers.resumable_runs import InjectedError, assert_same_bits, assert_same_sweep
 from jaxnn.sweeps import Setting
-from jaxnn.sweeps.samplers import GridSampler
 from jaxnn.sweeps.engine.trim import find_entries, pad, trim
+from jaxnn.sweeps.samplers import GridSampler
 from jaxnn.sweeps.space.segments import divide
 from jaxnn.sweeps.space.space import count_programs, dimensions, fill_space, fill_traced, settings_at
-from jaxnn.units import Size, Switch
+from jaxnn.units import Size
 
 RNG = np.random.default_rng(0)
 TABLE = RNG.normal(size=(24, 3)), np.arange(24) % 2
@@ -227,8 +226,8 @@ def test_a_wide_range_is_divided_and_a_nested_width_is_only_where_it_is_chosen()
     assert 8 < tops[0] < tops[1] == 512
     many = divide({name: nn.sizes(4, 4096, step=4) for name in "abc"})
     assert np.prod([len(tops) for tops in many.values()]) <= 4
-    space = {"net": nn.choice({"width": nn.sizes(2, 2000)}, {"kind": "line"}), "rate": nn.log_uniform(1e-3, 1e-1)}
-    tops = divide({0: nn.sizes(2, 2000)})[0]
+    space = {"net": nn.choice({"width": nn.sizes(2, 700)}, {"kind": "line"}), "rate": nn.log_uniform(1e-3, 1e-1)}
+    tops = divide({0: nn.sizes(2, 700)})[0]
     assert count_programs(space) == 2 * len(tops)
 
     def make(h: dict) -> nn.Recipe:
@@ -239,12 +238,8 @@ def test_a_wide_range_is_divided_and_a_nested_width_is_only_where_it_is_chosen()
     result = sweep(space, make, sampler="sobol", epochs=1)
     assert 1 < len(result.programs) <= count_programs(space)
     widths = [row["net.width"] for row in result.table() if "net.width" in row]
-    np.testing.assert_array_equal(
-        [column.values for column in result.columns() if column.path == "net.width"][0][
-            [trial.trial for trial in result.trials if "net.width" in trial.setting.values]
-        ],
-        widths,
-    )
+    column = {column.path: column.values for column in result.columns()}["net.width"]
+    np.testing.assert_array_equal(column[~np.isnan(column)], widths)
     for choices, values in (trial.setting for trial in result.trials if "net.width" in trial.setting.values):
         assert dict(choices)["net.width"] == np.searchsorted(tops, values["net.width"])
         top = fill_traced(space, choices, values)["net"]["width"].largest
@@ -274,3 +269,144 @@ def test_a_grid_has_every_width_depth_and_function_once() -> None:
     choices = [s.choices for s in GridSampler(30).init(wide, jax.random.key(0), None).ask(30)]
     assert choices == sorted(choices)
     assert len(set(choices)) == 2
+
+
+def own(initializer: Any) -> Any:
+    return lambda h: recipe_of(h)._replace(
+        model=nn.Model(
+            lambda key: nn.init_dense(key, 3, h["width"], initializer=initializer),
+            lambda params, x, *, key=None: nn.dense(params, x)[:, :2],
+        )
+    )
+
+
+def optimized(optimizer: Any) -> Any:
+    return lambda h: recipe_of(h)._replace(optimizer=optimizer)
+
+
+def using(use: Any) -> Any:
+    return lambda h: (use(h), recipe_of(h))[1]
+
+
+REFUSED = {
+    "an unknown initializer": (own(jax.nn.initializers.orthogonal()), "or not at all, not orthogonal"),
+    "an initializer of the user": (own(lambda key, shape: jnp.zeros(shape)), "or not at all, not .*<lambda>"),
+    "an int": (using(lambda h: nn.mlp([3, int(h["width"]), 2])), "'width' is a size, which is traced"),
+    "half": (using(lambda h: nn.mlp([3, h["width"] // 2, 2])), "'width' is a size.*make it a choice"),
+    "a comparison": (using(lambda h: h["width"] == 4), "'width' is a size"),
+    "a shape": (using(lambda h: np.zeros((2, h["width"]))), "'width' is a size"),
+    "a shape of JAX": (using(lambda h: jnp.zeros((2, h["width"]))), "'width'.*where they are traced"),
+    "a range": (using(lambda h: list(range(h["depth"]))), r"'depth' is a depth.*\[width\] \* depth"),
+    "a branch": (using(lambda h: 1 if h["depth"] else 2), "'depth' is a depth"),
+    "convolutions": (
+        using(lambda h: nn.cnn((8, 8, 1), [h["width"]] * h["depth"], 2)), "of convolutions cannot be a depth",
+    ),
+    "adafactor": (optimized(optax.adafactor(0.1)), "clip_by_block_rms.*not as the narrow network"),
+    "noise": (optimized(optax.noisy_sgd(0.1, key=0)), r"optimizer \(add_noise\)"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_traced_is_refused_by_name_before_anything_compiles(name: str, as_installed: None) -> None:
+    make, message = REFUSED[name]
+    with pytest.raises(ValueError, match=message):
+        sweep(make=make)
+
+
+def test_a_switch_of_different_types_is_refused() -> None:
+    space = SPACE | {"act": nn.switch(nn.relu, lambda x: nn.relu(x).astype("float16"))}
+    with pytest.raises(ValueError, match=r"'act', but not inside .* traced: switch branches must have equal"):
+        sweep(space)
+
+
+def test_an_optimizer_that_ignores_masked_units_is_taken() -> None:
+    assert len(sweep(make=optimized(optax.lamb(0.1)), trials=2, epochs=1).trials) == 2
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: nn.sizes(0, 4), ValueError, "sizes: low must be at least 1, not 0"),
+        (lambda: nn.sizes(1.5, 4), ValueError, "whole numbers"),
+        (lambda: nn.sizes(4, 8, step=5), ValueError, "step must be at most high - low = 4, not 5"),
+        (lambda: nn.sizes(4, 8, step=0.5), TypeError, "step must be a whole number"),
+        (lambda: nn.depth(0, 4), ValueError, "depth: low must be at least 1"),
+        (lambda: nn.switch(nn.relu), ValueError, "at least two functions"),
+        (lambda: nn.switch(nn.relu, 3), TypeError, "function 1 must be a function, not 3"),
+        (lambda: nn.mask_units(jnp.ones((2, 3)), Size(jnp.array(1), 4)), ValueError, r"\(batch, …, 4\)"),
+        (lambda: nn.mlp([Size(jnp.array(1), 4), 3]), TypeError, "sizes"),
+    ],
+)
+def test_wrong_arguments(make: Any, error: type[Exception], message: str, as_installed: None) -> None:
+    with pytest.raises(error, match=message):
+        make()
+
+
+class Listed(nn.sweeps.TrialSampler):
+    def __init__(self, setting: Setting) -> None:
+        self.setting = setting
+
+    def init(self, space: dict, key: Any, lanes: Any) -> Any:
+        return self
+
+    def ask(self, n: int) -> list[Setting]:
+        return [self.setting] * n
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        (Setting((), {"w": 10.0}), "divided into 2 segments"),
+        (Setting((("w", 1),), {"w": 10.0}), "does not lie in segment 1"),
+        (Setting((("w", 0),), {"w": 3.0}), "must be one of the whole numbers"),
+        (Setting((("w", 0),), {"w": 10.5}), "must be one of the whole numbers"),
+    ],
+)
+def test_a_width_that_the_space_lacks_is_refused(setting: Setting, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        sweep({"w": nn.sizes(8, 512)}, sampler=Listed(setting))
+
+
+def test_whole_numbers_are_traced_as_int32_and_are_ints_in_results() -> None:
+    seen = []
+
+    def make(h: dict) -> nn.Recipe:
+        seen.append(h["n"])
+        return nn.Recipe(nn.mlp([3, 2]), nn.cross_entropy, optax.sgd(0.1 * 0.5 ** h["n"]))
+
+    result = sweep({"n": nn.integers(0, 3)}, make, trials=3, epochs=1)
+    assert {n.dtype for n in seen if isinstance(n, jax.core.Tracer)} == {np.dtype(np.int32)}
+    assert type(result.best.hypers["n"]) is int
+
+
+def test_many_programs_are_announced_before_the_first_compiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jaxnn.sweeps.search.make_sampler", lambda *_: Listed(None))
+    space = {"a": nn.choice(*range(3)), "b": nn.choice(*range(3))}
+    with (
+        pytest.warns(UserWarning, match="has 9 combinations of choices; each.* 1 minute.; sizes"),
+        pytest.raises(TypeError, match="must return Settings"),
+    ):
+        sweep(space, trials=20)
+    # Warnings are errors here.
+    with pytest.raises(TypeError, match="must return Settings"):
+        sweep(space, trials=8)
+    monkeypatch.setattr("jaxnn.sweeps.search._MANY_PROGRAMS", 7)
+    with (
+        pytest.warns(UserWarning, match="9 combinations of choices, of which 8 trials draw up to 8"),
+        pytest.raises(TypeError, match="must return Settings"),
+    ):
+        sweep(space, trials=8)
+
+
+def test_without_sizes_a_model_is_traced_as_its_layers() -> None:
+    model, x = nn.mlp([3, 5, 4, 2]), DATA[0]
+
+    def apply(params: dict, x: Any) -> Any:
+        hidden = nn.relu(nn.dense(params["hidden_2"], nn.relu(nn.dense(params["hidden_1"], x))))
+        return nn.dense(params["output"], hidden)
+
+    params = jax.eval_shape(model.init, jax.random.key(0))
+    assert str(jax.make_jaxpr(model.apply)(params, x)) == str(jax.make_jaxpr(apply)(params, x))
+    assert nn.mlp([3, 7, 9, 2]).apply == model.apply  # equal models share compiled programs
+    assert [path for path, *_ in dimensions(SPACE)] == [*SPACE]
+    assert settings_at(SPACE, np.full((1, 4), 0.5))[0].choices == ()

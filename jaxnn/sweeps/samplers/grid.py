@@ -18,8 +18,8 @@ class GridSampler(NamedTuple):
 
     All distributions have the same number of levels: the largest for which the grid has at most `trials` settings. A
     distribution with fewer values, such as `integers(1, 3)`, has each of its values. Level i of n is the quantile
-    (i + 1/2) / n; levels of `sizes` that have the same width move to the next one. A grid with fewer settings than `trials` ends the sweep early. Settings with equal choices come one
-    after another.
+    (i + 1/2) / n; levels of `sizes` that have the same width move to the next one. A grid with fewer settings than
+    `trials` ends the sweep early. Settings with equal choices come one after another.
 
     Attributes:
         trials: the most settings of the grid.

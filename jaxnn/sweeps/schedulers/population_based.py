@@ -39,9 +39,9 @@ def population_based(
     higher.
 
     Each traced hyper of the parent is multiplied or divided by the factor, with equal probability, and clipped to its
-    distribution. A quantized hyper moves by at least one step. Choices do not change. Sizes, depths and switches are those
-    of the parent, whose parameters the trial copies. Until its next report a copy is
-    ranked by its old score, so that one generation replaces one quantile.
+    distribution. A quantized hyper moves by at least one step. Choices do not change. Sizes, depths and switches are
+    those of the parent, whose parameters the trial copies. Until its next report a copy is ranked by its old score, so
+    that one generation replaces one quantile.
 
     Args:
         perturbation_interval: epochs between two reports.

@@ -1,7 +1,8 @@
 """Distributions of hypers that are swept as numbers; all their values share a compiled program.
 
-Whole numbers are in `whole.py`. Each is a NamedTuple with two methods. `at(quantiles)` is the inverse distribution function (SciPy's `ppf`): samplers
-draw quantiles in [0, 1) for every distribution alike. `clip(value)` is the nearest value of the distribution.
+Each is a NamedTuple with two methods. `at(quantiles)` is the inverse distribution function (SciPy's `ppf`): samplers
+draw quantiles in [0, 1) for every distribution alike. `clip(value)` is the nearest value of the distribution. Those of
+whole numbers are in `whole.py`.
 
 `normal` and `uniform` here are search distributions. Initial weights come from `jaxnn.initializers`.
 """

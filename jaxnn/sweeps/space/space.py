@@ -227,7 +227,7 @@ def check_settings(space: dict[str, Any], settings: list[Setting]) -> None:
     """Checks the whole numbers of settings, which may come from a sampler of the user.
 
     Raises:
-        ValueError: a value that its distribution does not have, or a width outside of the segment that the choices name.
+        ValueError: a value that its distribution does not have, or a width outside the segment that the choices name.
     """
     columns = dimensions(space)
     if not any(isinstance(node, Whole) for _, node, _ in columns):
@@ -240,14 +240,16 @@ def check_settings(space: dict[str, Any], settings: list[Setting]) -> None:
             if not isinstance(node, Whole) or path not in values:
                 continue
             node.as_python(values[path], path)
-            segments = tops.get((path, node), ())
-            if len(segments) > 1 and _find_top(path, segments, dict(choices)) != min(
-                top for top in segments if top >= values[path]
-            ):
-                raise ValueError(
-                    f"space: {path} {values[path]:.0f} does not lie in segment {dict(choices)[path]} of the widths up to "
-                    f"{segments}, which the choices name"
-                )
+            if isinstance(node, Sizes):
+                _check_segment(path, tops[path, node], dict(choices), values[path])
+
+
+def _check_segment(path: str, tops: tuple[int, ...], options: dict[str, int], width: float) -> None:
+    if _find_top(path, tops, options) != min(top for top in tops if top >= width):
+        raise ValueError(
+            f"space: {path} {width:.0f} does not lie in segment {options[path]} of the widths up to {tops}, which the "
+            "choices name"
+        )
 
 
 def active_distributions(space: dict[str, Any], choices: Choices) -> dict[str, Any]:
@@ -339,8 +341,8 @@ def _find_top(path: str, tops: tuple[int, ...], options: dict[str, int]) -> int:
     segment = options.get(path, -1) if len(tops) > 1 else 0
     if not 0 <= segment < len(tops):
         raise ValueError(
-            f"fill_space: the widths of {path} are divided into {len(tops)} segments, up to {tops}, of which the choices "
-            f"{options} must name one, as those of settings_at do"
+            f"fill_space: the widths of {path} are divided into {len(tops)} segments, up to {tops}, of which the "
+            f"choices {options} must name one, as those of settings_at do"
         )
     return tops[segment]
 

@@ -228,9 +228,7 @@ def depth(low: Any, high: Any) -> Depths:
     """
     low, high = whole_bounds("depth", low, high)
     if low < 1:
-        raise ValueError(
-            f"depth: low must be at least 1, since only a layer like the one before is bypassed, not {low:.0f}"
-        )
+        raise ValueError(f"depth: low must be at least 1, since the first layer is never bypassed, not {low:.0f}")
     return Depths(low, high)
 
 
