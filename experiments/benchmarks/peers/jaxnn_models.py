@@ -74,6 +74,7 @@ def make_model(problem: Problem) -> nn.Model:
 
 def sweep(problem: Problem, **options: Any) -> tuple[Seconds, np.ndarray]:
     """Runs a sweep; returns its seconds by part, and the validation loss of every trial after its last epoch."""
+    jax.clear_caches()  # an earlier round has compiled it
     with record_compilations() as compilations:
         started = time.perf_counter()
         result = run_sweep(problem, **options)
