@@ -17,14 +17,12 @@ x = (flowers.x / flowers.x.max(axis=0)).astype(np.float32)
 held_out = np.arange(len(x)) % 5 == 0
 train, test = (x[~held_out], flowers.targets[~held_out]), (x[held_out], flowers.targets[held_out])
 """
-# Keeps every compiled program in the directory of the first argument, if there is one, however small it is.
+# The first argument is the directory of the cache, if there is one.
 USE_CACHE = """
 import sys
-import jax
+import jaxnn as nn
 if sys.argv[1]:
-    jax.config.update("jax_compilation_cache_dir", sys.argv[1])
-    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+    nn.use_compilation_cache(sys.argv[1])
 """
 JAXNN = (
     USE_CACHE

@@ -1,7 +1,7 @@
 """What a user waits: searches of hyperparameters as whole processes, in jaxnn and in other tools.
 
 All sides search the same ranges with the same epochs, batch sizes and numbers of validation rows. Each draws its own
-settings, initial weights and folds, so their best scores agree only roughly.
+settings and initial weights, and jaxnn its own folds, so that their best scores agree only roughly.
 """
 
 import functools

@@ -46,13 +46,6 @@ def make_space(search: Search) -> dict[str, Any]:
     return space
 
 
-def use_cache(directory: str) -> None:
-    """Keeps every compiled program in a directory, however small it is."""
-    jax.config.update("jax_compilation_cache_dir", directory)
-    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
-
-
 if __name__ == "__main__":
     nn.use_all_cores()
-    searches.run(search_once, use_cache)
+    searches.run(search_once, nn.use_compilation_cache)

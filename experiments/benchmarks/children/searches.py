@@ -106,7 +106,7 @@ def make_job(search: Search, data: str, calls: int, cache: str = "") -> str:
     return json.dumps([search, data, calls, cache])
 
 
-def run(search_once: Callable[[Search, Data], float], use_cache: Callable[[str], None] | None = None) -> None:
+def run(search_once: Callable[[Search, Data], float], use_cache: Callable[[str], Any] | None = None) -> None:
     """Calls `search_once`, as often as the job in the command line says, and prints seconds and best score as JSON."""
     options, path, calls, cache = json.loads(sys.argv[1])
     values: list[Any] = [tuple(option) if isinstance(option, list) else option for option in options]

@@ -19,7 +19,7 @@ from experiments.benchmarks.children.searches import Data, Search
 def search_once(search: Search, data: Data) -> float:
     """Runs the search and returns the best score."""
     from scipy.stats import loguniform
-    from sklearn.model_selection import PredefinedSplit, RandomizedSearchCV
+    from sklearn.model_selection import RandomizedSearchCV
 
     rows = search.batch or int(np.count_nonzero(~data.held_out))
     space: dict[str, Any] = {
@@ -28,10 +28,9 @@ def search_once(search: Search, data: Data) -> float:
     }
     if search.decay:  # scikit-learn divides alpha by the rows of a minibatch
         space["alpha"] = loguniform(*(rows * decay for decay in searches.WEIGHT_DECAYS))
-    folds = search.folds or PredefinedSplit(np.where(data.held_out, 0, -1))
     fitted = RandomizedSearchCV(
-        make_classifier(search, rows), space, n_iter=search.trials, cv=folds, n_jobs=searches.count_cores(),
-        refit=False, random_state=0,
+        make_classifier(search, rows), space, n_iter=search.trials, cv=searches.split_rows(search, data),
+        n_jobs=searches.count_cores(), refit=False, random_state=0,
     ).fit(data.x, data.labels)  # fmt: skip
     return float(fitted.best_score_)
 
