@@ -120,6 +120,7 @@ def conv(
 
 
 @batch_last
+@functools.partial(jax.jit, static_argnames="windows")
 def _conv(x, *, params, windows):
     weight = params.weight
     inputs, outputs = weight.shape[-2:]

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.extend.backend
 from jaxtyping import Array
 
 
@@ -21,8 +22,12 @@ def select_platform(
         allow_cse: whether XLA may keep results of the forward pass instead of computing them again in the backward
             pass. This is faster where memory allows.
     """
-    either = functools.partial(jax.lax.platform_dependent, cpu=cpu, default=default)
+    either = cpu if _is_cpu_alone() else functools.partial(jax.lax.platform_dependent, cpu=cpu, default=default)
     return jax.checkpoint(either, prevent_cse=not allow_cse)
+
+
+def _is_cpu_alone() -> bool:
+    return set(jax.extend.backend.backends()) == {"cpu"}
 
 
 def materialize(x: Array) -> Array:
