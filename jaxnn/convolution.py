@@ -19,7 +19,7 @@ from jaxnn._checks.arrays import check_bias, check_each_whole, check_shape, chec
 from jaxnn._kernels.batch_last import batch_last
 from jaxnn._kernels.dtypes import choose_float
 from jaxnn._kernels.matmul import matmul
-from jaxnn._kernels.platform import materialize, select_platform
+from jaxnn._kernels.platform import choose_platform, materialize, select_platform
 from jaxnn._kernels.tiling import CACHE_BYTES, map_tiles
 from jaxnn._kernels.windows import Windows, first_maximum, slice_shifts, stack_windows
 from jaxnn._kernels.winograd import choose_pair_axis, convolve_pairs
@@ -148,7 +148,7 @@ def _materialize_images(x: Array) -> Array:
     """
     if x.size * x.dtype.itemsize <= _SMALL_IMAGES_BYTES:
         return x
-    return jax.lax.platform_dependent(x, cpu=materialize, default=lambda x: x)
+    return choose_platform(x, cpu=materialize, default=lambda x: x)
 
 
 @functools.partial(jax.jit, static_argnames="windows")
@@ -189,6 +189,7 @@ def max_pool(
 
 
 @batch_last
+@functools.partial(jax.jit, static_argnames="windows")
 def _max_pool(x, *, windows):
     return _reduce_windows(first_maximum, x, windows)
 

@@ -22,12 +22,18 @@ def select_platform(
         allow_cse: whether XLA may keep results of the forward pass instead of computing them again in the backward
             pass. This is faster where memory allows.
     """
-    either = cpu if _is_cpu_alone() else functools.partial(jax.lax.platform_dependent, cpu=cpu, default=default)
+    either = functools.partial(choose_platform, cpu=cpu, default=default)
     return jax.checkpoint(either, prevent_cse=not allow_cse)
 
 
-def _is_cpu_alone() -> bool:
-    return set(jax.extend.backend.backends()) == {"cpu"}
+def choose_platform(*arguments: Any, cpu: Callable[..., Any], default: Callable[..., Any]) -> Any:
+    """Returns `cpu(*arguments)` in programs for CPUs, and `default(*arguments)` in those for other platforms.
+
+    Where JAX has no devices but CPUs, only `cpu` is traced, which takes half the time. It is correct on all platforms.
+    """
+    if set(jax.extend.backend.backends()) == {"cpu"}:
+        return cpu(*arguments)
+    return jax.lax.platform_dependent(*arguments, cpu=cpu, default=default)
 
 
 def materialize(x: Array) -> Array:
