@@ -132,7 +132,9 @@ def _conv(x, *, params, windows):
     if axis is None:
         convolved = map_tiles(multiply, weight, _materialize_images(x), example_bytes=example_bytes)
     else:
-        pairs = functools.partial(convolve_pairs, _multiply, windows=windows, axis=axis)
+        # The four convolutions of the pairs have the same shapes, and are traced once.
+        convolve = jax.jit(_multiply, static_argnames="windows")
+        pairs = functools.partial(convolve_pairs, convolve, windows=windows, axis=axis)
         fits_cache = x.shape[-1] * example_bytes <= CACHE_BYTES
         either = select_platform(cpu=pairs, default=multiply, allow_cse=fits_cache)
         convolved = map_tiles(either, weight, x, example_bytes=example_bytes, untiled_bytes=_UNTILED_PAIRS_BYTES)
@@ -151,7 +153,6 @@ def _materialize_images(x: Array) -> Array:
     return choose_platform(x, cpu=materialize, default=lambda x: x)
 
 
-@functools.partial(jax.jit, static_argnames="windows")
 def _multiply(weight: Any, x: Array, windows: Windows) -> Array:
     stacked, outputs = stack_windows(x, windows), weight.shape[-1]
     # One explicit 2-D matrix product is 1.2 times faster than a contraction whose layout is left to XLA.

@@ -29,7 +29,8 @@ def select_platform(
 def choose_platform(*arguments: Any, cpu: Callable[..., Any], default: Callable[..., Any]) -> Any:
     """Returns `cpu(*arguments)` in programs for CPUs, and `default(*arguments)` in those for other platforms.
 
-    Where JAX has no devices but CPUs, only `cpu` is traced, which takes half the time. It is correct on all platforms.
+    Where JAX has no devices but CPUs, only `cpu` is traced: both take twice the time. A program that such a process
+    exports to another platform also runs `cpu` there. It gives the same numbers, but may be slower.
     """
     if set(jax.extend.backend.backends()) == {"cpu"}:
         return cpu(*arguments)
