@@ -19,7 +19,7 @@ from jaxnn._checks.arrays import check_bias, check_each_whole, check_shape
 from jaxnn._kernels.batch_last import batch_last
 from jaxnn._kernels.dtypes import choose_float
 from jaxnn._kernels.matmul import matmul
-from jaxnn._kernels.platform import materialize, select_platform
+from jaxnn._kernels.platform import choose_platform, materialize, select_platform
 from jaxnn._kernels.tiling import CACHE_BYTES, map_tiles
 from jaxnn._kernels.windows import Windows, first_maximum, slice_shifts, stack_windows
 from jaxnn._kernels.winograd import choose_pair_axis, convolve_pairs
@@ -118,6 +118,7 @@ def conv(
 
 
 @batch_last
+@functools.partial(jax.jit, static_argnames="windows")
 def _conv(x, *, params, windows):
     weight = params.weight
     inputs, outputs = weight.shape[-2:]
@@ -129,7 +130,9 @@ def _conv(x, *, params, windows):
     if axis is None:
         convolved = map_tiles(multiply, weight, _materialize_images(x), example_bytes=example_bytes)
     else:
-        pairs = functools.partial(convolve_pairs, _multiply, windows=windows, axis=axis)
+        # The four convolutions of the pairs have the same shapes, and are traced once.
+        convolve = jax.jit(_multiply, static_argnames="windows")
+        pairs = functools.partial(convolve_pairs, convolve, windows=windows, axis=axis)
         fits_cache = x.shape[-1] * example_bytes <= CACHE_BYTES
         either = select_platform(cpu=pairs, default=multiply, allow_cse=fits_cache)
         convolved = map_tiles(either, weight, x, example_bytes=example_bytes, untiled_bytes=_UNTILED_PAIRS_BYTES)
@@ -145,7 +148,7 @@ def _materialize_images(x: Array) -> Array:
     """
     if x.size * x.dtype.itemsize <= _SMALL_IMAGES_BYTES:
         return x
-    return jax.lax.platform_dependent(x, cpu=materialize, default=lambda x: x)
+    return choose_platform(x, cpu=materialize, default=lambda x: x)
 
 
 def _multiply(weight: Any, x: Array, windows: Windows) -> Array:
@@ -185,6 +188,7 @@ def max_pool(
 
 
 @batch_last
+@functools.partial(jax.jit, static_argnames="windows")
 def _max_pool(x, *, windows):
     return _reduce_windows(first_maximum, x, windows)
 

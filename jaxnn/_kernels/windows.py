@@ -70,7 +70,7 @@ def stack_windows(x: Array, windows: Windows) -> Array:
     shifts = [x]
     for axis in range(len(windows.size)):
         shifts = [shift for x in shifts for shift in slice_shifts(x, windows, axis)]
-    return jnp.concatenate(shifts)
+    return jax.lax.concatenate(shifts, 0)
 
 
 def slice_shifts(x: Array, windows: Windows, axis: int) -> list[Array]:
@@ -93,7 +93,7 @@ def first_maximum(a: Array, b: Array) -> Array:
 @first_maximum.defjvp
 def _first_maximum_jvp(primals, tangents):
     a, b = primals
-    return first_maximum(a, b), jax.lax.select(a >= b, *tangents)
+    return first_maximum(a, b), jax.lax.select(jax.lax.ge(a, b), *tangents)
 
 
 def _expand_to_axes(caller: str, name: str, value: int | Sequence[int], axes: int, *, least: int) -> tuple[int, ...]:

@@ -74,7 +74,7 @@ def convolve_pairs(convolve: Convolve, weight: Array, x: Array, windows: Windows
     halves = padded.reshape(*padded.shape[:array_axis], pairs + 1, 2, *padded.shape[array_axis + 1 :])
     # Split rather than indexed: the gradient of a split concatenates two halves, that of two indexings adds two whole
     # arrays that are half zeros.
-    even, odd = (half.squeeze(array_axis + 1) for half in jax.lax.split(halves, (1, 1), axis=array_axis + 1))
+    even, odd = (jax.lax.squeeze(half, [array_axis + 1]) for half in jax.lax.split(halves, (1, 1), axis=array_axis + 1))
     d0, d1, d2, d3 = (
         jax.lax.slice_in_dim(half, first, first + pairs, axis=array_axis) for first in (0, 1) for half in (even, odd)
     )

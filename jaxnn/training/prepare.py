@@ -4,6 +4,7 @@ Model, loss and reduction are traced once on shapes, with the values of the targ
 and loss makes its own checks there, on the whole data set.
 """
 
+import functools
 from typing import Any, NamedTuple
 
 import jax
@@ -11,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
-from jaxnn._checks.arrays import check_key, check_whole
+from jaxnn._checks.arrays import check_key, check_whole, is_traced
 from jaxnn._checks.data import check_data
 from jaxnn._checks.params import check_arrays, check_params
 from jaxnn._kernels.dtypes import as_arrays, as_native
@@ -55,12 +56,18 @@ def prepare(
     recipe = build_optimizer(recipe, count, epochs)
     check_key(key)
     check_arrays(caller, params)
-    shapes = jax.eval_shape(recipe.model.init, key) if params is None else params
-    check_functions(caller, recipe, data, count, shapes)
+    # Inside a trace the initial weights cost no more than their shapes.
+    state = init_training(recipe, key) if params is None and is_traced(key) else None
+    if state is None:
+        shapes = jax.eval_shape(recipe.model.init, key) if params is None else params
+        check_params(caller, recipe.model, shapes)
+    else:
+        shapes = state.params
+    _check_traces(caller, recipe, data, count, shapes)
     if validation is not None:
         check_training(f"{caller}: validation", recipe._replace(batch_size=None), validation, shapes)
         check_score(caller, score, recipe, shapes, validation)
-    state = init_training(recipe, key, params=params)
+    state = init_training(recipe, key, params=params) if state is None else state
     data, validation = as_arrays((data, validation))
     return Prepared(recipe, data, validation, state, epochs)
 
@@ -74,17 +81,35 @@ def check_training(caller: str, recipe: Recipe, data: tuple[Any, Any], params: P
 
 
 def check_functions(caller: str, recipe: Recipe, data: tuple[Any, Any], count: int, params: PyTree) -> None:
-    """Checks model, loss and reduction on the shapes of `count` examples that have passed `check_data`."""
+    """Checks parameters, model, loss and reduction on the shapes of `count` examples that have passed `check_data`."""
     check_params(caller, recipe.model, params)
+    _check_traces(caller, recipe, data, count, params)
+
+
+def _check_traces(caller: str, recipe: Recipe, data: tuple[Any, Any], count: int, params: PyTree) -> None:
+    """Traces model, loss and reduction on shapes, where they make their own checks.
+
+    The model is traced with the rows of a minibatch, as the training traces it: layers that have been traced with the
+    same shapes are not traced again. Where that fails, the model is traced with all rows, which the message names.
+    """
+    if recipe.batch_size is not None and recipe.batch_size < count:
+        try:
+            return _check_rows(caller, recipe, data, count, params, recipe.batch_size)
+        except Exception:
+            pass
+    return _check_rows(caller, recipe, data, count, params, count)
+
+
+def _check_rows(
+    caller: str, recipe: Recipe, data: tuple[Any, Any], count: int, params: PyTree, traced_rows: int
+) -> None:
+    """Checks model, loss and reduction; the model on fewer rows, if all its outputs have the rows on the first axis."""
     x, targets = as_native(data)
-    shapes: list[Any] = []
-
-    def compute_losses(params: Any, x: Any) -> Any:
-        outputs = recipe.model.apply(params, x, key=None)
-        shapes.append(jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(jnp.shape(leaf), jnp.result_type(leaf)), outputs))
-        return recipe.loss(outputs, targets)
-
-    losses = jax.eval_shape(compute_losses, params, x)
+    if traced_rows != count:
+        x = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((traced_rows, *leaf.shape[1:]), jnp.result_type(leaf)), x)
+    outputs = jax.eval_shape(functools.partial(recipe.model.apply, key=None), params, x)
+    outputs = jax.tree.map(functools.partial(_replace_rows, traced_rows, count), outputs)
+    losses = jax.eval_shape(lambda outputs: recipe.loss(outputs, targets), outputs)
     shape = losses.shape if isinstance(losses, jax.ShapeDtypeStruct) else type(losses).__name__
     if shape != (count,):
         raise ValueError(
@@ -93,8 +118,14 @@ def check_functions(caller: str, recipe: Recipe, data: tuple[Any, Any], count: i
         )
     if not jnp.issubdtype(losses.dtype, jnp.floating):
         raise TypeError(f"{caller}: the loss must give real floating-point numbers, not {losses.dtype}")
-    check_loss_rows(caller, recipe.loss, shapes[0], targets)
+    check_loss_rows(caller, recipe.loss, outputs, targets)
     _check_reduction(caller, recipe, losses)
+
+
+def _replace_rows(rows: int, count: int, leaf: jax.ShapeDtypeStruct) -> jax.ShapeDtypeStruct:
+    if rows != count and leaf.shape[:1] != (rows,):
+        raise ValueError(f"outputs of shape {leaf.shape} have no axis of {rows} examples")
+    return leaf if rows == count else leaf.update(shape=(count, *leaf.shape[1:]))
 
 
 def _check_reduction(caller: str, recipe: Recipe, losses: Any) -> None:
