@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+import jax
+
 import jaxnn as nn
 from jaxnn import plots
 
@@ -39,9 +41,11 @@ def run_command(config_type: type[Config], main: Callable[[Config], Any], *, kee
 
 
 def _keep_programs() -> None:
-    """Keeps compiled programs on disk, if there is a place for them."""
+    """Keeps compiled programs on disk, if there is a place for them and the user has not chosen one."""
+    if jax.config.values["jax_compilation_cache_dir"] is not None:
+        return
     try:
-        print(f"compiled programs are kept in {nn.use_compilation_cache()}")
+        print(f"compiled programs are kept in {nn.use_compilation_cache()}", file=sys.stderr)
     except OSError as error:
         print(f"compiled programs are not kept: {error}", file=sys.stderr)
 

@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 import jax
-import jaxlib
+import jaxlib.version
 from jax.experimental.compilation_cache import compilation_cache
 
 from jaxnn._checks.arrays import check_whole
@@ -86,7 +86,7 @@ def _describe_processor() -> str:
     if cpuinfo.exists():
         lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
         features += "".join(sorted({line for line in lines if line.startswith(("flags", "model name", "Features"))}))
-    return hashlib.sha256(f"{jaxlib.__version__} {features}".encode()).hexdigest()[:8]
+    return hashlib.sha256(f"{jaxlib.version.__version__} {features}".encode()).hexdigest()[:8]
 
 
 def _delete_oldest(root: Path, max_bytes: int) -> None:

@@ -42,8 +42,11 @@ class _Identity(NamedTuple):
 class _Programs(OrderedDict[Hashable, Future[Compiled]]):
     """Compiled programs, the most recently used last. It compares by identity, as an argument of `_hold`."""
 
-    __hash__ = object.__hash__
-    __eq__ = object.__eq__
+    def __hash__(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return id(self)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
 
 
 # The programs are held by the cache of this jitted function alone, which has them as a static argument. So
