@@ -73,7 +73,8 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(0)
 
 
-@pytest.fixture(scope="session")
+# For each module: modules differ in the optimizations of the compiler, which change bits.
+@pytest.fixture(scope="module")
 def trained() -> Any:
     """The small training of the tests of run directories, uninterrupted."""
     from helpers.resumable_runs import train
@@ -81,7 +82,8 @@ def trained() -> Any:
     return train()
 
 
-@pytest.fixture(scope="session")
+# For each module: modules differ in the optimizations of the compiler, which change bits.
+@pytest.fixture(scope="module")
 def swept() -> Any:
     """The small sweep of the tests of run directories, uninterrupted."""
     from helpers.resumable_runs import sweep
