@@ -2,6 +2,7 @@
 
 import functools
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import jax.numpy as jnp
@@ -26,10 +27,10 @@ def recipe_of(values, sizes=(4, 3)):
     return nn.Recipe(nn.mlp(sizes), nn.cross_entropy, optax.adam(values["learning_rate"]), batch_size=35)
 
 
-def make_program(tile, evaluate_at, recipe_of=recipe_of, names=("learning_rate",), width=4):
+def make_program(tile, evaluate_at, recipe_of=recipe_of, names=("learning_rate",), width=4, executor=None):
     data, validation = jax.tree.map(jnp.asarray, (SPLIT.train, SPLIT.test))
     spec = ProgramSpec(recipe_of, data, validation, None, None, evaluate_at, EPOCHS)
-    return Program(spec, KEY, names, width, tile)
+    return Program(spec, KEY, names, width, tile, executor=executor)
 
 
 cached_program = functools.cache(make_program)
@@ -151,6 +152,23 @@ def test_the_program_has_no_collective_operation():
     assert "while" in text
     collectives = ("all-reduce", "all-gather", "all-to-all", "collective-permute", "reduce-scatter")
     assert not any(name in text for name in collectives)
+
+
+def test_lanes_are_copied_after_the_threads_that_compile_have_ended():
+    with ThreadPoolExecutor() as executor:
+        program = make_program(2, "epochs", executor=executor).compile()
+    numbers = np.arange(program.size, dtype=np.int32)
+    updates = program._updates._replace(starts=numbers >= 0, trial=numbers)
+    started = program._start_trainings(program.empty(), program.place(to_columns((updates, numbers))))
+    parents, mask = np.arange(program.size)[::-1], np.arange(program.size) == 0
+    values = {"learning_rate": np.full(program.size, 0.5, np.float32)}
+    before = jax.tree.map(np.asarray, started)
+    copied = program.copy(started, parents, mask, values)
+    for old, new in zip(jax.tree.leaves(before.state.params), jax.tree.leaves(copied.state.params), strict=True):
+        np.testing.assert_array_equal(new[0], old[-1])
+        np.testing.assert_array_equal(new[1:], old[1:])
+    assert np.abs(before.state.params["output"].weight[0] - before.state.params["output"].weight[-1]).max() > 0.1
+    assert copied.values["learning_rate"][0] == 0.5
 
 
 def test_columns_carry_every_bit():

@@ -92,10 +92,8 @@ class Program:
         mesh = Mesh(np.array(devices or jax.devices()), ("lane",))
         self.size, self.width, self.max_epochs = width * mesh.size, width, spec.max_epochs
         self._spec, self._tile, self._mesh, self._executor = spec, tile, mesh, executor
-        self._sharding, replicated = NamedSharding(mesh, _BY_LANE), NamedSharding(mesh, PartitionSpec())
-        self.lane_count = LaneCount(width, tile)
-        shared = (spec.data, spec.validation, spec.folds), key
-        self._shared, self._shared_key = jax.device_put(shared, replicated)
+        self._sharding, self.lane_count = NamedSharding(mesh, _BY_LANE), LaneCount(width, tile)
+        self._shared, self._shared_key = self._replicate(((spec.data, spec.validation, spec.folds), key), mesh)
         values, zeros = {name: self._zeros(np.float32) for name in names}, self._zeros(np.int32)
         self._updates = LaneUpdates(self._zeros(bool), zeros, zeros, values, zeros, zeros)
         # Not a partial of the spec: JAX prints the function that it maps, and a partial would print the data.
@@ -149,7 +147,7 @@ class Program:
         """
         lanes, reads = [self.empty()], []
         for _ in range(self.lookahead + 1):
-            after, read = self.advance(lanes[-1], self._updates, 0)
+            after, read = self.advance(lanes[-1], self._updates._replace(starts=np.ones(self.size, bool)), 0)
             lanes.append(after)
             reads.append(read)
         for read in reads:
@@ -206,25 +204,27 @@ class Program:
 
     @functools.cached_property
     def _advance(self) -> Future[Compiled]:
-        return self._request(self.traced, self._mesh)
+        return self._request(self.traced, self._mesh, executor=self._executor)
 
     @functools.cached_property
     def _start(self) -> Future[Compiled]:
-        return self._request(*self._traced_start, runs_once=True)
+        return self._request(*self._traced_start, runs_once=True, executor=self._executor)
 
     @functools.cached_property
     def _copy(self) -> Future[Compiled]:
-        # Lanes are donated, as no others than the copies are read later.
+        # Lanes are donated, as no others than the copies are read later. It may be needed after the executor has ended.
         jitted = jax.jit(copy_lanes, donate_argnums=0, out_shardings=self._sharding)
         numbers = np.zeros(self.size, int), self._zeros(bool), self._updates.values
         return self._request(
             jitted.trace(self._shard_shapes(self.shapes, self._mesh), *self.place(numbers)), self._mesh
         )
 
-    def _request(self, traced: Traced, mesh: Mesh, *, runs_once: bool = False) -> Future[Compiled]:
+    def _request(
+        self, traced: Traced, mesh: Mesh, *, runs_once: bool = False, executor: Executor | None = None
+    ) -> Future[Compiled]:
         devices = tuple(mesh.devices.flat)
         options = choose_compiler_options(devices, runs_once=runs_once)
-        return request_program(traced, conditions=devices, options=options, executor=self._executor)
+        return request_program(traced, conditions=devices, options=options, executor=executor)
 
     def _trace(self, function: Callable[[Lanes, Array, Any], Any], shared: Any, mesh: Mesh) -> Traced:
         """Traces a function of all lanes, which the devices share without talking to one another."""
