@@ -34,8 +34,10 @@ from jaxnn.training.recipe import Recipe
 # Settings with the numbers of their trials.
 Batch = list[tuple[int, Setting]]
 
-# More programs than this give a warning. Compiling one takes about so many seconds, for small networks on a CPU.
-_MANY_PROGRAMS, _COMPILE_SECONDS = 8, 3.0
+# A sweep of more programs gives a warning.
+_MANY_PROGRAMS = 8
+# The seconds that a CPU takes to compile the program of a small network.
+_COMPILE_SECONDS = 3.0
 # The threads that compile: two programs at the start, and then the next one while another runs.
 _COMPILER_THREADS = 2
 
@@ -217,9 +219,10 @@ def _run_batch(
 
         def get_program(setting: Setting) -> Program:
             if setting.choices not in programs:
+                plan.check_setting(setting)
+                check_padding(plan, setting, journal.trimmer)
                 ahead = executor if journal.needs_next_program() else None
                 programs[setting.choices] = plan.make_program(setting, ahead)
-                check_padding(plan, setting, journal.trimmer)
             return programs[setting.choices]
 
         for group, made in _compile_ahead(_group_by_choices(batch), get_program):

@@ -9,6 +9,7 @@ import optax
 import pytest
 
 import jaxnn as nn
+from helpers.compilations import Compilations
 from helpers.resumable_runs import InjectedError, assert_same_bits, assert_same_sweep
 from jaxnn.sweeps import Setting
 from jaxnn.sweeps.engine.trim import find_entries, pad, trim
@@ -321,10 +322,21 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_cannot_be_traced_is_refused_by_name_before_anything_compiles(name: str, as_installed: None) -> None:
+def test_what_cannot_be_traced_is_refused_by_name_before_anything_compiles(
+    name: str, as_installed: None, compilations: Compilations
+) -> None:
     make, message = REFUSED[name]
-    with pytest.raises(ValueError, match=message):
+    with compilations() as compiled, pytest.raises(ValueError, match=message):
         sweep(make=make)
+    assert not [program for program in compiled if "advance" in program or "start" in program]
+
+
+def test_an_equal_sweep_of_shapes_compiles_nothing(compilations: Compilations) -> None:
+    options = {"make": optimized(optax.lamb(0.1)), "trials": 2, "epochs": 1}
+    sweep(**options)
+    with compilations() as compiled:
+        sweep(**options | {"key": jax.random.key(1)})
+    assert compiled == []
 
 
 def test_a_switch_of_different_types_is_refused() -> None:

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnn._kernels.host import COMPILER_OPTIONS, get_host
+from jaxnn._kernels.program_cache import request_program
 from jaxnn.sweeps.engine.plan import Plan
 from jaxnn.sweeps.engine.trim import Trimmer, pad
 from jaxnn.sweeps.space.space import Setting, least_widths
@@ -57,7 +58,8 @@ def check_padding(plan: Plan, setting: Setting, trimmer: Trimmer) -> None:
             return jax.tree.map(_differ, _make_steps(masked, put(params), jax.vmap(put)(slopes)), alone)
 
         try:
-            compiled = jax.jit(compare).lower(params, slopes).compile(COMPILER_OPTIONS)
+            traced = jax.jit(compare).trace(params, slopes)
+            compiled = request_program(traced, conditions=get_host(), options=COMPILER_OPTIONS).result()
             differ = any(jax.tree.leaves(jax.tree.map(bool, compiled(params, slopes))))
         except Exception:
             return

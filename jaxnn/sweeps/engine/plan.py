@@ -110,20 +110,23 @@ class Plan(NamedTuple):
         """The number of examples that a trial trains on."""
         return _count(self.data) if self.folds is None else self.folds.train.shape[1]
 
+    def check_setting(self, setting: Setting) -> None:
+        """Checks the recipe of a setting, on shapes."""
+        distributions = active_distributions(self.space, setting.choices)
+        _check_traced(self, setting, as_python_numbers(distributions, setting.values))
+        _check_recipe(self, setting)
+
     def make_program(
         self, setting: Setting, executor: Executor | None = None, count: LaneCount | None = None
     ) -> Program:
-        """Checks the recipe of a setting, and returns the program for its choices.
+        """Returns the program for the choices of a setting, whose recipe has been checked.
 
         Args:
             setting: one with these choices.
             executor: compiles the program in its threads; None compiles it when it is first needed.
-            count: the lanes of a setting whose recipe has been checked.
+            count: the lanes; None is as many as before, or as fit.
         """
         distributions = active_distributions(self.space, setting.choices)
-        if count is None:
-            _check_traced(self, setting, as_python_numbers(distributions, setting.values))
-            _check_recipe(self, setting)
         recipe = self.traced_recipe(*setting)
         state = jax.eval_shape(functools.partial(init_training, recipe), self.key)
         train = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((self.rows, *leaf.shape[1:]), leaf.dtype), self.data)

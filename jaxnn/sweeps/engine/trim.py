@@ -8,6 +8,7 @@ import numpy as np
 
 from jaxnn._checks.arrays import leaf_name
 from jaxnn._kernels.host import COMPILER_OPTIONS, get_host
+from jaxnn._kernels.program_cache import request_program
 from jaxnn.sweeps.engine.plan import Plan
 from jaxnn.sweeps.engine.trial import TrialResult
 from jaxnn.sweeps.space.space import Choices, Setting
@@ -35,13 +36,15 @@ class Trimmer:
     def find_entries(self, setting: Setting) -> Any:
         """Returns which entries of the program's parameters are those of a setting, see `find_entries`."""
         plan, (choices, values) = self._plan, setting
-        if choices not in self._init_marks:
-            self._init_marks[choices] = jax.jit(
-                lambda values: plan.traced_recipe(choices, values, marks=True).model.init(jax.random.key(0)),
-                compiler_options=COMPILER_OPTIONS,
-            )
+        numbers = {path: np.float32(value) for path, value in values.items()}
         with jax.default_device(get_host()):
-            marks = self._init_marks[choices]({path: np.float32(value) for path, value in values.items()})
+            if choices not in self._init_marks:
+                traced = jax.jit(
+                    lambda values: plan.traced_recipe(choices, values, marks=True).model.init(jax.random.key(0))
+                ).trace(numbers)
+                program = request_program(traced, conditions=get_host(), options=COMPILER_OPTIONS)
+                self._init_marks[choices] = program.result()
+            marks = self._init_marks[choices](numbers)
         return find_entries(marks, jax.eval_shape(plan.recipe(choices, values).model.init, plan.key))
 
 
