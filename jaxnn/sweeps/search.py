@@ -34,7 +34,7 @@ from jaxnn.training.recipe import Recipe
 # Settings with the numbers of their trials.
 Batch = list[tuple[int, Setting]]
 
-# A sweep of more programs gives a warning.
+# More programs than this give a warning.
 _MANY_PROGRAMS = 8
 # The seconds that a CPU takes to compile the program of a small network.
 _COMPILE_SECONDS = 3.0
