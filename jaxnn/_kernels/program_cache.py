@@ -13,6 +13,7 @@ from concurrent.futures import Executor, Future
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 from jax.stages import Compiled, Lowered, Traced
 
 from jaxnn._kernels.digest import digest_program
@@ -88,14 +89,44 @@ def request_program(
     return future
 
 
-def must_use_jit() -> bool:
+def compile_function(
+    function: Callable[..., Any],
+    *arguments: Any,
+    trace: Callable[[], Traced] | None = None,
+    options: dict[str, Any] | None = None,
+) -> Callable[..., Any]:
+    """Returns a function compiled for the types, shapes and places of some arguments.
+
+    Args:
+        function: of these arguments.
+        arguments: those of a call.
+        trace: returns what `trace_function` does for them, where that is needed elsewhere too.
+        options: of the compiler.
+    """
+    if _must_use_jit():
+        return jax.jit(lambda *arguments: function(*arguments))
+    traced = trace_function(function, *arguments) if trace is None else trace()
+    return request_program(traced, conditions=_describe_placement(arguments), options=options).result()
+
+
+def trace_function(function: Callable[..., Any], *arguments: Any) -> Traced:
+    """Traces a function anew, also one that JAX has traced: a variable that it reads may have changed."""
+    unused = jax.tree.map(lambda leaf: jax.random.clone(leaf) if _is_key(leaf) else leaf, arguments)
+    return jax.jit(lambda *arguments: function(*arguments)).trace(*unused)
+
+
+def _is_key(leaf: Any) -> bool:
+    return isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+
+
+def _must_use_jit() -> bool:
     """Returns whether an option of JAX needs jitted functions, which it runs again operation by operation."""
     options = "jax_disable_jit", "jax_debug_nans", "jax_debug_infs"
     return any(getattr(jax.config, name) for name in options)
 
 
-def describe_placement(tree: Any) -> Hashable:
-    """Returns where the arrays of a pytree lie, for the conditions of a program that they are passed to."""
+def _describe_placement(tree: Any) -> Hashable:
+    """Returns where the arrays of a pytree lie."""
     leaves, structure = jax.tree.flatten(tree)
     placed = tuple((leaf.sharding, leaf.committed) if isinstance(leaf, jax.Array) else None for leaf in leaves)
     return structure, placed

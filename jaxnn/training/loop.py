@@ -18,7 +18,7 @@ from jaxtyping import Array
 
 from jaxnn._kernels.batch_last import swap_batch_axes
 from jaxnn._kernels.compiler_options import choose_compiler_options
-from jaxnn._kernels.program_cache import describe_placement, must_use_jit, request_program
+from jaxnn._kernels.program_cache import compile_function, trace_function
 from jaxnn.training.epoch import TrainingState, to_loop_layout, train_epoch
 from jaxnn.training.evaluation import Curves, Score, loss_and_score
 from jaxnn.training.recipe import Recipe
@@ -95,25 +95,24 @@ def _remove_weak_type(leaf: Any) -> Array:
 
 
 def compile_loop(
-    config: LoopConfig, data: Any, validation: Any, loop: LoopState
+    config: LoopConfig, data: Any, validation: Any, loop: LoopState, *, trace: Callable[[], Traced] | None = None
 ) -> Callable[[LoopState, int], LoopState]:
-    """Returns the compiled `run_epochs` for this data, as a function of loop state and epoch."""
-    if must_use_jit():
-        return jax.jit(functools.partial(run_epochs, config, data, validation))
-    placement = describe_placement((data, validation, loop))
-    traced = trace_loop(config, data, validation, loop)
+    """Returns the compiled `run_epochs` for this data, as a function of loop state and epoch.
+
+    `trace` returns the result of `trace_loop`, which also describes a run directory.
+    """
+    run = functools.partial(run_epochs, config)
     options = choose_compiler_options(jax.devices()[:1])
-    program = request_program(traced, conditions=placement, options=options).result()
+    program = compile_function(run, data, validation, loop, np.int32(0), trace=trace, options=options)
     return lambda loop, until: program(data, validation, loop, np.int32(until))
 
 
 def trace_loop(config: LoopConfig, data: Any, validation: Any, loop: LoopState) -> Traced:
     """Returns the traced `run_epochs`."""
-    # A new function each time: JAX would not trace an old one again, though a variable that it reads may have changed.
-    return jax.jit(lambda *arguments: run_epochs(config, *arguments)).trace(data, validation, loop, np.int32(0))
+    return trace_function(functools.partial(run_epochs, config), data, validation, loop, np.int32(0))
 
 
-def run_epochs(config: LoopConfig, data: Any, validation: Any, loop: LoopState, until: Array | int) -> LoopState:
+def run_epochs(config: LoopConfig, data: Any, validation: Any, loop: LoopState, until: Array | np.int32) -> LoopState:
     """Trains up to epoch `until`, or until the stopping rule ends the training or it diverges."""
     data, validation = to_loop_layout(config.recipe, data), swap_batch_axes(validation)
 

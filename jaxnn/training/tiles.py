@@ -21,7 +21,7 @@ from jaxnn._checks.arrays import is_traced
 from jaxnn._checks.functions import never_changes
 from jaxnn._kernels.dtypes import as_arrays, as_native
 from jaxnn._kernels.memory import count_bytes
-from jaxnn._kernels.program_cache import describe_placement, must_use_jit, request_program
+from jaxnn._kernels.program_cache import compile_function
 
 # Bytes of all arrays that a tile creates. CNNs then evaluate twice as many images a second as with all at once.
 _TILE_BYTES = {"cpu": 2**26, "accelerator": 2**30}
@@ -79,12 +79,7 @@ def _compile(apply: Apply, params: Any, x: Any, key: Array | None) -> Callable[[
     """Returns the compiled model, as a function of (params, x, key)."""
     if never_changes(apply):
         return _jit(apply)
-    # A new function each time: JAX would not trace an old one again, though a variable that it reads may have changed.
-    jitted = jax.jit(lambda params, x, key: apply(params, x, key=key))
-    if must_use_jit():
-        return jitted
-    traced = jitted.trace(params, x, None if key is None else jax.random.clone(key))
-    return request_program(traced, conditions=describe_placement((params, x, key))).result()
+    return compile_function(lambda params, x, key: apply(params, x, key=key), params, x, key)
 
 
 def _take_tile(leaf: Any, start: int, tile: int) -> Any:

@@ -1,11 +1,13 @@
 """`train`: the compiled loop with a progress bar, curves, the best parameters, logs and a run directory."""
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from jax.stages import Traced
 from jaxtyping import Array, Float
 
 from jaxnn._checks.arrays import by_name, is_traced
@@ -24,7 +26,7 @@ from jaxnn.progress import progress_bar
 from jaxnn.training.epoch import TrainingState
 from jaxnn.training.evaluation import Score
 from jaxnn.training.loop import LoopConfig, LoopState, compile_loop, init_loop, run_timed_chunks, trace_loop
-from jaxnn.training.prepare import Prepared, prepare
+from jaxnn.training.prepare import prepare
 from jaxnn.training.recipe import Recipe, get_optimizer
 from jaxnn.training.stopping import StoppingRule, check_rule
 from jaxnn.training.summary import count_numbers, summarize_curve
@@ -136,17 +138,20 @@ def train(
     config = LoopConfig(start.recipe, score, stop, keep_best=validation is not None or restores)
     loop = init_loop(config, start.state, start.epochs, validated=validation is not None)
 
+    trace = functools.cache(lambda: trace_loop(config, start.data, start.validation, loop))
+
     def configuration() -> dict[str, Any]:
         arrays = {"key": key, "params": params, "data": by_name(start.data)}
         arrays["validation"] = None if start.validation is None else by_name(start.validation)
         options = {"kind": "train", "epochs": start.epochs, "on_divergence": on_divergence}
-        return options | _describe(config, start, loop) | describe_arrays("", arrays) | describe_environment()
+        return options | _describe(config, trace(), loop) | describe_arrays("", arrays) | describe_environment()
 
     with open_run("train", directory, configuration, every=float(save_every)) as run:
-        loop = run.restore(loop)
-        run_until = compile_loop(config, start.data, start.validation, loop)
-        chunks = run_timed_chunks(run_until, loop, start.epochs, get_optimizer(start.recipe) if restores else None)
-        loop = _run_chunks(loop, chunks, start.epochs, run, log, progress)
+        restored = run.restore(loop)
+        run_until = compile_loop(config, start.data, start.validation, restored, trace=trace)
+        optimizer = get_optimizer(start.recipe) if restores else None
+        chunks = run_timed_chunks(run_until, restored, start.epochs, optimizer)
+        loop = _run_chunks(restored, chunks, start.epochs, run, log, progress)
     if loop.diverged:
         _warn_of_divergence(loop)
     return _make_result(loop, score)
@@ -162,10 +167,9 @@ def _check_options(arrays: Any, validation: Any, score: Any, stop: Any, on_diver
     check_rule("train", stop)
 
 
-def _describe(config: LoopConfig, start: Prepared, loop: LoopState) -> dict[str, Any]:
+def _describe(config: LoopConfig, traced: Traced, loop: LoopState) -> dict[str, Any]:
     """Describes the functions and the initial state of a training for its run directory."""
     parts = {f"recipe.{name}": describe(part) for name, part in config.recipe._asdict().items()}
-    traced = trace_loop(config, start.data, start.validation, loop)
     functions = {"recipe.traced": digest_program(traced.jaxpr).text}
     options = {"score": describe(config.score), "stop": describe(config.stop)}
     return parts | functions | options | {"initial state": describe_state(loop)}
