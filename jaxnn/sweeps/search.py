@@ -27,7 +27,8 @@ from jaxnn.sweeps.resume import SweepJournal, describe_sweep
 from jaxnn.sweeps.samplers import Sampler, make_sampler
 from jaxnn.sweeps.samplers.base import TrialSampler, ask_settings, check_sampler, init_sampler
 from jaxnn.sweeps.schedulers.base import Scheduler, TrialScheduler, check_scheduler, init_scheduler
-from jaxnn.sweeps.space.space import Choices, Setting, check_settings, count_programs
+from jaxnn.sweeps.space.space import Choices, Setting
+from jaxnn.sweeps.space.traced import check_settings, count_programs
 from jaxnn.training.evaluation import Score
 from jaxnn.training.recipe import Recipe
 

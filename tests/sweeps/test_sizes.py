@@ -15,7 +15,8 @@ from jaxnn.sweeps import Setting
 from jaxnn.sweeps.engine.trim import find_entries, pad, trim
 from jaxnn.sweeps.samplers import GridSampler
 from jaxnn.sweeps.space.segments import divide
-from jaxnn.sweeps.space.space import count_programs, dimensions, fill_space, fill_traced, settings_at
+from jaxnn.sweeps.space.space import dimensions, fill_space, settings_at
+from jaxnn.sweeps.space.traced import count_programs, fill_traced
 from jaxnn.units import Size
 
 RNG = np.random.default_rng(0)

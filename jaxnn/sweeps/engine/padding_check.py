@@ -17,7 +17,8 @@ from jaxnn._kernels.host import COMPILER_OPTIONS, get_host
 from jaxnn._kernels.program_cache import request_program
 from jaxnn.sweeps.engine.plan import Plan
 from jaxnn.sweeps.engine.trim import Trimmer, pad
-from jaxnn.sweeps.space.space import Setting, least_widths
+from jaxnn.sweeps.space.space import Setting
+from jaxnn.sweeps.space.traced import least_widths
 from jaxnn.training.recipe import Recipe, compute_updates, get_optimizer
 
 # Gradients of these sizes, one step each: some optimizers clip large ones.

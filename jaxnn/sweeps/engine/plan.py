@@ -30,7 +30,8 @@ from jaxnn.sweeps.engine.lane_count import (
 from jaxnn.sweeps.engine.lanes import ProgramSpec
 from jaxnn.sweeps.engine.program import Program
 from jaxnn.sweeps.engine.trial import TrialLayout
-from jaxnn.sweeps.space.space import Choices, Setting, active_distributions, check_space, fill_space, fill_traced
+from jaxnn.sweeps.space.space import Choices, Setting, active_distributions, check_space, fill_space
+from jaxnn.sweeps.space.traced import fill_traced
 from jaxnn.sweeps.space.whole import Inherited
 from jaxnn.training.epoch import init_training
 from jaxnn.training.evaluation import Score

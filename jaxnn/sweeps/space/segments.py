@@ -5,6 +5,7 @@ compilation. They depend on the space alone, never on the settings drawn or on a
 """
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,15 @@ _FIXED_UNITS = 128
 _MAX_WASTE = 2.0
 # The most programs that the widths of a space make together.
 _MAX_PROGRAMS = 4
+
+
+def divide_widths(columns: Iterable[Any]) -> dict[tuple[str, Sizes], tuple[int, ...]]:
+    """Returns the largest width of each segment, for each width of a space, by its path and distribution.
+
+    Args:
+        columns: (path, distribution or choice, conditions) of each dimension of the space.
+    """
+    return divide({(path, node): node for path, node, _ in columns if isinstance(node, Sizes)})
 
 
 def divide(nodes: dict[Any, Sizes]) -> dict[Any, tuple[int, ...]]:

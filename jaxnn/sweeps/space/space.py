@@ -10,15 +10,14 @@ dimensions with their own distributions, and no setting holds both.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
 from jaxnn.sweeps.space.distributions import Distribution
-from jaxnn.sweeps.space.segments import divide
-from jaxnn.sweeps.space.whole import Depths, Sizes, Whole
+from jaxnn.sweeps.space.segments import divide_widths
+from jaxnn.sweeps.space.whole import Whole
 
 # The option taken at each choice, in the space's order: (path, number of the option); also the segment of a width.
 Choices = tuple[tuple[str, int], ...]
@@ -146,17 +145,6 @@ def paths(space: dict[str, Any]) -> tuple[str, ...]:
     return tuple(dimension.path for dimension in dimensions(space))
 
 
-def width_segments(columns: tuple[Dimension, ...]) -> dict[tuple[str, Sizes], tuple[int, ...]]:
-    """Returns the largest width of each segment, for each width of a space, by its path and distribution."""
-    return divide({(path, node): node for path, node, _ in columns if isinstance(node, Sizes)})
-
-
-def count_programs(space: dict[str, Any]) -> int:
-    """Returns the most programs that the settings of a space need."""
-    tops = width_segments(dimensions(space)).values()
-    return count_combinations(space) * int(np.prod([len(segments) for segments in tops], dtype=object))
-
-
 def count_combinations(space: dict[str, Any]) -> int:
     """Counts the combinations of choices; each is a program to compile.
 
@@ -190,7 +178,7 @@ def settings_at(space: dict[str, Any], quantiles: Float[np.ndarray, "trials dime
     columns = dimensions(space)
     if quantiles.shape[1] != len(columns):
         raise ValueError(f"settings_at: quantiles {quantiles.shape} need a column for each of {paths(space)}")
-    table, labels, tops = np.empty(quantiles.shape), np.full(quantiles.shape, _NO_LABEL), width_segments(columns)
+    table, labels, tops = np.empty(quantiles.shape), np.full(quantiles.shape, _NO_LABEL), divide_widths(columns)
     for i, (path, node, _) in enumerate(columns):
         if isinstance(node, Choice):
             # A quantile just below 1, times the length of a long choice, may round up to that length.
@@ -223,35 +211,6 @@ def _split_row(columns: tuple[Dimension, ...], options: tuple[int, ...]) -> tupl
     return choices, [(path, i) for path, i, node in active if not isinstance(node, Choice)]
 
 
-def check_settings(space: dict[str, Any], settings: list[Setting]) -> None:
-    """Checks the whole numbers of settings, which may come from a sampler of the user.
-
-    Raises:
-        ValueError: a value that its distribution does not have, or a width outside the segment that the choices name.
-    """
-    columns = dimensions(space)
-    if not any(isinstance(node, Whole) for _, node, _ in columns):
-        return
-    tops, active = width_segments(columns), {}
-    for choices, values in settings:
-        if choices not in active:
-            active[choices] = active_distributions(space, choices)
-        for path, node in active[choices].items():
-            if not isinstance(node, Whole) or path not in values:
-                continue
-            node.as_python(values[path], path)
-            if isinstance(node, Sizes):
-                _check_segment(path, tops[path, node], dict(choices), values[path])
-
-
-def _check_segment(path: str, tops: tuple[int, ...], options: dict[str, int], width: float) -> None:
-    if _find_top(path, tops, options) != min(top for top in tops if top >= width):
-        raise ValueError(
-            f"space: {path} {width:.0f} does not lie in segment {options[path]} of the widths up to {tops}, which the "
-            "choices name"
-        )
-
-
 def active_distributions(space: dict[str, Any], choices: Choices) -> dict[str, Any]:
     """Returns the distributions that exist under these choices, by path.
 
@@ -261,7 +220,7 @@ def active_distributions(space: dict[str, Any], choices: Choices) -> dict[str, A
         {'rate': Uniform(low=0.0, high=1.0)}
     """
     active: dict[str, Any] = {}
-    _fill(space, "", dict(choices), lambda path, node: active.setdefault(path, node))
+    fill(space, "", dict(choices), lambda path, node: active.setdefault(path, node))
     return active
 
 
@@ -283,73 +242,25 @@ def fill_space(space: dict[str, Any], choices: Choices, values: Mapping[str, Any
         >>> fill_space(space, (("optimizer", 1),), {"rate": 0.1, "optimizer.momentum": 0.9})
         {'rate': 0.1, 'optimizer': {'kind': 'sgd', 'momentum': 0.9}}
     """
-    _check_paths(space, choices, values)
+    check_paths(space, choices, values)
 
     def convert(path: str, node: Any) -> Any:
         return node.as_python(values[path], path) if isinstance(node, Whole) else values[path]
 
-    return _fill(space, "", dict(choices), convert)
+    return fill(space, "", dict(choices), convert)
 
 
-def fill_traced(
-    space: dict[str, Any], choices: Choices, values: Mapping[str, Any], *, marks: bool = False
-) -> dict[str, Any]:
-    """Returns the hypers for `make_recipe` inside a compiled program, where sizes, depths and switches are traced.
-
-    Args:
-        space: a valid space.
-        choices: of a `Setting`.
-        values: of a `Setting`, or tracers under the same paths.
-        marks: whether each `Size` makes parameters that mark real entries, see `Size`.
-
-    Raises:
-        ValueError: as `fill_space`; choices without the segment of a width whose range is divided.
-    """
-    _check_paths(space, choices, values)
-    options, tops = dict(choices), width_segments(dimensions(space))
-
-    def convert(path: str, node: Any) -> Any:
-        if isinstance(node, Sizes):
-            top = _find_top(path, tops[path, node], options)
-            return replace(node._replace(high=float(top)).as_traced(values[path], path), marks=marks)
-        return node.as_traced(values[path], path) if isinstance(node, Whole) else values[path]
-
-    return _fill(space, "", options, convert)
-
-
-def least_widths(space: dict[str, Any], choices: Choices) -> dict[str, float]:
-    """Returns the least width of the segment of each size, and the least depth of each depth, by path."""
-    options, tops, least = dict(choices), width_segments(dimensions(space)), {}
-    for path, node in active_distributions(space, choices).items():
-        if isinstance(node, Depths):
-            least[path] = node.low
-        elif isinstance(node, Sizes):
-            top = _find_top(path, tops[path, node], options)
-            before = [each for each in tops[path, node] if each < top]
-            least[path] = float(node.widths()[node.widths() > max(before, default=0)][0])
-    return least
-
-
-def _check_paths(space: dict[str, Any], choices: Choices, values: Mapping[str, Any]) -> None:
+def check_paths(space: dict[str, Any], choices: Choices, values: Mapping[str, Any]) -> None:
+    """Checks that values belong to the hypers under these choices."""
     expected = active_distributions(space, choices)
     if expected.keys() != values.keys():
         raise ValueError(f"fill_space: the choices {choices} have the values {sorted(expected)}, not {sorted(values)}")
 
 
-def _find_top(path: str, tops: tuple[int, ...], options: dict[str, int]) -> int:
-    """Returns the largest width of a segment."""
-    segment = options.get(path, -1) if len(tops) > 1 else 0
-    if not 0 <= segment < len(tops):
-        raise ValueError(
-            f"fill_space: the widths of {path} are divided into {len(tops)} segments, up to {tops}, of which the "
-            f"choices {options} must name one, as those of settings_at do"
-        )
-    return tops[segment]
-
-
-def _fill(
+def fill(
     space: dict[str, Any], prefix: str, options: dict[str, int], value_of: Callable[[str, Distribution], Any]
 ) -> dict[str, Any]:
+    """Returns a space with `value_of(path, distribution)` in place of each distribution, and the chosen options."""
     filled = {}
     for name, value in space.items():
         path = prefix + name
@@ -361,6 +272,6 @@ def _fill(
         if isinstance(value, Distribution):
             value = value_of(path, value)
         elif isinstance(value, dict):
-            value = _fill(value, path + ".", options, value_of)
+            value = fill(value, path + ".", options, value_of)
         filled[name] = value
     return filled
