@@ -24,7 +24,7 @@ def as_native(tree: Any) -> Any:
 
 
 def choose_float(*arrays: Any, params: Any = None, least: Any = None) -> Any:
-    """Returns the widest type of the floats among arrays and parameters; JAX's default if there is none.
+    """Returns the widest type of the floats among arrays and parameters; without floats, the default type of JAX.
 
     Args:
         arrays: real numbers or bools.

@@ -159,8 +159,8 @@ def integers(low: Any, high: Any) -> Integers:
     """low, low + 1, …, high, both ends included, each with the same probability.
 
     `make_recipe` gets a traced int32, for arithmetic: an exponent, a number of warm-up steps. Results hold an int. Use
-    `sizes` for the width of a layer, `depth` for a number of layers, and `choice(*range(1, 5))` for whole numbers that
-    shape something else (a batch size, a filter) or decide a Python branch.
+    `sizes` for the width of a layer, and `depth` for a number of layers. Other whole numbers that shape something (a
+    batch size, a filter), or decide a Python branch, are a `choice(*range(1, 5))`.
 
     Args:
         low: a whole number.
