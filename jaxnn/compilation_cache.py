@@ -8,7 +8,6 @@ from pathlib import Path
 
 import jax
 import jaxlib.version
-from jax.experimental.compilation_cache import compilation_cache
 
 from jaxnn._checks.arrays import check_whole
 
@@ -47,6 +46,8 @@ def use_compilation_cache(directory: str | Path | None = None, *, max_bytes: int
         >>> use_compilation_cache("runs/programs")  # doctest: +SKIP
         PosixPath('runs/programs/jax-0.10.2-1f0c5a7e')
     """
+    from jax.experimental.compilation_cache import compilation_cache  # takes 10 ms
+
     max_bytes = check_whole("use_compilation_cache", "max_bytes", max_bytes, least=0)
     root = _find_default() if directory is None else Path(directory)
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
