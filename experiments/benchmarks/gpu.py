@@ -1,8 +1,8 @@
 """A GPU: how many steps it trains in a second side by side, how long whole sweeps take, and convolutions alone.
 
-The first table has `jax.vmap` of `nn.fit` and of plain JAX over 1 to 65,536 lanes. The second has the first and the
-second call of the same sweep in one process. The third has a 3×3 convolution with both gradients. Every row is printed
-and written to `runs/benchmarks/gpu.json` as soon as it is known. It takes a few minutes.
+The first table has the first and the second call of the same sweep in one process. The second has `jax.vmap` of
+`nn.fit` and of plain JAX over 1 to 65,536 lanes. The third has a 3×3 convolution with both gradients. Every row is
+printed and written to `runs/benchmarks/gpu.json` as soon as it is known. It takes a few minutes.
 """
 
 import functools
@@ -33,7 +33,7 @@ class Row(NamedTuple):
     """One measurement.
 
     Attributes:
-        table: "fits", "sweeps" or "convolutions".
+        table: "sweeps", "fits" or "convolutions".
         work: what is computed, and by what.
         lanes: the number side by side.
         startup: seconds to trace and compile; for a sweep, of the first call.
@@ -74,12 +74,12 @@ def measure(quick: bool) -> list[Row]:
 
 def list_measurements(quick: bool) -> Iterator[Measurement]:
     """Yields table, work and lanes of every row, and the function that measures it."""
+    for name, problem in _make_sweeps(quick):
+        yield "sweeps", name, len(problem.rates), functools.partial(measure_sweep, name, problem)
     for name, problem, counts in _make_fits(quick):
         for lanes in counts:
             yield "fits", f"{name}: jaxnn", lanes, functools.partial(measure_fit, name, problem, lanes)
             yield "fits", f"{name}: plain vmap", lanes, functools.partial(measure_plain, name, problem, lanes)
-    for name, problem in _make_sweeps(quick):
-        yield "sweeps", name, len(problem.rates), functools.partial(measure_sweep, name, problem)
     for shape in (Shape(2, 4, 2, 3),) if quick else SHAPES:
         for lanes in (1, 16):
             for tool, convolve in (("jaxnn", jaxnn_conv), ("lax.conv", networks.convolve)):
@@ -106,7 +106,7 @@ def _make_sweeps(quick: bool) -> list[tuple[str, Problem]]:
     return [
         ("iris × 500", _with_trials(iris(epochs=500), 1024)),
         ("iris × 500", _with_trials(iris(epochs=500), 16384)),
-        ("28×28 CNN × 1", _with_trials(images(steps=20), 64)),
+        ("28×28 CNN × 20", _with_trials(images(steps=20, epochs=20), 64)),
         ("digits CNN × 20", _with_trials(digits(epochs=20), 4096)),
         ("iris × 500", _with_trials(iris(epochs=500), 65536)),
     ]

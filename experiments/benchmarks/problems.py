@@ -108,14 +108,19 @@ def digits(*, epochs: int, trials: int = 0, count: int = 1408) -> Problem:
     return make_problem(train, test, layers, batch=64, epochs=epochs, trials=trials)
 
 
-def random_images(*, steps: int, size: int = 28, channels: tuple[int, ...] = (32, 64), hidden: int = 128) -> Problem:
-    """Returns a CNN on noise in the shape of MNIST, since the content of the images does not change the speed."""
+def random_images(
+    *, steps: int, size: int = 28, channels: tuple[int, ...] = (32, 64), hidden: int = 128, epochs: int = 1
+) -> Problem:
+    """Returns a CNN on noise in the shape of MNIST, since the content of the images does not change the speed.
+
+    `steps` are those of an epoch.
+    """
     rng = np.random.default_rng(0)
     x = rng.random((64 * steps + 64, size, size, 1), np.float32)
     labels = rng.integers(0, 10, len(x)).astype(np.int32)
     nodes = (size // 2 ** len(channels)) ** 2 * channels[-1]
     layers = draw_layers([nodes, hidden, 10], channels=[1, *channels])
-    return make_problem((x[64:], labels[64:]), (x[:64], labels[:64]), layers, batch=64, epochs=1)
+    return make_problem((x[64:], labels[64:]), (x[:64], labels[:64]), layers, batch=64, epochs=epochs)
 
 
 def random_table(*, steps: int, sizes: tuple[int, ...] = (784, 256, 10), batch: int = 128) -> Problem:

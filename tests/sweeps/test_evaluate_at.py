@@ -45,8 +45,9 @@ def test_losses_are_recorded_in_every_epoch(halving):
     np.testing.assert_allclose(halving["rungs"].curves("losses"), halving["epochs"].curves("losses"), rtol=1e-6)
 
 
+@pytest.mark.skipif(jax.devices()[0].platform != "cpu", reason="other devices have longer chunks")
 def test_a_chunk_in_which_no_trial_ends_evaluates_nothing():
-    """With 256 lanes, 300 epochs are two chunks, and the trials end in the second."""
+    """With 256 lanes, 300 epochs are two chunks on a CPU, and the trials end in the second."""
     result = sweep(evaluate_at="rungs", make=make_linear, scheduler=None, epochs=300, trials=4, lanes=256)
     assert [chunk.epochs for chunk in result.chunks] == [256, 44]
     np.testing.assert_array_equal(np.flatnonzero(~np.isnan(result.curves()).all(axis=0)), [299])

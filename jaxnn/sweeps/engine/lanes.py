@@ -19,6 +19,9 @@ from jaxnn.training.epoch import TrainingState, init_training
 from jaxnn.training.evaluation import Score
 from jaxnn.training.recipe import Recipe
 
+# The most bytes of all lanes' parameters that are copied from an accelerator to read those of a few lanes.
+_COPIED_BYTES = 2**26
+
 
 class Lanes(NamedTuple):
     """The state of all lanes, with the lanes on the first axis of each array.
@@ -141,8 +144,8 @@ def read_params(lanes: Lanes, rows: slice) -> Any:
 
 
 def _read_rows(leaves: list[Array], start: int, stop: int) -> list[np.ndarray]:
-    if next(iter(leaves[0].devices())).platform == "cpu":
-        # A view needs no computation, which would wait for the chunk that the device is running.
+    # Views and copies of all lanes are no computations, which would wait for the chunk that the device is running.
+    if next(iter(leaves[0].devices())).platform == "cpu" or sum(leaf.nbytes for leaf in leaves) <= _COPIED_BYTES:
         return [np.asarray(leaf)[start:stop] for leaf in leaves]
     return jax.device_get(_slice_rows(leaves, start, stop - start))
 

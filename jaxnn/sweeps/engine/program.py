@@ -127,8 +127,9 @@ class Program:
 
         def read() -> ChunkResult:
             table = np.asarray(numbers)
-            curves = table[:, 1:].reshape(self.size, -1, self.max_epochs)
-            return ChunkResult(table[:, 0].astype(np.int32), curves[..., :epochs].swapaxes(0, 1))
+            curves = table[:, 1:].reshape(self.size, -1, self.max_epochs)[..., :epochs].swapaxes(0, 1)
+            # A copy, of which trials keep views: it holds no epochs beyond this chunk.
+            return ChunkResult(table[:, 0].astype(np.int32), np.ascontiguousarray(curves))
 
         return lanes, read
 

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaxnn._kernels.garbage import pause_collection
 from jaxnn.sweeps.engine.lanes import LaneUpdates, read_params
 from jaxnn.sweeps.engine.program import ChunkResult, ChunkRunner
 from jaxnn.sweeps.engine.trial import RunningTrial, TrialLayout, TrialResult
@@ -85,9 +86,10 @@ def run_trials(
     lookahead = program.lookahead if scheduler is None else 0
     while queue or running or in_flight:
         if queue or running:
-            started = _start_trials(queue, slots, running, layout, scheduler)
-            running = sorted(running + started, key=lambda trial: trial.trial)
-            in_flight.append(_dispatch(program, lanes, running, started, layout))
+            with pause_collection():
+                started = _start_trials(queue, slots, running, layout, scheduler)
+                running = sorted(running + started, key=lambda trial: trial.trial)
+                in_flight.append(_dispatch(program, lanes, running, started, layout))
             lanes = in_flight[-1].lanes
             running = [trial for trial in running if trial.dispatched < layout.epochs]
             if len(in_flight) <= lookahead:
@@ -95,11 +97,12 @@ def run_trials(
         chunk = in_flight.popleft()
         result, chunk_started = chunk.read(), max(chunk.dispatched_at, last_read)
         last_read = time.perf_counter()
-        # A trial that diverged in the last chunk is still in this one, which had already been dispatched.
-        members = [member for member in chunk.members if not member[0].diverged]
-        busy = _record(members, result, chunk_started) / (chunk.epochs * program.size)
-        ended, copies = _decide([trial for trial, _ in members], layout, scheduler)
-        _report_best_first(ended, chunk.lanes, on_trial_end)
+        with pause_collection():
+            # A trial that diverged in the last chunk is still in this one, which had already been dispatched.
+            members = [member for member in chunk.members if not member[0].diverged]
+            busy = _record(members, result, chunk_started) / (chunk.epochs * program.size)
+            ended, copies = _decide([trial for trial, _ in members], layout, scheduler)
+            _report_best_first(ended, chunk.lanes, on_trial_end)
         ended_numbers = {trial.trial for trial, _ in ended}
         running = [trial for trial in running if trial.trial not in ended_numbers]
         if copies:

@@ -60,7 +60,7 @@ class TrialResult(NamedTuple):
         return to_rankable(self.score)
 
 
-@dataclass
+@dataclass(slots=True)
 class RunningTrial:
     """A trial in its lanes.
 
@@ -130,7 +130,8 @@ class RunningTrial:
         """Returns the result of a trial that has ended."""
         epochs = self.diverged or self.epoch
         parts = [curves[:, self.lanes, :own] for curves, own in self.history]
-        curves = Curves(*np.concatenate(parts, axis=2)[..., :epochs])
+        joined = np.concatenate(parts, axis=2) if len(parts) > 1 else parts[0]
+        curves = Curves(*joined[..., :epochs])
         score_std = 0.0 if len(curves.scores) == 1 else float(curves.scores[:, -1].std())
         reasons = {
             "diverged": f"a loss was not finite in epoch {epochs}",

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from jaxnn._kernels.garbage import pause_collection
 from jaxnn.sweeps.space.distributions import Distribution
 from jaxnn.sweeps.space.segments import divide_widths
 from jaxnn.sweeps.space.whole import Whole
@@ -159,6 +160,7 @@ def count_combinations(space: dict[str, Any]) -> int:
     return count
 
 
+@pause_collection()
 def settings_at(space: dict[str, Any], quantiles: Float[np.ndarray, "trials dimensions"]) -> list[Setting]:
     """Returns the settings at the given quantiles of the dimensions.
 
