@@ -12,6 +12,7 @@ from jaxtyping import Array, ArrayLike
 from jaxnn._checks.arrays import check_whole
 from jaxnn._checks.names import name_value
 from jaxnn._checks.warn import warn_user
+from jaxnn.data import Folds
 from jaxnn.devices import warn_idle_cores
 from jaxnn.io.runs import Log, check_run, open_run
 from jaxnn.progress import progress_bar
@@ -20,6 +21,7 @@ from jaxnn.sweeps.engine.padding_check import check_padding
 from jaxnn.sweeps.engine.plan import SAMPLER_KEY, SCHEDULER_KEY, Plan, make_plan
 from jaxnn.sweeps.engine.program import Program
 from jaxnn.sweeps.engine.run import ChunkStats, run_trials
+from jaxnn.sweeps.engine.splits import Splitter
 from jaxnn.sweeps.results.best_trials import BestTrials
 from jaxnn.sweeps.results.replay import Programs
 from jaxnn.sweeps.results.result import SweepResult
@@ -52,8 +54,9 @@ def sweep(
     trials: int,
     epochs: int,
     validation: tuple[Any, Any] | None = None,
-    folds: int | None = None,
+    folds: int | Folds | Splitter | None = None,
     stratify: str | ArrayLike | None = "auto",
+    groups: ArrayLike | None = None,
     score: Score | None = None,
     evaluate_at: str = "epochs",
     repeats: int = 1,
@@ -78,10 +81,16 @@ def sweep(
         trials: the number of settings to try.
         epochs: the epochs of every trial, unless the scheduler stops it.
         validation: `(x, targets)` to evaluate on.
-        folds: the number of folds of a cross-validation; give either `validation` or `folds`.
+        folds: the number of folds of a cross-validation; or row numbers, an `nn.Folds`; or an object with `split` and
+            `get_n_splits`, such as `GroupKFold(5)`, `TimeSeriesSplit()` and `ShuffleSplit(random_state=0)` of
+            scikit-learn, whose `y` are the labels of `stratify`, or else the first targets. Give either `validation` or
+            `folds`. With a number, every fold trains on equally many rows, see `nn.k_folds`. Otherwise no row is left
+            out: a smaller fold takes fewer steps in an epoch, and an optimizer that is a function of the total steps
+            gets those of the largest.
         stratify: the labels that every fold has equal shares of, shape (rows,), or None. "auto" takes the first array
             of whole numbers among the targets, of shape (rows,); otherwise the first bools, zeros and ones, or one-hot
             rows. `SweepResult.stratified_by` names it.
+        groups: the groups of the rows, shape (rows,), for a splitter that keeps groups whole.
         score: `score(outputs, targets) -> number`, higher is better, in functions of `jax.numpy`; with folds it must
             also take a mask as `where=`. By default it is minus the mean validation loss.
         evaluate_at: "epochs" evaluates after every epoch. "rungs" evaluates only where the scheduler compares trials
@@ -138,7 +147,7 @@ def sweep(
     check_scheduler(scheduler)
     plan = make_plan(
         make_recipe, space, data, key=key, epochs=epochs, validation=validation, folds=folds, stratify=stratify,
-        score=score, evaluate_at=evaluate_at, repeats=repeats, lanes=lanes, trials=trials,
+        groups=groups, score=score, evaluate_at=evaluate_at, repeats=repeats, lanes=lanes, trials=trials,
         has_scheduler=scheduler is not None,
     )  # fmt: skip
     warn_idle_cores()
@@ -146,6 +155,8 @@ def sweep(
     trial_sampler = init_sampler(make_sampler(sampler, trials), space, jax.random.fold_in(key, SAMPLER_KEY), plan.lanes)
     trial_scheduler = init_scheduler(scheduler, epochs, space, jax.random.fold_in(key, SCHEDULER_KEY))
     options = {"trials": trials, "keep": keep, "sampler": sampler, "scheduler": scheduler, "lanes": lanes}
+    if isinstance(folds, Folds | Splitter):
+        options["folds"] = plan.folds
     configuration = functools.partial(describe_sweep, plan, options)
     best, programs = BestTrials(keep), Programs()
     # Frozen lanes hold NaN. The journal looks for that of trials, and names the trial.

@@ -1,0 +1,108 @@
+"""Bad folds and groups of a sweep."""
+
+import numpy as np
+from sklearn.model_selection import GroupKFold, KFold, PredefinedSplit, RepeatedKFold, ShuffleSplit
+
+import jaxnn as nn
+from helpers.bad_input.parts import LABELS, replace_at
+from helpers.bad_input.sweep import sweep
+
+
+def splits(folds, **options):
+    return sweep(validation=None, folds=folds, **options)
+
+
+# Training rows, validation rows and mask of two folds.
+ROWS = np.array([[0, 1], [2, 3]]), np.array([[4], [5]]), np.ones((2, 1), bool)
+FOLD_CALLS = {
+    "a splitter that shuffles anew": (
+        splits(ShuffleSplit()),
+        ValueError,
+        "sweep: ShuffleSplit shuffles with random_state=None, which gives other folds in every process; use a whole "
+        "number, such as random_state=0",
+    ),
+    "folds that shuffle anew": (
+        splits(KFold(3, shuffle=True)),
+        ValueError,
+        "sweep: KFold shuffles with random_state=None, which gives other folds in every process; use a whole number, "
+        "such as random_state=0",
+    ),
+    "a generator that splits move on": (
+        splits(RepeatedKFold(random_state=np.random.RandomState(0))),
+        ValueError,
+        "sweep: RepeatedKFold shuffles with random_state=RandomState(MT19937)…",
+    ),
+    "group folds without groups": (
+        splits(GroupKFold(3)),
+        ValueError,
+        "sweep: GroupKFold cannot split the data: The 'groups' parameter should not be None.",
+    ),
+    "groups without folds": (
+        sweep(groups=LABELS),
+        ValueError,
+        "sweep: groups= needs folds=, since a validation part is not divided",
+    ),
+    "groups with a number of folds": (
+        splits(3, groups=LABELS),
+        ValueError,
+        "sweep: groups= needs folds that keep them whole: folds=GroupKFold(3) or StratifiedGroupKFold(3) of "
+        "scikit-learn, not folds=3",
+    ),
+    "groups of another length": (
+        splits(GroupKFold(3), groups=LABELS[:3]),
+        ValueError,
+        "sweep: groups must have shape (15,), one label for each example, not (3,)",
+    ),
+    "groups of NaN": (
+        splits(GroupKFold(3), groups=replace_at(LABELS, 2, np.nan)),
+        ValueError,
+        "sweep: groups must be finite, but row 2 holds nan",
+    ),
+    "row numbers and groups": (
+        splits(nn.Folds(*ROWS), groups=LABELS),
+        ValueError,
+        "sweep: nn.Folds are row numbers, so stratify= and groups= cannot change them",
+    ),
+    "no folds at all": (splits(PredefinedSplit(-np.ones(15))), ValueError, "sweep: PredefinedSplit gives no folds"),
+    "a fold without training rows": (
+        splits(nn.Folds(*ROWS, np.array([[True, True], [False, False]]))),
+        ValueError,
+        "sweep: fold 1 needs training rows, not an array of shape (0,)",
+    ),
+    "a fold without validation rows": (
+        splits(nn.Folds(*ROWS[:2], np.array([[False], [True]]))),
+        ValueError,
+        "sweep: fold 0 needs validation rows, not an array of shape (0,)",
+    ),
+    "a row number out of range": (
+        splits(nn.Folds(np.array([[0, 1], [2, 15]]), *ROWS[1:])),
+        ValueError,
+        "sweep: the training rows of fold 1 must lie in 0 … 14, but hold 15",
+    ),
+    "a row number below 0": (
+        splits(nn.Folds(ROWS[0], np.array([[-1], [5]]), ROWS[2])),
+        ValueError,
+        "sweep: the validation rows of fold 0 must lie in 0 … 14, but hold -1",
+    ),
+    "fractional row numbers": (
+        splits(nn.Folds(ROWS[0] + 0.5, *ROWS[1:])),
+        TypeError,
+        "sweep: the training rows of fold 0 must be whole numbers, not float64",
+    ),
+    "a row to learn and to score": (
+        splits(nn.Folds(ROWS[0], np.array([[4], [3]]), ROWS[2])),
+        ValueError,
+        "sweep: fold 1 has row 3 among its training and its validation rows, so the score would be that of rows it has "
+        "learned",
+    ),
+    "folds of different lengths": (
+        splits(nn.Folds(ROWS[0], ROWS[1][:1], ROWS[2])),
+        ValueError,
+        "sweep: folds.validation must have shape (folds, rows), not (1, 1)",
+    ),
+    "a mask of another shape": (
+        splits(nn.Folds(*ROWS[:2], np.ones((2, 3), bool))),
+        ValueError,
+        "sweep: folds.mask must be bools of shape (2, 1), one for each row number, not bool of shape (2, 3)",
+    ),
+}
