@@ -19,6 +19,7 @@ from jaxnn.progress import progress_bar
 from jaxnn.sweeps.engine.memory_fit import fit_program
 from jaxnn.sweeps.engine.padding_check import check_padding
 from jaxnn.sweeps.engine.plan import SAMPLER_KEY, SCHEDULER_KEY, Plan, make_plan
+from jaxnn.sweeps.engine.preparation import Prepare
 from jaxnn.sweeps.engine.program import Program
 from jaxnn.sweeps.engine.run import ChunkStats, run_trials
 from jaxnn.sweeps.engine.splits import Splitter
@@ -57,6 +58,7 @@ def sweep(
     folds: int | Folds | Splitter | None = None,
     stratify: str | ArrayLike | None = "auto",
     groups: ArrayLike | None = None,
+    prepare: Prepare | None = None,
     score: Score | None = None,
     evaluate_at: str = "epochs",
     repeats: int = 1,
@@ -91,6 +93,10 @@ def sweep(
             of whole numbers among the targets, of shape (rows,); otherwise the first bools, zeros and ones, or one-hot
             rows. `SweepResult.stratified_by` names it.
         groups: the groups of the rows, shape (rows,), for a splitter that keeps groups whole.
+        prepare: `prepare(x) -> function of x`, such as `nn.standard_scaling`: fitted on the training rows of each fold,
+            or on the data with `validation`, and applied to all rows of that fold. It runs in NumPy before the sweep,
+            and only what it gives must be finite. `SweepResult.preparations` holds the functions, and
+            `SweepResult.predict` calls them.
         score: `score(outputs, targets) -> number`, higher is better, in functions of `jax.numpy`; with folds it must
             also take a mask as `where=`. By default it is minus the mean validation loss.
         evaluate_at: "epochs" evaluates after every epoch. "rungs" evaluates only where the scheduler compares trials
@@ -147,8 +153,8 @@ def sweep(
     check_scheduler(scheduler)
     plan = make_plan(
         make_recipe, space, data, key=key, epochs=epochs, validation=validation, folds=folds, stratify=stratify,
-        groups=groups, score=score, evaluate_at=evaluate_at, repeats=repeats, lanes=lanes, trials=trials,
-        has_scheduler=scheduler is not None,
+        groups=groups, prepare=prepare, score=score, evaluate_at=evaluate_at, repeats=repeats, lanes=lanes,
+        trials=trials, has_scheduler=scheduler is not None,
     )  # fmt: skip
     warn_idle_cores()
     _warn_of_programs(count_programs(space), trials)
@@ -157,6 +163,8 @@ def sweep(
     options = {"trials": trials, "keep": keep, "sampler": sampler, "scheduler": scheduler, "lanes": lanes}
     if isinstance(folds, Folds | Splitter):
         options["folds"] = plan.folds
+    if prepare is not None:
+        options["prepare"] = prepare
     configuration = functools.partial(describe_sweep, plan, options)
     best, programs = BestTrials(keep), Programs()
     # Frozen lanes hold NaN. The journal looks for that of trials, and names the trial.

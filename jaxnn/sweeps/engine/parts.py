@@ -7,9 +7,10 @@ import numpy as np
 from jaxtyping import Array
 
 from jaxnn._checks.arrays import check_finite, check_whole
-from jaxnn._checks.data import check_data
+from jaxnn._checks.data import check_data, check_unprepared
 from jaxnn.data import Folds
 from jaxnn.sweeps.engine.folds import Labels, choose_labels, make_folds
+from jaxnn.sweeps.engine.preparation import Preparation, Prepare, prepare_folds, prepare_parts
 from jaxnn.sweeps.engine.splits import Splitter, check_folds, split_rows
 
 # A number that no trial has, which derives the key of the folds from the sweep's key; `plan.py` has the others.
@@ -24,12 +25,15 @@ class Parts(NamedTuple):
         validation: `(x, targets)` to evaluate on; None with folds.
         folds: row numbers; None with a validation part.
         labels: what the folds are stratified by; None if they are not, or if the user gave them.
+        preparations: of each fold, or of the training data; empty without. `data` is prepared, and with folds it has
+            a block of rows for each, to which the row numbers refer.
     """
 
     data: tuple[Any, Any]
     validation: tuple[Any, Any] | None
     folds: Folds | None
     labels: Labels | None
+    preparations: tuple[Preparation, ...] = ()
 
 
 def make_parts(
@@ -40,10 +44,38 @@ def make_parts(
     folds: Any,
     stratify: Any,
     groups: Any,
+    prepare: Prepare | None = None,
 ) -> Parts:
-    """Checks the data of a sweep, and divides it into folds if there is no validation part."""
-    count = check_data("sweep", data)
+    """Checks the data of a sweep, divides it into folds if there is no validation part, and prepares it."""
+    if not (prepare is None or callable(prepare)):
+        raise TypeError(f"sweep: prepare must be a function of x, such as nn.standard_scaling, not {prepare!r}")
+    check = check_data if prepare is None else check_unprepared
+    count = check("sweep", data)
     _check_options(validation, folds, stratify, groups)
+    if validation is not None:
+        check("sweep: validation", validation)
+    parts = _divide(key, data, count, validation=validation, folds=folds, stratify=stratify, groups=groups)
+    if prepare is None:
+        return parts
+    if validation is not None:
+        data, validation, preparations = prepare_parts(prepare, data, validation)
+        return parts._replace(data=data, validation=validation, preparations=preparations)
+    assert parts.folds is not None
+    data, moved, preparations = prepare_folds(prepare, data, parts.folds)
+    return parts._replace(data=data, folds=moved, preparations=preparations)
+
+
+def _divide(
+    key: Array,
+    data: tuple[Any, Any],
+    count: int,
+    *,
+    validation: tuple[Any, Any] | None,
+    folds: Any,
+    stratify: Any,
+    groups: Any,
+) -> Parts:
+    """Divides checked data of `count` examples into folds, if there is no validation part."""
     if folds is None:
         return Parts(data, validation, None, None)
     if isinstance(folds, Folds):
@@ -71,8 +103,6 @@ def make_parts(
 def _check_options(validation: tuple[Any, Any] | None, folds: Any, stratify: Any, groups: Any) -> None:
     if (validation is None) == (folds is None):
         raise ValueError("sweep: give exactly one of validation=(x, targets) and folds=k to score the trials by")
-    if validation is not None:
-        check_data("sweep: validation", validation)
     is_default = stratify is None or (isinstance(stratify, str) and stratify == "auto")
     if folds is None and not is_default:
         raise ValueError("sweep: stratify= needs folds=k, since a validation part is not divided")

@@ -28,6 +28,7 @@ from jaxnn.sweeps.engine.lane_count import (
 )
 from jaxnn.sweeps.engine.lanes import ProgramSpec
 from jaxnn.sweeps.engine.parts import check_batch_size, make_parts
+from jaxnn.sweeps.engine.preparation import Preparation, Prepare
 from jaxnn.sweeps.engine.program import Program
 from jaxnn.sweeps.engine.trial import TrialLayout
 from jaxnn.sweeps.space.space import Choices, Setting, active_distributions, check_space, fill_space
@@ -64,6 +65,7 @@ class Plan(NamedTuple):
             in a resumed sweep or to replay a trial, has as many, since others could give other bits.
         has_scheduler: whether a scheduler decides between two chunks.
         debug_nans: whether a trial that gives NaN is an error.
+        preparations: of each fold, or of the training data; empty without. `data` is prepared, see `parts.py`.
     """
 
     make_recipe: Callable[[dict[str, Any]], Recipe]
@@ -82,6 +84,7 @@ class Plan(NamedTuple):
     lane_counts: dict[Choices, LaneCount]
     has_scheduler: bool
     debug_nans: bool
+    preparations: tuple[Preparation, ...] = ()
 
     def hypers(self, setting: Setting) -> dict[str, Any]:
         """Returns the hypers of a setting, as `make_recipe` gets them."""
@@ -191,6 +194,7 @@ def make_plan(
     folds: Any,
     stratify: Any,
     groups: Any,
+    prepare: Prepare | None,
     score: Score | None,
     evaluate_at: str,
     repeats: int,
@@ -203,7 +207,7 @@ def make_plan(
         raise TypeError(f"sweep: make_recipe must be a function of the hypers, not {make_recipe!r}")
     check_space(space)
     check_key(key)
-    parts = make_parts(key, data, validation=validation, folds=folds, stratify=stratify, groups=groups)
+    parts = make_parts(key, data, validation=validation, folds=folds, stratify=stratify, groups=groups, prepare=prepare)
     if evaluate_at not in ("epochs", "rungs"):
         raise ValueError(f'sweep: evaluate_at must be "epochs" or "rungs", not {evaluate_at!r}')
     if jax.random.key_impl(key) != "threefry2x32":
@@ -220,6 +224,7 @@ def make_plan(
     return Plan(
         make_recipe, space, data, validation, rows, parts.labels, score, evaluate_at, key, layout, lane_count, trials,
         describe_device(), {}, has_scheduler, debug_nans=cast(Any, jax.config).jax_debug_nans,
+        preparations=parts.preparations,
     )  # fmt: skip
 
 

@@ -1,10 +1,10 @@
-"""Bad folds and groups of a sweep."""
+"""Bad folds, groups and preparations of a sweep."""
 
 import numpy as np
 from sklearn.model_selection import GroupKFold, KFold, PredefinedSplit, RepeatedKFold, ShuffleSplit
 
 import jaxnn as nn
-from helpers.bad_input.parts import LABELS, replace_at
+from helpers.bad_input.parts import LABELS, X, replace_at
 from helpers.bad_input.sweep import sweep
 
 
@@ -14,7 +14,56 @@ def splits(folds, **options):
 
 # Training rows, validation rows and mask of two folds.
 ROWS = np.array([[0, 1], [2, 3]]), np.array([[4], [5]]), np.ones((2, 1), bool)
+
+
+def one_feature_where_few(x):
+    features = min(len(x), 2)
+    return lambda x: x[:, :features]
+
+
+UNEQUAL = nn.Folds(*ROWS, np.array([[True, True], [True, False]]))
 FOLD_CALLS = {
+    "prepare a string": (
+        splits(3, prepare="standard"),
+        TypeError,
+        "sweep: prepare must be a function of x, such as nn.standard_scaling, not 'standard'",
+    ),
+    "prepare that fits nothing": (
+        splits(UNEQUAL, prepare=lambda x: x),
+        TypeError,
+        "sweep: prepare must return a function of x, as nn.standard_scaling does, not ndarray",
+    ),
+    "prepare that drops rows": (
+        splits(UNEQUAL, prepare=lambda x: lambda x: x[1:]),
+        ValueError,
+        "sweep: training rows of fold 0: prepare must keep the number of rows, 2, not make 1 of them",
+    ),
+    "prepare that gives infinity": (
+        splits(UNEQUAL, prepare=lambda x: lambda x: x + np.where(len(x) > 1, 0, np.inf)),
+        ValueError,
+        "sweep: validation rows of fold 0: the prepared x must be finite, but row 0, column 0 holds inf",
+    ),
+    "prepare of other shapes": (
+        splits(UNEQUAL, prepare=one_feature_where_few),
+        ValueError,
+        "sweep: prepare must give examples of one shape; fold 1 has (1,) in its training rows, (1,) in its validation "
+        "rows, (2,) in fold 0",
+    ),
+    "scaling that refuses NaN": (
+        splits(UNEQUAL, data=(replace_at(X, (1, 2), np.nan), LABELS), prepare=nn.standard_scaling),
+        ValueError,
+        "standard_scaling: x must be finite, but row 1, column 2 holds nan",
+    ),
+    "prepared validation of NaN": (
+        sweep(validation=(replace_at(X, (3, 1), np.nan), LABELS), prepare=lambda x: lambda x: x),
+        ValueError,
+        "sweep: validation: the prepared x must be finite, but row 3, column 1 holds nan",
+    ),
+    "targets of NaN before a preparation": (
+        splits(3, data=(X, replace_at(X, (1, 0), np.nan)), prepare=nn.standard_scaling),
+        ValueError,
+        "sweep: targets must be finite, but row 1, column 0 holds nan",
+    ),
     "a splitter that shuffles anew": (
         splits(ShuffleSplit()),
         ValueError,
