@@ -13,7 +13,9 @@ The words of this package:
 """
 
 from jaxnn.sweeps.engine.run import ChunkStats
+from jaxnn.sweeps.engine.splits import Splitter
 from jaxnn.sweeps.engine.trial import TrialResult
+from jaxnn.sweeps.results.refit import Refit
 from jaxnn.sweeps.results.result import BestTrial, Replay, SweepResult
 from jaxnn.sweeps.results.tables import Column
 from jaxnn.sweeps.samplers.base import Sampler, TrialSampler
@@ -34,10 +36,12 @@ __all__ = [
     "Continue",
     "Copy",
     "Curves",
+    "Refit",
     "Replay",
     "Sampler",
     "Scheduler",
     "Setting",
+    "Splitter",
     "Stop",
     "SweepResult",
     "TrialResult",

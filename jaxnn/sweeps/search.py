@@ -24,6 +24,7 @@ from jaxnn.sweeps.engine.program import Program
 from jaxnn.sweeps.engine.run import ChunkStats, run_trials
 from jaxnn.sweeps.engine.splits import Splitter
 from jaxnn.sweeps.results.best_trials import BestTrials
+from jaxnn.sweeps.results.refit import refit_setting
 from jaxnn.sweeps.results.replay import Programs
 from jaxnn.sweeps.results.result import SweepResult
 from jaxnn.sweeps.resume import SweepJournal, describe_sweep
@@ -66,6 +67,7 @@ def sweep(
     scheduler: Scheduler | None = None,
     lanes: int | str = "auto",
     keep: int = 1,
+    refit: bool = False,
     directory: str | Path | None = None,
     save_every: float = 60.0,
     log: Log | None = None,
@@ -112,6 +114,8 @@ def sweep(
             where sweeps of different sizes should agree to the bit. A resumed sweep keeps its lanes. Without a
             scheduler a lane may run several trials in a chunk, one after another.
         keep: the number of best trials whose parameters are kept.
+        refit: whether to train the best setting once more, on all rows, those of `validation` included, for as many
+            epochs as its trial and with its key: `SweepResult.refit`. All rows are prepared together.
         directory: where to keep the sweep, so that the same call resumes it: the configuration, a journal with a line
             for each trial, the last two checkpoints, `trials.csv` as of the last checkpoint, and at the end
             `curves.csv`. Its parent must exist.
@@ -160,6 +164,10 @@ def sweep(
     _warn_of_programs(count_programs(space), trials)
     trial_sampler = init_sampler(make_sampler(sampler, trials), space, jax.random.fold_in(key, SAMPLER_KEY), plan.lanes)
     trial_scheduler = init_scheduler(scheduler, epochs, space, jax.random.fold_in(key, SCHEDULER_KEY))
+    if not isinstance(refit, bool):
+        raise TypeError(f"sweep: refit must be True or False, not {refit!r}")
+    if refit and trial_scheduler is not None and trial_scheduler.population:
+        raise ValueError("sweep: refit=True trains one setting, but this scheduler changes settings during a trial")
     options = {"trials": trials, "keep": keep, "sampler": sampler, "scheduler": scheduler, "lanes": lanes}
     if isinstance(folds, Folds | Splitter):
         options["folds"] = plan.folds
@@ -177,7 +185,12 @@ def sweep(
         warn_user(
             f"sweep: the score {name_value(score)} was finite for no trial, so the best are the first that finished"
         )
-    return SweepResult(best.sorted_results(), best.kept, tuple(best.chunks), plan, programs)
+    result = SweepResult(best.sorted_results(), best.kept, tuple(best.chunks), plan, programs)
+    if not refit or not result.kept:
+        return result
+    trial, hypers = result.best.trial, result.best.hypers
+    epochs = result.trials[trial].epochs
+    return result._replace(refit=refit_setting(plan, trial, hypers, epochs, data, validation, prepare))
 
 
 def _warn_of_programs(programs: int, trials: int) -> None:

@@ -15,6 +15,7 @@ from jaxnn.sweeps.engine.run import ChunkStats
 from jaxnn.sweeps.engine.trial import TrialResult
 from jaxnn.sweeps.engine.trim import final_setting
 from jaxnn.sweeps.results.importance import importance
+from jaxnn.sweeps.results.refit import Refit
 from jaxnn.sweeps.results.replay import Programs, Replay, replay
 from jaxnn.sweeps.results.tables import RESULT_COLUMNS, Column, make_columns, make_html, make_rows, name_hypers
 from jaxnn.training.evaluation import predict
@@ -66,6 +67,7 @@ class SweepResult(NamedTuple):
         chunks: the statistics of each chunk of the compiled programs, in order.
         plan: what was trained, and on what.
         programs: the compiled programs, which are not pickled with the result.
+        refit: the best setting, trained on all rows; None without `refit=True`, or if no trial has a score.
     """
 
     trials: tuple[TrialResult, ...]
@@ -73,6 +75,7 @@ class SweepResult(NamedTuple):
     chunks: tuple[ChunkStats, ...]
     plan: Plan
     programs: Programs
+    refit: Refit | None = None
 
     def __repr__(self) -> str:
         return "\n  ".join(self._summary())

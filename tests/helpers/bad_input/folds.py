@@ -1,4 +1,4 @@
-"""Bad folds, groups and preparations of a sweep."""
+"""Bad folds, groups, preparations and refits of a sweep."""
 
 import numpy as np
 from sklearn.model_selection import GroupKFold, KFold, PredefinedSplit, RepeatedKFold, ShuffleSplit
@@ -153,5 +153,11 @@ FOLD_CALLS = {
         splits(nn.Folds(*ROWS[:2], np.ones((2, 3), bool))),
         ValueError,
         "sweep: folds.mask must be bools of shape (2, 1), one for each row number, not bool of shape (2, 3)",
+    ),
+    "refit a number of epochs": (sweep(refit=100), TypeError, "sweep: refit must be True or False, not 100"),
+    "refit of a population": (
+        sweep(refit=True, scheduler=nn.population_based(perturbation_interval=1)),
+        ValueError,
+        "sweep: refit=True trains one setting, but this scheduler changes settings during a trial",
     ),
 }
