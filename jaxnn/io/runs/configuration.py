@@ -9,7 +9,7 @@ from typing import Any
 from jaxnn.io.checkpoint import CheckpointError, write
 
 # The format of run directories, incremented when directories of an earlier one can no longer be resumed.
-_FORMAT = 3
+_FORMAT = 4
 _NAME = "configuration.json"
 _DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
 

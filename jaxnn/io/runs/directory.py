@@ -40,6 +40,7 @@ class RunDirectory:
         self.caller = caller
         self.path = path
         self.done = False
+        self._has_new_events = False
         self._every = every
         self._caught = caught
         self._journal = journal
@@ -47,6 +48,7 @@ class RunDirectory:
         self._roll_back(self._find_checkpoint())
 
     def record(self, event: str, **fields: Any) -> None:
+        self._has_new_events = True
         self._journal.append(event, **fields)
 
     def restore(self, like: Any) -> Any:
@@ -56,13 +58,16 @@ class RunDirectory:
 
     def save_if_due(self, tree: Any, tables: Tables, **fields: Any) -> bool:
         if self._caught.number or time.monotonic() - self._saved_at >= self._every:
-            self._save(tree, fields)
-            self.write_tables(tables)
+            self.save(tree, tables, **fields)
         return bool(self._caught.number)
+
+    def save(self, tree: Any, tables: Tables, **fields: Any) -> None:
+        self._save(tree, fields)
+        self.write_tables(tables)
 
     def finish(self, tree: Any, **fields: Any) -> None:
         self.done = True
-        if self.resumed_from is None or not self.resumed_from.get("done"):
+        if self._has_new_events or self.resumed_from is None or not self.resumed_from.get("done"):
             self._save(tree, {"done": True, **fields})
 
     def write_tables(self, tables: Tables) -> None:

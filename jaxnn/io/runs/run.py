@@ -44,8 +44,12 @@ class Run(Protocol):
         """
         ...
 
+    def save(self, tree: Any, tables: Tables, **fields: Any) -> None:
+        """Saves a checkpoint and the tables."""
+        ...
+
     def finish(self, tree: Any, **fields: Any) -> None:
-        """Saves the last checkpoint, unless the run resumed from it."""
+        """Saves the last checkpoint, unless the run resumed from it and has done nothing since."""
         ...
 
     def write_tables(self, tables: Tables) -> None:
@@ -68,6 +72,8 @@ class NoRun:
     def save_if_due(self, tree: Any, tables: Tables, **fields: Any) -> bool:
         del tree, tables, fields
         return False
+
+    def save(self, tree: Any, tables: Tables, **fields: Any) -> None: ...
 
     def finish(self, tree: Any, **fields: Any) -> None: ...
 

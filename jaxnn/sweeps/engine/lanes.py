@@ -68,6 +68,8 @@ class ProgramSpec(NamedTuple):
         folds: the rows that each lane trains and is evaluated on; None with a validation part.
         score: `score(outputs, targets) -> number`; None is minus the mean validation loss.
         evaluate_at: "epochs" evaluates after each epoch, "rungs" only where a lane reaches its limit.
+        seed: the hyper from which the key of a training is made; None makes it from the key of the sweep.
+        repeats: the trainings of a setting with different keys.
         max_epochs: the most epochs of a chunk, which is the length of the buffers for curves.
     """
 
@@ -77,14 +79,22 @@ class ProgramSpec(NamedTuple):
     folds: Folds | None
     score: Score | None
     evaluate_at: str
+    seed: str | None
+    repeats: int
     max_epochs: int
 
 
 def init_lane(spec: ProgramSpec, key: Array, updates: LaneUpdates) -> Lanes:
     """Returns one lane with a new training; `key` is that of the sweep."""
-    lane_key = jax.random.fold_in(jax.random.fold_in(key, updates.trial), updates.repeat)
-    state = init_training(spec.recipe_of(updates.values), lane_key)
+    state = init_training(spec.recipe_of(updates.values), _make_key(spec, key, updates))
     return Lanes(unwrap_key(state), updates.values, updates.fold, jnp.zeros((), jnp.int32))
+
+
+def _make_key(spec: ProgramSpec, key: Array, updates: LaneUpdates) -> Array:
+    if spec.seed is None:
+        return jax.random.fold_in(jax.random.fold_in(key, updates.trial), updates.repeat)
+    own = jax.random.key(updates.values[spec.seed].astype(jnp.int32), impl="threefry2x32")
+    return own if spec.repeats == 1 else jax.random.fold_in(own, updates.repeat)
 
 
 def start_lanes(spec: ProgramSpec, key: Array, lanes: Lanes, updates: LaneUpdates) -> Lanes:

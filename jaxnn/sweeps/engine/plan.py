@@ -31,7 +31,7 @@ from jaxnn.sweeps.engine.lanes import ProgramSpec
 from jaxnn.sweeps.engine.program import Program
 from jaxnn.sweeps.engine.trial import TrialLayout
 from jaxnn.sweeps.space.space import Choices, Setting, active_distributions, check_space, fill_space
-from jaxnn.sweeps.space.traced import fill_traced
+from jaxnn.sweeps.space.traced import fill_traced, find_seed
 from jaxnn.sweeps.space.whole import Inherited
 from jaxnn.training.epoch import init_training
 from jaxnn.training.evaluation import Score
@@ -111,11 +111,16 @@ class Plan(NamedTuple):
         """The number of examples that a trial trains on."""
         return _count(self.data) if self.folds is None else self.folds.train.shape[1]
 
-    def check_setting(self, setting: Setting) -> None:
-        """Checks the recipe of a setting, on shapes."""
-        distributions = active_distributions(self.space, setting.choices)
-        _check_traced(self, setting, as_python_numbers(distributions, setting.values))
-        _check_recipe(self, setting)
+    def check_shapes(self, setting: Setting) -> None:
+        """Checks that the recipe of a setting matches the data, on shapes."""
+        _check_recipe(self, self.recipe(setting.choices, self._as_python_numbers(setting)))
+
+    def check_traced(self, setting: Setting) -> None:
+        """Checks that `make_recipe` can compute with traced hypers, and warns of those that it never reads."""
+        _check_traced(self, setting, self._as_python_numbers(setting))
+
+    def _as_python_numbers(self, setting: Setting) -> dict[str, float]:
+        return as_python_numbers(active_distributions(self.space, setting.choices), setting.values)
 
     def make_program(
         self, setting: Setting, executor: Executor | None = None, count: LaneCount | None = None
@@ -167,6 +172,8 @@ class Plan(NamedTuple):
             folds=self.folds,
             score=self.score,
             evaluate_at=self.evaluate_at,
+            seed=find_seed(self.space, setting.choices),
+            repeats=self.layout.repeats,
             max_epochs=max_chunk_epochs(footprint, width, self.device, self.layout.epochs),
         )
         program = Program(spec, self.key, names, width, tile, devices=devices, executor=executor)
@@ -194,6 +201,7 @@ def make_plan(
     score: Score | None,
     evaluate_at: str,
     repeats: int,
+    keep_epoch: str,
     lanes: int | str,
     trials: int,
     has_scheduler: bool,
@@ -207,6 +215,8 @@ def make_plan(
     _check_parts(validation, folds, stratify)
     if evaluate_at not in ("epochs", "rungs"):
         raise ValueError(f'sweep: evaluate_at must be "epochs" or "rungs", not {evaluate_at!r}')
+    if keep_epoch not in ("last", "best"):
+        raise ValueError(f'sweep: keep_epoch must be "last" or "best", not {keep_epoch!r}')
     if jax.random.key_impl(key) != "threefry2x32":
         raise ValueError(
             f"sweep: key must be a threefry key, not {jax.random.key_impl(key)}, whose draws depend on the lane"
@@ -215,6 +225,7 @@ def make_plan(
         check_whole("sweep", "repeats", repeats, least=1),
         1 if folds is None else check_whole("sweep", "folds", folds, least=2),
         check_whole("sweep", "epochs", epochs, least=1),
+        keep_epoch,
     )
     if layout.folds > count:
         raise ValueError(f"sweep: folds must be at most the number of rows, {count}, not {folds}")
@@ -249,9 +260,7 @@ def _check_lanes(lanes: int | str, layout: TrialLayout) -> int | None:
     return lanes
 
 
-def _check_recipe(plan: Plan, setting: Setting) -> None:
-    """Checks that the recipe of a setting matches the data."""
-    recipe = plan.recipe(setting.choices, setting.values)
+def _check_recipe(plan: Plan, recipe: Recipe) -> None:
     full_batch = recipe._replace(batch_size=None)
     params = jax.eval_shape(recipe.model.init, plan.key)
     check_functions("sweep", full_batch, plan.data, _count(plan.data), params)
@@ -263,10 +272,10 @@ def _check_recipe(plan: Plan, setting: Setting) -> None:
 
 
 def _check_traced(plan: Plan, setting: Setting, values: dict[str, Any]) -> None:
-    """Checks that `make_recipe` can compute with traced hypers, and warns of those that it never reads."""
     hypers = RecordedHypers(fill_space(plan.space, setting.choices, values))
     jax.eval_shape(lambda key: _call_functions(plan, plan.recipe_maker(hypers), key), plan.key)
-    unused = [name for name in plan.space if name not in hypers.read]
+    seed = find_seed(plan.space, setting.choices)
+    unused = [name for name in plan.space if name not in hypers.read and name != (seed or "").split(".")[0]]
     if unused:
         warn_user(f"sweep: make_recipe does not use {', '.join(map(repr, unused))}")
 

@@ -17,7 +17,7 @@ from jaxnn.sweeps.space.whole import Sizes, Switches
 
 # The trials that a notebook shows.
 _HTML_ROWS = 10
-RESULT_COLUMNS = ("status", "epochs", "score", "score_std", "seconds")
+RESULT_COLUMNS = ("status", "epochs", "score", "score_std", "score_epoch", "seconds", "reason")
 
 
 class Column(NamedTuple):
@@ -81,7 +81,7 @@ def make_rows(space: dict[str, Any], results: Iterable[TrialResult]) -> list[dic
 
 def make_html(title: str, rows: list[dict[str, Any]]) -> str:
     """Returns the first rows of a table as HTML, for notebooks."""
-    names = [name for name in (rows[0] if rows else {}) if name != "seconds"]
+    names = [name for name in (rows[0] if rows else {}) if name not in ("seconds", "score_epoch", "reason")]
 
     def cells(tag: str, values: Iterable[Any]) -> str:
         texts = [f"{value:.4g}" if isinstance(value, float) else html.escape(str(value)) for value in values]
