@@ -66,7 +66,11 @@ def test_a_training_resumes_after_a_refusal(tmp_path, interrupted, trained):
 
 
 OTHER_SWEEPS = {
-    "trials": ({"trials": 19}, "trials was 18 and is 19"),
+    "fewer trials": ({"trials": 17}, "sweep: the directory holds 18 trials, more than trials=17"),
+    "a grid of more trials": (
+        {"sampler": "grid", "trials": 19},
+        "sampler was {'RandomSampler': {}} and is {'GridSampler': {'trials': 19}}",
+    ),
     "space": ({"space": WIDTHS}, "space.width was None and is {'Choice': {'values': [5, 6]}}"),
     "scheduler": (
         {"scheduler": nn.asha(grace_period=2)},
@@ -113,23 +117,23 @@ def old_content(configuration):
 
 
 def later_content(configuration):
-    content = {"format": 4, "configuration": configuration}
+    content = {"format": 5, "configuration": configuration}
     return content | {"sha256": hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()}
 
 
-@pytest.mark.parametrize(("content", "number"), [(old_content, 1), (later_content, 4)])
+@pytest.mark.parametrize(("content", "number"), [(old_content, 1), (later_content, 5)])
 @pytest.mark.parametrize("end_at", [1, 20])
 def test_a_run_of_another_version_is_refused_and_left_alone(tmp_path, content, number, end_at):
     with pytest.raises(InjectedError):
         train(tmp_path, end_at=end_at, save_every=1e-6 if end_at > 1 else 60.0)
     file = tmp_path / "configuration.json"
     written = json.loads(file.read_text())
-    assert written["format"] == 3
+    assert written["format"] == 4
     file.write_text(json.dumps(content(written["configuration"]), indent=1))
     before = read_files(tmp_path)
     assert error_message(ValueError, lambda: train(tmp_path)) == (
         f"train: directory={str(tmp_path)!r} holds a run in format {number}, of another version of jaxnn; this version "
-        "reads format 3. Finish it with the version that started it, or give another directory"
+        "reads format 4. Finish it with the version that started it, or give another directory"
     )
     assert read_files(tmp_path) == before
 
