@@ -14,6 +14,8 @@ DATA, RECIPE = (X, LABELS), classifier()
 PARAMS = make_params([4, 17, 3])
 OUTPUT = PARAMS["output"]
 STATE = nn.TrainingState(PARAMS, SGD.init(PARAMS), KEY, np.int32(0))
+MOMENTUM = RECIPE._replace(optimizer=optax.sgd(0.1, momentum=0.9))
+WIDE = MOMENTUM.optimizer.init(make_params([4, 16, 3]))
 OPTIMIZER = (
     "Recipe: optimizer must be an optax transformation, such as optax.adam(0.01), "
     "or a function of the total steps that gives one, not "
@@ -197,6 +199,38 @@ TRAINING_CALLS = {
         lambda: nn.advance(RECIPE._replace(optimizer=optax.adam(0.1)), DATA, STATE, epochs=1),
         ValueError,
         "advance: state holds an optimizer state that the recipe's optimizer does not make",
+    ),
+    "an optimizer state of other shapes": (
+        lambda: nn.advance(MOMENTUM, DATA, STATE._replace(optimizer_state=WIDE), epochs=1),
+        ValueError,
+        "advance: state: optimizer_state.0.trace.hidden_1.weight must have shape (4, 17), as the recipe's optimizer "
+        "makes it, not (4, 16)",
+    ),
+    "a result as state": (
+        train(state=PARAMS),
+        TypeError,
+        "train: state must be a TrainingState, from init_training, not dict",
+    ),
+    "a state with raw keys": (train(state=STATE._replace(key=0)), TypeError, "key must be one jax.random.key, not 0"),
+    "params beside a state": (
+        train(state=STATE, params=PARAMS),
+        ValueError,
+        "train: give params or state, not both: state holds the parameters to go on with",
+    ),
+    "a state that has done all epochs": (
+        train(state=STATE._replace(epoch=np.int32(2))),
+        ValueError,
+        "train: epochs counts from the start and must be more than the 2 of state, not 2",
+    ),
+    "a state of another width": (
+        train(state=STATE._replace(params=make_params([4, 16, 3]))),
+        ValueError,
+        "train: params: hidden_1.weight must have shape (4, 17), as model.init makes it, not (4, 16)",
+    ),
+    "the state of another optimizer": (
+        train(state=STATE._replace(optimizer_state=())),
+        ValueError,
+        "train: state holds an optimizer state that the recipe's optimizer does not make",
     ),
     "on_divergence unknown": (
         train(on_divergence="retry"),
