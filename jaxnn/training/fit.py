@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Int
 
 from jaxnn._checks.arrays import check_whole
 from jaxnn._kernels.dtypes import as_arrays
-from jaxnn.training.epoch import EpochInfo, TrainingState, to_loop_layout, train_epoch
+from jaxnn.training.epoch import EpochInfo, TrainingState, judged_params, to_loop_layout, train_epoch
 from jaxnn.training.prepare import check_training, prepare
 from jaxnn.training.recipe import Recipe
 from jaxnn.training.state_check import check_state
@@ -24,7 +24,7 @@ class FitResult(NamedTuple):
     """The result of `fit`.
 
     Attributes:
-        params: the trained parameters.
+        params: the trained parameters; with `Recipe.ema` their mean.
         losses: the training loss of each epoch, before its updates; shape (epochs,). After an early stop the last loss
             is repeated.
         epochs: the number of epochs that ran, fewer than the limit after an early stop.
@@ -128,7 +128,7 @@ def fit(
     if stop is not None:
         return _fit_until(stop, start.recipe, start.data, start.state, start.epochs)
     state, info = _advance(start.recipe, start.data, start.state, start.epochs)
-    return FitResult(state.params, info.losses, jnp.asarray(start.epochs, jnp.int32), state)
+    return FitResult(judged_params(state), info.losses, jnp.asarray(start.epochs, jnp.int32), state)
 
 
 def _advance(
@@ -162,4 +162,4 @@ def _fit_until(
 
     start = (state, stop.init(), jnp.array(False), jnp.zeros((), float))
     (state, *_), losses = jax.lax.scan(train_one, start, length=epochs)
-    return FitResult(state.params, losses, state.epoch, state)
+    return FitResult(judged_params(state), losses, state.epoch, state)

@@ -13,7 +13,7 @@ from jaxnn._checks.arrays import by_name, is_traced
 from jaxnn._checks.names import name_value
 from jaxnn._checks.warn import warn_user
 from jaxnn.io.runs import Log, check_run, open_run
-from jaxnn.training.epoch import TrainingState
+from jaxnn.training.epoch import TrainingState, judged_params
 from jaxnn.training.evaluation import Score
 from jaxnn.training.host import Host, run_chunks
 from jaxnn.training.loop import LoopConfig, LoopState, compile_loop, init_loop, run_timed_chunks, trace_loop
@@ -29,6 +29,7 @@ class TrainResult(NamedTuple):
 
     Attributes:
         params: the parameters with the best score; the last ones without a validation part, or if no score is finite.
+            With `Recipe.ema` they are means.
         losses: the training loss of each epoch, before its updates.
         validation_losses: the loss on the validation part after each epoch; None without one.
         scores: the score after each epoch, higher is better; None without a validation part.
@@ -189,7 +190,7 @@ def _make_result(loop: LoopState, score: Score | None, first: int) -> TrainResul
     curves = jax.tree.map(lambda curve: np.array(curve)[:epochs], loop.curves)
     for curve in jax.tree.leaves(curves):
         curve[:first] = np.nan
-    params, best_epoch = loop.state.params, epochs
+    params, best_epoch = judged_params(loop.state), epochs
     if curves.scores is not None and np.isfinite(curves.scores).any():
         params, best_epoch = loop.best.params, int(loop.best.epoch)
     elif curves.scores is not None and epochs > first:

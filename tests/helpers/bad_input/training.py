@@ -28,8 +28,8 @@ def fit(recipe=RECIPE, data=DATA, **options):
     return lambda: nn.fit(recipe, data, **({"key": KEY, "epochs": 2} | options))
 
 
-def train(data=DATA, **options):
-    return lambda: nn.train(RECIPE, data, **({"key": KEY, "epochs": 2, "progress": False} | options))
+def train(data=DATA, recipe=RECIPE, **options):
+    return lambda: nn.train(recipe, data, **({"key": KEY, "epochs": 2, "progress": False} | options))
 
 
 def advance(epochs=1, data=DATA, params=PARAMS):
@@ -91,6 +91,22 @@ TRAINING_CALLS = {
         fit(RECIPE._replace(optimizer=lambda steps: None)),
         TypeError,
         "Recipe: optimizer, called with the total steps, must give a transformation, not None",
+    ),
+    "ema 1": (
+        fit(RECIPE._replace(ema=1)),
+        ValueError,
+        "Recipe: ema, the weight of the mean so far, must lie in [0, 1), not 1.0",
+    ),
+    "ema NaN": (
+        train(recipe=RECIPE._replace(ema=np.nan)),
+        ValueError,
+        "Recipe: ema, the weight of the mean so far, must lie in [0, 1), not nan",
+    ),
+    "ema a string": (fit(RECIPE._replace(ema="0.9")), TypeError, "Recipe: ema must be a number, not '0.9'"),
+    "ema an array": (
+        fit(RECIPE._replace(ema=np.ones(2))),
+        TypeError,
+        "Recipe: ema must be a number, not array([1., 1.])",
     ),
     "params a string": (
         fit(params="best"),
