@@ -38,12 +38,15 @@ def read_files(directory):
 
 
 OTHER_CALLS = {
-    "epochs": ({"epochs": 41}, "epochs was 40 and is 41"),
-    "key": ({"seed": 1}, "key was key<fry>"),
-    "data": ({"validation": (VALIDATION[0] + 1, VALIDATION[1])}, "validation.x was float32 (45, 4)"),
+    "epochs": ({"epochs": 1}, "epochs, more than epochs=1. Make"),
+    "key": ({"seed": 1}, "key has changed"),
+    "data": ({"validation": (VALIDATION[0] + 1, VALIDATION[1])}, "validation.x has changed"),
     "batch size": ({"recipe": RECIPE._replace(batch_size=16)}, "recipe.batch_size was 32 and is 16"),
-    "learning rate": ({"recipe": RECIPE._replace(optimizer=optax.adam(0.02))}, "recipe.traced was"),
-    "activation": ({"recipe": RECIPE._replace(model=nn.mlp([4, 5, 3], activation=nn.tanh))}, "recipe.traced was"),
+    "learning rate": ({"recipe": RECIPE._replace(optimizer=optax.adam(0.02))}, "recipe.traced has changed"),
+    "activation": (
+        {"recipe": RECIPE._replace(model=nn.mlp([4, 5, 3], activation=nn.tanh))},
+        "recipe.traced has changed",
+    ),
     "score": ({"score": nn.accuracy}, "score was None and is jaxnn.scores.accuracy"),
     "stop": ({"stop": nn.no_improvement(5)}, "stop was None and is {'NoImprovement': {'patience': 5"),
 }
@@ -56,12 +59,13 @@ def test_a_training_with_other_arguments_is_refused_and_left_alone(interrupted, 
     message = error_message(ValueError, lambda: train(directory, **options))
     assert words in message
     assert message.endswith("Make the same call, or give another directory")
+    assert len(message) - len(str(directory)) < 240
     assert read_files(directory) == before
 
 
 def test_a_training_resumes_after_a_refusal(tmp_path, interrupted, trained):
     shutil.copytree(interrupted / "train", tmp_path / "train")
-    error_message(ValueError, lambda: train(tmp_path / "train", epochs=41))
+    error_message(ValueError, lambda: train(tmp_path / "train", seed=1))
     assert_same_bits(train(tmp_path / "train"), trained)
 
 
@@ -162,10 +166,10 @@ def test_another_initial_state_is_refused(tmp_path):
 
     with pytest.raises(InjectedError):
         train(tmp_path, end_at=20, recipe=recipe(0.01))
-    assert "initial state was" in error_message(ValueError, lambda: train(tmp_path, recipe=recipe(0.5)))
+    assert "initial state has changed" in error_message(ValueError, lambda: train(tmp_path, recipe=recipe(0.5)))
     scaled = nn.Model(lambda key: jax.tree.map(lambda leaf: 9 * leaf, RECIPE.model.init(key)), RECIPE.model.apply)
     message = error_message(ValueError, lambda: train(tmp_path, recipe=recipe(0.01)._replace(model=scaled)))
-    assert "initial state was" in message
+    assert "initial state has changed" in message
 
 
 def test_other_settings_of_jax_are_refused(interrupted):

@@ -19,7 +19,7 @@ from jaxtyping import Array
 from jaxnn._kernels.batch_last import swap_batch_axes
 from jaxnn.data import Folds
 from jaxnn.sweeps.engine.lanes import Lanes, ProgramSpec, select, unwrap_key, wrap_key
-from jaxnn.training.epoch import TrainingState, to_loop_layout, train_epoch
+from jaxnn.training.epoch import TrainingState, judged_params, replace_judged_params, to_loop_layout, train_epoch
 from jaxnn.training.evaluation import Curves, Evaluation, loss_and_score
 from jaxnn.training.recipe import Recipe
 
@@ -126,8 +126,8 @@ def _train_lane(spec: ProgramSpec, all_data: Any, lane: Lanes, running: Array, d
     numbers, finite = Curves(info.losses, not_evaluated, not_evaluated), jnp.isfinite(info.losses)
     if spec.evaluate_at == "epochs":
         # Without the barrier XLA repeats the update for every product of the evaluation.
-        state = state._replace(params=jax.lax.optimization_barrier(state.params))
-        numbers = Curves(info.losses, *_evaluate(spec, recipe, state.params, data))
+        state = replace_judged_params(state, jax.lax.optimization_barrier(judged_params(state)))
+        numbers = Curves(info.losses, *_evaluate(spec, recipe, judged_params(state), data))
         finite &= jnp.isfinite(numbers.validation_losses)
     running &= lane.diverged == 0
     diverged = jnp.where(running & ~finite, state.epoch, lane.diverged)
@@ -160,7 +160,7 @@ def _evaluate_lane(
     spec: ProgramSpec, lane: Lanes, arrived: Array, index: Array, data: LaneData, curves: Curves
 ) -> tuple[Lanes, Curves]:
     """Evaluates one lane, and writes the numbers at `index` of its curves if it has reached its limit."""
-    latest = _evaluate(spec, spec.recipe_of(lane.values), lane.state.params, data)
+    latest = _evaluate(spec, spec.recipe_of(lane.values), judged_params(lane.state), data)
     here = arrived & (jnp.arange(spec.max_epochs) == index)
     written = [jnp.where(here, new.astype(old.dtype), old) for old, new in zip(curves[1:], latest, strict=True)]
     diverged = jnp.where(arrived & ~jnp.isfinite(latest.loss), lane.state.epoch, lane.diverged)

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Array
 
 from jaxnn.data import Folds
-from jaxnn.training.epoch import TrainingState, init_training
+from jaxnn.training.epoch import TrainingState, init_training, judged_params
 from jaxnn.training.evaluation import Score
 from jaxnn.training.recipe import Recipe
 
@@ -142,7 +142,7 @@ def read_params(lanes: Lanes, rows: slice) -> Any:
 
     Reads device by device, which is many times faster than slicing a sharded array.
     """
-    leaves, structure = jax.tree.flatten(lanes.state.params)
+    leaves, structure = jax.tree.flatten(judged_params(lanes.state))
     parts = []
     for device in range(len(leaves[0].sharding.device_set)):
         shards = [leaf.addressable_data(device) for leaf in leaves]
