@@ -207,7 +207,7 @@ def _report(loop: LoopState, epochs: range, run: Run, log: Log | None) -> None:
 
 def _curves_by_name(loop: LoopState) -> dict[str, np.ndarray]:
     """Returns the curves; without a validation part only that of the loss."""
-    named = zip(("loss", "validation_loss", "score"), loop.curves, strict=True)
+    named = zip(("loss", "validation_loss", "score"), loop.curves[:3], strict=True)
     return {name: np.asarray(curve) for name, curve in named if curve is not None}
 
 
@@ -242,5 +242,5 @@ def _make_result(loop: LoopState, score: Score | None) -> TrainResult:
             f"train: the score {name_value(score)} was finite after no epoch, so `params` are the last; "
             f"it was {curves.scores[-1]} then"
         )
-    losses, validation_losses, scores = curves
+    losses, validation_losses, scores, _ = curves
     return TrainResult(params, losses, validation_losses, scores, best_epoch, epochs, loop.state, diverged)

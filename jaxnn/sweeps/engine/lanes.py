@@ -16,7 +16,7 @@ from jaxtyping import Array
 
 from jaxnn.data import Folds
 from jaxnn.training.epoch import TrainingState, init_training
-from jaxnn.training.evaluation import Score
+from jaxnn.training.evaluation import Metrics, Score
 from jaxnn.training.recipe import Recipe
 
 # The most bytes of all lanes' parameters that are copied from an accelerator to read those of a few lanes.
@@ -69,6 +69,7 @@ class ProgramSpec(NamedTuple):
         score: `score(outputs, targets) -> number`; None is minus the mean validation loss.
         evaluate_at: "epochs" evaluates after each epoch, "rungs" only where a lane reaches its limit.
         max_epochs: the most epochs of a chunk, which is the length of the buffers for curves.
+        metrics: functions like the score by name, which are evaluated where it is.
     """
 
     recipe_of: Callable[[dict[str, Array]], Recipe]
@@ -78,6 +79,7 @@ class ProgramSpec(NamedTuple):
     score: Score | None
     evaluate_at: str
     max_epochs: int
+    metrics: Metrics = {}  # noqa: RUF012 - never changed
 
 
 def init_lane(spec: ProgramSpec, key: Array, updates: LaneUpdates) -> Lanes:

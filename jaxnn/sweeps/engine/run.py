@@ -139,7 +139,7 @@ def _start_trial(
     limit = layout.epochs
     if scheduler is not None:
         limit = min(start_trial(scheduler, number, setting), limit)
-    return RunningTrial(number, setting, slot, limit, dict(setting.values))
+    return RunningTrial(number, setting, slot, limit, dict(setting.values), layout.metrics)
 
 
 def _dispatch(

@@ -14,11 +14,12 @@ _SCORES = Curves._fields.index("scores")
 
 
 class TrialLayout(NamedTuple):
-    """The lanes of a trial, `repeats` × `folds`, and the epochs after which every trial ends."""
+    """The lanes of a trial, `repeats` × `folds`, the epochs after which every trial ends, and names of metrics."""
 
     repeats: int
     folds: int
     epochs: int
+    metrics: tuple[str, ...] = ()
 
     @property
     def lanes(self) -> int:
@@ -38,7 +39,8 @@ class TrialResult(NamedTuple):
             give NaN or infinity too; such a trial finishes, and ranks below all others that did not diverge.
         score_std: the standard deviation over its lanes; 0 for a single lane, NaN if it diverged.
         seconds: the time from start to end, during which other trials ran too.
-        curves: `losses`, `validation_losses` and `scores`, each of shape (lanes, epochs); NaN where not evaluated.
+        curves: `losses`, `validation_losses`, `scores` and the `metrics` by name, each of shape (lanes, epochs); NaN
+            where not evaluated.
         copies: (epoch, parent, values) of each copy under population-based training.
         reason: why it did not finish; empty if it did.
     """
@@ -59,6 +61,13 @@ class TrialResult(NamedTuple):
         """The score for comparisons: -inf where it is not finite."""
         return to_rankable(self.score)
 
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The mean of each metric over its lanes at the epoch of the score; NaN if it diverged."""
+        if self.status == "diverged":
+            return dict.fromkeys(self.curves.metrics, float("nan"))
+        return {name: float(curve[:, -1].sum() / len(curve)) for name, curve in self.curves.metrics.items()}
+
 
 @dataclass(slots=True)
 class RunningTrial:
@@ -70,6 +79,7 @@ class RunningTrial:
         lanes: the slice of lanes that it occupies.
         limit: the epoch of its next report, at which its lanes freeze.
         values: its traced hypers now.
+        metrics: their names, in the order of the curves.
         dispatched: the number of epochs that were dispatched to the devices.
         epoch: the number of epochs whose results were read.
         diverged: the first epoch in which a loss of a lane was not finite; 0 without one.
@@ -83,6 +93,7 @@ class RunningTrial:
     lanes: slice
     limit: int
     values: dict[str, float]
+    metrics: tuple[str, ...] = ()
     dispatched: int = 0
     epoch: int = 0
     diverged: int = 0
@@ -131,7 +142,8 @@ class RunningTrial:
         epochs = self.diverged or self.epoch
         parts = [curves[:, self.lanes, :own] for curves, own in self.history]
         joined = np.concatenate(parts, axis=2) if len(parts) > 1 else parts[0]
-        curves = Curves(*joined[..., :epochs])
+        metrics = dict(zip(self.metrics, joined[3:, ..., :epochs], strict=True))
+        curves = Curves(*joined[:3, ..., :epochs], metrics=metrics)
         score_std = 0.0 if len(curves.scores) == 1 else float(curves.scores[:, -1].std())
         reasons = {
             "diverged": f"a loss was not finite in epoch {epochs}",

@@ -19,7 +19,7 @@ class Replay(NamedTuple):
 
     Attributes:
         params: its parameters, with the lanes (repeats × folds) on the first axis.
-        curves: `losses`, `validation_losses` and `scores`, each of shape (lanes, epochs).
+        curves: `losses`, `validation_losses`, `scores` and the `metrics` by name, each of shape (lanes, epochs).
     """
 
     params: Any
