@@ -89,12 +89,17 @@ def attach_result(plan: Plan, programs: Programs, best: BestTrials) -> Iterator[
     try:
         yield
     except BaseException as error:
-        result = SweepResult(best.all_results(plan.layout), best.params_at_hand(), tuple(best.chunks), plan, programs)
-        cast(Any, error).sweep_result = result
-        error.add_note(
-            f"sweep: {len(best.results)} of {plan.trials} trials have ended; the exception's sweep_result holds them"
-        )
+        if best.drawn:
+            _attach(error, best, plan, programs)
         raise
+
+
+def _attach(error: BaseException, best: BestTrials, plan: Plan, programs: Programs) -> None:
+    result = SweepResult(best.all_results(plan.layout), best.params_at_hand(), tuple(best.chunks), plan, programs)
+    cast(Any, error).sweep_result = result
+    error.add_note(
+        f"sweep: {len(best.results)} of {plan.trials} trials have ended; the exception's sweep_result holds them"
+    )
 
 
 def make_result(search: Search, progress: bool | None) -> SweepResult:

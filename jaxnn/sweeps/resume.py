@@ -112,7 +112,7 @@ class SweepJournal:
         if self._log is not None:
             hypers = flatten_hypers(self._plan.hypers(result.setting)).items()
             numbers = {name: float(value) for name, value in hypers if isinstance(value, int | float)}
-            self._log(result.trial, numbers | {"score": result.score, "epochs": float(result.epochs)})
+            self._log(result.trial, numbers | {"score": result.score, "epochs": float(result.epochs)} | result.metrics)
 
     def record_chunk(self, stats: ChunkStats) -> ChunkStats:
         """Records a chunk, after all decisions that its result led to."""
@@ -143,7 +143,7 @@ class SweepJournal:
 
     def tables(self) -> dict[str, str]:
         """Returns the CSV files: a row for each trial, and one for each of its epochs."""
-        return self._trials_table() | {"curves.csv": curves_csv(self.best.sorted_results())}
+        return self._trials_table() | {"curves.csv": curves_csv(self.best.sorted_results(), tuple(self._plan.metrics))}
 
     def next_chunk_result(self, epochs: int) -> ChunkResult:
         """Returns the journal's result of the next chunk."""
@@ -194,7 +194,7 @@ class SweepJournal:
 
     def _trials_table(self) -> dict[str, str]:
         rows = make_rows(self._plan.space, self.best.sorted_results())
-        return {"trials.csv": trials_csv(rows)}
+        return {"trials.csv": trials_csv(rows, tuple(self._plan.metrics))}
 
     def _restore(self, program: Program) -> None:
         """Loads the lanes of the checkpoint, and its kept parameters, which are used after the last recorded chunk."""
@@ -272,6 +272,7 @@ def describe_sweep(plan: Plan, options: dict[str, Any]) -> dict[str, Any]:
         "score": plan.score,
         "evaluate_at": plan.evaluate_at,
         **plan.layout._asdict(),
+        "metrics": plan.metrics or None,
         **options,
     }
     described = {"kind": "sweep"} | {name: describe(part) for name, part in parts.items()}

@@ -26,7 +26,7 @@ from jaxnn.sweeps.schedulers.base import Scheduler, check_scheduler, init_schedu
 from jaxnn.sweeps.space.known import make_setting
 from jaxnn.sweeps.space.space import Setting
 from jaxnn.sweeps.space.traced import count_programs
-from jaxnn.training.evaluation import Score
+from jaxnn.training.evaluation import Metrics, Score
 from jaxnn.training.recipe import Recipe
 
 # More programs than this give a warning.
@@ -47,6 +47,7 @@ def sweep(
     folds: int | None = None,
     stratify: str | ArrayLike | None = "auto",
     score: Score | None = None,
+    metrics: Metrics | None = None,
     evaluate_at: str = "epochs",
     keep_epoch: str = "last",
     repeats: int = 1,
@@ -80,6 +81,8 @@ def sweep(
             rows. `SweepResult.stratified_by` names it.
         score: `score(outputs, targets) -> number`, higher is better, in functions of `jax.numpy`; with folds it must
             also take a mask as `where=`. By default it is minus the mean validation loss.
+        metrics: functions like `score` by name, such as {"auc": …}, which are reported beside it and decide nothing.
+            Each is a column of the table, a curve, and a value for `log`. They are evaluated where the score is.
         evaluate_at: "epochs" evaluates after every epoch. "rungs" evaluates only where the scheduler compares trials
             and where they end. This saves time (a fifth for iris networks); curves are NaN in between.
         keep_epoch: "last" gives a trial the score of its last epoch. "best" gives it that of the best epoch of its mean
@@ -106,9 +109,9 @@ def sweep(
             for each trial, the last two checkpoints, `trials.csv` as of the last checkpoint, and at the end
             `curves.csv`. Its parent must exist.
         save_every: seconds between two checkpoints.
-        log: `log(trial, {"learning_rate": …, "score": …, "epochs": …})`, with all hypers that are numbers, called when
-            a trial has ended. A resumed sweep calls it again for the trials since the last checkpoint.
-            `nn.tensorboard(directory)` is such a function.
+        log: `log(trial, {"learning_rate": …, "score": …, "epochs": …})`, with all hypers that are numbers and all
+            metrics, called when a trial has ended. A resumed sweep calls it again for the trials since the last
+            checkpoint. `nn.tensorboard(directory)` is such a function.
         progress: whether to show a bar (extra `progress`).
 
     Returns:
@@ -145,7 +148,8 @@ def sweep(
     check_scheduler(scheduler)
     plan = make_plan(
         make_recipe, space, data, key=key, epochs=epochs, validation=validation, folds=folds, stratify=stratify,
-        score=score, evaluate_at=evaluate_at, repeats=repeats, keep_epoch=keep_epoch, lanes=lanes, trials=trials,
+        score=score, metrics=metrics, evaluate_at=evaluate_at, repeats=repeats, keep_epoch=keep_epoch, lanes=lanes,
+        trials=trials,
         has_scheduler=scheduler is not None,
     )  # fmt: skip
     limits, known = _check_limits(seconds, target_score), _check_first(space, first, trials)

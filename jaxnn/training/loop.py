@@ -157,7 +157,7 @@ def _evaluate(config: LoopConfig, validation: Any, state: TrainingState, loss: A
     """Returns the numbers of one epoch; without a validation part only the loss."""
     if validation is None:
         return Curves(jnp.asarray(loss, float), None, None)
-    numbers = loss, *loss_and_score(config.recipe, judged_params(state), validation, config.score)
+    numbers = loss, *loss_and_score(config.recipe, judged_params(state), validation, config.score)[:2]
     return Curves(*(jnp.asarray(number, float) for number in numbers))
 
 

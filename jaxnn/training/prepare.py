@@ -150,31 +150,38 @@ def _check_reduction(caller: str, recipe: Recipe, losses: Any) -> None:
 
 
 def check_score(
-    caller: str, score: Any, recipe: Recipe, params: PyTree, data: tuple[Any, Any], mask: Any = None
+    caller: str,
+    score: Any,
+    recipe: Recipe,
+    params: PyTree,
+    data: tuple[Any, Any],
+    mask: Any = None,
+    *,
+    name: str = "score",
 ) -> None:
-    """Checks on shapes that a score can be compiled and gives one number; None is allowed.
+    """Checks on shapes that a score or a metric can be compiled and gives one number; None is allowed.
 
-    With a mask, the score must take it as `where=`.
+    With a mask, it must take that as `where=`.
     """
     if score is None:
         return
     if not callable(score):
-        raise TypeError(f"{caller}: score must be a function of outputs and targets, not {score!r}")
+        raise TypeError(f"{caller}: {name} must be a function of outputs and targets, not {score!r}")
     x, targets = as_native(data)
     options = {} if mask is None else {"where": mask}
 
     def compute_score(params: Any, x: Any) -> None:
-        check_real_number(caller, score(recipe.model.apply(params, x, key=None), targets, **options))
+        check_real_number(caller, score(recipe.model.apply(params, x, key=None), targets, **options), name)
 
     try:
         jax.eval_shape(compute_score, params, x)
     except (jax.errors.TracerArrayConversionError, jax.errors.ConcretizationTypeError) as error:
-        raise ValueError(f"{caller}: score must be written in functions of jax.numpy, it is compiled") from error
+        raise ValueError(f"{caller}: {name} must be written in functions of jax.numpy, it is compiled") from error
 
 
-def check_real_number(caller: str, result: Any) -> None:
-    """Checks that the result of a score is one real number."""
+def check_real_number(caller: str, result: Any, name: str = "score") -> None:
+    """Checks that the result of a score or a metric is one real number."""
     is_real = isinstance(result, np.ndarray | np.generic | Array | int | float) and not jnp.iscomplexobj(result)
     if not is_real or jnp.shape(result) != ():
         shown = f"an array of shape {jnp.shape(result)}" if is_real else repr(result)
-        raise ValueError(f"{caller}: score must give one real number, not {shown}")
+        raise ValueError(f"{caller}: {name} must give one real number, not {shown}")

@@ -94,7 +94,7 @@ def _resize(curve: Array, epochs: int) -> Array:
 
 def curves_by_name(loop: LoopState) -> dict[str, np.ndarray]:
     """Returns the curves; without a validation part only that of the loss."""
-    named = zip(("loss", "validation_loss", "score"), loop.curves, strict=True)
+    named = zip(("loss", "validation_loss", "score"), loop.curves[:3], strict=True)
     return {name: np.asarray(curve) for name, curve in named if curve is not None}
 
 

@@ -198,5 +198,5 @@ def _make_result(loop: LoopState, score: Score | None, first: int) -> TrainResul
             f"train: the score {name_value(score)} was finite after no epoch, so `params` are the last; "
             f"it was {curves.scores[-1]} then"
         )
-    losses, validation_losses, scores = curves
+    losses, validation_losses, scores, _ = curves
     return TrainResult(params, losses, validation_losses, scores, best_epoch, epochs, loop.state, diverged)

@@ -16,7 +16,7 @@ from jaxtyping import Array
 
 from jaxnn.data import Folds
 from jaxnn.training.epoch import TrainingState, init_training, judged_params
-from jaxnn.training.evaluation import Score
+from jaxnn.training.evaluation import Metrics, Score
 from jaxnn.training.recipe import Recipe
 
 # The most bytes of all lanes' parameters that are copied from an accelerator to read those of a few lanes.
@@ -71,6 +71,7 @@ class ProgramSpec(NamedTuple):
         seed: the hyper from which the key of a training is made; None makes it from the key of the sweep.
         repeats: the trainings of a setting with different keys.
         max_epochs: the most epochs of a chunk, which is the length of the buffers for curves.
+        metrics: functions like the score by name, which are evaluated where it is.
     """
 
     recipe_of: Callable[[dict[str, Array]], Recipe]
@@ -82,6 +83,7 @@ class ProgramSpec(NamedTuple):
     seed: str | None
     repeats: int
     max_epochs: int
+    metrics: Metrics = {}  # noqa: RUF012 - never changed
 
 
 def init_lane(spec: ProgramSpec, key: Array, updates: LaneUpdates) -> Lanes:

@@ -28,13 +28,14 @@ from jaxnn.sweeps.engine.lane_count import (
     measure_footprint,
 )
 from jaxnn.sweeps.engine.lanes import ProgramSpec
+from jaxnn.sweeps.engine.metrics import check_metrics
 from jaxnn.sweeps.engine.program import Program
 from jaxnn.sweeps.engine.trial import TrialLayout
 from jaxnn.sweeps.space.space import Choices, Setting, active_distributions, check_space, fill_space
 from jaxnn.sweeps.space.traced import fill_traced, find_seed
 from jaxnn.sweeps.space.whole import Inherited
 from jaxnn.training.epoch import init_training
-from jaxnn.training.evaluation import Score
+from jaxnn.training.evaluation import Metrics, Score
 from jaxnn.training.prepare import check_functions, check_score
 from jaxnn.training.recipe import Recipe
 
@@ -55,9 +56,10 @@ class Plan(NamedTuple):
         folds: row numbers; None with a validation part.
         labels: what the folds are stratified by; None if they are not.
         score: the user's function, or None.
+        metrics: the user's functions by name.
         evaluate_at: "epochs" or "rungs".
         key: the key of the sweep.
-        layout: lanes and epochs of a trial.
+        layout: lanes, epochs and metrics of a trial.
         lanes: the number over all devices; None is "auto".
         trials: the number of settings to try.
         device: of which kind all devices are.
@@ -74,6 +76,7 @@ class Plan(NamedTuple):
     folds: Folds | None
     labels: Labels | None
     score: Score | None
+    metrics: Metrics
     evaluate_at: str
     key: Array
     layout: TrialLayout
@@ -175,6 +178,7 @@ class Plan(NamedTuple):
             seed=find_seed(self.space, setting.choices),
             repeats=self.layout.repeats,
             max_epochs=max_chunk_epochs(footprint, width, self.device, self.layout.epochs),
+            metrics=self.metrics,
         )
         program = Program(spec, self.key, names, width, tile, devices=devices, executor=executor)
         return program if executor is None else program.compile()
@@ -199,6 +203,7 @@ def make_plan(
     folds: int | None,
     stratify: Any,
     score: Score | None,
+    metrics: Any,
     evaluate_at: str,
     repeats: int,
     keep_epoch: str,
@@ -210,6 +215,7 @@ def make_plan(
     if not callable(make_recipe):
         raise TypeError(f"sweep: make_recipe must be a function of the hypers, not {make_recipe!r}")
     check_space(space)
+    metrics = check_metrics(metrics, space)
     check_key(key)
     count = check_data("sweep", data)
     _check_parts(validation, folds, stratify)
@@ -226,6 +232,7 @@ def make_plan(
         1 if folds is None else check_whole("sweep", "folds", folds, least=2),
         check_whole("sweep", "epochs", epochs, least=1),
         keep_epoch,
+        tuple(metrics),
     )
     if layout.folds > count:
         raise ValueError(f"sweep: folds must be at most the number of rows, {count}, not {folds}")
@@ -234,8 +241,8 @@ def make_plan(
     parts = None if folds is None else make_folds(jax.random.fold_in(key, FOLDS_KEY), count, folds, labels)
     data, validation, parts = as_arrays((data, validation, parts))
     return Plan(
-        make_recipe, space, data, validation, parts, labels, score, evaluate_at, key, layout, lane_count, trials,
-        describe_device(), {}, has_scheduler, debug_nans=cast(Any, jax.config).jax_debug_nans,
+        make_recipe, space, data, validation, parts, labels, score, metrics, evaluate_at, key, layout, lane_count,
+        trials, describe_device(), {}, has_scheduler, debug_nans=cast(Any, jax.config).jax_debug_nans,
     )  # fmt: skip
 
 
@@ -268,7 +275,8 @@ def _check_recipe(plan: Plan, recipe: Recipe) -> None:
         check_functions("sweep: validation", full_batch, plan.validation, _count(plan.validation), params)
     scored = plan.data if plan.validation is None else plan.validation
     mask = None if plan.folds is None else np.ones(_count(scored), bool)
-    check_score("sweep", plan.score, recipe, params, scored, mask)
+    for name, function in {"score": plan.score, **plan.metrics}.items():
+        check_score("sweep", function, recipe, params, scored, mask, name=name)
 
 
 def _check_traced(plan: Plan, setting: Setting, values: dict[str, Any]) -> None:

@@ -140,7 +140,8 @@ def _start_trial(
     limit = layout.epochs
     if scheduler is not None:
         limit = min(start_trial(scheduler, number, setting), limit)
-    return RunningTrial(number, setting, slot, limit, dict(setting.values), layout.keep_epoch == "best")
+    keeps_best = layout.keep_epoch == "best"
+    return RunningTrial(number, setting, slot, limit, dict(setting.values), keeps_best, layout.metrics)
 
 
 def _dispatch(

@@ -21,17 +21,24 @@ class TrialLayout(NamedTuple):
         repeats, folds: the lanes of a trial are repeats × folds.
         epochs: after which every trial ends.
         keep_epoch: "last" or "best", the epoch whose score and parameters are those of the trial.
+        metrics: the names of the metrics.
     """
 
     repeats: int
     folds: int
     epochs: int
     keep_epoch: str = "last"
+    metrics: tuple[str, ...] = ()
 
     @property
     def lanes(self) -> int:
         """The number of lanes of a trial."""
         return self.repeats * self.folds
+
+    @property
+    def quantities(self) -> int:
+        """The number of curves of a lane: losses, validation losses, scores and metrics."""
+        return 3 + len(self.metrics)
 
 
 class TrialResult(NamedTuple):
@@ -48,7 +55,8 @@ class TrialResult(NamedTuple):
             that did not diverge.
         score_std: the standard deviation over its lanes; 0 for a single lane, NaN where the score is.
         seconds: the time from start to end, during which other trials ran too.
-        curves: `losses`, `validation_losses` and `scores`, each of shape (lanes, epochs); NaN where not evaluated.
+        curves: `losses`, `validation_losses`, `scores` and the `metrics` by name, each of shape (lanes, epochs); NaN
+            where not evaluated.
         copies: (epoch, parent, values) of each copy under population-based training.
         score_epoch: the epoch of the score and of the parameters that are kept: the last, or with `keep_epoch="best"`
             the best of the mean of the lanes' curves.
@@ -77,11 +85,25 @@ class TrialResult(NamedTuple):
         """Whether it has trained parameters."""
         return self.status in ("finished", "stopped")
 
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The mean of each metric over its lanes at the epoch of the score; NaN where the score is."""
+        if not self.has_params:
+            return dict.fromkeys(self.curves.metrics, float("nan"))
+        epoch = self.score_epoch - 1
+        return {name: float(curve[:, epoch].sum() / len(curve)) for name, curve in self.curves.metrics.items()}
+
+
+def name_curves(table: np.ndarray, metrics: tuple[str, ...]) -> Curves:
+    """Returns an array (quantity, lane, epoch) as curves; the names are those of the last quantities."""
+    return Curves(*table[:3], metrics=dict(zip(metrics, table[3:], strict=True)))
+
 
 def make_untrained(number: int, setting: Setting, layout: TrialLayout, status: str, reason: str) -> TrialResult:
     """Returns the result of a trial without a single epoch."""
     nan, curve = float("nan"), np.zeros((layout.lanes, 0), np.float32)
-    return TrialResult(number, setting, status, 0, nan, nan, 0.0, Curves(curve, curve, curve), (), 0, reason)
+    curves = name_curves(np.stack([curve] * layout.quantities), layout.metrics)
+    return TrialResult(number, setting, status, 0, nan, nan, 0.0, curves, (), 0, reason)
 
 
 @dataclass(slots=True)
@@ -94,6 +116,7 @@ class RunningTrial:
         lanes: the slice of lanes that it occupies.
         limit: the epoch of its next report, at which its lanes freeze.
         values: its traced hypers now.
+        metrics: their names, in the order of the curves.
         dispatched: the number of epochs that were dispatched to the devices.
         epoch: the number of epochs whose results were read.
         diverged: the first epoch in which a loss of a lane was not finite; 0 without one.
@@ -110,6 +133,7 @@ class RunningTrial:
     limit: int
     values: dict[str, float]
     keeps_best: bool = False
+    metrics: tuple[str, ...] = ()
     dispatched: int = 0
     epoch: int = 0
     diverged: int = 0
@@ -175,7 +199,7 @@ class RunningTrial:
         score_epoch = self.best[1] if self.best[1] and not self.diverged else epochs
         parts = [curves[:, self.lanes, :own] for curves, own in self.history]
         joined = np.concatenate(parts, axis=2) if len(parts) > 1 else parts[0]
-        curves = Curves(*joined[..., :epochs])
+        curves = name_curves(joined[..., :epochs], self.metrics)
         score_std = 0.0 if len(curves.scores) == 1 else float(curves.scores[:, score_epoch - 1].std())
         reasons = {
             "diverged": f"a loss was not finite in epoch {epochs}",

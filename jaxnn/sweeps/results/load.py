@@ -12,14 +12,13 @@ from jaxnn.io.runs.configuration import read_configuration
 from jaxnn.io.runs.journal import Journal, unpack_array
 from jaxnn.layers import Affine, NormParams
 from jaxnn.sweeps.engine.run import ChunkStats
-from jaxnn.sweeps.engine.trial import TrialLayout, TrialResult, make_untrained
+from jaxnn.sweeps.engine.trial import TrialLayout, TrialResult, make_untrained, name_curves
 from jaxnn.sweeps.results.replay import Programs
 from jaxnn.sweeps.results.result import SweepResult
 from jaxnn.sweeps.space.distributions import LogNormal, LogUniform, Normal, Quantized, Uniform
 from jaxnn.sweeps.space.integers import Integers, Seeds
 from jaxnn.sweeps.space.space import Choice, Choices, Setting, active_distributions, fill_space
 from jaxnn.sweeps.space.whole import Depths, Inherited, Sizes, Switches
-from jaxnn.training.evaluation import Curves
 
 _NODES = {node.__name__: node for node in (
     Uniform, LogUniform, Normal, LogNormal, Quantized, Integers, Seeds, Sizes, Depths, Switches, Choice,
@@ -59,7 +58,8 @@ def load(directory: str | Path) -> SweepResult:
     if configuration is None or configuration.get("kind") != "sweep":
         raise ValueError(f"load: directory={str(directory)!r} holds no sweep")
     events = [entry.event for entry in Journal(path / "journal.jsonl", "load").entries]
-    layout = TrialLayout(*(configuration[name] for name in TrialLayout._fields))
+    layout = TrialLayout(**{name: configuration[name] for name in TrialLayout._fields})
+    layout = layout._replace(metrics=tuple(layout.metrics or ()))
     space = {
         name[len("space.") :]: _read_node(node) for name, node in configuration.items() if name.startswith("space.")
     }
@@ -132,13 +132,13 @@ def _read_trial(
 ) -> TrialResult:
     if event is None:
         unfinished = make_untrained(number, setting, layout, "unfinished", "the sweep ended before it")
-        return unfinished._replace(epochs=curves.shape[2], curves=Curves(*curves))
+        return unfinished._replace(epochs=curves.shape[2], curves=name_curves(curves, layout.metrics))
     result = make_untrained(number, setting, layout, event["status"], event["reason"])
     numbers = {name: float(event[name]) for name in ("score", "score_std", "seconds")}
     copies = tuple((epoch, parent, values) for epoch, parent, values in event["copies"])
-    epochs = event["epochs"]
+    named = name_curves(curves[..., : event["epochs"]], layout.metrics)
     return result._replace(
-        epochs=epochs, score_epoch=event["score_epoch"], copies=copies, curves=Curves(*curves[..., :epochs]), **numbers
+        epochs=event["epochs"], score_epoch=event["score_epoch"], copies=copies, curves=named, **numbers
     )
 
 
@@ -169,7 +169,7 @@ class _CurveReader:
 
     def join(self, trial: int) -> np.ndarray:
         """Returns the curves of a trial, (quantity, lane, epoch)."""
-        nothing = np.zeros((len(Curves._fields), self._layout.lanes, 0), np.float32)
+        nothing = np.zeros((self._layout.quantities, self._layout.lanes, 0), np.float32)
         return np.concatenate([nothing, *self._parts.get(trial, [])], axis=2)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 from jaxnn.sweeps.engine.plan import Plan
@@ -20,7 +21,7 @@ class Replay(NamedTuple):
 
     Attributes:
         params: its parameters, with the lanes (repeats × folds) on the first axis.
-        curves: `losses`, `validation_losses` and `scores`, each of shape (lanes, epochs).
+        curves: `losses`, `validation_losses`, `scores` and the `metrics` by name, each of shape (lanes, epochs).
     """
 
     params: Any
@@ -76,7 +77,7 @@ def _end_at_score(result: TrialResult) -> TrialResult:
     """Returns a result as if the trial had ended at the epoch of its score."""
     end = result.score_epoch
     copies = tuple(copy for copy in result.copies if copy[0] < end)
-    return result._replace(epochs=end, curves=Curves(*(curve[:, :end] for curve in result.curves)), copies=copies)
+    return result._replace(epochs=end, curves=jax.tree.map(lambda curve: curve[:, :end], result.curves), copies=copies)
 
 
 def _find_ancestors(results: Mapping[int, TrialResult], trials: list[int]) -> set[int]:

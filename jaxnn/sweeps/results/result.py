@@ -17,7 +17,7 @@ from jaxnn.sweeps.engine.trim import final_setting
 from jaxnn.sweeps.results.importance import importance
 from jaxnn.sweeps.results.replay import Programs, Replay, replay
 from jaxnn.sweeps.results.tables import RESULT_COLUMNS, Column, make_columns, make_html, make_rows, name_hypers
-from jaxnn.training.evaluation import predict
+from jaxnn.training.evaluation import Curves, predict
 from jaxnn.training.recipe import Recipe
 from jaxnn.training.summary import count_numbers
 
@@ -235,20 +235,27 @@ class SweepResult(NamedTuple):
             import pandas
         except ImportError as error:
             raise ImportError("to_pandas needs pandas: pip install 'jaxnn[pandas]'") from error
-        return pandas.DataFrame(self.table(), columns=None if self.trials else ["trial", *RESULT_COLUMNS]).set_index(
-            "trial"
-        )
+        columns = None if self.trials else ["trial", *RESULT_COLUMNS, *self.plan.layout.metrics]
+        return pandas.DataFrame(self.table(), columns=columns).set_index("trial")
 
     def curves(self, quantity: str = "scores") -> Float[np.ndarray, "trials epochs"]:
         """Returns a curve for each trial, the mean over its lanes; NaN after its end and where it was not evaluated.
 
         Args:
-            quantity: "losses", "validation_losses" or "scores".
+            quantity: "losses", "validation_losses", "scores" or the name of a metric.
+
+        Raises:
+            ValueError: another quantity.
         """
+        metrics = self.plan.layout.metrics
+        if quantity not in (*Curves._fields[:3], *metrics):
+            known = ", ".join((*Curves._fields[:3], *metrics))
+            raise ValueError(f"sweep: there are curves of {known}, not of {quantity!r}")
         longest = max((trial.epochs for trial in self.trials), default=0)
         curves = np.full((len(self.trials), longest), np.nan)
         for row, trial in zip(curves, self.trials, strict=True):
-            row[: trial.epochs] = getattr(trial.curves, quantity).mean(axis=0)
+            curve = trial.curves.metrics[quantity] if quantity in metrics else getattr(trial.curves, quantity)
+            row[: trial.epochs] = curve.mean(axis=0)
         return curves
 
     def columns(self) -> tuple[Column, ...]:
@@ -273,7 +280,7 @@ class SweepResult(NamedTuple):
     def _summary(self) -> tuple[str, str, str]:
         count = Counter(trial.status for trial in self.trials)
         statuses = ", ".join(f"{number} {status}" for status, number in count.most_common())
-        repeats, folds, epochs, _ = self.plan.layout
+        repeats, folds, epochs, *_ = self.plan.layout
         parts = [f"{len(self.trials)} trials of up to {epochs} epochs" + (f" ({statuses})" if statuses else "")]
         parts += [f"{repeats} repeats"] * (repeats > 1)
         parts += [f"{folds} folds" + f" stratified by {self.stratified_by}" * bool(self.stratified_by)] * (folds > 1)
