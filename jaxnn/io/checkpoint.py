@@ -126,6 +126,16 @@ def load(path: str | Path, *, like: Any) -> Any:
     return jax.tree.unflatten(jax.tree.structure(like), leaves)
 
 
+def load_by_name(path: Path) -> dict[str, np.ndarray]:
+    """Reads the arrays of a file by their names, without keys and single numbers."""
+    leaves = {}
+    for entry, array in _read_leaves(path):
+        dtype = getattr(ml_dtypes, entry.dtype, entry.dtype)
+        if not entry.dtype.startswith("key<") and entry.dtype not in ("bool", "int", "float", "complex"):
+            leaves[entry.name] = array.view(dtype)
+    return leaves
+
+
 def _named_leaves(tree: Any) -> list[tuple[str, Any]]:
     """Returns every leaf with its path in the tree, joined by slashes."""
     leaves = jax.tree_util.tree_leaves_with_path(tree)

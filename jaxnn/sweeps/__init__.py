@@ -15,6 +15,7 @@ The words of this package:
 from jaxnn.sweeps.engine.run import ChunkStats
 from jaxnn.sweeps.engine.splits import Splitter
 from jaxnn.sweeps.engine.trial import TrialResult
+from jaxnn.sweeps.results.load import load
 from jaxnn.sweeps.results.refit import Refit
 from jaxnn.sweeps.results.result import BestTrial, Replay, SweepResult
 from jaxnn.sweeps.results.tables import Column
@@ -25,8 +26,9 @@ from jaxnn.sweeps.schedulers.population_based import population_based
 from jaxnn.sweeps.schedulers.successive_halving import asha, hyperband
 from jaxnn.sweeps.search import sweep
 from jaxnn.sweeps.space.distributions import log_normal, log_uniform, normal, quantized, uniform
+from jaxnn.sweeps.space.integers import integers, seeds
 from jaxnn.sweeps.space.space import Setting, choice, settings_at
-from jaxnn.sweeps.space.whole import depth, integers, sizes, switch
+from jaxnn.sweeps.space.whole import depth, sizes, switch
 from jaxnn.training.evaluation import Curves
 
 __all__ = [
@@ -52,12 +54,14 @@ __all__ = [
     "depth",
     "hyperband",
     "integers",
+    "load",
     "log_normal",
     "log_uniform",
     "median_stopping",
     "normal",
     "population_based",
     "quantized",
+    "seeds",
     "settings_at",
     "sizes",
     "sweep",

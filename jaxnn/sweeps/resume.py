@@ -9,7 +9,7 @@ import json
 import math
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -24,13 +24,13 @@ from jaxnn.sweeps.engine.plan import Plan
 from jaxnn.sweeps.engine.program import ChunkResult, ChunkRunner, Program
 from jaxnn.sweeps.engine.run import ChunkStats
 from jaxnn.sweeps.engine.trial import TrialResult
-from jaxnn.sweeps.engine.trim import Trimmer, final_setting
+from jaxnn.sweeps.engine.trim import Trimmer
 from jaxnn.sweeps.results.best_trials import BestTrials
 from jaxnn.sweeps.results.tables import curves_csv, flatten_hypers, make_rows, trials_csv
 from jaxnn.sweeps.space.space import Choices, Setting
 
 # Fields that are not compared when events are repeated: times, fields of the journal itself, and results read from it.
-_NOT_COMPARED = {"seconds", "line", "sha256", "diverged", "curves"}
+_NOT_COMPARED = {"seconds", "line", "sha256", "diverged", "curves", "starts", "limits"}
 
 
 class SweepJournal:
@@ -40,6 +40,7 @@ class SweepJournal:
         best: the results so far.
         resuming: whether chunks are still read from the journal instead of running.
         trimmer: gives the parameters of trials their own shapes.
+        batch_sizes: the numbers of settings in the recorded batches that are still to be repeated.
     """
 
     def __init__(self, run: Run, plan: Plan, best: BestTrials, log: Log | None) -> None:
@@ -48,18 +49,26 @@ class SweepJournal:
         self._events = deque(event for event in run.events if event["event"] != "checkpoint")
         self._chunk_events = deque(event for event in run.events if event["event"] == "chunk")
         self.resuming = bool(self._events)
+        self.batch_sizes = deque(len(event["settings"]) for event in run.events if event["event"] == "batch")
+        if (recorded := sum(self.batch_sizes)) > plan.trials:
+            raise ValueError(f"sweep: the directory holds {recorded} trials, more than trials={plan.trials}")
         self._program_number = -1
         for event in run.events:
             if event["event"] == "program":
                 plan.lane_counts[_as_choices(event["choices"])] = LaneCount(*event["lane_count"])
         self._digests: dict[Choices, str] = {}
         self._lanes: Lanes | None = None
-        self._chunk_result: ChunkResult | None = None
+        self._chunk: _Chunk | None = None
+        # Events since the last chunk, which are written with the next one.
+        self._pending: list[tuple[str, dict[str, Any]]] = []
+        self._settled: tuple[dict[str, Any], dict[str, Any]] | None = None
         self._saved_params: dict[str, Any] = {}
         self.trimmer = Trimmer(plan)
 
     def record_batch(self, batch: Iterable[tuple[int, Setting]]) -> None:
         """Records the settings that the sampler returned."""
+        batch = list(batch)
+        self.best.drawn |= dict(batch)
         if self._run.active:
             self._record("batch", settings=[_describe_setting(trial, setting) for trial, setting in batch])
 
@@ -85,47 +94,56 @@ class SweepJournal:
             self._restore(program)
         return _JournaledProgram(self, program, self._lanes)
 
-    def record_trial(self, result: TrialResult, read_params: Callable[[], Any]) -> None:
+    def record_trial(self, result: TrialResult, read_params: Callable[[], Any] = lambda: None) -> None:
         """Records a trial that has ended, and logs it unless it ended before the checkpoint."""
-        if self._plan.debug_nans and math.isnan(result.score):
+        if self._plan.debug_nans and result.status != "failed" and math.isnan(result.score):
             hypers = flatten_hypers(self._plan.hypers(result.setting))
             raise FloatingPointError(
                 f"sweep: trial {result.trial} with {hypers} has the score NaN after {result.epochs} epochs"
             )
         if self._run.active:
-            recorded = self._record("trial", **_describe_result(self._plan, result))
+            recorded = self._record("trial", **_describe_result(result))
             if self.resuming:
                 # Its parameters, if they are still kept, are in the checkpoint.
-                self.best.add(result._replace(seconds=recorded["seconds"]), lambda: None)
+                self.best.add(result._replace(seconds=float(recorded["seconds"])), lambda: None)
+                self._end_resuming()
                 return
         self.best.add(result, lambda: self.trimmer(result, read_params()))
         if self._log is not None:
             hypers = flatten_hypers(self._plan.hypers(result.setting)).items()
             numbers = {name: float(value) for name, value in hypers if isinstance(value, int | float)}
-            self._log(result.trial, numbers | {"score": result.score, "epochs": float(result.epochs)})
+            self._log(result.trial, numbers | {"score": result.score, "epochs": float(result.epochs)} | result.metrics)
 
     def record_chunk(self, stats: ChunkStats) -> ChunkStats:
         """Records a chunk, after all decisions that its result led to."""
         if self._run.active:
-            arrays = {} if self._chunk_result is None else _pack(self._chunk_result)
-            stats = stats._replace(seconds=self._record("chunk", **stats._asdict(), **arrays)["seconds"])
+            fields = {} if self._chunk is None else self._chunk.describe()
+            stats = stats._replace(seconds=self._record("chunk", **stats._asdict(), **fields)["seconds"])
         self.best.chunks.append(stats)
-        if self.resuming and not self._events:
-            self.resuming = False
-            self.best.kept = {trial: self._saved_params[str(trial)] for trial in self.best.kept}
+        self._end_resuming()
+        if not self.resuming:
+            self._write_pending()
+            self._settled = self._state(), self._position()
         return stats
 
     def save_if_due(self) -> bool:
         """Saves a checkpoint when it is due; returns whether a signal ends the sweep here."""
         return not self.resuming and self._run.save_if_due(self._state(), self._trials_table, **self._position())
 
+    def save(self) -> None:
+        """Saves a checkpoint of the sweep after its last chunk, if there was one since it was resumed."""
+        if self._settled is not None:
+            state, position = self._settled
+            self._run.save(state, self._trials_table, **position)
+
     def finish(self) -> None:
         """Saves the final checkpoint."""
+        self._write_pending()
         self._run.finish(self._state(), **self._position())
 
     def tables(self) -> dict[str, str]:
         """Returns the CSV files: a row for each trial, and one for each of its epochs."""
-        return self._trials_table() | {"curves.csv": curves_csv(self.best.sorted_results())}
+        return self._trials_table() | {"curves.csv": curves_csv(self.best.sorted_results(), tuple(self._plan.metrics))}
 
     def next_chunk_result(self, epochs: int) -> ChunkResult:
         """Returns the journal's result of the next chunk."""
@@ -134,14 +152,14 @@ class SweepJournal:
             raise _mismatch_error(f"epochs of a chunk: {event['epochs']} before, {epochs} now")
         return ChunkResult(unpack_array(event["diverged"]), unpack_array(event["curves"]))
 
-    def set_lanes(self, lanes: Lanes, result: ChunkResult | None = None) -> None:
-        """Sets the lanes to save, and the result of the chunk that led to them."""
-        self._lanes, self._chunk_result = lanes, self._chunk_result if result is None else result
+    def set_lanes(self, lanes: Lanes, chunk: "_Chunk | None" = None) -> None:
+        """Sets the lanes to save, and the chunk that led to them."""
+        self._lanes, self._chunk = lanes, self._chunk if chunk is None else chunk
 
     def _record(self, event: str, **fields: Any) -> dict[str, Any]:
         """Appends an event to the journal; while resuming, compares it with the recorded one and returns that."""
         if not self.resuming:
-            self._run.record(event, **fields)
+            self._pending.append((event, fields))
             return fields
         recorded, now = self._events.popleft(), json.loads(json.dumps({"event": event, **fields}))
         if event == "program" == recorded["event"] and now["traced"] != recorded["traced"]:
@@ -155,15 +173,28 @@ class SweepJournal:
                 raise _mismatch_error(f"{name} of a {event}: {was} before, {is_now} now")
         return recorded
 
+    def _write_pending(self) -> None:
+        """Writes the events since the last chunk: the journal holds whole chunks, whatever ends the sweep."""
+        for event, fields in self._pending:
+            self._run.record(event, **fields)
+        self._pending.clear()
+
+    def _end_resuming(self) -> None:
+        """Goes on with new chunks after the last recorded event."""
+        if self.resuming and not self._events:
+            self.resuming = False
+            self.best.kept = {trial: self._saved_params.get(str(trial)) for trial in self.best.kept}
+
     def _state(self) -> dict[str, Any]:
-        return {"lanes": self._lanes, "kept": {str(trial): params for trial, params in self.best.kept.items()}}
+        return {"lanes": self._lanes, "kept": {str(trial): each for trial, each in self.best.params_at_hand().items()}}
 
     def _position(self) -> dict[str, Any]:
-        return {"run": self._program_number, "kept": sorted(self.best.kept), "trials": len(self.best.results)}
+        kept = sorted(self.best.params_at_hand())
+        return {"run": self._program_number, "kept": kept, "trials": len(self.best.results)}
 
     def _trials_table(self) -> dict[str, str]:
         rows = make_rows(self._plan.space, self.best.sorted_results())
-        return {"trials.csv": trials_csv(rows)}
+        return {"trials.csv": trials_csv(rows, tuple(self._plan.metrics))}
 
     def _restore(self, program: Program) -> None:
         """Loads the lanes of the checkpoint, and its kept parameters, which are used after the last recorded chunk."""
@@ -175,10 +206,28 @@ class SweepJournal:
 
     def _params_shapes(self, trial: dict[str, Any]) -> Any:
         """Returns arrays shaped as a trial's kept parameters, with the lanes on the first axis."""
-        values = trial.get("final_values", trial["values"])
+        # The kept parameters have the sizes of the last copy.
+        values = trial["copies"][-1][2] if trial["copies"] else trial["values"]
         recipe = self._plan.recipe(_as_choices(trial["choices"]), values)
         shapes = jax.eval_shape(recipe.model.init, self._plan.key)
         return jax.tree.map(lambda leaf: np.empty((self._plan.layout.lanes, *leaf.shape), leaf.dtype), shapes)
+
+
+class _Chunk(NamedTuple):
+    """The result of a chunk, and what changed in the lanes before it."""
+
+    result: ChunkResult
+    updates: LaneUpdates
+
+    def describe(self) -> dict[str, Any]:
+        """Returns the fields of its event: with starts and limits, a reader finds the curves of each trial."""
+        starts = np.flatnonzero(self.updates.starts)
+        return {
+            "diverged": pack_array(self.result.diverged),
+            "curves": pack_array(self.result.curves),
+            "starts": np.stack([starts, self.updates.trial[starts]], axis=1).tolist(),
+            "limits": self.updates.limit.tolist(),
+        }
 
 
 class _JournaledProgram:
@@ -210,7 +259,7 @@ class _JournaledProgram:
 
         def read_and_record() -> ChunkResult:
             result = read()
-            self._journal.set_lanes(lanes, result)
+            self._journal.set_lanes(lanes, _Chunk(result, updates))
             return result
 
         return lanes, read_and_record
@@ -223,6 +272,7 @@ def describe_sweep(plan: Plan, options: dict[str, Any]) -> dict[str, Any]:
         "score": plan.score,
         "evaluate_at": plan.evaluate_at,
         **plan.layout._asdict(),
+        "metrics": plan.metrics or None,
         **options,
     }
     described = {"kind": "sweep"} | {name: describe(part) for name, part in parts.items()}
@@ -231,10 +281,6 @@ def describe_sweep(plan: Plan, options: dict[str, Any]) -> dict[str, Any]:
     stratify = None if plan.labels is None else plan.labels.values
     arrays = {"key": plan.key, "data": by_name(plan.data), "validation": validation, "stratify": stratify}
     return described | space | describe_arrays("", arrays) | describe_environment()
-
-
-def _pack(result: ChunkResult) -> dict[str, Any]:
-    return {"diverged": pack_array(result.diverged), "curves": pack_array(result.curves)}
 
 
 def _as_choices(recorded: list[list[Any]]) -> Choices:
@@ -247,12 +293,11 @@ def _describe_setting(trial: int, setting: Setting) -> dict[str, Any]:
     return {"trial": trial, "choices": choices, "values": values}
 
 
-def _describe_result(plan: Plan, result: TrialResult) -> dict[str, Any]:
+def _describe_result(result: TrialResult) -> dict[str, Any]:
     numbers = {name: as_json(getattr(result, name)) for name in ("score", "score_std", "seconds")}
     described = _describe_setting(result.trial, result.setting)
-    if result.copies:  # the kept parameters have the sizes of the last
-        described["final_values"] = _describe_setting(result.trial, final_setting(plan, result))["values"]
-    return described | {"status": result.status, "epochs": result.epochs, **numbers}
+    fields = {name: getattr(result, name) for name in ("status", "epochs", "score_epoch", "copies", "reason")}
+    return described | fields | numbers
 
 
 def _first_difference(recorded: Any, now: Any) -> tuple[Any, Any]:

@@ -1,50 +1,43 @@
-"""`sweep`: settings from a sampler, through the lanes of one program for each combination of choices."""
+"""`sweep`: a search of hyperparameters, from its arguments to its result."""
 
 import functools
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import jax
 from jaxtyping import Array, ArrayLike
 
-from jaxnn._checks.arrays import check_whole
+from jaxnn._checks.arrays import check_number, check_whole
 from jaxnn._checks.names import name_value
 from jaxnn._checks.warn import warn_user
 from jaxnn.data import Folds
 from jaxnn.devices import warn_idle_cores
 from jaxnn.io.runs import Log, check_run, open_run
-from jaxnn.progress import progress_bar
-from jaxnn.sweeps.engine.memory_fit import fit_program
-from jaxnn.sweeps.engine.padding_check import check_padding
-from jaxnn.sweeps.engine.plan import SAMPLER_KEY, SCHEDULER_KEY, Plan, make_plan
+from jaxnn.io.runs.fingerprint import describe_arrays
+from jaxnn.sweeps.batches import Search
+from jaxnn.sweeps.ends import Limits, add_refit, attach_result, make_result, run_search
+from jaxnn.sweeps.engine.plan import SAMPLER_KEY, SCHEDULER_KEY, make_plan
 from jaxnn.sweeps.engine.preparation import Prepare
-from jaxnn.sweeps.engine.program import Program
-from jaxnn.sweeps.engine.run import ChunkStats, run_trials
 from jaxnn.sweeps.engine.splits import Splitter
 from jaxnn.sweeps.results.best_trials import BestTrials
-from jaxnn.sweeps.results.refit import refit_setting
+from jaxnn.sweeps.results.refit import refit_trial
 from jaxnn.sweeps.results.replay import Programs
 from jaxnn.sweeps.results.result import SweepResult
 from jaxnn.sweeps.resume import SweepJournal, describe_sweep
 from jaxnn.sweeps.samplers import Sampler, make_sampler
-from jaxnn.sweeps.samplers.base import TrialSampler, ask_settings, check_sampler, init_sampler
+from jaxnn.sweeps.samplers.base import check_sampler, init_sampler
 from jaxnn.sweeps.schedulers.base import Scheduler, TrialScheduler, check_scheduler, init_scheduler
-from jaxnn.sweeps.space.space import Choices, Setting
-from jaxnn.sweeps.space.traced import check_settings, count_programs
-from jaxnn.training.evaluation import Score
+from jaxnn.sweeps.space.known import make_setting
+from jaxnn.sweeps.space.space import Setting
+from jaxnn.sweeps.space.traced import count_programs
+from jaxnn.training.evaluation import Metrics, Score
 from jaxnn.training.recipe import Recipe
-
-# Settings with the numbers of their trials.
-Batch = list[tuple[int, Setting]]
 
 # More programs than this give a warning.
 _MANY_PROGRAMS = 8
 # The seconds that a CPU takes to compile the program of a small network.
 _COMPILE_SECONDS = 3.0
-# The threads that compile: two programs at the start, and then the next one while another runs.
-_COMPILER_THREADS = 2
 
 
 def sweep(
@@ -61,10 +54,15 @@ def sweep(
     groups: ArrayLike | None = None,
     prepare: Prepare | None = None,
     score: Score | None = None,
+    metrics: Metrics | None = None,
     evaluate_at: str = "epochs",
+    keep_epoch: str = "last",
     repeats: int = 1,
     sampler: str | Sampler = "random",
     scheduler: Scheduler | None = None,
+    first: Sequence[dict[str, Any]] = (),
+    seconds: float | None = None,
+    target_score: float | None = None,
     lanes: int | str = "auto",
     keep: int = 1,
     refit: bool = False,
@@ -101,12 +99,23 @@ def sweep(
             `SweepResult.predict` calls them.
         score: `score(outputs, targets) -> number`, higher is better, in functions of `jax.numpy`; with folds it must
             also take a mask as `where=`. By default it is minus the mean validation loss.
+        metrics: functions like `score` by name, such as {"auc": …}, which are reported beside it and decide nothing.
+            Each is a column of the table, a curve, and a value for `log`. They are evaluated where the score is.
         evaluate_at: "epochs" evaluates after every epoch. "rungs" evaluates only where the scheduler compares trials
             and where they end. This saves time (a fifth for iris networks); curves are NaN in between.
+        keep_epoch: "last" gives a trial the score of its last epoch. "best" gives it that of the best epoch of its mean
+            curve over repeats and folds, of those that were evaluated; schedulers (but `population_based`) compare the
+            best so far, and the parameters that are kept are those of that epoch, trained up to it once more. The best
+            of many epochs on the same validation rows is too good: check it on other data.
         repeats: the number of trainings of every setting, with different keys; a trial's score is their mean.
         sampler: "random", "grid", "sobol", or an object with `init`, see `jaxnn.sweeps.Sampler`.
         scheduler: `asha(...)`, `hyperband(...)`, `median_stopping(...)`, `population_based(...)`, an object with
             `init`, see `jaxnn.sweeps.Scheduler`, or None.
+        first: settings to try before those of the sampler, as dicts of hypers such as `{"learning_rate": 0.01}`; they
+            count among the trials.
+        seconds: a time limit. It is looked at after each chunk, and what has not ended then is "unfinished"; with a
+            directory, a later call goes on.
+        target_score: the sweep ends after the chunk in which a trial reaches this score.
         lanes: the number of trainings side by side, over all devices: a multiple of the number of devices, at least
             repeats × folds. "auto" fits it to the processor's cache, or to the speed and memory of another device. A
             sweep of few trainings (trials × repeats × folds) has fewer lanes, and so has one that finds too little
@@ -114,22 +123,24 @@ def sweep(
             where sweeps of different sizes should agree to the bit. A resumed sweep keeps its lanes. Without a
             scheduler a lane may run several trials in a chunk, one after another.
         keep: the number of best trials whose parameters are kept.
-        refit: whether to train the best setting once more, on all rows, those of `validation` included, for as many
-            epochs as its trial and with its key: `SweepResult.refit`. All rows are prepared together.
+        refit: whether to train the best setting once more, on all rows, those of `validation` included, up to the epoch
+            of its score and with its key: `SweepResult.refit`. All rows are prepared together.
         directory: where to keep the sweep, so that the same call resumes it: the configuration, a journal with a line
             for each trial, the last two checkpoints, `trials.csv` as of the last checkpoint, and at the end
             `curves.csv`. Its parent must exist.
         save_every: seconds between two checkpoints.
-        log: `log(trial, {"learning_rate": …, "score": …, "epochs": …})`, with all hypers that are numbers, called when
-            a trial has ended. A resumed sweep calls it again for the trials since the last checkpoint.
-            `nn.tensorboard(directory)` is such a function.
+        log: `log(trial, {"learning_rate": …, "score": …, "epochs": …})`, with all hypers that are numbers and all
+            metrics, called when a trial has ended. A resumed sweep calls it again for the trials since the last
+            checkpoint. `nn.tensorboard(directory)` is such a function.
         progress: whether to show a bar (extra `progress`).
 
     Returns:
-        A `SweepResult`. A resumed sweep gives the same bits as an uninterrupted one on the same machine (versions,
+        A `SweepResult`. A trial whose model or loss refuses the shapes (TypeError, ValueError) is "failed". A resumed
+        sweep gives the same bits as an uninterrupted one on the same machine (versions,
         device kind and count, cores, lanes); only seconds differ.
 
     Raises:
+        Exception: one of a function of yours. Like Ctrl-C, it carries the trials that have ended as `sweep_result`.
         TypeError: as `fit`; an argument, or the result of `make_recipe`, a sampler or a scheduler, of another type.
         ValueError: as `fit`; both or neither of `validation` and `folds`; an empty space; a hyper that `make_recipe`
             reads and the space lacks; a traced hyper that decides a shape or a Python branch; a sampler that returns
@@ -157,40 +168,57 @@ def sweep(
     check_scheduler(scheduler)
     plan = make_plan(
         make_recipe, space, data, key=key, epochs=epochs, validation=validation, folds=folds, stratify=stratify,
-        groups=groups, prepare=prepare, score=score, evaluate_at=evaluate_at, repeats=repeats, lanes=lanes,
-        trials=trials, has_scheduler=scheduler is not None,
+        groups=groups, prepare=prepare, score=score, metrics=metrics, evaluate_at=evaluate_at, repeats=repeats,
+        keep_epoch=keep_epoch, lanes=lanes, trials=trials, has_scheduler=scheduler is not None,
     )  # fmt: skip
+    limits, known = _check_limits(seconds, target_score), _check_first(space, first, trials)
     warn_idle_cores()
     _warn_of_programs(count_programs(space), trials)
     trial_sampler = init_sampler(make_sampler(sampler, trials), space, jax.random.fold_in(key, SAMPLER_KEY), plan.lanes)
     trial_scheduler = init_scheduler(scheduler, epochs, space, jax.random.fold_in(key, SCHEDULER_KEY))
-    if not isinstance(refit, bool):
-        raise TypeError(f"sweep: refit must be True or False, not {refit!r}")
-    if refit and trial_scheduler is not None and trial_scheduler.population:
-        raise ValueError("sweep: refit=True trains one setting, but this scheduler changes settings during a trial")
-    options = {"trials": trials, "keep": keep, "sampler": sampler, "scheduler": scheduler, "lanes": lanes}
-    if isinstance(folds, Folds | Splitter):
-        options["folds"] = plan.folds
-    if prepare is not None:
-        options["prepare"] = prepare
+    _check_refit(refit, trial_scheduler)
+    options: dict[str, Any] = {"sampler": make_sampler(sampler, trials), "scheduler": scheduler, "lanes": lanes}
+    options |= {"first": list(first)} if first else {}
+    options |= {"prepare": prepare} if prepare is not None else {}
+    options |= describe_arrays("folds", plan.folds) if isinstance(folds, Folds | Splitter) else {}
     configuration = functools.partial(describe_sweep, plan, options)
     best, programs = BestTrials(keep), Programs()
-    # Frozen lanes hold NaN. The journal looks for that of trials, and names the trial.
-    with jax.debug_nans(False), open_run("sweep", directory, configuration, every=float(save_every)) as run:
+    opened = open_run("sweep", directory, configuration, every=float(save_every))
+    with attach_result(plan, programs, best), opened as run:
         journal = SweepJournal(run, plan, best, log)
-        chunks = _run_batches(plan, programs, trial_sampler, trials, trial_scheduler, journal)
-        _run_chunks(chunks, trials, journal, progress)
+        search = Search(plan, programs, known, trial_sampler, trial_scheduler, journal, trials)
+        run_search(search, limits, progress)
         run.write_tables(journal.tables)
     if not best.has_finite_score():
         warn_user(
             f"sweep: the score {name_value(score)} was finite for no trial, so the best are the first that finished"
         )
-    result = SweepResult(best.sorted_results(), best.kept, tuple(best.chunks), plan, programs)
-    if not refit or not result.kept:
+    result = make_result(search, progress if directory is None else None)
+    if not refit:
         return result
-    trial, hypers = result.best.trial, result.best.hypers
-    epochs = result.trials[trial].epochs
-    return result._replace(refit=refit_setting(plan, trial, hypers, epochs, data, validation, prepare))
+    with attach_result(plan, programs, best):
+        return add_refit(result, functools.partial(refit_trial, data=data, validation=validation, prepare=prepare))
+
+
+def _check_refit(refit: Any, scheduler: TrialScheduler | None) -> None:
+    if not isinstance(refit, bool):
+        raise TypeError(f"sweep: refit must be True or False, not {refit!r}")
+    if refit and scheduler is not None and scheduler.population:
+        raise ValueError("sweep: refit=True trains one setting, but this scheduler changes settings during a trial")
+
+
+def _check_limits(seconds: Any, target_score: Any) -> Limits:
+    if seconds is not None and not check_number("sweep", "seconds", seconds) > 0:
+        raise ValueError(f"sweep: seconds must be positive, or None for no limit, not {seconds!r}")
+    return Limits(seconds, None if target_score is None else check_number("sweep", "target_score", target_score))
+
+
+def _check_first(space: dict[str, Any], first: Any, trials: int) -> list[Setting]:
+    if isinstance(first, dict) or not isinstance(first, Sequence):
+        raise TypeError(f"sweep: first must be a list of dicts of hypers, not {first!r}")
+    if len(first) > trials:
+        raise ValueError(f"sweep: first has {len(first)} settings, more than trials={trials}")
+    return [make_setting(space, hypers, f"sweep: first[{i}]") for i, hypers in enumerate(first)]
 
 
 def _warn_of_programs(programs: int, trials: int) -> None:
@@ -203,98 +231,3 @@ def _warn_of_programs(programs: int, trials: int) -> None:
         f"sweep: this space has {programs} combinations of choices{drawn}; each that is drawn compiles a program (up "
         f"to about {minutes} minute{'s' * (minutes > 1)}); sizes(...), depth(...) and switch(...) share one"
     )
-
-
-def _run_chunks(chunks: Iterator[ChunkStats], trials: int, journal: SweepJournal, progress: bool) -> None:
-    """Runs all chunks, up to the last or a signal; shows progress and saves after each."""
-    with progress_bar(trials, "trial", wanted=progress) as bar:
-        for stats in chunks:
-            bar.update(len(journal.best.results) + stats.progress - bar.n)
-            bar.set_postfix(journal.best.summary())
-            if journal.save_if_due():
-                return
-    journal.finish()
-
-
-def _run_batches(
-    plan: Plan,
-    programs: Programs,
-    sampler: TrialSampler,
-    trials: int,
-    scheduler: TrialScheduler | None,
-    journal: SweepJournal,
-) -> Iterator[ChunkStats]:
-    """Asks the sampler for settings, runs them, and passes it their results, until all trials have run."""
-    done = 0
-    while done < trials:
-        settings = ask_settings(sampler, min(trials - done, sampler.ask_limit or trials))
-        check_settings(plan.space, settings)
-        if not settings and not done:
-            warn_user("sweep: the sampler returned no setting, so no trial runs")
-        if not settings:
-            return
-        batch = list(enumerate(settings, done))
-        journal.record_batch(batch)
-        yield from _run_batch(plan, programs, batch, scheduler, journal)
-        sampler.tell([journal.best.results[number] for number, _ in batch])
-        done += len(batch)
-
-
-def _run_batch(
-    plan: Plan,
-    programs: Programs,
-    batch: Batch,
-    scheduler: TrialScheduler | None,
-    journal: SweepJournal,
-) -> Iterator[ChunkStats]:
-    """Runs a batch of trials, one program after another; a program is built when it is first needed."""
-    with ThreadPoolExecutor(_COMPILER_THREADS) as executor:
-
-        def get_program(setting: Setting) -> Program:
-            if setting.choices not in programs:
-                plan.check_setting(setting)
-                check_padding(plan, setting, journal.trimmer)
-                ahead = executor if journal.needs_next_program() else None
-                programs[setting.choices] = plan.make_program(setting, ahead)
-            return programs[setting.choices]
-
-        for group, made in _compile_ahead(_group_by_choices(batch), get_program):
-            program = fit_program(plan, group[0][1], made, executor)
-            programs[group[0][1].choices] = program
-            if scheduler is not None and scheduler.population:
-                _check_population(len(group) * plan.layout.lanes, program.size)
-            runner = journal.wrap_program(program, group[0][1])
-            for stats in run_trials(
-                runner, group, layout=plan.layout, scheduler=scheduler, on_trial_end=journal.record_trial
-            ):
-                yield journal.record_chunk(stats)
-
-
-def _group_by_choices(batch: Batch) -> list[Batch]:
-    """Groups trials by their choices, in the order in which the choices first appear.
-
-    Groups run one after another. Their programs have different shapes and cannot share lanes, and alternating
-    programs would evict each other's arrays from the cache.
-    """
-    groups: dict[Choices, Batch] = {}
-    for number, setting in batch:
-        groups.setdefault(setting.choices, []).append((number, setting))
-    return list(groups.values())
-
-
-def _compile_ahead(groups: list[Batch], get_program: Callable[[Setting], Program]) -> Iterator[tuple[Batch, Program]]:
-    """Yields each group with its program, while the program of the next group compiles."""
-    ready: list[tuple[Batch, Program]] = []
-    for group in groups:
-        ready.append((group, get_program(group[0][1])))
-        if len(ready) > 1:
-            yield ready.pop(0)
-    yield from ready
-
-
-def _check_population(needed: int, lanes: int) -> None:
-    if needed > lanes:
-        raise ValueError(
-            f"sweep: a population needs a lane for each training, {needed} in all, but there are {lanes}; "
-            f"use lanes={needed}"
-        )

@@ -12,6 +12,7 @@ from jaxnn._checks.arrays import check_key
 from jaxnn._kernels.batch_last import swap_batch_axes
 from jaxnn._kernels.dtypes import as_arrays
 from jaxnn.data import FoldRows, fold_minibatches, minibatches
+from jaxnn.training.ema import MeanState
 from jaxnn.training.recipe import Recipe, compute_updates, get_optimizer, reduce_losses
 
 
@@ -20,7 +21,8 @@ class TrainingState(NamedTuple):
 
     Attributes:
         params: the parameters of the model.
-        optimizer_state: the state of the optimizer.
+        optimizer_state: the state of the optimizer; with `Recipe.ema`, `optimizer_state.mean` is the mean of the
+            parameters.
         key: each epoch draws its minibatch order and dropout from it and `epoch`, and does not change it.
         epoch: the number of epochs done.
     """
@@ -29,6 +31,20 @@ class TrainingState(NamedTuple):
     optimizer_state: Any
     key: Array
     epoch: Int[Array, ""]
+
+
+def judged_params(state: TrainingState) -> Any:
+    """Returns the parameters that are evaluated and kept: their mean with `Recipe.ema`, else the parameters."""
+    learned = state.optimizer_state
+    return learned.mean if isinstance(learned, MeanState) else state.params
+
+
+def replace_judged_params(state: TrainingState, params: Any) -> TrainingState:
+    """Returns the state with other parameters in the place of those that `judged_params` returns."""
+    learned = state.optimizer_state
+    if isinstance(learned, MeanState):
+        return state._replace(optimizer_state=learned._replace(mean=params))
+    return state._replace(params=params)
 
 
 class EpochInfo(NamedTuple):

@@ -17,18 +17,22 @@ from jaxnn.training.tiles import apply_in_tiles, predict_in_tiles
 
 # `score(outputs, targets) -> number`, higher is better; with a mask, `score(outputs, targets, where=mask)`.
 Score = Callable[..., Any]
+# Functions like a score by name, which are reported beside it.
+Metrics = dict[str, Score]
 
 
 class Evaluation(NamedTuple):
-    """The result of `evaluate`: loss and score on a data set.
+    """The result of an evaluation: loss, score and metrics on a data set.
 
     Attributes:
         loss: the recipe's reduction of the losses of all examples.
         score: one number, higher is better.
+        metrics: one number for each metric, by name.
     """
 
     loss: Float[Array, ""]
     score: Float[Array, ""]
+    metrics: dict[str, Any] = {}  # noqa: RUF012 - never changed
 
 
 class Curves(NamedTuple):
@@ -40,11 +44,13 @@ class Curves(NamedTuple):
         losses: the training loss of each epoch, before its updates.
         validation_losses: the loss on the validation part after each epoch.
         scores: the score after each epoch, higher is better.
+        metrics: each metric after each epoch, by name; only in sweeps.
     """
 
     losses: Any
     validation_losses: Any
     scores: Any
+    metrics: Any = {}  # noqa: RUF012 - never changed
 
 
 def predict(model: Model, params: PyTree, x: Any, *, key: Array | None = None) -> Any:
@@ -99,7 +105,7 @@ def evaluate(recipe: Recipe, params: PyTree, data: tuple[Any, Any], *, score: Sc
         >>> recipe = nn.Recipe(nn.mlp([4, 3]), nn.cross_entropy, optax.sgd(0.1))
         >>> params = {"output": nn.Affine(jnp.zeros((4, 3)), jnp.zeros(3))}
         >>> evaluate(recipe, params, (jnp.ones((2, 4)), jnp.array([0, 1])), score=nn.accuracy)
-        Evaluation(loss=Array(1.0986123, dtype=float32), score=Array(0.5, dtype=float32))
+        Evaluation(loss=Array(1.0986123, dtype=float32), score=Array(0.5, dtype=float32), metrics={})
     """
     check_recipe(recipe)
     if not (score is None or callable(score)):
@@ -109,24 +115,34 @@ def evaluate(recipe: Recipe, params: PyTree, data: tuple[Any, Any], *, score: Sc
     x, targets = data
     outputs = predict_in_tiles(recipe.model.apply, params, x)
     checked_score = None if score is None else _with_checked_result(score)
-    return _score_outputs(recipe, outputs, as_arrays(targets), checked_score, None)
+    return _score_outputs(recipe, outputs, as_arrays(targets), checked_score, {}, None)
 
 
 def loss_and_score(
-    recipe: Recipe, params: PyTree, data: tuple[Any, Any], score: Score | None, mask: Array | None = None
+    recipe: Recipe,
+    params: PyTree,
+    data: tuple[Any, Any],
+    score: Score | None,
+    metrics: Metrics = {},  # noqa: B006 - never changed
+    mask: Array | None = None,
 ) -> Evaluation:
-    """Returns loss and score of the rows in the mask for traced arrays, unchecked and without dropout."""
+    """Returns loss, score and metrics of the rows in the mask for traced arrays, unchecked and without dropout."""
     x, targets = data
-    return _score_outputs(recipe, apply_in_tiles(recipe.model.apply, params, x), targets, score, mask)
+    return _score_outputs(recipe, apply_in_tiles(recipe.model.apply, params, x), targets, score, metrics, mask)
 
 
-def _score_outputs(recipe: Recipe, outputs: Any, targets: Any, score: Score | None, mask: Array | None) -> Evaluation:
+def _score_outputs(
+    recipe: Recipe, outputs: Any, targets: Any, score: Score | None, metrics: Metrics, mask: Array | None
+) -> Evaluation:
     losses = recipe.loss(outputs, targets)
     loss = reduce_losses(recipe, losses, mask)
-    if score is None:
-        return Evaluation(loss, -jnp.mean(losses, where=mask))
     options = {} if mask is None else {"where": mask}
-    return Evaluation(loss, jnp.asarray(score(outputs, targets, **options)))
+
+    def compute(function: Score) -> Array:
+        return jnp.asarray(function(outputs, targets, **options))
+
+    value = -jnp.mean(losses, where=mask) if score is None else compute(score)
+    return Evaluation(loss, value, {name: compute(metric) for name, metric in metrics.items()})
 
 
 def _with_checked_result(score: Score) -> Score:

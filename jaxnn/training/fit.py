@@ -12,9 +12,10 @@ from jaxtyping import Array, Float, Int
 
 from jaxnn._checks.arrays import check_whole
 from jaxnn._kernels.dtypes import as_arrays
-from jaxnn.training.epoch import EpochInfo, TrainingState, to_loop_layout, train_epoch
+from jaxnn.training.epoch import EpochInfo, TrainingState, judged_params, to_loop_layout, train_epoch
 from jaxnn.training.prepare import check_training, prepare
-from jaxnn.training.recipe import Recipe, get_optimizer
+from jaxnn.training.recipe import Recipe
+from jaxnn.training.state_check import check_state
 from jaxnn.training.stopping import StoppingRule, check_rule
 from jaxnn.training.summary import count_numbers, summarize_curve
 
@@ -23,7 +24,7 @@ class FitResult(NamedTuple):
     """The result of `fit`.
 
     Attributes:
-        params: the trained parameters.
+        params: the trained parameters; with `Recipe.ema` their mean.
         losses: the training loss of each epoch, before its updates; shape (epochs,). After an early stop the last loss
             is repeated.
         epochs: the number of epochs that ran, fewer than the limit after an early stop.
@@ -65,7 +66,7 @@ def advance(
         (Array(3, dtype=int32), (3,))
     """
     epochs = check_whole("advance", "epochs", epochs, least=1)
-    _check_state(recipe, state)
+    check_state("advance", recipe, state)
     check_training("advance", recipe, data, state.params)
     return _advance(recipe, as_arrays(data), state, epochs)
 
@@ -127,15 +128,7 @@ def fit(
     if stop is not None:
         return _fit_until(stop, start.recipe, start.data, start.state, start.epochs)
     state, info = _advance(start.recipe, start.data, start.state, start.epochs)
-    return FitResult(state.params, info.losses, jnp.asarray(start.epochs, jnp.int32), state)
-
-
-def _check_state(recipe: Recipe, state: Any) -> None:
-    if not isinstance(state, TrainingState):
-        raise TypeError(f"advance: state must be a TrainingState, from init_training, not {type(state).__name__}")
-    expected = jax.eval_shape(get_optimizer(recipe).init, state.params)
-    if jax.tree.structure(expected) != jax.tree.structure(state.optimizer_state):
-        raise ValueError("advance: state holds an optimizer state that the recipe's optimizer does not make")
+    return FitResult(judged_params(state), info.losses, jnp.asarray(start.epochs, jnp.int32), state)
 
 
 def _advance(
@@ -169,4 +162,4 @@ def _fit_until(
 
     start = (state, stop.init(), jnp.array(False), jnp.zeros((), float))
     (state, *_), losses = jax.lax.scan(train_one, start, length=epochs)
-    return FitResult(state.params, losses, state.epoch, state)
+    return FitResult(judged_params(state), losses, state.epoch, state)

@@ -19,7 +19,7 @@ from jaxtyping import Array
 from jaxnn._kernels.batch_last import swap_batch_axes
 from jaxnn._kernels.compiler_options import choose_compiler_options
 from jaxnn._kernels.program_cache import compile_function, trace_function
-from jaxnn.training.epoch import TrainingState, to_loop_layout, train_epoch
+from jaxnn.training.epoch import TrainingState, judged_params, to_loop_layout, train_epoch
 from jaxnn.training.evaluation import Curves, Score, loss_and_score
 from jaxnn.training.recipe import Recipe
 from jaxnn.training.stopping import StoppingRule, lowest_score
@@ -82,7 +82,7 @@ def init_loop(config: LoopConfig, state: TrainingState, epochs: int, *, validate
     # Not NaN, which `jax_debug_nans` would report.
     losses = jnp.zeros(epochs, float)
     curves = Curves(losses, losses, losses) if validated else Curves(losses, None, None)
-    best = BestParams(state.params, lowest_score(), jnp.array(0, jnp.int32))
+    best = BestParams(judged_params(state), lowest_score(), jnp.array(0, jnp.int32))
     memory = () if config.stop is None else config.stop.init()
     zero = jnp.array(0, jnp.int32)
     return jax.tree.map(_remove_weak_type, LoopState(state, best, memory, jnp.array(False), zero, zero, curves))
@@ -145,8 +145,10 @@ def _run_epoch(config: LoopConfig, data: Any, validation: Any, loop: LoopState) 
 
 def _update_best(validation: Any, loop: LoopState, after: TrainingState, score: Array) -> BestParams:
     # A training loss belongs to the parameters before the epoch, a validation score to those after it.
-    scored = loop.state if validation is None else after
-    latest = BestParams(scored.params, score, scored.epoch)
+    if validation is None:
+        latest = BestParams(loop.state.params, score, loop.state.epoch)
+    else:
+        latest = BestParams(judged_params(after), score, after.epoch)
     is_best = (score > loop.best.score) & (score < jnp.inf)
     return jax.tree.map(functools.partial(jnp.where, is_best), latest, loop.best)
 
@@ -155,7 +157,7 @@ def _evaluate(config: LoopConfig, validation: Any, state: TrainingState, loss: A
     """Returns the numbers of one epoch; without a validation part only the loss."""
     if validation is None:
         return Curves(jnp.asarray(loss, float), None, None)
-    numbers = loss, *loss_and_score(config.recipe, state.params, validation, config.score)
+    numbers = loss, *loss_and_score(config.recipe, judged_params(state), validation, config.score)[:2]
     return Curves(*(jnp.asarray(number, float) for number in numbers))
 
 

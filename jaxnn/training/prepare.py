@@ -19,16 +19,17 @@ from jaxnn._kernels.dtypes import as_arrays, as_native
 from jaxnn.training.epoch import TrainingState, init_training
 from jaxnn.training.loss_check import check_loss_rows
 from jaxnn.training.recipe import Recipe, build_optimizer, check_recipe, reduce_losses, steps_per_epoch
+from jaxnn.training.state_check import check_goes_on, check_state
 
 
 class Prepared(NamedTuple):
-    """The checked arguments of a training, and its initial state.
+    """The checked arguments of a training, and the state with which it starts.
 
     Attributes:
         recipe: with an optax transformation as optimizer.
         data: `(x, targets)` as JAX arrays.
         validation: `(x, targets)` as JAX arrays, or None.
-        state: before the first epoch.
+        state: before the first epoch, or that from which the training goes on.
         epochs: the epoch limit.
     """
 
@@ -47,29 +48,39 @@ def prepare(
     params: PyTree,
     epochs: int,
     *,
+    state: TrainingState | None = None,
     validation: tuple[Any, Any] | None = None,
     score: Any = None,
 ) -> Prepared:
-    """Checks the arguments of a training, then draws the initial weights; returns everything that it starts with."""
+    """Checks the arguments of a training, then draws the initial weights; returns everything that it starts with.
+
+    With a state, the training goes on from it, and nothing is drawn.
+    """
     epochs = check_whole(caller, "epochs", epochs, least=1)
     count = check_data(caller, data)
+    check_recipe(recipe)
+    if state is not None:
+        check_goes_on(caller, recipe, state, params, epochs)
+        params = state.params
     recipe = build_optimizer(recipe, count, epochs)
     check_key(key)
     check_arrays(caller, params)
     # Inside a trace the initial weights cost no more than their shapes.
-    state = init_training(recipe, key) if params is None and is_traced(key) else None
-    if state is None:
+    drawn = init_training(recipe, key) if params is None and is_traced(key) else None
+    if drawn is None:
         shapes = jax.eval_shape(recipe.model.init, key) if params is None else params
         check_params(caller, recipe.model, shapes)
     else:
-        shapes = state.params
+        shapes = drawn.params
+    if state is not None:
+        check_state(caller, recipe, state)
     _check_traces(caller, recipe, data, count, shapes)
     if validation is not None:
         check_training(f"{caller}: validation", recipe._replace(batch_size=None), validation, shapes)
         check_score(caller, score, recipe, shapes, validation)
-    state = init_training(recipe, key, params=params) if state is None else state
+    start = state or drawn or init_training(recipe, key, params=params)
     data, validation = as_arrays((data, validation))
-    return Prepared(recipe, data, validation, state, epochs)
+    return Prepared(recipe, data, validation, start, epochs)
 
 
 def check_training(caller: str, recipe: Recipe, data: tuple[Any, Any], params: PyTree) -> None:
@@ -139,31 +150,38 @@ def _check_reduction(caller: str, recipe: Recipe, losses: Any) -> None:
 
 
 def check_score(
-    caller: str, score: Any, recipe: Recipe, params: PyTree, data: tuple[Any, Any], mask: Any = None
+    caller: str,
+    score: Any,
+    recipe: Recipe,
+    params: PyTree,
+    data: tuple[Any, Any],
+    mask: Any = None,
+    *,
+    name: str = "score",
 ) -> None:
-    """Checks on shapes that a score can be compiled and gives one number; None is allowed.
+    """Checks on shapes that a score or a metric can be compiled and gives one number; None is allowed.
 
-    With a mask, the score must take it as `where=`.
+    With a mask, it must take that as `where=`.
     """
     if score is None:
         return
     if not callable(score):
-        raise TypeError(f"{caller}: score must be a function of outputs and targets, not {score!r}")
+        raise TypeError(f"{caller}: {name} must be a function of outputs and targets, not {score!r}")
     x, targets = as_native(data)
     options = {} if mask is None else {"where": mask}
 
     def compute_score(params: Any, x: Any) -> None:
-        check_real_number(caller, score(recipe.model.apply(params, x, key=None), targets, **options))
+        check_real_number(caller, score(recipe.model.apply(params, x, key=None), targets, **options), name)
 
     try:
         jax.eval_shape(compute_score, params, x)
     except (jax.errors.TracerArrayConversionError, jax.errors.ConcretizationTypeError) as error:
-        raise ValueError(f"{caller}: score must be written in functions of jax.numpy, it is compiled") from error
+        raise ValueError(f"{caller}: {name} must be written in functions of jax.numpy, it is compiled") from error
 
 
-def check_real_number(caller: str, result: Any) -> None:
-    """Checks that the result of a score is one real number."""
+def check_real_number(caller: str, result: Any, name: str = "score") -> None:
+    """Checks that the result of a score or a metric is one real number."""
     is_real = isinstance(result, np.ndarray | np.generic | Array | int | float) and not jnp.iscomplexobj(result)
     if not is_real or jnp.shape(result) != ():
         shown = f"an array of shape {jnp.shape(result)}" if is_real else repr(result)
-        raise ValueError(f"{caller}: score must give one real number, not {shown}")
+        raise ValueError(f"{caller}: {name} must give one real number, not {shown}")

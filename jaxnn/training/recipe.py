@@ -13,6 +13,7 @@ from jaxtyping import Array, Float
 from jaxnn._checks.arrays import check_whole
 from jaxnn._checks.params import check_model
 from jaxnn.models import Model
+from jaxnn.training.ema import check_ema, keep_mean
 
 # A function gets the total steps of the training.
 Optimizer = optax.GradientTransformation | optax.MultiSteps | Callable[[int], Any]
@@ -29,6 +30,9 @@ class Recipe(NamedTuple):
             `optax.contrib.sam` work. An `optax.MultiSteps` is one too.
         batch_size: the number of examples in a minibatch; None trains on full batches.
         reduction: reduces the losses of a batch to one number: `jnp.mean` or `jnp.sum`. It takes `where=`, a mask.
+        ema: the decay of an exponential moving average of the parameters, such as 0.999. Training goes on with the
+            parameters, while their mean is evaluated and returned: mean = ema * mean + (1 - ema) * params after each
+            update, at first the initial parameters. It may be a traced hyper. None keeps no mean.
 
     To freeze parameters, use `optax.selective_transform(optimizer, freeze_mask=...)` or `optax.chain(optimizer,
     optax.freeze(mask))`. Do not use `optax.masked`, which applies raw gradients to the other parameters.
@@ -58,6 +62,7 @@ class Recipe(NamedTuple):
     optimizer: Optimizer
     batch_size: int | None = None
     reduction: Callable[..., Float[Array, ""]] = jnp.mean
+    ema: float | Float[Array, ""] | None = None
 
 
 def check_recipe(recipe: Any) -> None:
@@ -68,6 +73,7 @@ def check_recipe(recipe: Any) -> None:
     for name in ("loss", "reduction"):
         if not callable(getattr(recipe, name)):
             raise TypeError(f"Recipe: {name} must be a function, not {getattr(recipe, name)!r}")
+    check_ema(recipe.ema)
     optimizer = recipe.optimizer
     if isinstance(optimizer, optax.GradientTransformation | optax.MultiSteps):
         return
@@ -112,14 +118,18 @@ def build_optimizer(recipe: Recipe, count: int, epochs: int) -> Recipe:
 
 
 def get_optimizer(recipe: Recipe) -> optax.GradientTransformationExtraArgs:
-    """Returns the optimizer of a recipe, which must be an optax transformation, extended to accept extra arguments."""
+    """Returns the optimizer of a recipe, which must be an optax transformation, extended to accept extra arguments.
+
+    With `ema` its state also holds the mean of the parameters.
+    """
     optimizer = _convert_multi_steps(recipe.optimizer)
     if not isinstance(optimizer, optax.GradientTransformation):
         raise TypeError(
             f"the optimizer must be an optax transformation here, not {recipe.optimizer!r}; "
             "call a function of the total steps first: recipe._replace(optimizer=recipe.optimizer(total_steps))"
         )
-    return optax.with_extra_args_support(optimizer)
+    optimizer = optax.with_extra_args_support(optimizer)
+    return optimizer if recipe.ema is None else keep_mean(optimizer, recipe.ema)
 
 
 def _convert_multi_steps(optimizer: Any) -> Any:

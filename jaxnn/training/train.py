@@ -1,7 +1,6 @@
 """`train`: the compiled loop with a progress bar, curves, the best parameters, logs and a run directory."""
 
 import functools
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,36 +12,30 @@ from jaxtyping import Array, Float
 from jaxnn._checks.arrays import by_name, is_traced
 from jaxnn._checks.names import name_value
 from jaxnn._checks.warn import warn_user
-from jaxnn._kernels.digest import digest_program
-from jaxnn.io.runs import Log, Run, check_run, open_run
-from jaxnn.io.runs.fingerprint import (
-    describe,
-    describe_arrays,
-    describe_environment,
-    describe_state,
-)
-from jaxnn.io.runs.journal import as_json
-from jaxnn.progress import progress_bar
-from jaxnn.training.epoch import TrainingState
+from jaxnn.io.runs import Log, check_run, open_run
+from jaxnn.training.epoch import TrainingState, judged_params
 from jaxnn.training.evaluation import Score
+from jaxnn.training.host import Host, run_chunks
 from jaxnn.training.loop import LoopConfig, LoopState, compile_loop, init_loop, run_timed_chunks, trace_loop
 from jaxnn.training.prepare import prepare
 from jaxnn.training.recipe import Recipe, get_optimizer
+from jaxnn.training.run_files import adapt_epochs, describe_training, make_tables, restore_loop
 from jaxnn.training.stopping import StoppingRule, check_rule
 from jaxnn.training.summary import count_numbers, summarize_curve
 
 
 class TrainResult(NamedTuple):
-    """The result of `train`. Curves are NumPy arrays with one entry for each epoch that ran.
+    """The result of `train`. Curves are NumPy arrays with a number for each epoch, NaN before a given `state`.
 
     Attributes:
         params: the parameters with the best score; the last ones without a validation part, or if no score is finite.
+            With `Recipe.ema` they are means.
         losses: the training loss of each epoch, before its updates.
         validation_losses: the loss on the validation part after each epoch; None without one.
         scores: the score after each epoch, higher is better; None without a validation part.
         best_epoch: the number of epochs after which the training had `params`.
-        epochs: the number of epochs that ran.
-        state: the last state, from which `advance` continues; after a divergence, the last finite one.
+        epochs: the number of epochs that ran, including those before a given `state`.
+        state: the last state, with which `train` and `advance` go on; after a divergence, the last finite one.
         diverged: the epoch in which a loss or a parameter was not finite, or None. It is not part of `epochs` and the
             curves.
     """
@@ -63,7 +56,7 @@ class TrainResult(NamedTuple):
             chosen = f"the best score {self.scores[self.best_epoch - 1]:.4g}"
         return (
             f"TrainResult after {self.epochs} epochs{end}\n"
-            f"  losses: {summarize_curve(self.losses)}\n"
+            f"  losses: {summarize_curve(self.losses[~np.isnan(self.losses)])}\n"
             f"  params: {count_numbers(self.params)}, after epoch {self.best_epoch}, {chosen}"
         )
 
@@ -75,6 +68,7 @@ def train(
     key: Array,
     epochs: int,
     params: Any = None,
+    state: TrainingState | None = None,
     validation: tuple[Any, Any] | None = None,
     score: Score | None = None,
     stop: StoppingRule | None = None,
@@ -92,9 +86,12 @@ def train(
     Args:
         recipe: what is trained, and how.
         data: `(x, targets)`, each an array or a pytree of arrays, the examples on the first axis.
-        key: a `jax.random.key`; initial weights, minibatch orders and dropout are drawn from it.
-        epochs: the epoch limit.
+        key: a `jax.random.key`; initial weights, minibatch orders and dropout are drawn from it. It is not used with
+            `state`, which has its own.
+        epochs: the epoch limit, counted from the start of the training, also with `state` and `directory`.
         params: initial parameters; by default those of `model.init`.
+        state: the `state` of an earlier result, with which the training goes on: 20 epochs and then 20 more give the
+            same bits as 40. The stopping rule and the search for the best parameters start anew.
         validation: `(x, targets)` to evaluate on after every epoch, without dropout.
         score: `score(outputs, targets) -> number` on the validation part, higher is better, in functions of
             `jax.numpy`; by default minus the mean validation loss.
@@ -105,10 +102,11 @@ def train(
             minibatch order, at most three times. Without a validation part, the best are those of the lowest loss.
         directory: where to keep the run, so that the same call resumes it: the configuration, a journal with a line
             for each epoch, the last two checkpoints, and `curves.csv` as of the last checkpoint. Its parent must exist.
+            With more `epochs` a finished run goes on; one that `stop` or `log` ended stays ended.
         save_every: seconds between two checkpoints.
         log: `log(epoch, {"loss": …, "validation_loss": …, "score": …})`, called for each epoch; without a validation
             part there is only the loss. A resumed run calls it again for the epochs since the last checkpoint.
-            `nn.tensorboard(directory)` is such a function.
+            If it returns "stop", the training ends with that epoch. `nn.tensorboard(directory)` is such a function.
         progress: whether to show a bar with losses, score, epochs per second and the time left (extra `progress`).
 
     Returns:
@@ -117,8 +115,9 @@ def train(
 
     Raises:
         TypeError: as `fit`, also for the validation part; a call inside a jitted function, where `fit` is needed.
-        ValueError: as `fit`, also for the validation part; a score without a validation part; a directory that holds
-            a run with other arguments.
+        ValueError: as `fit`, also for the validation part; a score without a validation part; a state that does not
+            fit the recipe, or has done all epochs; a directory that holds a run with other arguments. A training that
+            goes on to more epochs refuses an optimizer that is a function of the total steps.
         CheckpointError: a directory with damaged files.
         OSError: a directory that cannot be created or written to, or that another process uses.
         KeyboardInterrupt: with a directory, after Ctrl-C or SIGTERM, once the run is saved.
@@ -132,29 +131,39 @@ def train(
         ((200,), Array([[3.]], dtype=float32))
     """
     check_run("train", directory, save_every, log)
-    _check_options((data, key, params, validation), validation, score, stop, on_divergence)
-    start = prepare("train", recipe, data, key, params, epochs, validation=validation, score=score)
+    _check_options((data, key, params, validation, state), validation, score, stop, on_divergence)
+    start = prepare("train", recipe, data, key, params, epochs, state=state, validation=validation, score=score)
     restores = on_divergence == "restore"
     config = LoopConfig(start.recipe, score, stop, keep_best=validation is not None or restores)
-    loop = init_loop(config, start.state, start.epochs, validated=validation is not None)
+    first = int(start.state.epoch)
 
-    trace = functools.cache(lambda: trace_loop(config, start.data, start.validation, loop))
+    @functools.cache
+    def init_with(epochs: int) -> LoopState:
+        return init_loop(config, start.state, epochs, validated=validation is not None)
 
-    def configuration() -> dict[str, Any]:
+    @functools.cache
+    def trace_with(epochs: int) -> Traced:
+        return trace_loop(config, start.data, start.validation, init_with(epochs))
+
+    def describe_with(epochs: int) -> dict[str, Any]:
         arrays = {"key": key, "params": params, "data": by_name(start.data)}
         arrays["validation"] = None if start.validation is None else by_name(start.validation)
-        options = {"kind": "train", "epochs": start.epochs, "on_divergence": on_divergence}
-        return options | _describe(config, trace(), loop) | describe_arrays("", arrays) | describe_environment()
+        options = {"epochs": epochs, "on_divergence": on_divergence}
+        return describe_training(config, trace_with(epochs), init_with(epochs), options, arrays)
 
-    with open_run("train", directory, configuration, every=float(save_every)) as run:
-        restored = run.restore(loop)
+    configuration = functools.partial(describe_with, start.epochs)
+    adapt = adapt_epochs(recipe, start.epochs, describe_with)
+    with open_run("train", directory, configuration, every=float(save_every), adapt=adapt) as run:
+        restored = restore_loop(run, start.epochs, init_with)
+        trace = functools.partial(trace_with, start.epochs)
         run_until = compile_loop(config, start.data, start.validation, restored, trace=trace)
         optimizer = get_optimizer(start.recipe) if restores else None
         chunks = run_timed_chunks(run_until, restored, start.epochs, optimizer)
-        loop = _run_chunks(restored, chunks, start.epochs, run, log, progress)
+        host = Host(run, log, start.epochs, progress, functools.partial(make_tables, first=first))
+        loop = run_chunks(run_until, chunks, restored, host)
     if loop.diverged:
         _warn_of_divergence(loop)
-    return _make_result(loop, score)
+    return _make_result(loop, score, first)
 
 
 def _check_options(arrays: Any, validation: Any, score: Any, stop: Any, on_divergence: str) -> None:
@@ -167,62 +176,6 @@ def _check_options(arrays: Any, validation: Any, score: Any, stop: Any, on_diver
     check_rule("train", stop)
 
 
-def _describe(config: LoopConfig, traced: Traced, loop: LoopState) -> dict[str, Any]:
-    """Describes the functions and the initial state of a training for its run directory."""
-    parts = {f"recipe.{name}": describe(part) for name, part in config.recipe._asdict().items()}
-    functions = {"recipe.traced": digest_program(traced.jaxpr).text}
-    options = {"score": describe(config.score), "stop": describe(config.stop)}
-    return parts | functions | options | {"initial state": describe_state(loop)}
-
-
-def _run_chunks(
-    first: LoopState, chunks: Iterator[LoopState], epochs: int, run: Run, log: Log | None, progress: bool
-) -> LoopState:
-    """Runs all chunks, up to the last or a signal; logs, shows progress and saves after each."""
-    loop, done = first, int(first.state.epoch)
-    with progress_bar(epochs, "epoch", wanted=progress) as bar:
-        bar.update(done)
-        for loop in chunks:
-            epoch = int(loop.state.epoch)
-            if run.active or log is not None:
-                _report(loop, range(done, epoch), run, log)
-            bar.update(epoch - done)
-            bar.set_postfix({name: f"{value:.4f}" for name, value in _latest(loop, epoch).items()})
-            done = epoch
-            if run.save_if_due(loop, lambda loop=loop: _tables(loop), epoch=done):
-                return loop
-    run.finish(loop, epoch=done)
-    run.write_tables(lambda: _tables(loop))
-    return loop
-
-
-def _report(loop: LoopState, epochs: range, run: Run, log: Log | None) -> None:
-    curves = _curves_by_name(loop)
-    for epoch in epochs:
-        values = {name: float(curve[epoch]) for name, curve in curves.items()}
-        run.record("epoch", epoch=epoch + 1, **{name: as_json(value) for name, value in values.items()})
-        if log is not None:
-            log(epoch + 1, values)
-
-
-def _curves_by_name(loop: LoopState) -> dict[str, np.ndarray]:
-    """Returns the curves; without a validation part only that of the loss."""
-    named = zip(("loss", "validation_loss", "score"), loop.curves, strict=True)
-    return {name: np.asarray(curve) for name, curve in named if curve is not None}
-
-
-def _latest(loop: LoopState, epoch: int) -> dict[str, float]:
-    return {name: float(curve[epoch - 1]) for name, curve in _curves_by_name(loop).items()} if epoch else {}
-
-
-def _tables(loop: LoopState) -> dict[str, str]:
-    """Returns the curves as CSV, a row for each epoch that ran."""
-    curves, epochs = _curves_by_name(loop), int(loop.state.epoch)
-    rows = zip(range(1, epochs + 1), *(curve[:epochs] for curve in curves.values()), strict=True)
-    lines = [",".join(["epoch", *curves]), *(",".join(map(str, row)) for row in rows)]
-    return {"curves.csv": "\n".join(lines) + "\n"}
-
-
 def _warn_of_divergence(loop: LoopState) -> None:
     after = f", after returning to the best parameters {int(loop.restores)} times" if loop.restores else ""
     warn_user(
@@ -231,16 +184,19 @@ def _warn_of_divergence(loop: LoopState) -> None:
     )
 
 
-def _make_result(loop: LoopState, score: Score | None) -> TrainResult:
+def _make_result(loop: LoopState, score: Score | None, first: int) -> TrainResult:
+    """Returns the result of a training that went on after `first` epochs."""
     epochs, diverged = int(loop.state.epoch), int(loop.diverged) or None
-    curves = jax.tree.map(lambda curve: np.asarray(curve)[:epochs], loop.curves)
-    params, best_epoch = loop.state.params, epochs
+    curves = jax.tree.map(lambda curve: np.array(curve)[:epochs], loop.curves)
+    for curve in jax.tree.leaves(curves):
+        curve[:first] = np.nan
+    params, best_epoch = judged_params(loop.state), epochs
     if curves.scores is not None and np.isfinite(curves.scores).any():
         params, best_epoch = loop.best.params, int(loop.best.epoch)
-    elif curves.scores is not None and epochs:
+    elif curves.scores is not None and epochs > first:
         warn_user(
             f"train: the score {name_value(score)} was finite after no epoch, so `params` are the last; "
             f"it was {curves.scores[-1]} then"
         )
-    losses, validation_losses, scores = curves
+    losses, validation_losses, scores, _ = curves
     return TrainResult(params, losses, validation_losses, scores, best_epoch, epochs, loop.state, diverged)

@@ -7,8 +7,8 @@ from helpers.scheduler_references import Report
 from jaxnn.sweeps.samplers import RandomSampler
 from jaxnn.sweeps.schedulers.base import Scheduler, Stop, TrialScheduler
 from jaxnn.sweeps.space.distributions import log_uniform
+from jaxnn.sweeps.space.integers import integers
 from jaxnn.sweeps.space.space import Setting, choice
-from jaxnn.sweeps.space.whole import integers
 
 SPACE = {"rate": log_uniform(1e-3, 1.0), "warmup": integers(0, 9), "width": choice(8, 16)}
 

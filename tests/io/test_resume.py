@@ -112,7 +112,7 @@ def test_tables_hold_the_curves_and_trials(tmp_path, trained, swept):
     np.testing.assert_array_equal(rows["loss"].astype("f"), trained.losses)
     np.testing.assert_array_equal(rows["score"].astype("f"), trained.scores)
     lines = (other / "trials.csv").read_text().splitlines()
-    assert lines[0] == "trial,learning_rate,status,epochs,score,score_std,seconds"
+    assert lines[0] == "trial,learning_rate,status,epochs,score,score_std,score_epoch,seconds,reason"
     assert len(lines) == 19
     curves = np.genfromtxt(other / "curves.csv", delimiter=",", names=True)
     assert len(curves) == sum(trial.epochs for trial in swept.trials)

@@ -29,7 +29,7 @@ def recipe_of(values, sizes=(4, 3)):
 
 def make_program(tile, evaluate_at, recipe_of=recipe_of, names=("learning_rate",), width=4, executor=None):
     data, validation = jax.tree.map(jnp.asarray, (SPLIT.train, SPLIT.test))
-    spec = ProgramSpec(recipe_of, data, validation, None, None, evaluate_at, EPOCHS)
+    spec = ProgramSpec(recipe_of, data, validation, None, None, evaluate_at, None, 1, EPOCHS)
     return Program(spec, KEY, names, width, tile, executor=executor)
 
 

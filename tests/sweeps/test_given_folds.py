@@ -64,7 +64,7 @@ def test_replay_and_a_resumed_sweep_have_the_same_bits(tmp_path):
 
 
 def test_a_fold_smaller_than_a_minibatch_is_named():
-    with pytest.raises(ValueError, match=r"fold 1 has 7, and batch_size is 8$"):
+    with pytest.raises(ValueError, match=r"fold 1 has 7, and batch_size is 8"):
         sweep(Splitter([(np.arange(20), np.arange(30, 40)), (np.arange(7), np.arange(30, 40))]))
 
 

@@ -35,7 +35,7 @@ def test_the_repr_of_a_sweep_is_three_useful_lines(result) -> None:
     hypers = result.best.hypers
     name = "tanh" if hypers["activation"] is nn.tanh else "leaky_relu(slope=0.2)"
     shown = f"rate {hypers['rate']:.4g}, activation {name}"
-    assert best == f"  best: trial {result.best.trial}, score {result.best.score:.4g}, {shown}"
+    assert best == f"  best: trial {result.best.trial}, score {result.best.score:.4g} after epoch 3, {shown}"
     assert params == f"  params: of trials {sorted(result.kept)}; replay(trial) computes those of the others"
     assert repr(result.best).splitlines()[1:] == [
         f"  hypers: {shown}",

@@ -119,7 +119,7 @@ def test_the_parameters_of_the_best_are_kept_and_those_of_others_are_not_read():
     empty = Curves(*np.zeros((3, 1, 1)))
     for trial, score in enumerate([0.3, 0.1, np.nan, 0.2, 0.05, 0.9]):
         status = "diverged" if np.isnan(score) else "finished"
-        ended = TrialResult(trial, Setting((), {}), status, 1, score, 0.0, 0.0, empty, ())
+        ended = TrialResult(trial, Setting((), {}), status, 1, score, 0.0, 0.0, empty, (), 1)
         best.add(ended, lambda trial=trial: read.append(trial) or trial)
     assert best.kept == {0: 0, 5: 5}
     assert read == [0, 1, 3, 5]

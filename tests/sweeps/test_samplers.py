@@ -14,8 +14,8 @@ from helpers.call_counts import count_calls
 from jaxnn.sweeps.samplers import make_sampler
 from jaxnn.sweeps.samplers.base import Sampler, TrialSampler, ask_settings, check_sampler, init_sampler
 from jaxnn.sweeps.space.distributions import log_uniform, normal, uniform
+from jaxnn.sweeps.space.integers import Integers, integers
 from jaxnn.sweeps.space.space import Setting, choice, fill_space
-from jaxnn.sweeps.space.whole import Integers, integers
 
 SPACE = {
     "rate": log_uniform(1e-4, 1.0),
@@ -149,7 +149,7 @@ def test_a_users_sampler_is_initialized_and_asked() -> None:
     sampler = FixedSampler()
     assert make_sampler(sampler, trials=3) is sampler
     assert init_sampler(sampler, SPACE, jax.random.key(0), lanes=8) is sampler
-    assert ask_settings(sampler, 2) == [Setting((), {"rate": 0.5})] * 2
+    assert ask_settings(sampler, {}, 2) == [Setting((), {"rate": 0.5})] * 2
 
 
 def test_the_builtin_samplers_have_no_ask_limit() -> None:
@@ -180,11 +180,15 @@ ERRORS = {
         "sampler.ask_limit must be at least 1, not 0",
     ),
     "too many": (
-        lambda: ask_settings(FixedSampler([Setting((), {})] * 3), 2),
+        lambda: ask_settings(FixedSampler([Setting((), {})] * 3), {}, 2),
         ValueError,
         r"sampler.ask\(2\) must return at most 2 settings, not 3",
     ),
-    "not a setting": (lambda: ask_settings(FixedSampler([0.5]), 2), TypeError, "must return Settings, not 0.5"),
+    "not a setting": (
+        lambda: ask_settings(FixedSampler([0.5]), {}, 2),
+        TypeError,
+        "must return Settings or dicts of hypers, not 0.5",
+    ),
     "grid": (lambda: make_trial_sampler("grid", trials=5), ValueError, "make 6 combinations, more than trials=5"),
     "huge": (
         lambda: make_trial_sampler("grid", dict.fromkeys("abcdefghij", choice(*range(99)))),

@@ -210,7 +210,17 @@ def test_a_sweep_whose_trials_all_diverged_has_a_result():
 
 def test_pandas_shows_the_table(plain):
     frame = plain.to_pandas()
-    assert list(frame.columns) == ["learning_rate", "weight_decay", "status", "epochs", "score", "score_std", "seconds"]
+    assert list(frame.columns) == [
+        "learning_rate",
+        "weight_decay",
+        "status",
+        "epochs",
+        "score",
+        "score_std",
+        "score_epoch",
+        "seconds",
+        "reason",
+    ]
     assert len(frame) == 12
 
 
@@ -267,7 +277,8 @@ def test_a_sampler_that_returns_no_setting_gives_an_empty_result():
         result = run(sampler=EmptySampler())
     assert result.table() == []
     assert (result.occupancy, result.scores.shape, result.curves().shape) == (0.0, (0,), (0, 0))
-    assert list(result.to_pandas().columns) == ["status", "epochs", "score", "score_std", "seconds"]
+    columns = ["status", "epochs", "score", "score_std", "score_epoch", "seconds", "reason"]
+    assert list(result.to_pandas().columns) == columns
     with pytest.raises(ValueError, match="none of the 0 trials has a score"):
         _ = result.best
 

@@ -9,9 +9,11 @@ from typing import Any
 from jaxnn.io.checkpoint import CheckpointError, write
 
 # The format of run directories, incremented when directories of an earlier one can no longer be resumed.
-_FORMAT = 3
+_FORMAT = 4
 _NAME = "configuration.json"
 _DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
+# The most characters of a value in a message.
+_SHOWN = 60
 
 
 def read_configuration(caller: str, path: Path) -> dict[str, Any] | None:
@@ -59,7 +61,7 @@ def check_configuration(caller: str, path: Path, saved: dict[str, Any] | None, c
     # The names of a training and those of a sweep are unrelated.
     names = ["kind"] if saved["kind"] != configuration["kind"] else sorted(saved.keys() | configuration.keys())
     differing = [
-        f"{name} was {_abbreviate(saved.get(name))} and is {_abbreviate(configuration.get(name))}"
+        _describe_change(name, saved.get(name), configuration.get(name))
         for name in names
         if saved.get(name) != configuration.get(name)
     ]
@@ -85,6 +87,13 @@ def _digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
+def _describe_change(name: str, was: Any, now: Any) -> str:
+    """Describes what has changed; digests differ by more than a message can show."""
+    before, after = _abbreviate(was), _abbreviate(now)
+    return f"{name} has changed" if before == after else f"{name} was {before} and is {after}"
+
+
 def _abbreviate(value: Any) -> str:
-    """Returns a value as text for a message, with the first eight digits of each digest."""
-    return _DIGEST.sub(lambda match: f"{match[0][:8]}…", str(value))
+    """Returns the beginning of a value as text, without digests."""
+    text = _DIGEST.sub("", str(value)).strip()
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"

@@ -36,9 +36,18 @@ class RunDirectory:
     events: tuple[dict[str, Any], ...]
     active: bool = True
 
-    def __init__(self, caller: str, path: Path, journal: Journal, every: float, caught: CaughtSignal) -> None:
+    def __init__(
+        self,
+        caller: str,
+        path: Path,
+        configuration: dict[str, Any],
+        journal: Journal,
+        every: float,
+        caught: CaughtSignal,
+    ) -> None:
         self.caller = caller
         self.path = path
+        self.configuration = configuration
         self.done = False
         self._every = every
         self._caught = caught
@@ -56,14 +65,18 @@ class RunDirectory:
 
     def save_if_due(self, tree: Any, tables: Tables, **fields: Any) -> bool:
         if self._caught.number or time.monotonic() - self._saved_at >= self._every:
-            self._save(tree, fields)
-            self.write_tables(tables)
+            self.save(tree, tables, **fields)
         return bool(self._caught.number)
+
+    def save(self, tree: Any, tables: Tables, **fields: Any) -> None:
+        self._save(tree, fields)
+        self.write_tables(tables)
 
     def finish(self, tree: Any, **fields: Any) -> None:
         self.done = True
-        if self.resumed_from is None or not self.resumed_from.get("done"):
-            self._save(tree, {"done": True, **fields})
+        fields, resumed = {"done": True, **fields}, self.resumed_from or {}
+        if any(resumed.get(name) != value for name, value in fields.items()):
+            self._save(tree, fields)
 
     def write_tables(self, tables: Tables) -> None:
         for name, content in tables().items():
@@ -122,7 +135,12 @@ class RunDirectory:
 
 @contextlib.contextmanager
 def open_run(
-    caller: str, path: str | Path | None, configuration: Callable[[], dict[str, Any]], *, every: float
+    caller: str,
+    path: str | Path | None,
+    configuration: Callable[[], dict[str, Any]],
+    *,
+    every: float,
+    adapt: Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]] | None = None,
 ) -> Iterator[Run]:
     """Opens a new run directory or resumes one, for this process alone; the `with` block gets the `Run`.
 
@@ -131,6 +149,8 @@ def open_run(
         path: the directory; None for a run without one.
         configuration: returns everything on which the bits of the run depend, as JSON by name.
         every: seconds between two checkpoints; `check_run` checks it, and `path`.
+        adapt: replaces `configuration` for a run with checkpoints. It gets the saved configuration and the event of the
+            last checkpoint, and takes from them what may differ between two calls.
 
     Raises:
         ValueError: a run of another configuration, whose differences the message names, or in the format of another
@@ -149,11 +169,14 @@ def open_run(
         saved = read_configuration(caller, path)
         journal = Journal(path / "journal.jsonl", caller)
         # Before the first checkpoint there is nothing to resume: a call with a mistake can be corrected.
-        if _has_checkpoint(caller, path, journal):
-            check_configuration(caller, path, saved, configuration())
+        last = _find_last_checkpoint(caller, path, journal)
+        if last is None:
+            started = configuration()
+            write_configuration(caller, path, started)
         else:
-            write_configuration(caller, path, configuration())
-        run = RunDirectory(caller, path, journal, every, caught)
+            started = configuration() if adapt is None or saved is None else adapt(saved, last)
+            check_configuration(caller, path, saved, started)
+        run = RunDirectory(caller, path, started, journal, every, caught)
         try:
             yield run
         finally:
@@ -178,21 +201,21 @@ def check_run(caller: str, path: Any, every: Any, log: Any) -> None:
         raise TypeError(f"{caller}: log must be a function of a number and a dict, not {log!r}")
 
 
-def _has_checkpoint(caller: str, path: Path, journal: Journal) -> bool:
-    """Returns whether the journal records a checkpoint, and checks that it matches the files of the directory.
+def _find_last_checkpoint(caller: str, path: Path, journal: Journal) -> dict[str, Any] | None:
+    """Returns the event of the last checkpoint in the journal, and checks that it matches the files of the directory.
 
     A checkpoint is written before its line in the journal, and the oldest one is removed after that line. A process
     that is killed thus leaves at most one checkpoint that the journal does not record.
     """
-    events = [entry.event for entry in journal.entries]
-    recorded = [event["number"] for event in events if event["event"] == "checkpoint"]
+    checkpoints = [entry.event for entry in journal.entries if entry.event["event"] == "checkpoint"]
+    recorded = [event["number"] for event in checkpoints]
     last, on_disk = max(recorded, default=0), sorted(filter(None, map(_checkpoint_number, path.iterdir())))
     if on_disk and on_disk[-1] > last + 1:
         raise CheckpointError(f"{caller}: {journal.path} is damaged: it does not record {_file_name(on_disk[-1])}")
     foreign = [name for name in _RUN_FILES if (path / name).exists() and not (path / "configuration.json").exists()]
     if foreign and not recorded and not on_disk:
         raise ValueError(f"{caller}: directory={str(path)!r} holds no run, but a {foreign[0]}: give another directory")
-    return bool(recorded)
+    return checkpoints[-1] if checkpoints else None
 
 
 def _sha256(content: bytes) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
-# The user's `log=`: called with the number of an epoch or a trial, and values by name.
+# The user's `log=`: called with the number of an epoch or a trial, and values by name. "stop" ends a training.
 Log = Callable[[int, dict[str, float]], Any]
 # Returns the CSV tables of a run as file names and contents; they are for users, and jaxnn never reads them.
 Tables = Callable[[], dict[str, str]]
@@ -16,11 +16,13 @@ class Run(Protocol):
     Attributes:
         resumed_from: the journal's event of the checkpoint from which the run resumes; None for a new run.
         events: the events of the journal up to that checkpoint, which is the last one.
+        configuration: with which the run started; empty without a directory.
         active: whether the run has a directory.
     """
 
     resumed_from: dict[str, Any] | None
     events: tuple[dict[str, Any], ...]
+    configuration: dict[str, Any]
     active: bool
 
     def record(self, event: str, **fields: Any) -> None:
@@ -44,8 +46,12 @@ class Run(Protocol):
         """
         ...
 
+    def save(self, tree: Any, tables: Tables, **fields: Any) -> None:
+        """Saves a checkpoint and the tables."""
+        ...
+
     def finish(self, tree: Any, **fields: Any) -> None:
-        """Saves the last checkpoint, unless the run resumed from it."""
+        """Saves the last checkpoint, unless the run resumed from one with the same fields."""
         ...
 
     def write_tables(self, tables: Tables) -> None:
@@ -60,6 +66,9 @@ class NoRun:
     events: tuple[dict[str, Any], ...] = ()
     active: bool = False
 
+    def __init__(self) -> None:
+        self.configuration: dict[str, Any] = {}
+
     def record(self, event: str, **fields: Any) -> None: ...
 
     def restore(self, like: Any) -> Any:
@@ -68,6 +77,8 @@ class NoRun:
     def save_if_due(self, tree: Any, tables: Tables, **fields: Any) -> bool:
         del tree, tables, fields
         return False
+
+    def save(self, tree: Any, tables: Tables, **fields: Any) -> None: ...
 
     def finish(self, tree: Any, **fields: Any) -> None: ...
 

@@ -20,7 +20,7 @@ from jaxtyping import Array
 from jaxnn._kernels.batch_last import swap_batch_axes
 from jaxnn.data import FoldRows, Folds
 from jaxnn.sweeps.engine.lanes import Lanes, ProgramSpec, select, unwrap_key, wrap_key
-from jaxnn.training.epoch import TrainingState, to_loop_layout, train_epoch
+from jaxnn.training.epoch import TrainingState, judged_params, replace_judged_params, to_loop_layout, train_epoch
 from jaxnn.training.evaluation import Curves, Evaluation, loss_and_score
 from jaxnn.training.recipe import Recipe
 
@@ -91,7 +91,7 @@ def _advance_tile(spec: ProgramSpec, lanes: Lanes, limits: Array, shared: Any, e
         live, history = jax.lax.fori_loop(begin, end, run_epoch, (live, history))
         return end, map_lanes(select, (0, 0, 0))(ends == end, _get_learned(live), frozen), live, history
 
-    history = Curves(*(jnp.full((*limits.shape, spec.max_epochs), jnp.nan, float) for _ in Curves._fields))
+    history = jax.tree.map(lambda _: jnp.full((*limits.shape, spec.max_epochs), jnp.nan, float), _fill_curves(spec, 0))
     carry = jnp.zeros((), epochs.dtype), _get_learned(lanes), lanes, history
     carry = jax.lax.while_loop(lambda carry: carry[0] < ends.max(), run_to_next_end, carry)
     _, (params, optimizer_state), live, history = carry
@@ -131,17 +131,16 @@ def _train_lane(spec: ProgramSpec, all_data: Any, lane: Lanes, running: Array, d
     by_rows = spec.folds is not None and recipe.batch_size is not None
     trained = _look_up_rows(recipe, all_data) if by_rows else recipe
     state, info = train_epoch(trained, data.train, wrap_key(lane.state), _count_rows(spec, lane.fold))
-    numbers, finite = Curves(info.losses, not_evaluated, not_evaluated), jnp.isfinite(info.losses)
+    numbers, finite = _fill_curves(spec, not_evaluated)._replace(losses=info.losses), jnp.isfinite(info.losses)
     if spec.evaluate_at == "epochs":
         # Without the barrier XLA repeats the update for every product of the evaluation.
-        state = state._replace(params=jax.lax.optimization_barrier(state.params))
-        numbers = Curves(info.losses, *_evaluate(spec, recipe, state.params, data))
+        state = replace_judged_params(state, jax.lax.optimization_barrier(judged_params(state)))
+        numbers = Curves(info.losses, *_evaluate(spec, recipe, judged_params(state), data))
         finite &= jnp.isfinite(numbers.validation_losses)
     running &= lane.diverged == 0
     diverged = jnp.where(running & ~finite, state.epoch, lane.diverged)
-    return lane._replace(state=unwrap_key(state), diverged=diverged), Curves(
-        *(jnp.where(running, value, jnp.nan) for value in numbers)
-    )
+    lane = lane._replace(state=unwrap_key(state), diverged=diverged)
+    return lane, jax.tree.map(lambda value: jnp.where(running, value, jnp.nan), numbers)
 
 
 def _evaluate_arrived(
@@ -168,15 +167,22 @@ def _evaluate_lane(
     spec: ProgramSpec, lane: Lanes, arrived: Array, index: Array, data: LaneData, curves: Curves
 ) -> tuple[Lanes, Curves]:
     """Evaluates one lane, and writes the numbers at `index` of its curves if it has reached its limit."""
-    latest = _evaluate(spec, spec.recipe_of(lane.values), lane.state.params, data)
+    latest = _evaluate(spec, spec.recipe_of(lane.values), judged_params(lane.state), data)
     here = arrived & (jnp.arange(spec.max_epochs) == index)
-    written = [jnp.where(here, new.astype(old.dtype), old) for old, new in zip(curves[1:], latest, strict=True)]
+    written = jax.tree.map(
+        lambda old, new: jnp.where(here, new.astype(old.dtype), old), tuple(curves[1:]), tuple(latest)
+    )
     diverged = jnp.where(arrived & ~jnp.isfinite(latest.loss), lane.state.epoch, lane.diverged)
     return lane._replace(diverged=diverged), Curves(curves.losses, *written)
 
 
 def _evaluate(spec: ProgramSpec, recipe: Recipe, params: Any, data: LaneData) -> Evaluation:
-    return loss_and_score(recipe, params, swap_batch_axes(data.validation), spec.score, data.mask)
+    return loss_and_score(recipe, params, swap_batch_axes(data.validation), spec.score, spec.metrics, data.mask)
+
+
+def _fill_curves(spec: ProgramSpec, value: Any) -> Curves:
+    """Returns curves with one value in place of each."""
+    return Curves(value, value, value, dict.fromkeys(spec.metrics, value))
 
 
 def _look_up_rows(recipe: Recipe, data: tuple[Any, Any]) -> Recipe:
@@ -194,12 +200,13 @@ def _look_up_rows(recipe: Recipe, data: tuple[Any, Any]) -> Recipe:
 
 def _write_epoch(spec: ProgramSpec, history: Curves, numbers: Curves, epoch: Array) -> Curves:
     """Writes one epoch's numbers into the curves; those that are not evaluated stay NaN."""
-    count = len(Curves._fields) if spec.evaluate_at == "epochs" else 1
-    written = [
-        jax.lax.dynamic_update_index_in_dim(old, new.astype(old.dtype), epoch, axis=-1)
-        for old, new in zip(history[:count], numbers[:count], strict=True)
-    ]
-    return Curves(*written, *history[count:])
+
+    def write(old: Array, new: Array) -> Array:
+        return jax.lax.dynamic_update_index_in_dim(old, new.astype(old.dtype), epoch, axis=-1)
+
+    if spec.evaluate_at == "epochs":
+        return jax.tree.map(write, history, numbers)
+    return history._replace(losses=write(history.losses, numbers.losses))
 
 
 def _get_learned(lanes: Lanes) -> tuple[Any, Any]:

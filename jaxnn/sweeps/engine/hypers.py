@@ -10,11 +10,16 @@ from jaxnn.sweeps.space.distributions import Quantized
 from jaxnn.training.recipe import Recipe, build_optimizer
 
 
+class UnknownHyperError(ValueError):
+    """Raised where `make_recipe` reads a hyper that the space lacks."""
+
+
 class Hypers(dict):
     """A dict that names the space's hypers when a missing one is read."""
 
     def __missing__(self, name: str) -> Any:
-        raise ValueError(f"sweep: make_recipe reads {name!r}, but the space has {', '.join(map(repr, list(self)))}")
+        names = ", ".join(map(repr, list(self)))
+        raise UnknownHyperError(f"sweep: make_recipe reads {name!r}, but the space has {names}")
 
     def pop(self, name: str, *default: Any) -> Any:
         if name in self or default:

@@ -15,8 +15,8 @@ import numpy as np
 from jaxtyping import Array
 
 from jaxnn.data import Folds
-from jaxnn.training.epoch import TrainingState, init_training
-from jaxnn.training.evaluation import Score
+from jaxnn.training.epoch import TrainingState, init_training, judged_params
+from jaxnn.training.evaluation import Metrics, Score
 from jaxnn.training.recipe import Recipe
 
 # The most bytes of all lanes' parameters that are copied from an accelerator to read those of a few lanes.
@@ -68,7 +68,10 @@ class ProgramSpec(NamedTuple):
         folds: the rows that each lane trains and is evaluated on; None with a validation part.
         score: `score(outputs, targets) -> number`; None is minus the mean validation loss.
         evaluate_at: "epochs" evaluates after each epoch, "rungs" only where a lane reaches its limit.
+        seed: the hyper from which the key of a training is made; None makes it from the key of the sweep.
+        repeats: the trainings of a setting with different keys.
         max_epochs: the most epochs of a chunk, which is the length of the buffers for curves.
+        metrics: functions like the score by name, which are evaluated where it is.
     """
 
     recipe_of: Callable[[dict[str, Array]], Recipe]
@@ -77,14 +80,23 @@ class ProgramSpec(NamedTuple):
     folds: Folds | None
     score: Score | None
     evaluate_at: str
+    seed: str | None
+    repeats: int
     max_epochs: int
+    metrics: Metrics = {}  # noqa: RUF012 - never changed
 
 
 def init_lane(spec: ProgramSpec, key: Array, updates: LaneUpdates) -> Lanes:
     """Returns one lane with a new training; `key` is that of the sweep."""
-    lane_key = jax.random.fold_in(jax.random.fold_in(key, updates.trial), updates.repeat)
-    state = init_training(spec.recipe_of(updates.values), lane_key)
+    state = init_training(spec.recipe_of(updates.values), _make_key(spec, key, updates))
     return Lanes(unwrap_key(state), updates.values, updates.fold, jnp.zeros((), jnp.int32))
+
+
+def _make_key(spec: ProgramSpec, key: Array, updates: LaneUpdates) -> Array:
+    if spec.seed is None:
+        return jax.random.fold_in(jax.random.fold_in(key, updates.trial), updates.repeat)
+    own = jax.random.key(updates.values[spec.seed].astype(jnp.int32), impl="threefry2x32")
+    return own if spec.repeats == 1 else jax.random.fold_in(own, updates.repeat)
 
 
 def start_lanes(spec: ProgramSpec, key: Array, lanes: Lanes, updates: LaneUpdates) -> Lanes:
@@ -132,7 +144,7 @@ def read_params(lanes: Lanes, rows: slice) -> Any:
 
     Reads device by device, which is many times faster than slicing a sharded array.
     """
-    leaves, structure = jax.tree.flatten(lanes.state.params)
+    leaves, structure = jax.tree.flatten(judged_params(lanes.state))
     parts = []
     for device in range(len(leaves[0].sharding.device_set)):
         shards = [leaf.addressable_data(device) for leaf in leaves]

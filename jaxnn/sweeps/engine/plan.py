@@ -27,15 +27,16 @@ from jaxnn.sweeps.engine.lane_count import (
     measure_footprint,
 )
 from jaxnn.sweeps.engine.lanes import ProgramSpec
+from jaxnn.sweeps.engine.metrics import check_metrics
 from jaxnn.sweeps.engine.parts import check_batch_size, make_parts
 from jaxnn.sweeps.engine.preparation import Preparation, Prepare
 from jaxnn.sweeps.engine.program import Program
 from jaxnn.sweeps.engine.trial import TrialLayout
 from jaxnn.sweeps.space.space import Choices, Setting, active_distributions, check_space, fill_space
-from jaxnn.sweeps.space.traced import fill_traced
+from jaxnn.sweeps.space.traced import fill_traced, find_seed
 from jaxnn.sweeps.space.whole import Inherited
 from jaxnn.training.epoch import init_training
-from jaxnn.training.evaluation import Score
+from jaxnn.training.evaluation import Metrics, Score
 from jaxnn.training.prepare import check_functions, check_score
 from jaxnn.training.recipe import Recipe
 
@@ -55,9 +56,10 @@ class Plan(NamedTuple):
         folds: row numbers; None with a validation part.
         labels: what the folds are stratified by; None if they are not.
         score: the user's function, or None.
+        metrics: the user's functions by name.
         evaluate_at: "epochs" or "rungs".
         key: the key of the sweep.
-        layout: lanes and epochs of a trial.
+        layout: lanes, epochs and metrics of a trial.
         lanes: the number over all devices; None is "auto".
         trials: the number of settings to try.
         device: of which kind all devices are.
@@ -75,6 +77,7 @@ class Plan(NamedTuple):
     folds: Folds | None
     labels: Labels | None
     score: Score | None
+    metrics: Metrics
     evaluate_at: str
     key: Array
     layout: TrialLayout
@@ -113,11 +116,16 @@ class Plan(NamedTuple):
         """The number of examples that a trial trains on; that of the largest fold."""
         return _count(self.data) if self.folds is None else self.folds.train.shape[1]
 
-    def check_setting(self, setting: Setting) -> None:
-        """Checks the recipe of a setting, on shapes."""
-        distributions = active_distributions(self.space, setting.choices)
-        _check_traced(self, setting, as_python_numbers(distributions, setting.values))
-        _check_recipe(self, setting)
+    def check_shapes(self, setting: Setting) -> None:
+        """Checks that the recipe of a setting matches the data, on shapes."""
+        _check_recipe(self, self.recipe(setting.choices, self._as_python_numbers(setting)))
+
+    def check_traced(self, setting: Setting) -> None:
+        """Checks that `make_recipe` can compute with traced hypers, and warns of those that it never reads."""
+        _check_traced(self, setting, self._as_python_numbers(setting))
+
+    def _as_python_numbers(self, setting: Setting) -> dict[str, float]:
+        return as_python_numbers(active_distributions(self.space, setting.choices), setting.values)
 
     def make_program(
         self, setting: Setting, executor: Executor | None = None, count: LaneCount | None = None
@@ -169,7 +177,10 @@ class Plan(NamedTuple):
             folds=self.folds,
             score=self.score,
             evaluate_at=self.evaluate_at,
+            seed=find_seed(self.space, setting.choices),
+            repeats=self.layout.repeats,
             max_epochs=max_chunk_epochs(footprint, width, self.device, self.layout.epochs),
+            metrics=self.metrics,
         )
         program = Program(spec, self.key, names, width, tile, devices=devices, executor=executor)
         return program if executor is None else program.compile()
@@ -196,8 +207,10 @@ def make_plan(
     groups: Any,
     prepare: Prepare | None,
     score: Score | None,
+    metrics: Any,
     evaluate_at: str,
     repeats: int,
+    keep_epoch: str,
     lanes: int | str,
     trials: int,
     has_scheduler: bool,
@@ -206,10 +219,13 @@ def make_plan(
     if not callable(make_recipe):
         raise TypeError(f"sweep: make_recipe must be a function of the hypers, not {make_recipe!r}")
     check_space(space)
+    metrics = check_metrics(metrics, space)
     check_key(key)
     parts = make_parts(key, data, validation=validation, folds=folds, stratify=stratify, groups=groups, prepare=prepare)
     if evaluate_at not in ("epochs", "rungs"):
         raise ValueError(f'sweep: evaluate_at must be "epochs" or "rungs", not {evaluate_at!r}')
+    if keep_epoch not in ("last", "best"):
+        raise ValueError(f'sweep: keep_epoch must be "last" or "best", not {keep_epoch!r}')
     if jax.random.key_impl(key) != "threefry2x32":
         raise ValueError(
             f"sweep: key must be a threefry key, not {jax.random.key_impl(key)}, whose draws depend on the lane"
@@ -218,12 +234,14 @@ def make_plan(
         check_whole("sweep", "repeats", repeats, least=1),
         1 if parts.folds is None else len(parts.folds.train),
         check_whole("sweep", "epochs", epochs, least=1),
+        keep_epoch,
+        tuple(metrics),
     )
     lane_count = _check_lanes(lanes, layout)
     data, validation, rows = as_arrays((parts.data, parts.validation, parts.folds))
     return Plan(
-        make_recipe, space, data, validation, rows, parts.labels, score, evaluate_at, key, layout, lane_count, trials,
-        describe_device(), {}, has_scheduler, debug_nans=cast(Any, jax.config).jax_debug_nans,
+        make_recipe, space, data, validation, rows, parts.labels, score, metrics, evaluate_at, key, layout, lane_count,
+        trials, describe_device(), {}, has_scheduler, debug_nans=cast(Any, jax.config).jax_debug_nans,
         preparations=parts.preparations,
     )  # fmt: skip
 
@@ -240,9 +258,7 @@ def _check_lanes(lanes: int | str, layout: TrialLayout) -> int | None:
     return lanes
 
 
-def _check_recipe(plan: Plan, setting: Setting) -> None:
-    """Checks that the recipe of a setting matches the data."""
-    recipe = plan.recipe(setting.choices, setting.values)
+def _check_recipe(plan: Plan, recipe: Recipe) -> None:
     check_batch_size(plan.folds, recipe.batch_size)
     full_batch = recipe._replace(batch_size=None)
     params = jax.eval_shape(recipe.model.init, plan.key)
@@ -251,14 +267,15 @@ def _check_recipe(plan: Plan, setting: Setting) -> None:
         check_functions("sweep: validation", full_batch, plan.validation, _count(plan.validation), params)
     scored = plan.data if plan.validation is None else plan.validation
     mask = None if plan.folds is None else np.ones(_count(scored), bool)
-    check_score("sweep", plan.score, recipe, params, scored, mask)
+    for name, function in {"score": plan.score, **plan.metrics}.items():
+        check_score("sweep", function, recipe, params, scored, mask, name=name)
 
 
 def _check_traced(plan: Plan, setting: Setting, values: dict[str, Any]) -> None:
-    """Checks that `make_recipe` can compute with traced hypers, and warns of those that it never reads."""
     hypers = RecordedHypers(fill_space(plan.space, setting.choices, values))
     jax.eval_shape(lambda key: _call_functions(plan, plan.recipe_maker(hypers), key), plan.key)
-    unused = [name for name in plan.space if name not in hypers.read]
+    seed = find_seed(plan.space, setting.choices)
+    unused = [name for name in plan.space if name not in hypers.read and name != (seed or "").split(".")[0]]
     if unused:
         warn_user(f"sweep: make_recipe does not use {', '.join(map(repr, unused))}")
 

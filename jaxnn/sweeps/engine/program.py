@@ -31,7 +31,8 @@ class ChunkResult(NamedTuple):
 
     Attributes:
         diverged: the epoch in which a loss of each lane was not finite; 0 without one.
-        curves: (quantity, lane, epoch), in the order of `Curves`; NaN where a lane was frozen or not evaluated.
+        curves: (quantity, lane, epoch), in the order of `Curves`, the metrics in that of the spec; NaN where a lane was
+            frozen or not evaluated.
     """
 
     diverged: np.ndarray
@@ -166,7 +167,8 @@ class Program:
         def advance(lanes: Lanes, columns: Array, shared: Any) -> Any:
             updates, epochs = from_columns(self._layout, columns)
             lanes, curves = advance_lanes(spec, tile, lanes, updates.limit, shared, epochs[0])
-            return lanes, jnp.concatenate([lanes.diverged[:, None].astype(float), *curves], axis=1)
+            metrics = [curves.metrics[name] for name in spec.metrics]
+            return lanes, jnp.concatenate([lanes.diverged[:, None].astype(float), *curves[:3], *metrics], axis=1)
 
         return self._trace(advance, self._shared, self._mesh)
 

@@ -13,6 +13,7 @@ one chunk later.
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -139,7 +140,8 @@ def _start_trial(
     limit = layout.epochs
     if scheduler is not None:
         limit = min(start_trial(scheduler, number, setting), limit)
-    return RunningTrial(number, setting, slot, limit, dict(setting.values))
+    keeps_best = layout.keep_epoch == "best"
+    return RunningTrial(number, setting, slot, limit, dict(setting.values), keeps_best, layout.metrics)
 
 
 def _dispatch(
@@ -195,7 +197,9 @@ def _decide(
     ended, copies = [], []
     arrived = {}
     if scheduler is not None:
-        arrived = {trial.trial: trial.score for trial in trials if trial.epoch >= trial.limit or trial.diverged}
+        # A copy takes the parameters of the latest epoch, so that a population is compared by it.
+        score_of = attrgetter("latest_score" if scheduler.population else "score")
+        arrived = {trial.trial: score_of(trial) for trial in trials if trial.epoch >= trial.limit or trial.diverged}
         for number, score in arrived.items():
             scheduler.observe(number, score)
     for trial in trials:

@@ -1,5 +1,6 @@
 """A trial: while it runs, and its result."""
 
+import math
 import time
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -14,16 +15,30 @@ _SCORES = Curves._fields.index("scores")
 
 
 class TrialLayout(NamedTuple):
-    """The lanes of a trial, `repeats` × `folds`, and the epochs after which every trial ends."""
+    """What all trials of a sweep share.
+
+    Attributes:
+        repeats, folds: the lanes of a trial are repeats × folds.
+        epochs: after which every trial ends.
+        keep_epoch: "last" or "best", the epoch whose score and parameters are those of the trial.
+        metrics: the names of the metrics.
+    """
 
     repeats: int
     folds: int
     epochs: int
+    keep_epoch: str = "last"
+    metrics: tuple[str, ...] = ()
 
     @property
     def lanes(self) -> int:
         """The number of lanes of a trial."""
         return self.repeats * self.folds
+
+    @property
+    def quantities(self) -> int:
+        """The number of curves of a lane: losses, validation losses, scores and metrics."""
+        return 3 + len(self.metrics)
 
 
 class TrialResult(NamedTuple):
@@ -32,14 +47,19 @@ class TrialResult(NamedTuple):
     Attributes:
         trial: its number.
         setting: its hypers at the start.
-        status: "finished" after all epochs, "stopped" by the scheduler, or "diverged".
+        status: "finished" after all epochs, "stopped" by the scheduler, "diverged", "failed" if its model or loss
+            refuses the shapes, or "unfinished" if the sweep ended before it.
         epochs: the number of epochs that it ran; for a diverged trial, the epoch in which a loss was not finite.
-        score: the mean over its lanes after the last epoch, higher is better; NaN if it diverged. A score function may
-            give NaN or infinity too; such a trial finishes, and ranks below all others that did not diverge.
-        score_std: the standard deviation over its lanes; 0 for a single lane, NaN if it diverged.
+        score: the mean over its lanes after the epoch `score_epoch`, higher is better; NaN if it diverged, failed or is
+            unfinished. A score function may give NaN or infinity too; such a trial finishes, and ranks below all others
+            that did not diverge.
+        score_std: the standard deviation over its lanes; 0 for a single lane, NaN where the score is.
         seconds: the time from start to end, during which other trials ran too.
-        curves: `losses`, `validation_losses` and `scores`, each of shape (lanes, epochs); NaN where not evaluated.
+        curves: `losses`, `validation_losses`, `scores` and the `metrics` by name, each of shape (lanes, epochs); NaN
+            where not evaluated.
         copies: (epoch, parent, values) of each copy under population-based training.
+        score_epoch: the epoch of the score and of the parameters that are kept: the last, or with `keep_epoch="best"`
+            the best of the mean of the lanes' curves.
         reason: why it did not finish; empty if it did.
     """
 
@@ -52,12 +72,38 @@ class TrialResult(NamedTuple):
     seconds: float
     curves: Curves
     copies: tuple[tuple[int, int, dict[str, float]], ...]
+    score_epoch: int
     reason: str = ""
 
     @property
     def rank(self) -> float:
         """The score for comparisons: -inf where it is not finite."""
         return to_rankable(self.score)
+
+    @property
+    def has_params(self) -> bool:
+        """Whether it has trained parameters."""
+        return self.status in ("finished", "stopped")
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The mean of each metric over its lanes at the epoch of the score; NaN where the score is."""
+        if not self.has_params:
+            return dict.fromkeys(self.curves.metrics, float("nan"))
+        epoch = self.score_epoch - 1
+        return {name: float(curve[:, epoch].sum() / len(curve)) for name, curve in self.curves.metrics.items()}
+
+
+def name_curves(table: np.ndarray, metrics: tuple[str, ...]) -> Curves:
+    """Returns an array (quantity, lane, epoch) as curves; the names are those of the last quantities."""
+    return Curves(*table[:3], metrics=dict(zip(metrics, table[3:], strict=True)))
+
+
+def make_untrained(number: int, setting: Setting, layout: TrialLayout, status: str, reason: str) -> TrialResult:
+    """Returns the result of a trial without a single epoch."""
+    nan, curve = float("nan"), np.zeros((layout.lanes, 0), np.float32)
+    curves = name_curves(np.stack([curve] * layout.quantities), layout.metrics)
+    return TrialResult(number, setting, status, 0, nan, nan, 0.0, curves, (), 0, reason)
 
 
 @dataclass(slots=True)
@@ -70,12 +116,15 @@ class RunningTrial:
         lanes: the slice of lanes that it occupies.
         limit: the epoch of its next report, at which its lanes freeze.
         values: its traced hypers now.
+        metrics: their names, in the order of the curves.
         dispatched: the number of epochs that were dispatched to the devices.
         epoch: the number of epochs whose results were read.
         diverged: the first epoch in which a loss of a lane was not finite; 0 without one.
         started: the time at which its first chunk began.
         history: each chunk's curves of all lanes, (quantity, lane, epoch), and the number of its own epochs in them.
         copies: (epoch, parent, values) so far.
+        keeps_best: whether the best epoch so far counts, rather than the last.
+        best: the best mean score of its lanes so far, and its epoch.
     """
 
     trial: int
@@ -83,12 +132,15 @@ class RunningTrial:
     lanes: slice
     limit: int
     values: dict[str, float]
+    keeps_best: bool = False
+    metrics: tuple[str, ...] = ()
     dispatched: int = 0
     epoch: int = 0
     diverged: int = 0
     started: float = 0.0
     history: list[tuple[np.ndarray, int]] = field(default_factory=list)
     copies: list[tuple[int, int, dict[str, float]]] = field(default_factory=list)
+    best: tuple[float, int] = (-math.inf, 0)
 
     def dispatch(self, epochs: int) -> int:
         """Counts a chunk that is dispatched; returns how many of its epochs this trial trains."""
@@ -111,14 +163,29 @@ class RunningTrial:
         self.epoch += own
         self.started = self.started or chunk_started
         self.history.append((curves, own))
+        if self.keeps_best:
+            self._update_best(curves[_SCORES, self.lanes, :own].mean(axis=0), before)
         if diverged is None or not diverged[self.lanes].any():
             return (self.lanes.stop - self.lanes.start) * own
         ends = diverged[self.lanes]
         self.diverged = int(ends[ends > 0].min())
         return int(np.where(ends > 0, ends - before, own).clip(0, own).sum())
 
+    def _update_best(self, scores: np.ndarray, before: int) -> None:
+        """Compares the mean scores of epochs after `before`; the earliest of equal ones is the best."""
+        comparable = np.where(np.isfinite(scores), scores, -np.inf)
+        if comparable.size and comparable.max() > self.best[0]:
+            self.best = float(comparable.max()), before + int(comparable.argmax()) + 1
+
     @property
     def score(self) -> float:
+        """The score that counts: of the best epoch so far, or the latest; NaN if a lane has diverged."""
+        if self.diverged or not self.best[1]:
+            return self.latest_score
+        return self.best[0]
+
+    @property
+    def latest_score(self) -> float:
         """The mean of the latest scores of its lanes; NaN if a lane has diverged."""
         if self.diverged:
             return float("nan")
@@ -129,10 +196,11 @@ class RunningTrial:
     def end(self, status: str) -> TrialResult:
         """Returns the result of a trial that has ended."""
         epochs = self.diverged or self.epoch
+        score_epoch = self.best[1] if self.best[1] and not self.diverged else epochs
         parts = [curves[:, self.lanes, :own] for curves, own in self.history]
         joined = np.concatenate(parts, axis=2) if len(parts) > 1 else parts[0]
-        curves = Curves(*joined[..., :epochs])
-        score_std = 0.0 if len(curves.scores) == 1 else float(curves.scores[:, -1].std())
+        curves = name_curves(joined[..., :epochs], self.metrics)
+        score_std = 0.0 if len(curves.scores) == 1 else float(curves.scores[:, score_epoch - 1].std())
         reasons = {
             "diverged": f"a loss was not finite in epoch {epochs}",
             "stopped": f"stopped by the scheduler after epoch {epochs}",
@@ -147,5 +215,6 @@ class RunningTrial:
             seconds=time.perf_counter() - self.started,
             curves=curves,
             copies=tuple(self.copies),
+            score_epoch=score_epoch,
             reason=reasons.get(status, ""),
         )

@@ -1,5 +1,6 @@
 """Parameters of a trial's own shapes: those of the compiled program, without masked units and bypassed layers."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -28,7 +29,7 @@ class Trimmer:
             result: of the trial; it has the shapes of its last copy.
             params: NumPy arrays as the program has them, with the lanes on the first axis.
         """
-        setting = final_setting(self._plan, result)
+        setting = final_setting(self._plan.inherited, result)
         if not self._plan.inherited(setting.choices):
             return params
         return trim(params, self.find_entries(setting))
@@ -48,13 +49,18 @@ class Trimmer:
         return find_entries(marks, jax.eval_shape(plan.recipe(choices, values).model.init, plan.key))
 
 
-def final_setting(plan: Plan, result: TrialResult) -> Setting:
-    """Returns the setting of a trial with the sizes that it has at its end: a copy has those of its parent."""
+def final_setting(inherited: Callable[[Choices], tuple[str, ...]], result: TrialResult) -> Setting:
+    """Returns the setting of a trial with the sizes that it has at its end: a copy has those of its parent.
+
+    Args:
+        inherited: the method of a plan.
+        result: of the trial.
+    """
     if not result.copies:
         return result.setting
     choices, values = result.setting
     last = result.copies[-1][2]
-    return Setting(choices, values | {path: last[path] for path in plan.inherited(choices)})
+    return Setting(choices, values | {path: last[path] for path in inherited(choices)})
 
 
 def find_entries(marks: Any, shapes: Any) -> Any:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from jaxnn.sweeps.engine.run import ChunkStats
-from jaxnn.sweeps.engine.trial import TrialResult
+from jaxnn.sweeps.engine.trial import TrialLayout, TrialResult, make_untrained
+from jaxnn.sweeps.space.space import Setting
 
 
 class BestTrials:
@@ -14,13 +15,16 @@ class BestTrials:
 
     Attributes:
         keep: the number of trials whose parameters are kept.
+        drawn: the settings of all trials, by number.
         results: of all trials that have ended, by number.
-        kept: the parameters of the best, by number.
+        kept: the parameters of the best, by number; None for a trial whose best epoch was not its last, until it is
+            replayed.
         chunks: the statistics of every chunk, in order.
     """
 
     def __init__(self, keep: int) -> None:
         self.keep = keep
+        self.drawn: dict[int, Setting] = {}
         self.results: dict[int, TrialResult] = {}
         self.kept: dict[int, Any] = {}
         self.chunks: list[ChunkStats] = []
@@ -28,11 +32,11 @@ class BestTrials:
     def add(self, result: TrialResult, read_params: Callable[[], Any]) -> None:
         """Adds a trial; reads its parameters only if it is among the best."""
         self.results[result.trial] = result
-        if result.status == "diverged":
+        if not result.has_params:
             return
         if len(self.kept) == self.keep and result.rank <= min(map(self._rank_of, self.kept)):
             return
-        self.kept[result.trial] = read_params()
+        self.kept[result.trial] = read_params() if result.score_epoch == result.epochs else None
         if len(self.kept) > self.keep:
             del self.kept[min(self.kept, key=self._rank_of)]
 
@@ -40,11 +44,27 @@ class BestTrials:
         """Returns the results in the order of the trials' numbers."""
         return tuple(self.results[trial] for trial in sorted(self.results))
 
+    def all_results(self, layout: TrialLayout) -> tuple[TrialResult, ...]:
+        """Returns the results of all trials that were drawn; those that have not ended are "unfinished"."""
+        reason = "the sweep ended before it"
+        return tuple(
+            self.results.get(number) or make_untrained(number, setting, layout, "unfinished", reason)
+            for number, setting in sorted(self.drawn.items())
+        )
+
+    def missing_params(self) -> list[int]:
+        """Returns the kept trials whose parameters must be replayed."""
+        return [trial for trial, params in self.kept.items() if params is None]
+
+    def params_at_hand(self) -> dict[int, Any]:
+        """Returns the parameters of the kept trials that need no replay."""
+        return {trial: params for trial, params in self.kept.items() if params is not None}
+
     def summary(self) -> dict[str, str]:
         """Returns the text for the progress bar: running, stopped and diverged trials, and the best score."""
         count = Counter(result.status for result in self.results.values())
         shown = {"running": str(self.chunks[-1].running)} if self.chunks else {}
-        shown |= {name: str(count[name]) for name in ("stopped", "diverged") if count[name]}
+        shown |= {name: str(count[name]) for name in ("stopped", "diverged", "failed") if count[name]}
         if self.kept:
             shown["best"] = f"{max(map(self._rank_of, self.kept)):.4f}"
         return shown

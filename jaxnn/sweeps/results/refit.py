@@ -4,11 +4,13 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float
 
 from jaxnn.sweeps.engine.hypers import RecipeMaker
 from jaxnn.sweeps.engine.plan import Plan
 from jaxnn.sweeps.engine.preparation import Preparation, Prepare, apply_preparation, fit_preparation
+from jaxnn.sweeps.engine.trial import TrialResult
+from jaxnn.sweeps.space.traced import find_seed
 from jaxnn.training.evaluation import predict
 from jaxnn.training.recipe import Recipe
 from jaxnn.training.summary import count_numbers, summarize_curve
@@ -57,22 +59,19 @@ class Refit(NamedTuple):
         )
 
 
-def refit_setting(
+def refit_trial(
     plan: Plan,
-    trial: int,
-    hypers: dict[str, Any],
-    epochs: int,
+    result: TrialResult,
+    *,
     data: tuple[Any, Any],
     validation: tuple[Any, Any] | None,
     prepare: Prepare | None,
 ) -> Refit:
-    """Trains a setting on all rows, with the key of its trial; a second call gives the same bits.
+    """Trains the setting of a trial on all rows, with the key of its first repeat, up to the epoch of its score.
 
     Args:
         plan: of the sweep.
-        trial: its number.
-        hypers: the setting.
-        epochs: those that the trial ran.
+        result: of the trial.
         data: `(x, targets)` as the user gave them, and so is the validation part.
         validation: its rows are trained on too; None with folds.
         prepare: fitted on all rows.
@@ -85,6 +84,15 @@ def refit_setting(
         preparation = fit_preparation(prepare, x)
         x = apply_preparation("sweep: all rows", preparation, x)
     make_recipe = RecipeMaker(plan.make_recipe, len(jax.tree.leaves(x)[0]), plan.layout.epochs)
-    key = jax.random.fold_in(jax.random.fold_in(plan.key, trial), 0)
-    trained = train(make_recipe(hypers), (x, targets), key=key, epochs=epochs, progress=False)
-    return Refit(trial, hypers, trained.params, trained.losses, preparation, make_recipe)
+    hypers, key = plan.hypers(result.setting), _make_key(plan, result)
+    trained = train(make_recipe(hypers), (x, targets), key=key, epochs=result.score_epoch, progress=False)
+    return Refit(result.trial, hypers, trained.params, trained.losses, preparation, make_recipe)
+
+
+def _make_key(plan: Plan, result: TrialResult) -> Array:
+    """Returns the key of a trial's first repeat, as its lanes have it."""
+    seed = find_seed(plan.space, result.setting.choices)
+    if seed is None:
+        return jax.random.fold_in(jax.random.fold_in(plan.key, result.trial), 0)
+    own = jax.random.key(int(result.setting.values[seed]), impl="threefry2x32")
+    return own if plan.layout.repeats == 1 else jax.random.fold_in(own, 0)

@@ -1,7 +1,9 @@
 """Replay of a trial, with the trials from which it copied: the same program and keys give the same bits."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 from jaxnn.sweeps.engine.plan import Plan
@@ -19,7 +21,7 @@ class Replay(NamedTuple):
 
     Attributes:
         params: its parameters, with the lanes (repeats × folds) on the first axis.
-        curves: `losses`, `validation_losses` and `scores`, each of shape (lanes, epochs).
+        curves: `losses`, `validation_losses`, `scores` and the `metrics` by name, each of shape (lanes, epochs).
     """
 
     params: Any
@@ -33,30 +35,54 @@ class Programs(dict[Choices, Program]):
         return Programs, ()
 
 
-def replay(plan: Plan, programs: Programs, results: tuple[TrialResult, ...], trial: int) -> Replay:
-    """Runs a trial to where it ended; under population-based training its ancestors run beside it."""
-    setting = results[trial].setting
+def replay(
+    plan: Plan, programs: Programs, results: Mapping[int, TrialResult], trials: Sequence[int]
+) -> dict[int, Replay]:
+    """Runs trials again, each to the epoch of its score; those that copied none run together."""
+    groups: dict[Any, list[int]] = {}
+    for trial in trials:
+        setting, copies = results[trial].setting, results[trial].copies
+        groups.setdefault((trial,) if copies else setting.choices, []).append(trial)
+    replayed: dict[int, Replay] = {}
+    for group in groups.values():
+        replayed |= _replay_group(plan, programs, results, group)
+    return replayed
+
+
+def _replay_group(
+    plan: Plan, programs: Programs, results: Mapping[int, TrialResult], trials: list[int]
+) -> dict[int, Replay]:
+    """Runs trials of one program, or one trial with those from which it copied."""
+    setting = results[trials[0]].setting
     if setting.choices not in programs:
         programs[setting.choices] = plan.make_program(setting)
-    numbers = _find_ancestors(results, trial)
-    scheduler = _Recorded({number: results[number] for number in numbers}, at_rungs=plan.evaluate_at == "rungs")
+    numbers = sorted(_find_ancestors(results, trials))
+    ran = {number: results[number] for number in numbers} | {trial: _end_at_score(results[trial]) for trial in trials}
+    scheduler = _Recorded(ran, at_rungs=plan.evaluate_at == "rungs")
     replayed: dict[int, Replay] = {}
     trim = Trimmer(plan)
 
     def collect(result: TrialResult, read_params: Any) -> None:
-        if result.trial == trial:
-            replayed[trial] = Replay(trim(result, read_params()), result.curves)
+        if result.trial in trials:
+            replayed[result.trial] = Replay(trim(result, read_params()), result.curves)
 
-    trials = [(number, results[number].setting) for number in sorted(numbers)]
-    layout = plan.layout._replace(epochs=max(results[number].epochs for number in numbers))
-    for _ in run_trials(programs[setting.choices], trials, layout=layout, scheduler=scheduler, on_trial_end=collect):
+    settings = [(number, results[number].setting) for number in numbers]
+    layout = plan.layout._replace(epochs=max(ran[trial].epochs for trial in trials), keep_epoch="last")
+    for _ in run_trials(programs[setting.choices], settings, layout=layout, scheduler=scheduler, on_trial_end=collect):
         pass
-    return replayed[trial]
+    return replayed
 
 
-def _find_ancestors(results: tuple[TrialResult, ...], trial: int) -> set[int]:
-    """Returns the numbers of a trial and of its ancestors: its parents, their parents, and so on."""
-    ancestors, waiting = set(), [trial]
+def _end_at_score(result: TrialResult) -> TrialResult:
+    """Returns a result as if the trial had ended at the epoch of its score."""
+    end = result.score_epoch
+    copies = tuple(copy for copy in result.copies if copy[0] < end)
+    return result._replace(epochs=end, curves=jax.tree.map(lambda curve: curve[:, :end], result.curves), copies=copies)
+
+
+def _find_ancestors(results: Mapping[int, TrialResult], trials: list[int]) -> set[int]:
+    """Returns the numbers of trials and of their ancestors: their parents, the parents of these, and so on."""
+    ancestors, waiting = set(), list(trials)
     while waiting:
         number = waiting.pop()
         if number not in ancestors:

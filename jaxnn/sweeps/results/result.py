@@ -1,6 +1,7 @@
 """The result of a sweep: a table, curves, the best parameters, and a replay of any trial."""
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -18,7 +19,7 @@ from jaxnn.sweeps.results.importance import importance
 from jaxnn.sweeps.results.refit import Refit
 from jaxnn.sweeps.results.replay import Programs, Replay, replay
 from jaxnn.sweeps.results.tables import RESULT_COLUMNS, Column, make_columns, make_html, make_rows, name_hypers
-from jaxnn.training.evaluation import predict
+from jaxnn.training.evaluation import Curves, predict
 from jaxnn.training.recipe import Recipe
 from jaxnn.training.summary import count_numbers
 
@@ -31,7 +32,9 @@ class BestTrial(NamedTuple):
         hypers: the dict that `make_recipe` gets, with sizes, depths and functions of a switch as plain values. Under
             population-based training these are those of the parameters. Other hypers are those at the start; later
             ones are in `trials[trial].copies`.
-        score: the mean over repeats and folds.
+        score: the mean over repeats and folds, after the epoch `epoch`.
+        epoch: the epoch of the score and the parameters.
+        status: "finished", or "stopped" early by the scheduler.
         params: its parameters, with the lanes (repeats × folds) on the first axis, even if there is one lane.
         make_recipe: makes the recipe of hypers, with an optimizer for the whole training.
     """
@@ -39,6 +42,8 @@ class BestTrial(NamedTuple):
     trial: int
     hypers: dict[str, Any]
     score: float
+    epoch: int
+    status: str
     params: Any
     make_recipe: RecipeMaker
 
@@ -49,10 +54,21 @@ class BestTrial(NamedTuple):
 
     def __repr__(self) -> str:
         return (
-            f"BestTrial {self.trial} with the score {self.score:.4g}\n"
+            f"BestTrial {self.trial} with the score {self.score:.4g} after epoch {self.epoch}"
+            f"{_note_stop(self.status)}\n"
             f"  hypers: {_list_hypers(self.hypers)}\n"
             f"  params: {count_numbers(self.params)}, lanes on the first axis"
         )
+
+
+class Continuation:
+    """Goes on with a search in the process that ran it; a pickle holds none."""
+
+    def __init__(self, extend: Callable[[int], "SweepResult"] | None = None) -> None:
+        self.extend = extend
+
+    def __reduce__(self) -> Any:
+        return Continuation, ()
 
 
 class SweepResult(NamedTuple):
@@ -62,11 +78,12 @@ class SweepResult(NamedTuple):
     `make_recipe` is not a function of a module.
 
     Attributes:
-        trials: the result of every trial; `trials[n]` is trial n.
+        trials: the result of every trial; `trials[n]` is trial n. Those that the sweep ended before are "unfinished".
         kept: the parameters of the best trials by number, with the lanes (repeats × folds) on the first axis.
         chunks: the statistics of each chunk of the compiled programs, in order.
         plan: what was trained, and on what.
         programs: the compiled programs, which are not pickled with the result.
+        continuation: what `extend` calls; not pickled either.
         refit: the best setting, trained on all rows; None without `refit=True`, or if no trial has a score.
     """
 
@@ -75,6 +92,7 @@ class SweepResult(NamedTuple):
     chunks: tuple[ChunkStats, ...]
     plan: Plan
     programs: Programs
+    continuation: Continuation = Continuation()
     refit: Refit | None = None
 
     def __repr__(self) -> str:
@@ -100,15 +118,46 @@ class SweepResult(NamedTuple):
 
     def hypers_of(self, trial: int) -> dict[str, Any]:
         """Returns the hypers of a trial, the dict that `make_recipe` gets."""
-        return self.plan.hypers(final_setting(self.plan, self.trials[trial]))
+        return self.plan.hypers(final_setting(self.plan.inherited, self.trials[trial]))
 
     def recipe_of(self, trial: int) -> Recipe:
         """Returns the recipe of a trial."""
-        return self.plan.recipe(*final_setting(self.plan, self.trials[trial]))
+        return self.plan.recipe(*final_setting(self.plan.inherited, self.trials[trial]))
 
     def replay(self, trial: int) -> Replay:
-        """Computes a trial again, to the same bits; compiles its program if the result was unpickled."""
-        return replay(self.plan, self.programs, self.trials, trial)
+        """Computes a trial again, up to the epoch of its score, to the same bits.
+
+        It compiles the trial's program if the result was unpickled.
+
+        Raises:
+            ValueError: a trial that failed or did not run.
+        """
+        result = self.trials[trial]
+        if not result.score_epoch:
+            raise ValueError(f"sweep: trial {trial} is {result.status}, so nothing can be replayed: {result.reason}")
+        self.recipe_of(trial)  # a result that was loaded has none, and says so
+        return replay(self.plan, self.programs, dict(enumerate(self.trials)), [trial])[trial]
+
+    def extend(self, *, trials: int) -> "SweepResult":
+        """Returns the result with more trials: those of the sampler that come next.
+
+        The bits of each are those of a sweep with all trials from the start, if that has as many lanes (`lanes=`). With
+        a directory, call `sweep` with more trials instead.
+
+        Args:
+            trials: the number of all trials.
+
+        Raises:
+            TypeError: not a whole number.
+            ValueError: no more trials than there are; unfinished trials; or a result with a directory, unpickled,
+                loaded or extended before.
+        """
+        if self.continuation.extend is None:
+            raise ValueError(
+                "extend: only the result of a sweep without a directory can go on, in its own process; with "
+                "directory=, call sweep with more trials"
+            )
+        return self.continuation.extend(trials)
 
     @property
     def scores(self) -> Float[np.ndarray, "trials"]:
@@ -131,14 +180,16 @@ class SweepResult(NamedTuple):
         """The trial with the highest score.
 
         Raises:
-            ValueError: there is no trial, or all diverged.
+            ValueError: no trial has a score, since all diverged, failed or are unfinished.
         """
         if not self.kept:
             raise ValueError(f"sweep: none of the {len(self.trials)} trials has a score; see their status in table()")
         number = max(self.kept, key=lambda trial: self.trials[trial].rank)
+        trial = self.trials[number]
         return BestTrial(
-            number, self.hypers_of(number), self.trials[number].score, self.kept[number], self.plan.recipe_maker
-        )
+            number, self.hypers_of(number), trial.score, trial.score_epoch, trial.status, self.kept[number],
+            self.plan.recipe_maker,
+        )  # fmt: skip
 
     def params(self, trial: int, *, lane: int | None = None) -> Any:
         """Returns the parameters of one of the best trials; `replay` computes those of the others again.
@@ -180,7 +231,7 @@ class SweepResult(NamedTuple):
         return _mean([self._predict(trial, x) for trial in ranked[:best]])
 
     def table(self) -> list[dict[str, Any]]:
-        """Returns one dict for each trial: its number, hypers, status, epochs, score, score_std and seconds."""
+        """Returns one dict for each trial: its number and hypers, and what `TrialResult` has from `status`."""
         return make_rows(self.space, self.trials)
 
     def to_pandas(self) -> Any:
@@ -193,20 +244,27 @@ class SweepResult(NamedTuple):
             import pandas
         except ImportError as error:
             raise ImportError("to_pandas needs pandas: pip install 'jaxnn[pandas]'") from error
-        return pandas.DataFrame(self.table(), columns=None if self.trials else ["trial", *RESULT_COLUMNS]).set_index(
-            "trial"
-        )
+        columns = None if self.trials else ["trial", *RESULT_COLUMNS, *self.plan.layout.metrics]
+        return pandas.DataFrame(self.table(), columns=columns).set_index("trial")
 
     def curves(self, quantity: str = "scores") -> Float[np.ndarray, "trials epochs"]:
         """Returns a curve for each trial, the mean over its lanes; NaN after its end and where it was not evaluated.
 
         Args:
-            quantity: "losses", "validation_losses" or "scores".
+            quantity: "losses", "validation_losses", "scores" or the name of a metric.
+
+        Raises:
+            ValueError: another quantity.
         """
+        metrics = self.plan.layout.metrics
+        if quantity not in (*Curves._fields[:3], *metrics):
+            known = ", ".join((*Curves._fields[:3], *metrics))
+            raise ValueError(f"sweep: there are curves of {known}, not of {quantity!r}")
         longest = max((trial.epochs for trial in self.trials), default=0)
         curves = np.full((len(self.trials), longest), np.nan)
         for row, trial in zip(curves, self.trials, strict=True):
-            row[: trial.epochs] = getattr(trial.curves, quantity).mean(axis=0)
+            curve = trial.curves.metrics[quantity] if quantity in metrics else getattr(trial.curves, quantity)
+            row[: trial.epochs] = curve.mean(axis=0)
         return curves
 
     def columns(self) -> tuple[Column, ...]:
@@ -237,7 +295,7 @@ class SweepResult(NamedTuple):
     def _summary(self) -> tuple[str, str, str]:
         count = Counter(trial.status for trial in self.trials)
         statuses = ", ".join(f"{number} {status}" for status, number in count.most_common())
-        repeats, folds, epochs = self.plan.layout
+        repeats, folds, epochs, *_ = self.plan.layout
         parts = [f"{len(self.trials)} trials of up to {epochs} epochs" + (f" ({statuses})" if statuses else "")]
         parts += [f"{repeats} repeats"] * (repeats > 1)
         parts += [f"{folds} folds" + f" stratified by {self.stratified_by}" * bool(self.stratified_by)] * (folds > 1)
@@ -245,13 +303,18 @@ class SweepResult(NamedTuple):
         return (
             f"SweepResult: {', '.join(parts)}",
             "best: none" if best is None else
-            f"best: trial {best.trial}, score {best.score:.4g}, {_list_hypers(best.hypers)}",
+            f"best: trial {best.trial}, score {best.score:.4g} after epoch {best.epoch}{_note_stop(best.status)}, "
+            f"{_list_hypers(best.hypers)}",
             f"params: of trials {sorted(self.kept)}; replay(trial) computes those of the others",
         )  # fmt: skip
 
 
 def _mean(outputs: list[Any]) -> Any:
     return jax.tree.map(lambda *leaves: jnp.mean(jnp.stack(leaves), axis=0), *outputs)
+
+
+def _note_stop(status: str) -> str:
+    return " (stopped early)" if status == "stopped" else ""
 
 
 def _list_hypers(hypers: dict[str, Any]) -> str:

@@ -17,7 +17,7 @@ from jaxnn.sweeps.space.whole import Sizes, Switches
 
 # The trials that a notebook shows.
 _HTML_ROWS = 10
-RESULT_COLUMNS = ("status", "epochs", "score", "score_std", "seconds")
+RESULT_COLUMNS = ("status", "epochs", "score", "score_std", "score_epoch", "seconds", "reason")
 
 
 class Column(NamedTuple):
@@ -60,7 +60,7 @@ def _is_logarithmic(node: Any) -> bool:
 
 
 def make_rows(space: dict[str, Any], results: Iterable[TrialResult]) -> list[dict[str, Any]]:
-    """Returns one dict for each trial: its number, hypers (functions by name), status, epochs, score, …, seconds."""
+    """Returns one dict for each trial: its number, hypers (functions by name), status, epochs, score, …, metrics."""
     options = {path: _name_options(node) for path, node, _ in dimensions(space) if isinstance(node, Choice | Switches)}
     paths = [path for path, _, _ in dimensions(space)]
 
@@ -74,14 +74,17 @@ def make_rows(space: dict[str, Any], results: Iterable[TrialResult]) -> list[dic
         return named
 
     return [
-        {"trial": result.trial} | name_setting(result) | {name: getattr(result, name) for name in RESULT_COLUMNS}
+        {"trial": result.trial}
+        | name_setting(result)
+        | {name: getattr(result, name) for name in RESULT_COLUMNS}
+        | result.metrics
         for result in results
     ]
 
 
 def make_html(title: str, rows: list[dict[str, Any]]) -> str:
     """Returns the first rows of a table as HTML, for notebooks."""
-    names = [name for name in (rows[0] if rows else {}) if name != "seconds"]
+    names = [name for name in (rows[0] if rows else {}) if name not in ("seconds", "score_epoch", "reason")]
 
     def cells(tag: str, values: Iterable[Any]) -> str:
         texts = [f"{value:.4g}" if isinstance(value, float) else html.escape(str(value)) for value in values]
@@ -105,23 +108,25 @@ def name_hypers(hypers: dict[str, Any]) -> dict[str, Any]:
     return {path: name_value(value) for path, value in flatten_hypers(hypers).items()}
 
 
-def trials_csv(rows: list[dict[str, Any]]) -> str:
+def trials_csv(rows: list[dict[str, Any]], metrics: tuple[str, ...] = ()) -> str:
     """Returns the table of trials as CSV; a hyper that a trial does not have is left empty."""
-    names = {name: None for row in rows for name in row if name not in RESULT_COLUMNS}
+    columns = *RESULT_COLUMNS, *metrics
+    names = {name: None for row in rows for name in row if name not in columns}
     text = io.StringIO()
-    writer = csv.DictWriter(text, [*names, *RESULT_COLUMNS], lineterminator="\n")
+    writer = csv.DictWriter(text, [*names, *columns], lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
 
 
-def curves_csv(results: Iterable[TrialResult]) -> str:
+def curves_csv(results: Iterable[TrialResult], metrics: tuple[str, ...] = ()) -> str:
     """Returns all curves as CSV, a row for each epoch of each trial, each number the mean over the trial's lanes."""
-    lines = ["trial,epoch,loss,validation_loss,score"]
+    lines = [",".join(["trial,epoch,loss,validation_loss,score", *metrics])]
     for result in results:
-        means = (curve.mean(axis=0).tolist() for curve in result.curves)
-        epochs = range(1, result.epochs + 1)
-        lines += [f"{result.trial},{e},{a:.9g},{b:.9g},{c:.9g}" for e, a, b, c in zip(epochs, *means, strict=True)]
+        curves = *result.curves[:3], *(result.curves.metrics[name] for name in metrics)
+        means = (curve.mean(axis=0).tolist() for curve in curves)
+        for epoch, *numbers in zip(range(1, result.epochs + 1), *means, strict=True):
+            lines.append(f"{result.trial},{epoch}," + ",".join(f"{number:.9g}" for number in numbers))
     return "\n".join(lines) + "\n"
 
 

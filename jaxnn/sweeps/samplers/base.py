@@ -17,6 +17,7 @@ from jaxtyping import Array
 
 from jaxnn._checks.arrays import check_whole
 from jaxnn.sweeps.engine.trial import TrialResult
+from jaxnn.sweeps.space.known import make_setting
 from jaxnn.sweeps.space.space import Setting
 
 NAMES = ("random", "grid", "sobol")
@@ -50,12 +51,15 @@ class TrialSampler(Protocol):
 
     ask_limit: int | None = 32
 
-    def ask(self, n: int) -> Sequence[Setting]:
-        """Returns the next settings, at most `n`; an empty list ends the sweep."""
+    def ask(self, n: int) -> Sequence[Setting | dict[str, Any]]:
+        """Returns the next settings, or dicts of hypers such as `{"width": 16}`, at most `n`; none ends the sweep."""
         ...
 
     def tell(self, results: Sequence[TrialResult]) -> None:
-        """Receives the results of the settings of the last `ask`, in their order; does nothing by default."""
+        """Receives the results of the settings of the last `ask`, in their order; does nothing by default.
+
+        Before those of the first `ask`, a sweep with `first=` passes the results of these settings, in another call.
+        """
 
 
 @runtime_checkable
@@ -95,20 +99,25 @@ def init_sampler(sampler: Sampler, space: dict[str, Any], key: Array, lanes: int
     return trial_sampler
 
 
-def ask_settings(sampler: TrialSampler, n: int) -> list[Setting]:
-    """Asks for at most `n` settings and checks the answer.
+def ask_settings(sampler: TrialSampler, space: dict[str, Any], n: int) -> list[Setting]:
+    """Asks for at most `n` settings and checks the answer; a dict of hypers becomes a `Setting`.
 
     Raises:
-        TypeError: something that is not a `Setting`.
-        ValueError: more settings than were asked for.
+        TypeError: something that is neither a `Setting` nor a dict of hypers.
+        ValueError: more settings than were asked for, or a dict that is not one of the space.
     """
     settings = list(sampler.ask(n))
     if len(settings) > n:
         raise ValueError(f"sweep: sampler.ask({n}) must return at most {n} settings, not {len(settings)}")
-    for setting in settings:
-        if not isinstance(setting, Setting):
-            raise TypeError(f"sweep: sampler.ask must return Settings, not {setting!r}")
-    return settings
+    return [_as_setting(space, setting) for setting in settings]
+
+
+def _as_setting(space: dict[str, Any], setting: Any) -> Setting:
+    if isinstance(setting, dict):
+        return make_setting(space, setting, "sweep: sampler.ask")
+    if not isinstance(setting, Setting):
+        raise TypeError(f"sweep: sampler.ask must return Settings or dicts of hypers, not {setting!r}")
+    return setting
 
 
 def make_generator(key: Array) -> np.random.Generator:

@@ -13,6 +13,7 @@ from jaxtyping import Array
 
 from jaxnn._checks.arrays import check_number, check_whole
 from jaxnn.sweeps.schedulers.base import Continue, Copy, Decision, Stop, TrialScheduler, to_rankable
+from jaxnn.sweeps.space.integers import Seeds
 from jaxnn.sweeps.space.space import Choices, Setting, active_distributions
 from jaxnn.sweeps.space.whole import Inherited
 
@@ -138,7 +139,7 @@ class _Populations(TrialScheduler):
         factor = self._rule.perturbation_factor
         for path, value in values.items():
             up = generator.random() < 0.5
-            if isinstance(distributions[path], Inherited):
+            if isinstance(distributions[path], Inherited | Seeds):
                 perturbed[path] = value
                 continue
             moved = value * factor if up else value / factor

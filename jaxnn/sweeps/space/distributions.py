@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxnn.sweeps.space.bounds import LARGEST, finite_bounds, finite_number, nearest
-from jaxnn.sweeps.space.whole import Depths, Integers, Sizes, Switches
+from jaxnn.sweeps.space.integers import Integers, Seeds
+from jaxnn.sweeps.space.whole import Depths, Sizes, Switches
 
 # The least quantile of the normal distributions, whose values are infinite at 0 and 1. Its value is 8.2 standard
 # deviations from the mean; fewer than one draw in 10^16 is farther.
@@ -99,7 +100,7 @@ class Quantized(NamedTuple):
         return np.minimum(self.low + self.step * np.clip(index, 0, self.points - 1), self.high)
 
 
-Distribution = Uniform | LogUniform | Normal | LogNormal | Quantized | Integers | Sizes | Depths | Switches
+Distribution = Uniform | LogUniform | Normal | LogNormal | Quantized | Integers | Seeds | Sizes | Depths | Switches
 
 
 def uniform(low: Any, high: Any) -> Uniform:

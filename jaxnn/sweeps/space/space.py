@@ -24,7 +24,7 @@ from jaxnn.sweeps.space.whole import Whole
 Choices = tuple[tuple[str, int], ...]
 
 # In a table of options and segments: neither of both.
-_NO_LABEL = -1
+NO_LABEL = -1
 
 
 class Choice(NamedTuple):
@@ -180,7 +180,7 @@ def settings_at(space: dict[str, Any], quantiles: Float[np.ndarray, "trials dime
     columns = dimensions(space)
     if quantiles.shape[1] != len(columns):
         raise ValueError(f"settings_at: quantiles {quantiles.shape} need a column for each of {paths(space)}")
-    table, labels, tops = np.empty(quantiles.shape), np.full(quantiles.shape, _NO_LABEL), divide_widths(columns)
+    table, labels, tops = np.empty(quantiles.shape), np.full(quantiles.shape, NO_LABEL), divide_widths(columns)
     for i, (path, node, _) in enumerate(columns):
         if isinstance(node, Choice):
             # A quantile just below 1, times the length of a long choice, may round up to that length.
@@ -196,20 +196,20 @@ def settings_at(space: dict[str, Any], quantiles: Float[np.ndarray, "trials dime
     settings = []
     for row, options in zip(rows, map(tuple, labels.tolist()), strict=True):
         if options not in layouts:
-            layouts[options] = _split_row(columns, options)
+            layouts[options] = split_row(columns, options)
         choices, traced = layouts[options]
         settings.append(Setting(choices, {path: row[i] for path, i in traced}))
     return settings
 
 
-def _split_row(columns: tuple[Dimension, ...], options: tuple[int, ...]) -> tuple[Choices, list[tuple[str, int]]]:
+def split_row(columns: tuple[Dimension, ...], options: tuple[int, ...]) -> tuple[Choices, list[tuple[str, int]]]:
     """Returns the choices of a row of options and segments, and (path, column) of its traced hypers."""
     active = [
         (path, i, node)
         for i, (path, node, conditions) in enumerate(columns)
         if all(options[column] == option for column, option in conditions)
     ]
-    choices = tuple((path, options[i]) for path, i, _ in active if options[i] != _NO_LABEL)
+    choices = tuple((path, options[i]) for path, i, _ in active if options[i] != NO_LABEL)
     return choices, [(path, i) for path, i, node in active if not isinstance(node, Choice)]
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxnn.sweeps.space.integers import Seeds
 from jaxnn.sweeps.space.segments import divide_widths
 from jaxnn.sweeps.space.space import (
     Choices,
@@ -52,6 +53,18 @@ def _check_segment(path: str, tops: tuple[int, ...], options: dict[str, int], wi
             f"space: {path} {width:.0f} does not lie in segment {options[path]} of the widths up to {tops}, which the "
             "choices name"
         )
+
+
+def find_seed(space: dict[str, Any], choices: Choices) -> str | None:
+    """Returns the path of the seed under these choices.
+
+    Raises:
+        ValueError: several seeds.
+    """
+    found = [path for path, node in active_distributions(space, choices).items() if isinstance(node, Seeds)]
+    if len(found) > 1:
+        raise ValueError(f"space: a trial has one seed, not {', '.join(found)}")
+    return found[0] if found else None
 
 
 def fill_traced(

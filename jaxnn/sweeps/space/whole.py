@@ -1,4 +1,4 @@
-"""Distributions of whole numbers: integers, widths, depths and functions picked by a number.
+"""Distributions of whole numbers: widths, depths and functions picked by a number; integers are in `integers.py`.
 
 Like those of `distributions.py`, their values are traced, and all of them share a compiled program. In its trace a
 whole number is an int32, a width is a `Size`, a depth a `Depth`, and a function a `Switch` (see `jaxnn/units.py`). In
@@ -8,43 +8,12 @@ results they are Python ints, and the function itself. A `Setting` holds each as
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
 
-from jaxnn._checks.arrays import check_whole, is_traced
+from jaxnn._checks.arrays import check_whole
 from jaxnn.sweeps.space.bounds import whole_bounds
+from jaxnn.sweeps.space.integers import Integers, Seeds, as_int32, to_int
 from jaxnn.units import Depth, Size, Switch
-
-
-class Integers(NamedTuple):
-    """See `integers`."""
-
-    low: float
-    high: float
-
-    @property
-    def step(self) -> float:
-        """The distance between two values."""
-        return 1.0
-
-    @property
-    def points(self) -> int:
-        """The number of values."""
-        return int(self.high - self.low) + 1
-
-    def at(self, quantiles: np.ndarray) -> np.ndarray:
-        return self.low + np.minimum(np.floor(np.asarray(quantiles, float) * self.points), self.points - 1)
-
-    def clip(self, value: float) -> float:
-        return float(min(max(np.rint(value), self.low), self.high))
-
-    def as_python(self, value: float, path: str) -> int:
-        return _to_int(self, value, path)
-
-    def as_traced(self, value: Any, path: str) -> Any:
-        # An int that is not traced stays one, so that the check of what must be known names the right hyper.
-        return as_int32(value) if is_traced(value) else int(value)
 
 
 class Sizes(NamedTuple):
@@ -84,7 +53,7 @@ class Sizes(NamedTuple):
         return (edges[index] + edges[index + 1]) / 2
 
     def as_python(self, value: float, path: str) -> int:
-        return _to_int(self, value, path)
+        return to_int(self, value, path)
 
     def as_traced(self, value: Any, path: str) -> Size:
         return Size(as_int32(value), int(self.widths()[-1]), name=path)
@@ -121,7 +90,7 @@ class Depths(NamedTuple):
         return Integers(self.low, self.high).clip(value)
 
     def as_python(self, value: float, path: str) -> int:
-        return _to_int(self, value, path)
+        return to_int(self, value, path)
 
     def as_traced(self, value: Any, path: str) -> Depth:
         return Depth(as_int32(value), int(self.high), int(self.low), path)
@@ -144,37 +113,15 @@ class Switches(NamedTuple):
         return Integers(0, self.points - 1).clip(value)
 
     def as_python(self, value: float, path: str) -> Callable[..., Any]:
-        return self.functions[_to_int(Integers(0, self.points - 1), value, path)]
+        return self.functions[to_int(Integers(0, self.points - 1), value, path)]
 
     def as_traced(self, value: Any, path: str) -> Switch:
         return Switch(self.functions, as_int32(value))
 
 
-Whole = Integers | Sizes | Depths | Switches
+Whole = Integers | Seeds | Sizes | Depths | Switches
 # The parameters of a trial fit only its own value, so a copy of another trial inherits it.
 Inherited = Sizes | Depths | Switches
-
-
-def integers(low: Any, high: Any) -> Integers:
-    """low, low + 1, …, high, both ends included, each with the same probability.
-
-    `make_recipe` gets a traced int32, for arithmetic: an exponent, a number of warm-up steps. Results hold an int. Use
-    `sizes` for the width of a layer, and `depth` for a number of layers. Other whole numbers that shape something (a
-    batch size, a filter), or decide a Python branch, are a `choice(*range(1, 5))`.
-
-    Args:
-        low: a whole number.
-        high: a whole number above low.
-
-    Raises:
-        TypeError: a bound that is not a number.
-        ValueError: bounds that are not whole numbers, or not in increasing order.
-
-    Example:
-        >>> integers(1, 4).at(np.array([0.0, 0.3, 0.99]))
-        array([1., 2., 4.])
-    """
-    return Integers(*whole_bounds("integers", low, high))
 
 
 def sizes(low: Any, high: Any, *, step: int = 1, log: bool = True) -> Sizes:
@@ -255,15 +202,3 @@ def switch(*functions: Callable[..., Any]) -> Switches:
         if not callable(function):
             raise TypeError(f"switch: function {i} must be a function, not {function!r}")
     return Switches(functions)
-
-
-def _to_int(node: Any, value: float, path: str) -> int:
-    """Returns a value of a distribution as an int, which samplers of users may get wrong."""
-    if not node.low <= value <= node.high or node.clip(value) != value:
-        raise ValueError(f"space: {path} must be one of the whole numbers of {node}, not {value}")
-    return int(value)
-
-
-def as_int32(value: Any) -> Array:
-    """Returns a whole number, traced or not, that travels as a float, as an int32."""
-    return jnp.asarray(value).astype(jnp.int32)

@@ -87,6 +87,41 @@ SWEEP_CALLS = {
         ValueError,
         "sweep: score must be written in functions of jax.numpy, it is compiled",
     ),
+    "metrics a function": (
+        sweep(metrics=nn.accuracy),
+        TypeError,
+        "sweep: metrics must be a dict from names to functions, not <function accuracy…",
+    ),
+    "a metric without a name": (
+        sweep(metrics={1: nn.accuracy}),
+        TypeError,
+        "sweep: the name of a metric must be a string, not 1",
+    ),
+    "a metric with a name of two words": (
+        sweep(metrics={"my f1": nn.accuracy}),
+        ValueError,
+        "sweep: the name of a metric must be an identifier, like f1, not 'my f1'",
+    ),
+    "a metric called as a column": (
+        sweep(metrics={"seconds": nn.accuracy}),
+        ValueError,
+        "sweep: a metric cannot be called 'seconds', which is the name of a column or curve",
+    ),
+    "a metric called as a hyper": (
+        sweep(metrics={"learning_rate": nn.accuracy}),
+        ValueError,
+        "sweep: a metric cannot be called 'learning_rate', which is the name of a hyper",
+    ),
+    "a metric a string": (
+        sweep(metrics={"f1": "f1"}),
+        TypeError,
+        "sweep: the metric 'f1' must be a function of outputs and targets, not 'f1'",
+    ),
+    "a metric of an array": (
+        sweep(metrics={"f1": lambda outputs, labels: outputs[:, 0]}),
+        ValueError,
+        "sweep: f1 must give one real number, not an array of shape (15,)",
+    ),
     "save_every 0": (
         sweep(directory=".", save_every=0.0),
         ValueError,

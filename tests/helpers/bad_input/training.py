@@ -14,6 +14,8 @@ DATA, RECIPE = (X, LABELS), classifier()
 PARAMS = make_params([4, 17, 3])
 OUTPUT = PARAMS["output"]
 STATE = nn.TrainingState(PARAMS, SGD.init(PARAMS), KEY, np.int32(0))
+MOMENTUM = RECIPE._replace(optimizer=optax.sgd(0.1, momentum=0.9))
+WIDE = MOMENTUM.optimizer.init(make_params([4, 16, 3]))
 OPTIMIZER = (
     "Recipe: optimizer must be an optax transformation, such as optax.adam(0.01), "
     "or a function of the total steps that gives one, not "
@@ -26,8 +28,8 @@ def fit(recipe=RECIPE, data=DATA, **options):
     return lambda: nn.fit(recipe, data, **({"key": KEY, "epochs": 2} | options))
 
 
-def train(data=DATA, **options):
-    return lambda: nn.train(RECIPE, data, **({"key": KEY, "epochs": 2, "progress": False} | options))
+def train(data=DATA, recipe=RECIPE, **options):
+    return lambda: nn.train(recipe, data, **({"key": KEY, "epochs": 2, "progress": False} | options))
 
 
 def advance(epochs=1, data=DATA, params=PARAMS):
@@ -89,6 +91,22 @@ TRAINING_CALLS = {
         fit(RECIPE._replace(optimizer=lambda steps: None)),
         TypeError,
         "Recipe: optimizer, called with the total steps, must give a transformation, not None",
+    ),
+    "ema 1": (
+        fit(RECIPE._replace(ema=1)),
+        ValueError,
+        "Recipe: ema, the weight of the mean so far, must lie in [0, 1), not 1.0",
+    ),
+    "ema NaN": (
+        train(recipe=RECIPE._replace(ema=np.nan)),
+        ValueError,
+        "Recipe: ema, the weight of the mean so far, must lie in [0, 1), not nan",
+    ),
+    "ema a string": (fit(RECIPE._replace(ema="0.9")), TypeError, "Recipe: ema must be a number, not '0.9'"),
+    "ema an array": (
+        fit(RECIPE._replace(ema=np.ones(2))),
+        TypeError,
+        "Recipe: ema must be a number, not array([1., 1.])",
     ),
     "params a string": (
         fit(params="best"),
@@ -197,6 +215,38 @@ TRAINING_CALLS = {
         lambda: nn.advance(RECIPE._replace(optimizer=optax.adam(0.1)), DATA, STATE, epochs=1),
         ValueError,
         "advance: state holds an optimizer state that the recipe's optimizer does not make",
+    ),
+    "an optimizer state of other shapes": (
+        lambda: nn.advance(MOMENTUM, DATA, STATE._replace(optimizer_state=WIDE), epochs=1),
+        ValueError,
+        "advance: state: optimizer_state.0.trace.hidden_1.weight must have shape (4, 17), as the recipe's optimizer "
+        "makes it, not (4, 16)",
+    ),
+    "a result as state": (
+        train(state=PARAMS),
+        TypeError,
+        "train: state must be a TrainingState, from init_training, not dict",
+    ),
+    "a state with raw keys": (train(state=STATE._replace(key=0)), TypeError, "key must be one jax.random.key, not 0"),
+    "params beside a state": (
+        train(state=STATE, params=PARAMS),
+        ValueError,
+        "train: give params or state, not both: state holds the parameters to go on with",
+    ),
+    "a state that has done all epochs": (
+        train(state=STATE._replace(epoch=np.int32(2))),
+        ValueError,
+        "train: epochs counts from the start and must be more than the 2 of state, not 2",
+    ),
+    "a state of another width": (
+        train(state=STATE._replace(params=make_params([4, 16, 3]))),
+        ValueError,
+        "train: params: hidden_1.weight must have shape (4, 17), as model.init makes it, not (4, 16)",
+    ),
+    "the state of another optimizer": (
+        train(state=STATE._replace(optimizer_state=())),
+        ValueError,
+        "train: state holds an optimizer state that the recipe's optimizer does not make",
     ),
     "on_divergence unknown": (
         train(on_divergence="retry"),

@@ -1,0 +1,128 @@
+"""The batches of a sweep: settings from a sampler, through the lanes of one program for each combination of choices."""
+
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+from jaxnn._checks.warn import warn_user
+from jaxnn.sweeps.engine.memory_fit import fit_program
+from jaxnn.sweeps.engine.padding_check import check_padding
+from jaxnn.sweeps.engine.plan import Plan
+from jaxnn.sweeps.engine.program import Program
+from jaxnn.sweeps.engine.run import ChunkStats, run_trials
+from jaxnn.sweeps.results.replay import Programs
+from jaxnn.sweeps.resume import SweepJournal
+from jaxnn.sweeps.samplers.base import TrialSampler, ask_settings
+from jaxnn.sweeps.schedulers.base import TrialScheduler
+from jaxnn.sweeps.shape_check import ShapeCheck
+from jaxnn.sweeps.space.space import Choices, Setting
+from jaxnn.sweeps.space.traced import check_settings
+
+# Settings with the numbers of their trials.
+Batch = list[tuple[int, Setting]]
+
+# The threads that compile: two programs at the start, and then the next one while another runs.
+_COMPILER_THREADS = 2
+
+
+class Search(NamedTuple):
+    """What a sweep runs.
+
+    Attributes:
+        plan: what trials train, and on what.
+        programs: those made so far, by their choices.
+        first: the settings of the first trials.
+        sampler: gives the other settings.
+        scheduler: stops trials; None lets them run.
+        journal: records what happens.
+        trials: the number of settings to try.
+    """
+
+    plan: Plan
+    programs: Programs
+    first: list[Setting]
+    sampler: TrialSampler
+    scheduler: TrialScheduler | None
+    journal: SweepJournal
+    trials: int
+
+
+def run_batches(search: Search, shapes: ShapeCheck) -> Generator[ChunkStats, None, None]:
+    """Asks the sampler for settings, runs them, and passes it their results, until all trials have run."""
+    best = search.journal.best
+    while (done := len(best.drawn)) < search.trials:
+        first = search.first if not done else []
+        batch = list(enumerate(first + _ask(search, search.trials - done - len(first), len(first)), done))
+        if not batch and not done:
+            warn_user("sweep: the sampler returned no setting, so no trial runs")
+        if not batch:
+            return
+        check_settings(search.plan.space, [setting for _, setting in batch])
+        search.journal.record_batch(batch)
+        yield from _run_batch(search, shapes.drop_failed(batch, search.journal))
+        for told in (batch[: len(first)], batch[len(first) :]):
+            if told:
+                search.sampler.tell([best.results[number] for number, _ in told])
+
+
+def _ask(search: Search, wanted: int, known: int) -> list[Setting]:
+    """Asks the sampler for the settings of a batch, which already has `known` of its own."""
+    recorded, limit = search.journal.batch_sizes, search.sampler.ask_limit
+    # A sweep that goes on with more trials repeats its batches before it asks for others.
+    most = recorded.popleft() - known if recorded else min(wanted, wanted if limit is None else limit)
+    return ask_settings(search.sampler, search.plan.space, most) if most else []
+
+
+def _run_batch(search: Search, batch: Batch) -> Iterator[ChunkStats]:
+    """Runs a batch of trials, one program after another; a program is built when it is first needed."""
+    plan, programs, journal, scheduler = search.plan, search.programs, search.journal, search.scheduler
+    with ThreadPoolExecutor(_COMPILER_THREADS) as executor:
+
+        def get_program(setting: Setting) -> Program:
+            if setting.choices not in programs:
+                plan.check_traced(setting)
+                check_padding(plan, setting, journal.trimmer)
+                ahead = executor if journal.needs_next_program() else None
+                programs[setting.choices] = plan.make_program(setting, ahead)
+            return programs[setting.choices]
+
+        for group, made in _compile_ahead(group_by_choices(batch), get_program):
+            program = fit_program(plan, group[0][1], made, executor)
+            programs[group[0][1].choices] = program
+            if scheduler is not None and scheduler.population:
+                _check_population(len(group) * plan.layout.lanes, program.size)
+            runner = journal.wrap_program(program, group[0][1])
+            for stats in run_trials(
+                runner, group, layout=plan.layout, scheduler=scheduler, on_trial_end=journal.record_trial
+            ):
+                yield journal.record_chunk(stats)
+
+
+def group_by_choices(batch: Batch) -> list[Batch]:
+    """Groups trials by their choices, in the order in which the choices first appear.
+
+    Groups run one after another. Their programs have different shapes and cannot share lanes, and alternating
+    programs would evict each other's arrays from the cache.
+    """
+    groups: dict[Choices, Batch] = {}
+    for number, setting in batch:
+        groups.setdefault(setting.choices, []).append((number, setting))
+    return list(groups.values())
+
+
+def _compile_ahead(groups: list[Batch], get_program: Callable[[Setting], Program]) -> Iterator[tuple[Batch, Program]]:
+    """Yields each group with its program, while the program of the next group compiles."""
+    ready: list[tuple[Batch, Program]] = []
+    for group in groups:
+        ready.append((group, get_program(group[0][1])))
+        if len(ready) > 1:
+            yield ready.pop(0)
+    yield from ready
+
+
+def _check_population(needed: int, lanes: int) -> None:
+    if needed > lanes:
+        raise ValueError(
+            f"sweep: a population needs a lane for each training, {needed} in all, but there are {lanes}; "
+            f"use lanes={needed}"
+        )

@@ -1,0 +1,144 @@
+"""How a search ends: after its last trial, at a limit, by a signal or an exception; and how it goes on."""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple, cast
+
+import jax
+
+from jaxnn._checks.arrays import check_whole
+from jaxnn.progress import progress_bar
+from jaxnn.sweeps.batches import Search, run_batches
+from jaxnn.sweeps.engine.plan import Plan
+from jaxnn.sweeps.engine.run import ChunkStats
+from jaxnn.sweeps.engine.trial import TrialResult
+from jaxnn.sweeps.results.best_trials import BestTrials
+from jaxnn.sweeps.results.refit import Refit
+from jaxnn.sweeps.results.replay import Programs, replay
+from jaxnn.sweeps.results.result import Continuation, SweepResult
+from jaxnn.sweeps.resume import SweepJournal
+from jaxnn.sweeps.shape_check import ShapeCheck
+
+
+class Limits(NamedTuple):
+    """When a search ends before its last trial; None is never."""
+
+    seconds: float | None = None
+    target_score: float | None = None
+
+    def are_reached(self, started: float | None, best: BestTrials) -> bool:
+        """Returns whether a trial has the target score, or the time since `started` is over, unless that is None."""
+        if started is not None and self.seconds is not None and time.monotonic() - started >= self.seconds:
+            return True
+        target = self.target_score
+        return target is not None and any(best.results[trial].rank >= target for trial in best.kept)
+
+
+def run_search(search: Search, limits: Limits, progress: bool) -> None:
+    """Runs all batches, up to the last, a limit or a signal; saves what is done, also after an exception."""
+    journal, shapes = search.journal, ShapeCheck(search.plan)
+    chunks = run_batches(search, shapes)
+    try:
+        # Frozen lanes hold NaN. The journal looks for that of trials, and names the trial.
+        with jax.debug_nans(False):
+            reason = _run_chunks(chunks, search.trials, limits, journal, progress)
+            if reason == "signal":
+                return
+            shapes.report(len(journal.best.results))
+            if reason == "limit":
+                journal.save()
+            _replay_kept(search)
+        if reason == "finished":
+            journal.finish()
+    except BaseException:
+        # The exception may be that of a full disk.
+        with contextlib.suppress(OSError):
+            journal.save()
+        raise
+    finally:
+        chunks.close()
+
+
+def _run_chunks(
+    chunks: Iterable[ChunkStats], trials: int, limits: Limits, journal: SweepJournal, progress: bool
+) -> str:
+    """Runs chunks, shows progress and saves after each; returns what ended them: "finished", "limit" or "signal"."""
+    started, best, resumed = time.monotonic(), journal.best, journal.resuming
+    with progress_bar(trials, "trial", wanted=progress) as bar:
+        for stats in chunks:
+            bar.update(len(best.results) + stats.progress - bar.n)
+            bar.set_postfix(best.summary())
+            if journal.save_if_due():
+                return "signal"
+            # A call with a time limit runs at least one new chunk.
+            if not journal.resuming and limits.are_reached(None if resumed else started, best):
+                return "limit"
+            resumed = journal.resuming
+    return "finished"
+
+
+def _replay_kept(search: Search) -> None:
+    """Trains kept trials again whose parameters are not at hand, such as those of an epoch before the last."""
+    best = search.journal.best
+    for trial, replayed in replay(search.plan, search.programs, best.results, best.missing_params()).items():
+        best.kept[trial] = replayed.params
+
+
+@contextlib.contextmanager
+def attach_result(plan: Plan, programs: Programs, best: BestTrials) -> Iterator[None]:
+    """Lets an exception of the block carry the trials that have ended, as its attribute `sweep_result`."""
+    try:
+        yield
+    except BaseException as error:
+        if best.drawn:
+            _attach(error, best, plan, programs)
+        raise
+
+
+def _attach(error: BaseException, best: BestTrials, plan: Plan, programs: Programs) -> None:
+    result = SweepResult(best.all_results(plan.layout), best.params_at_hand(), tuple(best.chunks), plan, programs)
+    cast(Any, error).sweep_result = result
+    error.add_note(
+        f"sweep: {len(best.results)} of {plan.trials} trials have ended; the exception's sweep_result holds them"
+    )
+
+
+def make_result(search: Search, progress: bool | None) -> SweepResult:
+    """Returns the result of a search; with `progress` not None, one that can be extended."""
+    best = search.journal.best
+    result = SweepResult(
+        best.all_results(search.plan.layout), best.params_at_hand(), tuple(best.chunks), search.plan, search.programs
+    )
+    if progress is None:
+        return result
+
+    def extend(trials: int) -> SweepResult:
+        return _extend(search, result, trials, progress)
+
+    return result._replace(continuation=Continuation(extend))
+
+
+def add_refit(result: SweepResult, refit: Callable[[Plan, TrialResult], Refit]) -> SweepResult:
+    """Returns the result with its best trial trained on all rows; also after it was extended."""
+    extend = result.continuation.extend
+    continuation = Continuation(None if extend is None else lambda trials: add_refit(extend(trials), refit))
+    refitted = refit(result.plan, result.trials[result.best.trial]) if result.kept else None
+    return result._replace(refit=refitted, continuation=continuation)
+
+
+def _extend(search: Search, result: SweepResult, trials: int, progress: bool) -> SweepResult:
+    """Goes on with a search, up to more trials."""
+    best, count = search.journal.best, len(result.trials)
+    trials = check_whole("extend", "trials", trials, least=count + 1)
+    if len(best.drawn) != count:
+        raise ValueError(f"extend: this result was extended before, to {len(best.drawn)} trials; extend that one")
+    if len(best.results) != count:
+        raise ValueError(
+            f"extend: {count - len(best.results)} of {count} trials are unfinished; a sweep with directory= goes on"
+        )
+    plan = search.plan._replace(trials=trials)
+    search = search._replace(trials=trials, plan=plan)
+    with attach_result(plan, search.programs, best):
+        run_search(search, Limits(), progress)
+    return make_result(search, progress)
