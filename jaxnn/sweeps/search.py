@@ -28,6 +28,7 @@ from jaxnn.sweeps.space.space import Setting
 from jaxnn.sweeps.space.traced import count_programs
 from jaxnn.training.evaluation import Metrics, Score
 from jaxnn.training.recipe import Recipe
+from jaxnn.training.stopping import StoppingRule
 
 # More programs than this give a warning.
 _MANY_PROGRAMS = 8
@@ -50,6 +51,7 @@ def sweep(
     metrics: Metrics | None = None,
     evaluate_at: str = "epochs",
     keep_epoch: str = "last",
+    stop: StoppingRule | None = None,
     repeats: int = 1,
     sampler: str | Sampler = "random",
     scheduler: Scheduler | None = None,
@@ -89,6 +91,8 @@ def sweep(
             curve over repeats and folds, of those that were evaluated; schedulers (but `population_based`) compare the
             best so far, and the parameters that are kept are those of that epoch, trained up to it once more. The best
             of many epochs on the same validation rows is too good: check it on other data.
+        stop: a rule such as `no_improvement(...)`, applied to each training with its validation score, as in `train`.
+            Its numbers stay those of its last epoch; a trial ends when all its trainings have, and frees their lanes.
         repeats: the number of trainings of every setting, with different keys; a trial's score is their mean.
         sampler: "random", "grid", "sobol", or an object with `init`, see `jaxnn.sweeps.Sampler`.
         scheduler: `asha(...)`, `hyperband(...)`, `median_stopping(...)`, `population_based(...)`, an object with
@@ -148,8 +152,8 @@ def sweep(
     check_scheduler(scheduler)
     plan = make_plan(
         make_recipe, space, data, key=key, epochs=epochs, validation=validation, folds=folds, stratify=stratify,
-        score=score, metrics=metrics, evaluate_at=evaluate_at, repeats=repeats, keep_epoch=keep_epoch, lanes=lanes,
-        trials=trials,
+        score=score, metrics=metrics, evaluate_at=evaluate_at, stop=stop, repeats=repeats, keep_epoch=keep_epoch,
+        lanes=lanes, trials=trials,
         has_scheduler=scheduler is not None,
     )  # fmt: skip
     limits, known = _check_limits(seconds, target_score), _check_first(space, first, trials)
@@ -157,6 +161,8 @@ def sweep(
     _warn_of_programs(count_programs(space), trials)
     trial_sampler = init_sampler(make_sampler(sampler, trials), space, jax.random.fold_in(key, SAMPLER_KEY), plan.lanes)
     trial_scheduler = init_scheduler(scheduler, epochs, space, jax.random.fold_in(key, SCHEDULER_KEY))
+    if stop is not None and trial_scheduler is not None and trial_scheduler.population:
+        raise ValueError("sweep: stop= ends trainings that a population still copies; use one of both")
     options = {"sampler": make_sampler(sampler, trials), "scheduler": scheduler, "lanes": lanes}
     configuration = functools.partial(describe_sweep, plan, options | ({"first": list(first)} if first else {}))
     best, programs = BestTrials(keep), Programs()
