@@ -20,7 +20,14 @@ from jaxnn._kernels.batch_last import swap_batch_axes
 from jaxnn.data import Folds
 from jaxnn.sweeps.engine.early_stop import is_running, stop_or_go_on
 from jaxnn.sweeps.engine.lanes import Lanes, ProgramSpec, select, unwrap_key, wrap_key
-from jaxnn.training.epoch import TrainingState, judged_params, replace_judged_params, to_loop_layout, train_epoch
+from jaxnn.training.epoch import (
+    TrainingState,
+    judged_params,
+    replace_judged_params,
+    report_epoch,
+    to_loop_layout,
+    train_epoch,
+)
 from jaxnn.training.evaluation import Curves, Evaluation, loss_and_score
 from jaxnn.training.recipe import Recipe
 
@@ -132,6 +139,7 @@ def _train_lane(spec: ProgramSpec, all_data: Any, lane: Lanes, running: Array, d
         state = replace_judged_params(state, jax.lax.optimization_barrier(judged_params(state)))
         numbers = Curves(info.losses, *_evaluate(spec, recipe, judged_params(state), data))
         finite &= jnp.isfinite(numbers.validation_losses)
+    state = report_epoch(state, numbers.validation_losses if spec.evaluate_at == "epochs" else info.losses)
     running &= (lane.diverged == 0) & is_running(lane)
     diverged = jnp.where(running & ~finite, state.epoch, lane.diverged)
     after = lane._replace(state=unwrap_key(state), diverged=diverged)
