@@ -13,12 +13,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Int
 
 from jaxnn._checks.arrays import check_finite, check_key, check_number, check_whole, count_rows
-
-# Random bits for each row, as a multiple of log2(count): two rows draw equal bits with probability count^-3.
-# `jax.random.permutation` uses the same exponent.
-_COLLISION_EXPONENT = 3
-# The most sorting rounds, which are enough for 2^18 rows. With more, `jax.random.permutation` is equally fast.
-_MAX_ROUNDS = 4
+from jaxnn._kernels.permutation import permute, permute_one_of
 
 
 class Split(NamedTuple):
@@ -29,17 +24,36 @@ class Split(NamedTuple):
 
 
 class Folds(NamedTuple):
-    """Row numbers for k-fold cross-validation, stacked so that `jax.vmap` can map over the folds.
+    """Row numbers for cross-validation, stacked so that `jax.vmap` can map over the folds.
 
     Attributes:
-        train: shape (k, n - ceil(n / k)).
-        validation: shape (k, ceil(n / k)); a shorter fold is padded with one of its own rows.
-        mask: shape (k, ceil(n / k)), False where `validation` is padding.
+        train: shape (k, train_rows); `k_folds` gives n - ceil(n / k) rows. A shorter fold is padded with its own rows.
+        validation: shape (k, validation_rows), at most ceil(n / k) with `k_folds`, padded in the same way.
+        mask: shape (k, validation_rows), False where `validation` is padding.
+        train_mask: shape (k, train_rows), False where `train` is padding; None if no fold is padded.
     """
 
     train: Int[np.ndarray, "folds train_rows"]
     validation: Int[np.ndarray, "folds validation_rows"]
     mask: Bool[np.ndarray, "folds validation_rows"]
+    train_mask: Bool[np.ndarray, "folds train_rows"] | None = None
+
+
+class FoldRows(NamedTuple):
+    """How many of its rows a training has, if that differs between folds that share a program.
+
+    Attributes:
+        counts: the number of training rows of every fold; the rows come first, and padding follows.
+        fold: the fold that is trained, a traced number.
+    """
+
+    counts: tuple[int, ...]
+    fold: Array
+
+    @property
+    def own_count(self) -> Array:
+        """The number of rows of this fold."""
+        return jnp.array(self.counts, jnp.int32)[self.fold]
 
 
 def train_test_split(key: Array, data: Any, *, test: float = 0.2, stratify: ArrayLike | None = None) -> Split:
@@ -143,29 +157,24 @@ def minibatches(
     if batch_size > count:
         raise ValueError(f"minibatches: batch_size must be at most the number of rows, {count}, not {batch_size}")
     steps = math.ceil(count / batch_size)
-    order = _permute(key, count)
+    order = permute(key, count)
     if steps * batch_size == count:
         return order.reshape(steps, batch_size), None
     padded = jnp.concatenate([order, order[: steps * batch_size - count]])
     return padded.reshape(steps, batch_size), jnp.arange(steps * batch_size).reshape(steps, batch_size) < count
 
 
-def _permute(key: Array, count: int) -> Array:
-    """Draws a permutation of the numbers from 0 to count - 1.
+def fold_minibatches(rows: FoldRows, key: Array, batch_size: int) -> tuple[Array, Array]:
+    """Draws `minibatches(key, count, batch_size)` for the rows of a fold, with empty ones up to the longest fold.
 
-    Each round sorts words with random high bits and an index in the low bits. On a CPU this is seven times faster than
-    sorting (bits, index) pairs, which `jax.random.permutation` does. Two rows with equal random bits keep their order.
-    The number of rounds makes it unlikely that the same two rows draw equal bits in every round.
+    Returns:
+        Row numbers and a mask, each of shape (steps, batch_size); the steps are those of the largest fold. An empty
+        minibatch holds rows of the fold, under a mask that is False.
     """
-    index_bits = (count - 1).bit_length()
-    rounds = math.ceil(_COLLISION_EXPONENT * math.log2(count) / (32 - index_bits))
-    if not 1 <= rounds <= _MAX_ROUNDS:
-        return jax.random.permutation(key, count)
-    order = indices = jnp.arange(count, dtype=jnp.uint32)
-    for round_key in jax.random.split(key, rounds):
-        words = (jax.random.bits(round_key, (count,), jnp.uint32) >> index_bits << index_bits) | indices
-        order = order.at[jnp.sort(words) & ((1 << index_bits) - 1)].get(mode="promise_in_bounds")
-    return order.astype(jnp.int32)
+    steps = math.ceil(max(rows.counts) / batch_size)
+    places = jnp.arange(steps * batch_size, dtype=jnp.int32)
+    order = permute_one_of(key, rows.counts, rows.fold)[places % rows.own_count]
+    return order.reshape(steps, batch_size), (places < rows.own_count).reshape(steps, batch_size)
 
 
 def _draw_order(caller: str, key: Array, count: int, stratify: ArrayLike | None) -> np.ndarray:

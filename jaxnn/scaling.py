@@ -23,11 +23,15 @@ _ROUNDING_STEPS = 10
 class Scaling(NamedTuple):
     """The parameters of `scale`, `(x - offset) / factor`, each of shape (features,) and in units of x.
 
-    They are float64 NumPy arrays, or JAX arrays if they were computed from a traced array.
+    They are float64 NumPy arrays, or JAX arrays if they were computed from a traced array. A scaling is a function too:
+    `scaling(x)` is `scale(scaling, x)`.
     """
 
     offset: Float[np.ndarray, "features"] | Float[Array, "features"]
     factor: Float[np.ndarray, "features"] | Float[Array, "features"]
+
+    def __call__(self, x: Shaped[ArrayLike, "batch features"]) -> Float[Array, "batch features"]:
+        return scale(self, x)
 
 
 def standard_scaling(x: Shaped[ArrayLike, "batch features"]) -> Scaling:

@@ -15,12 +15,23 @@ _MAX_ROUNDING = 1e-3
 
 def check_data(caller: str, data: Any) -> int:
     """Returns the number of rows of a pair (x, targets) of finite arrays, or of pytrees of them."""
+    _check_pair(caller, data)
+    return check_rows(caller, by_name(data))
+
+
+def check_unprepared(caller: str, data: Any) -> int:
+    """Returns the number of rows of a pair (x, targets) of which only the targets are checked, before a preparation."""
+    _check_pair(caller, data)
+    check_rows(caller, by_name(data) | {"x": np.zeros(count_rows(caller, by_name(data)))})
+    return count_rows(caller, by_name(data))
+
+
+def _check_pair(caller: str, data: Any) -> None:
     if not isinstance(data, tuple) or len(data) != 2:
         raise TypeError(f"{caller}: data must be a pair (x, targets), not {type(data).__name__}")
     # A loss may need no targets. If both are empty, `count_rows` gives the clearer message.
     if not jax.tree.leaves(data[0]) and jax.tree.leaves(data[1]):
         raise TypeError(f"{caller}: x must be an array, or a pytree of arrays, not {data[0]!r}")
-    return check_rows(caller, by_name(data))
 
 
 def check_rows(caller: str, named: dict[str, Any]) -> int:

@@ -13,8 +13,10 @@ The words of this package:
 """
 
 from jaxnn.sweeps.engine.run import ChunkStats
+from jaxnn.sweeps.engine.splits import Splitter
 from jaxnn.sweeps.engine.trial import TrialResult
 from jaxnn.sweeps.results.load import load
+from jaxnn.sweeps.results.refit import Refit
 from jaxnn.sweeps.results.result import BestTrial, Replay, SweepResult
 from jaxnn.sweeps.results.tables import Column
 from jaxnn.sweeps.samplers.base import Sampler, TrialSampler
@@ -36,10 +38,12 @@ __all__ = [
     "Continue",
     "Copy",
     "Curves",
+    "Refit",
     "Replay",
     "Sampler",
     "Scheduler",
     "Setting",
+    "Splitter",
     "Stop",
     "SweepResult",
     "TrialResult",

@@ -97,9 +97,9 @@ def attach_result(plan: Plan, programs: Programs, best: BestTrials) -> Iterator[
 def _attach(error: BaseException, best: BestTrials, plan: Plan, programs: Programs) -> None:
     result = SweepResult(best.all_results(plan.layout), best.params_at_hand(), tuple(best.chunks), plan, programs)
     cast(Any, error).sweep_result = result
-    error.add_note(
-        f"sweep: {len(best.results)} of {plan.trials} trials have ended; the exception's sweep_result holds them"
-    )
+    ended = len([trial for trial in best.results.values() if trial.status != "failed"])
+    if ended:
+        error.add_note(f"sweep: {ended} of {plan.trials} trials have ended; the exception's sweep_result holds them")
 
 
 def make_result(search: Search, progress: bool | None) -> SweepResult:

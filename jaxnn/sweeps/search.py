@@ -11,12 +11,16 @@ from jaxtyping import Array, ArrayLike
 from jaxnn._checks.arrays import check_number, check_whole
 from jaxnn._checks.names import name_value
 from jaxnn._checks.warn import warn_user
+from jaxnn.data import Folds
 from jaxnn.devices import warn_idle_cores
 from jaxnn.io.runs import Log, check_run, open_run
 from jaxnn.sweeps.batches import Search
 from jaxnn.sweeps.ends import Limits, attach_result, make_result, run_search
 from jaxnn.sweeps.engine.plan import SAMPLER_KEY, SCHEDULER_KEY, make_plan
+from jaxnn.sweeps.engine.preparation import Prepare
+from jaxnn.sweeps.engine.splits import Splitter
 from jaxnn.sweeps.results.best_trials import BestTrials
+from jaxnn.sweeps.results.refit import refit_best
 from jaxnn.sweeps.results.replay import Programs
 from jaxnn.sweeps.results.result import SweepResult
 from jaxnn.sweeps.resume import SweepJournal, describe_sweep
@@ -45,8 +49,10 @@ def sweep(
     trials: int,
     epochs: int,
     validation: tuple[Any, Any] | None = None,
-    folds: int | None = None,
+    folds: int | Folds | Splitter | None = None,
     stratify: str | ArrayLike | None = "auto",
+    groups: ArrayLike | None = None,
+    prepare: Prepare | None = None,
     score: Score | None = None,
     metrics: Metrics | None = None,
     evaluate_at: str = "epochs",
@@ -60,6 +66,7 @@ def sweep(
     target_score: float | None = None,
     lanes: int | str = "auto",
     keep: int = 1,
+    refit: bool = False,
     directory: str | Path | None = None,
     save_every: float = 60.0,
     log: Log | None = None,
@@ -77,10 +84,20 @@ def sweep(
         trials: the number of settings to try.
         epochs: the epochs of every trial, unless the scheduler stops it.
         validation: `(x, targets)` to evaluate on.
-        folds: the number of folds of a cross-validation; give either `validation` or `folds`.
+        folds: the number of folds of a cross-validation; or row numbers, an `nn.Folds`; or an object with `split` and
+            `get_n_splits`, such as `GroupKFold(5)`, `TimeSeriesSplit()` and `ShuffleSplit(random_state=0)` of
+            scikit-learn, whose `y` are the labels of `stratify`, or else the first targets. Give either `validation` or
+            `folds`. With a number, every fold trains on equally many rows, see `nn.k_folds`. Otherwise no row is left
+            out: a smaller fold takes fewer steps in an epoch, and an optimizer that is a function of the total steps
+            gets those of the largest.
         stratify: the labels that every fold has equal shares of, shape (rows,), or None. "auto" takes the first array
             of whole numbers among the targets, of shape (rows,); otherwise the first bools, zeros and ones, or one-hot
             rows. `SweepResult.stratified_by` names it.
+        groups: the groups of the rows, shape (rows,), for a splitter that keeps groups whole.
+        prepare: `prepare(x) -> function of x`, such as `nn.standard_scaling`: fitted on the training rows of each fold,
+            or on the data with `validation`, and applied to all rows of that fold. It runs in NumPy before the sweep,
+            and only what it gives must be finite. `SweepResult.preparations` holds the functions, and
+            `SweepResult.predict` calls them.
         score: `score(outputs, targets) -> number`, higher is better, in functions of `jax.numpy`; with folds it must
             also take a mask as `where=`. By default it is minus the mean validation loss.
         metrics: functions like `score` by name, such as {"auc": …}, which are reported beside it and decide nothing.
@@ -109,6 +126,8 @@ def sweep(
             where sweeps of different sizes should agree to the bit. A resumed sweep keeps its lanes. Without a
             scheduler a lane may run several trials in a chunk, one after another.
         keep: the number of best trials whose parameters are kept.
+        refit: whether to train the best setting once more, on all rows, those of `validation` included, for as many
+            epochs as its trial and with its key: `SweepResult.refit`. All rows are prepared together.
         directory: where to keep the sweep, so that the same call resumes it: the configuration, a journal with a line
             for each trial, the last two checkpoints, `trials.csv` as of the last checkpoint, and at the end
             `curves.csv`. Its parent must exist.
@@ -152,19 +171,26 @@ def sweep(
     check_scheduler(scheduler)
     plan = make_plan(
         make_recipe, space, data, key=key, epochs=epochs, validation=validation, folds=folds, stratify=stratify,
-        score=score, metrics=metrics, evaluate_at=evaluate_at, stop=stop, repeats=repeats, keep_epoch=keep_epoch,
-        lanes=lanes, trials=trials,
-        has_scheduler=scheduler is not None,
+        groups=groups, prepare=prepare, score=score, metrics=metrics, evaluate_at=evaluate_at, stop=stop,
+        repeats=repeats, keep_epoch=keep_epoch, lanes=lanes, trials=trials, has_scheduler=scheduler is not None,
     )  # fmt: skip
     limits, known = _check_limits(seconds, target_score), _check_first(space, first, trials)
     warn_idle_cores()
     _warn_of_programs(count_programs(space), trials)
     trial_sampler = init_sampler(make_sampler(sampler, trials), space, jax.random.fold_in(key, SAMPLER_KEY), plan.lanes)
     trial_scheduler = init_scheduler(scheduler, epochs, space, jax.random.fold_in(key, SCHEDULER_KEY))
-    if stop is not None and trial_scheduler is not None and trial_scheduler.population:
+    changes_settings = trial_scheduler is not None and trial_scheduler.population
+    if stop is not None and changes_settings:
         raise ValueError("sweep: stop= ends trainings that a population still copies; use one of both")
+    if not isinstance(refit, bool):
+        raise TypeError(f"sweep: refit must be True or False, not {refit!r}")
+    if refit and changes_settings:
+        raise ValueError("sweep: refit=True trains one setting, but this scheduler changes settings during a trial")
     options = {"sampler": make_sampler(sampler, trials), "scheduler": scheduler, "lanes": lanes}
-    configuration = functools.partial(describe_sweep, plan, options | ({"first": list(first)} if first else {}))
+    options |= {"first": list(first)} if first else {}
+    options |= {"folds": plan.folds} if isinstance(folds, Folds | Splitter) else {}
+    options |= {"prepare": prepare} if prepare is not None else {}
+    configuration = functools.partial(describe_sweep, plan, options)
     best, programs = BestTrials(keep), Programs()
     opened = open_run("sweep", directory, configuration, every=float(save_every))
     with attach_result(plan, programs, best), opened as run:
@@ -176,7 +202,8 @@ def sweep(
         warn_user(
             f"sweep: the score {name_value(score)} was finite for no trial, so the best are the first that finished"
         )
-    return make_result(search, progress if directory is None else None)
+    result = make_result(search, progress if directory is None else None)
+    return result._replace(refit=refit_best(result, data, validation, prepare)) if refit and result.kept else result
 
 
 def _check_limits(seconds: Any, target_score: Any) -> Limits:

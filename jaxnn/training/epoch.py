@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int
 from jaxnn._checks.arrays import check_key
 from jaxnn._kernels.batch_last import swap_batch_axes
 from jaxnn._kernels.dtypes import as_arrays
-from jaxnn.data import minibatches
+from jaxnn.data import FoldRows, fold_minibatches, minibatches
 from jaxnn.training.ema import MeanState
 from jaxnn.training.plateau import report_loss
 from jaxnn.training.recipe import Recipe, compute_updates, get_optimizer, reduce_losses
@@ -102,42 +102,54 @@ def from_loop_layout(recipe: Recipe, data: Any) -> Any:
     return to_loop_layout(recipe, data)
 
 
-def train_epoch(recipe: Recipe, data: tuple[Any, Any], state: TrainingState) -> tuple[TrainingState, EpochInfo]:
+def train_epoch(
+    recipe: Recipe, data: tuple[Any, Any], state: TrainingState, fold_rows: FoldRows | None = None
+) -> tuple[TrainingState, EpochInfo]:
     """Trains on every example once; returns the new state, and the loss and step size of this epoch.
 
     Args:
         recipe: with an optax transformation as optimizer.
         data: in the layout of `to_loop_layout`.
         state: before the epoch.
+        fold_rows: how many rows there are before padding; None if all rows count.
     """
     data = from_loop_layout(recipe, data)
     order_key, dropout_key = jax.random.split(jax.random.fold_in(state.key, state.epoch))
     learned = state.params, state.optimizer_state
     train = _train_full_batch if recipe.batch_size is None else _train_minibatches
-    learned, loss = train(recipe, data, learned, order_key, dropout_key)
+    learned, loss = train(recipe, data, learned, (order_key, dropout_key), fold_rows)
     params, optimizer_state = learned
     info = EpochInfo(loss, _largest_change(state.params, params))
     return TrainingState(params, optimizer_state, state.key, state.epoch + 1), info
 
 
 def _train_full_batch(
-    recipe: Recipe, data: Any, learned: Any, order_key: Array, dropout_key: Array
+    recipe: Recipe, data: Any, learned: Any, keys: tuple[Array, Array], fold_rows: FoldRows | None
 ) -> tuple[Any, Array]:
-    del order_key
-    learned, losses = _step(recipe, learned, (data, None, dropout_key))
-    return learned, recipe.reduction(losses)
+    mask = None if fold_rows is None else jnp.arange(max(fold_rows.counts), dtype=jnp.int32) < fold_rows.own_count
+    learned, losses = _step(recipe, learned, (data, mask, keys[1]))
+    return learned, reduce_losses(recipe, losses, mask)
 
 
 def _train_minibatches(
-    recipe: Recipe, data: Any, learned: Any, order_key: Array, dropout_key: Array
+    recipe: Recipe, data: Any, learned: Any, keys: tuple[Array, Array], fold_rows: FoldRows | None
 ) -> tuple[Any, Array]:
     assert recipe.batch_size is not None
-    rows, mask = minibatches(order_key, len(jax.tree.leaves(data)[0]), recipe.batch_size)
+    order_key, dropout_key = keys
+    if fold_rows is None:
+        rows, mask = minibatches(order_key, len(jax.tree.leaves(data)[0]), recipe.batch_size)
+    else:
+        rows, mask = fold_minibatches(fold_rows, order_key, recipe.batch_size)
+    has_empty = fold_rows is not None and min(fold_rows.counts) <= (len(rows) - 1) * recipe.batch_size
 
     def train_minibatch(learned: Any, minibatch: Any) -> tuple[Any, Array]:
         rows, mask, i = minibatch
         key = jax.random.fold_in(dropout_key, i)
-        return _step(recipe, learned, (jax.tree.map(lambda leaf: leaf[rows], data), mask, key))
+        after, losses = _step(recipe, learned, (jax.tree.map(lambda leaf: leaf[rows], data), mask, key))
+        if has_empty:
+            # A shorter fold has no rows for the last steps, which then change nothing.
+            after = jax.tree.map(functools.partial(jnp.where, mask.any()), after, learned)
+        return after, losses
 
     learned, losses = jax.lax.scan(train_minibatch, learned, (rows, mask, jnp.arange(len(rows))))
     return learned, reduce_losses(recipe, losses.ravel(), None if mask is None else mask.ravel())

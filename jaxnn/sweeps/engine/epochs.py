@@ -14,10 +14,11 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array
 
 from jaxnn._kernels.batch_last import swap_batch_axes
-from jaxnn.data import Folds
+from jaxnn.data import FoldRows, Folds
 from jaxnn.sweeps.engine.early_stop import is_running, stop_or_go_on
 from jaxnn.sweeps.engine.lanes import Lanes, ProgramSpec, select, unwrap_key, wrap_key
 from jaxnn.training.epoch import (
@@ -127,12 +128,19 @@ def _select_fold(recipe: Recipe, data: Any, folds: Folds, fold: Array) -> LaneDa
     return LaneData(train, swap_batch_axes(_take(data, folds.validation[fold])), folds.mask[fold])
 
 
+def _count_rows(spec: ProgramSpec, fold: Array) -> FoldRows | None:
+    """Returns how many rows the folds have, if their numbers differ."""
+    if spec.folds is None or spec.folds.train_mask is None:
+        return None
+    return FoldRows(tuple(np.asarray(spec.folds.train_mask).sum(axis=1).tolist()), fold)
+
+
 def _train_lane(spec: ProgramSpec, all_data: Any, lane: Lanes, running: Array, data: LaneData) -> tuple[Lanes, Curves]:
     """Trains one lane for one epoch; its numbers are NaN if it is frozen or diverged in an earlier epoch."""
     recipe, not_evaluated = spec.recipe_of(lane.values), jnp.array(jnp.nan)
     by_rows = spec.folds is not None and recipe.batch_size is not None
     trained = _look_up_rows(recipe, all_data) if by_rows else recipe
-    state, info = train_epoch(trained, data.train, wrap_key(lane.state))
+    state, info = train_epoch(trained, data.train, wrap_key(lane.state), _count_rows(spec, lane.fold))
     numbers, finite = _fill_curves(spec, not_evaluated)._replace(losses=info.losses), jnp.isfinite(info.losses)
     if spec.evaluate_at == "epochs":
         # Without the barrier XLA repeats the update for every product of the evaluation.

@@ -94,16 +94,26 @@ class ProgramSpec(NamedTuple):
 
 def init_lane(spec: ProgramSpec, key: Array, updates: LaneUpdates) -> Lanes:
     """Returns one lane with a new training; `key` is that of the sweep."""
-    state = init_training(spec.recipe_of(updates.values), _make_key(spec, key, updates))
+    seed = None if spec.seed is None else updates.values[spec.seed]
+    own_key = derive_key(key, updates.trial, updates.repeat, seed=seed, repeats=spec.repeats)
+    state = init_training(spec.recipe_of(updates.values), own_key)
     stopping = init_stopping(spec.stop)
     return Lanes(unwrap_key(state), updates.values, updates.fold, jnp.zeros((), jnp.int32), stopping)
 
 
-def _make_key(spec: ProgramSpec, key: Array, updates: LaneUpdates) -> Array:
-    if spec.seed is None:
-        return jax.random.fold_in(jax.random.fold_in(key, updates.trial), updates.repeat)
-    own = jax.random.key(updates.values[spec.seed].astype(jnp.int32), impl="threefry2x32")
-    return own if spec.repeats == 1 else jax.random.fold_in(own, updates.repeat)
+def derive_key(key: Array, trial: Any, repeat: Any, *, seed: Any = None, repeats: int = 1) -> Array:
+    """Returns the key of a training.
+
+    Args:
+        key: of the sweep.
+        trial, repeat: the numbers of the training.
+        seed: the trial's own; None derives the key from that of the sweep.
+        repeats: the trainings of a trial with different keys.
+    """
+    if seed is None:
+        return jax.random.fold_in(jax.random.fold_in(key, trial), repeat)
+    own = jax.random.key(jnp.asarray(seed).astype(jnp.int32), impl="threefry2x32")
+    return own if repeats == 1 else jax.random.fold_in(own, repeat)
 
 
 def start_lanes(spec: ProgramSpec, key: Array, lanes: Lanes, updates: LaneUpdates) -> Lanes:

@@ -10,12 +10,11 @@ import numpy as np
 from jaxtyping import Array
 
 from jaxnn._checks.arrays import check_key, check_whole
-from jaxnn._checks.data import check_data
 from jaxnn._checks.warn import warn_user
 from jaxnn._kernels.dtypes import as_arrays
 from jaxnn.data import Folds
 from jaxnn.sweeps.engine.device import Device, describe_device
-from jaxnn.sweeps.engine.folds import Labels, choose_labels, make_folds
+from jaxnn.sweeps.engine.folds import Labels
 from jaxnn.sweeps.engine.hypers import RecipeMaker, RecordedHypers, as_python_numbers, check_sizes, check_traced
 from jaxnn.sweeps.engine.lane_count import (
     Demand,
@@ -27,8 +26,10 @@ from jaxnn.sweeps.engine.lane_count import (
     max_chunk_epochs,
     measure_footprint,
 )
-from jaxnn.sweeps.engine.lanes import ProgramSpec
+from jaxnn.sweeps.engine.lanes import ProgramSpec, derive_key
 from jaxnn.sweeps.engine.metrics import check_metrics
+from jaxnn.sweeps.engine.parts import check_batch_size, make_parts
+from jaxnn.sweeps.engine.preparation import Preparation, Prepare
 from jaxnn.sweeps.engine.program import Program
 from jaxnn.sweeps.engine.trial import TrialLayout
 from jaxnn.sweeps.space.space import Choices, Setting, active_distributions, check_space, fill_space
@@ -40,9 +41,8 @@ from jaxnn.training.prepare import check_functions, check_score
 from jaxnn.training.recipe import Recipe
 from jaxnn.training.stopping import StoppingRule, check_rule
 
-# Numbers that no trial has, which derive keys for other draws from the sweep's key.
+# Numbers that no trial has, which derive keys for other draws from the sweep's key; `parts.py` has that of the folds.
 SAMPLER_KEY = 2**32 - 1  # for the sampler
-FOLDS_KEY = 2**32 - 2  # for the folds
 SCHEDULER_KEY = 2**32 - 3  # for the scheduler
 # A trial with a stopping rule runs in about this number of chunks.
 _STOP_CHUNKS = 16
@@ -71,6 +71,7 @@ class Plan(NamedTuple):
             in a resumed sweep or to replay a trial, has as many, since others could give other bits.
         has_scheduler: whether a scheduler decides between two chunks.
         debug_nans: whether a trial that gives NaN is an error.
+        preparations: of each fold, or of the training data; empty without. `data` is prepared, see `parts.py`.
     """
 
     make_recipe: Callable[[dict[str, Any]], Recipe]
@@ -91,6 +92,7 @@ class Plan(NamedTuple):
     lane_counts: dict[Choices, LaneCount]
     has_scheduler: bool
     debug_nans: bool
+    preparations: tuple[Preparation, ...] = ()
 
     def hypers(self, setting: Setting) -> dict[str, Any]:
         """Returns the hypers of a setting, as `make_recipe` gets them."""
@@ -109,6 +111,12 @@ class Plan(NamedTuple):
         distributions = active_distributions(self.space, choices)
         return tuple(path for path, node in distributions.items() if isinstance(node, Inherited))
 
+    def trial_key(self, trial: int, setting: Setting) -> Array:
+        """Returns the key of the first training of a trial."""
+        path = find_seed(self.space, setting.choices)
+        seed = None if path is None else setting.values[path]
+        return derive_key(self.key, trial, 0, seed=seed, repeats=self.layout.repeats)
+
     @property
     def recipe_maker(self) -> RecipeMaker:
         """Makes the recipe of hypers."""
@@ -116,7 +124,7 @@ class Plan(NamedTuple):
 
     @property
     def rows(self) -> int:
-        """The number of examples that a trial trains on."""
+        """The number of examples that a trial trains on; that of the largest fold."""
         return _count(self.data) if self.folds is None else self.folds.train.shape[1]
 
     def check_shapes(self, setting: Setting) -> None:
@@ -211,8 +219,10 @@ def make_plan(
     key: Array,
     epochs: int,
     validation: tuple[Any, Any] | None,
-    folds: int | None,
+    folds: Any,
     stratify: Any,
+    groups: Any,
+    prepare: Prepare | None,
     score: Score | None,
     metrics: Any,
     evaluate_at: str,
@@ -229,8 +239,7 @@ def make_plan(
     check_space(space)
     metrics = check_metrics(metrics, space)
     check_key(key)
-    count = check_data("sweep", data)
-    _check_parts(validation, folds, stratify)
+    parts = make_parts(key, data, validation=validation, folds=folds, stratify=stratify, groups=groups, prepare=prepare)
     if evaluate_at not in ("epochs", "rungs"):
         raise ValueError(f'sweep: evaluate_at must be "epochs" or "rungs", not {evaluate_at!r}')
     if keep_epoch not in ("last", "best"):
@@ -244,30 +253,18 @@ def make_plan(
         )
     layout = TrialLayout(
         check_whole("sweep", "repeats", repeats, least=1),
-        1 if folds is None else check_whole("sweep", "folds", folds, least=2),
+        1 if parts.folds is None else len(parts.folds.train),
         check_whole("sweep", "epochs", epochs, least=1),
         keep_epoch,
         tuple(metrics),
     )
-    if layout.folds > count:
-        raise ValueError(f"sweep: folds must be at most the number of rows, {count}, not {folds}")
     lane_count = _check_lanes(lanes, layout)
-    labels = None if folds is None else choose_labels(data[1], count, stratify)
-    parts = None if folds is None else make_folds(jax.random.fold_in(key, FOLDS_KEY), count, folds, labels)
-    data, validation, parts = as_arrays((data, validation, parts))
+    data, validation, rows = as_arrays((parts.data, parts.validation, parts.folds))
     return Plan(
-        make_recipe, space, data, validation, parts, labels, score, metrics, evaluate_at, stop, key, layout, lane_count,
-        trials, describe_device(), {}, has_scheduler, debug_nans=cast(Any, jax.config).jax_debug_nans,
+        make_recipe, space, data, validation, rows, parts.labels, score, metrics, evaluate_at, stop, key, layout,
+        lane_count, trials, describe_device(), {}, has_scheduler,
+        debug_nans=cast(Any, jax.config).jax_debug_nans, preparations=parts.preparations,
     )  # fmt: skip
-
-
-def _check_parts(validation: tuple[Any, Any] | None, folds: int | None, stratify: Any) -> None:
-    if (validation is None) == (folds is None):
-        raise ValueError("sweep: give exactly one of validation=(x, targets) and folds=k to score the trials by")
-    if validation is not None:
-        check_data("sweep: validation", validation)
-    if folds is None and not (stratify is None or (isinstance(stratify, str) and stratify == "auto")):
-        raise ValueError("sweep: stratify= needs folds=k, since a validation part is not divided")
 
 
 def _check_lanes(lanes: int | str, layout: TrialLayout) -> int | None:
@@ -283,6 +280,7 @@ def _check_lanes(lanes: int | str, layout: TrialLayout) -> int | None:
 
 
 def _check_recipe(plan: Plan, recipe: Recipe) -> None:
+    check_batch_size(plan.folds, recipe.batch_size)
     full_batch = recipe._replace(batch_size=None)
     params = jax.eval_shape(recipe.model.init, plan.key)
     check_functions("sweep", full_batch, plan.data, _count(plan.data), params)

@@ -11,10 +11,12 @@ from jaxtyping import Float
 
 from jaxnn.sweeps.engine.hypers import RecipeMaker
 from jaxnn.sweeps.engine.plan import Plan
+from jaxnn.sweeps.engine.preparation import Preparation, apply_preparation
 from jaxnn.sweeps.engine.run import ChunkStats
 from jaxnn.sweeps.engine.trial import TrialResult
 from jaxnn.sweeps.engine.trim import final_setting
 from jaxnn.sweeps.results.importance import importance
+from jaxnn.sweeps.results.refit import Refit
 from jaxnn.sweeps.results.replay import Programs, Replay, replay
 from jaxnn.sweeps.results.tables import RESULT_COLUMNS, Column, make_columns, make_html, make_rows, name_hypers
 from jaxnn.training.evaluation import Curves, predict
@@ -82,6 +84,7 @@ class SweepResult(NamedTuple):
         plan: what was trained, and on what.
         programs: the compiled programs, which are not pickled with the result.
         continuation: what `extend` calls; not pickled either.
+        refit: the best setting, trained on all rows; None without `refit=True`, or if no trial has a score.
     """
 
     trials: tuple[TrialResult, ...]
@@ -90,6 +93,7 @@ class SweepResult(NamedTuple):
     plan: Plan
     programs: Programs
     continuation: Continuation = Continuation()
+    refit: Refit | None = None
 
     def __repr__(self) -> str:
         return "\n  ".join(self._summary())
@@ -106,6 +110,11 @@ class SweepResult(NamedTuple):
     def stratified_by(self) -> str:
         """The labels that the folds are stratified by, such as "targets"; empty without."""
         return "" if self.plan.labels is None else self.plan.labels.name
+
+    @property
+    def preparations(self) -> tuple[Preparation, ...]:
+        """The functions that prepare x, one for each fold, or one with a validation part; empty without `prepare`."""
+        return self.plan.preparations
 
     def hypers_of(self, trial: int) -> dict[str, Any]:
         """Returns the hypers of a trial, the dict that `make_recipe` gets."""
@@ -205,7 +214,7 @@ class SweepResult(NamedTuple):
     def predict(self, x: Any, *, best: int = 1) -> Any:
         """Returns the mean of the outputs of the best trials, over all their repeats and folds: an ensemble.
 
-        If the outputs are a pytree, it is the mean of each leaf.
+        If the outputs are a pytree, it is the mean of each leaf. Each lane prepares x as its training rows.
 
         Args:
             x: the examples on the first axis.
@@ -275,7 +284,13 @@ class SweepResult(NamedTuple):
 
     def _predict(self, trial: int, x: Any) -> Any:
         model, lanes = self.recipe_of(trial).model, range(_count_lanes(self.kept[trial]))
-        return _mean([predict(model, self.params(trial, lane=lane), x) for lane in lanes])
+        return _mean([predict(model, self.params(trial, lane=lane), self._prepare(x, lane)) for lane in lanes])
+
+    def _prepare(self, x: Any, lane: int) -> Any:
+        """Prepares x as the training rows of a lane; the lanes of a trial are repeats × folds."""
+        if not self.preparations:
+            return x
+        return apply_preparation("sweep: predict", self.preparations[lane % len(self.preparations)], x)
 
     def _summary(self) -> tuple[str, str, str]:
         count = Counter(trial.status for trial in self.trials)

@@ -3,12 +3,19 @@
 from helpers.bad_input.data import DATA_CALLS
 from helpers.bad_input.fit_types import FIT_TYPES
 from helpers.bad_input.fit_values import FIT_VALUES
+from helpers.bad_input.folds import FOLD_CALLS
 from helpers.bad_input.layers import LAYER_CALLS
 from helpers.bad_input.sweep import SWEEP_CALLS, WARM_UP
 from helpers.bad_input.training import TRAINING_CALLS
 
 FIT_DATA = [*FIT_VALUES, *FIT_TYPES]
-TABLES = {"layers": LAYER_CALLS, "training": TRAINING_CALLS, "data": DATA_CALLS, "sweep": SWEEP_CALLS}
+TABLES = {
+    "layers": LAYER_CALLS,
+    "training": TRAINING_CALLS,
+    "data": DATA_CALLS,
+    "sweep": SWEEP_CALLS,
+    "folds": FOLD_CALLS,
+}
 CALLS = {f"{table}: {name}": row for table, rows in TABLES.items() for name, row in rows.items()}
 
 __all__ = ["CALLS", "FIT_DATA", "WARM_UP"]

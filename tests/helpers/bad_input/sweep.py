@@ -22,6 +22,10 @@ def sweep(make=make_recipe, space=SPACE, data=DATA, **options):
 
 
 EVALUATION = "sweep: give exactly one of validation=(x, targets) and folds=k to score the trials by"
+FOLDS = (
+    "sweep: folds must be a whole number, nn.Folds, or an object with split and get_n_splits, such as "
+    "GroupKFold(5), not "
+)
 SAMPLER = "sweep: sampler must be 'random', 'grid', 'sobol' or an object with init, not "
 BOUNDS = "uniform: low must lie below high, not "
 # Checks that need a recipe come last. Moving the data to the device compiles before them, so a first call warms up.
@@ -38,7 +42,9 @@ def with_numpy(outputs, labels):
 
 SWEEP_CALLS = {
     "one fold": (sweep(validation=None, folds=1), ValueError, "sweep: folds must be at least 2, not 1"),
-    "folds a float": (sweep(validation=None, folds=2.0), TypeError, "sweep: folds must be a whole number, not 2.0"),
+    "folds a float": (sweep(validation=None, folds=2.0), TypeError, FOLDS + "2.0"),
+    "folds a string": (sweep(validation=None, folds="five"), TypeError, FOLDS + "'five'"),
+    "folds True": (sweep(validation=None, folds=True), TypeError, "sweep: folds must be a whole number, not True"),
     "more folds than rows": (
         sweep(validation=None, folds=16),
         ValueError,
