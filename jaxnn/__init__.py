@@ -69,6 +69,7 @@ from jaxnn.sweeps import (
 from jaxnn.training.epoch import EpochInfo, TrainingState, init_training
 from jaxnn.training.evaluation import Evaluation, evaluate, predict
 from jaxnn.training.fit import FitResult, advance, fit
+from jaxnn.training.plateau import reduce_on_plateau
 from jaxnn.training.recipe import Recipe
 from jaxnn.training.stopping import StoppingRule, no_improvement, small_step
 from jaxnn.training.train import TrainResult, train
@@ -140,6 +141,7 @@ __all__ = [
     "predict",
     "quantized",
     "r_squared",
+    "reduce_on_plateau",
     "relu",
     "save",
     "save_safetensors",

@@ -46,6 +46,13 @@ def check_number(caller: str, name: str, value: Any) -> float:
     return float(value)
 
 
+def check_scalar(caller: str, name: str, value: Any) -> float | None:
+    """Returns a number, also that of an array without axes, as a float; None for a traced one."""
+    if is_traced(value):
+        return None
+    return check_number(caller, name, float(value) if isinstance(value, jax.Array) and not value.shape else value)
+
+
 def check_key(key: Any) -> None:
     """Checks that `key` is a single typed key."""
     if not isinstance(key, jax.Array) or not jnp.issubdtype(key.dtype, jax.dtypes.prng_key) or key.shape:

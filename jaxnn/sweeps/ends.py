@@ -12,7 +12,6 @@ from jaxnn.progress import progress_bar
 from jaxnn.sweeps.batches import Search, run_batches
 from jaxnn.sweeps.engine.plan import Plan
 from jaxnn.sweeps.engine.run import ChunkStats
-from jaxnn.sweeps.engine.trial import TrialResult
 from jaxnn.sweeps.results.best_trials import BestTrials
 from jaxnn.sweeps.results.refit import Refit
 from jaxnn.sweeps.results.replay import Programs, replay
@@ -99,9 +98,9 @@ def attach_result(plan: Plan, programs: Programs, best: BestTrials) -> Iterator[
 def _attach(error: BaseException, best: BestTrials, plan: Plan, programs: Programs) -> None:
     result = SweepResult(best.all_results(plan.layout), best.params_at_hand(), tuple(best.chunks), plan, programs)
     cast(Any, error).sweep_result = result
-    error.add_note(
-        f"sweep: {len(best.results)} of {plan.trials} trials have ended; the exception's sweep_result holds them"
-    )
+    ended = len([trial for trial in best.results.values() if trial.status != "failed"])
+    if ended:
+        error.add_note(f"sweep: {ended} of {plan.trials} trials have ended; the exception's sweep_result holds them")
 
 
 def make_result(search: Search, progress: bool | None) -> SweepResult:
@@ -119,12 +118,11 @@ def make_result(search: Search, progress: bool | None) -> SweepResult:
     return result._replace(continuation=Continuation(extend))
 
 
-def add_refit(result: SweepResult, refit: Callable[[Plan, TrialResult], Refit]) -> SweepResult:
-    """Returns the result with its best trial trained on all rows; also after it was extended."""
+def add_refit(result: SweepResult, refit: Callable[[SweepResult], Refit]) -> SweepResult:
+    """Returns the result with its best setting trained on all rows; `extend` does so too."""
     extend = result.continuation.extend
     continuation = Continuation(None if extend is None else lambda trials: add_refit(extend(trials), refit))
-    refitted = refit(result.plan, result.trials[result.best.trial]) if result.kept else None
-    return result._replace(refit=refitted, continuation=continuation)
+    return result._replace(refit=refit(result) if result.kept else None, continuation=continuation)
 
 
 def _extend(search: Search, result: SweepResult, trials: int, progress: bool) -> SweepResult:

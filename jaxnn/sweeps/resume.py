@@ -18,10 +18,11 @@ from jaxnn._checks.arrays import by_name
 from jaxnn.io.runs import Log, Run
 from jaxnn.io.runs.fingerprint import describe, describe_arrays, describe_environment
 from jaxnn.io.runs.journal import as_json, pack_array, unpack_array
+from jaxnn.sweeps.engine.chunk_result import ChunkResult
 from jaxnn.sweeps.engine.lane_count import LaneCount
 from jaxnn.sweeps.engine.lanes import Lanes, LaneUpdates
 from jaxnn.sweeps.engine.plan import Plan
-from jaxnn.sweeps.engine.program import ChunkResult, ChunkRunner, Program
+from jaxnn.sweeps.engine.program import ChunkRunner, Program
 from jaxnn.sweeps.engine.run import ChunkStats
 from jaxnn.sweeps.engine.trial import TrialResult
 from jaxnn.sweeps.engine.trim import Trimmer
@@ -30,7 +31,7 @@ from jaxnn.sweeps.results.tables import curves_csv, flatten_hypers, make_rows, t
 from jaxnn.sweeps.space.space import Choices, Setting
 
 # Fields that are not compared when events are repeated: times, fields of the journal itself, and results read from it.
-_NOT_COMPARED = {"seconds", "line", "sha256", "diverged", "curves", "starts", "limits"}
+_NOT_COMPARED = {"seconds", "line", "sha256", "diverged", "curves", "stopped", "starts", "limits"}
 
 
 class SweepJournal:
@@ -150,7 +151,9 @@ class SweepJournal:
         event = self._chunk_events.popleft()
         if event["epochs"] != epochs:
             raise _mismatch_error(f"epochs of a chunk: {event['epochs']} before, {epochs} now")
-        return ChunkResult(unpack_array(event["diverged"]), unpack_array(event["curves"]))
+        stopped = unpack_array(event["stopped"]) if event.get("stopped") else None
+        # Trials write into the curves after a lane has ended early.
+        return ChunkResult(unpack_array(event["diverged"]), unpack_array(event["curves"]).copy(), stopped)
 
     def set_lanes(self, lanes: Lanes, chunk: "_Chunk | None" = None) -> None:
         """Sets the lanes to save, and the chunk that led to them."""
@@ -225,6 +228,7 @@ class _Chunk(NamedTuple):
         return {
             "diverged": pack_array(self.result.diverged),
             "curves": pack_array(self.result.curves),
+            "stopped": None if self.result.stopped is None else pack_array(self.result.stopped),
             "starts": np.stack([starts, self.updates.trial[starts]], axis=1).tolist(),
             "limits": self.updates.limit.tolist(),
         }
@@ -273,6 +277,7 @@ def describe_sweep(plan: Plan, options: dict[str, Any]) -> dict[str, Any]:
         "evaluate_at": plan.evaluate_at,
         **plan.layout._asdict(),
         "metrics": plan.metrics or None,
+        "stop": plan.stop,
         **options,
     }
     described = {"kind": "sweep"} | {name: describe(part) for name, part in parts.items()}

@@ -21,18 +21,19 @@ from jaxnn.sweeps.engine.plan import SAMPLER_KEY, SCHEDULER_KEY, make_plan
 from jaxnn.sweeps.engine.preparation import Prepare
 from jaxnn.sweeps.engine.splits import Splitter
 from jaxnn.sweeps.results.best_trials import BestTrials
-from jaxnn.sweeps.results.refit import refit_trial
+from jaxnn.sweeps.results.refit import refit_best
 from jaxnn.sweeps.results.replay import Programs
 from jaxnn.sweeps.results.result import SweepResult
 from jaxnn.sweeps.resume import SweepJournal, describe_sweep
 from jaxnn.sweeps.samplers import Sampler, make_sampler
 from jaxnn.sweeps.samplers.base import check_sampler, init_sampler
-from jaxnn.sweeps.schedulers.base import Scheduler, TrialScheduler, check_scheduler, init_scheduler
+from jaxnn.sweeps.schedulers.base import Scheduler, check_scheduler, init_scheduler
 from jaxnn.sweeps.space.known import make_setting
 from jaxnn.sweeps.space.space import Setting
 from jaxnn.sweeps.space.traced import count_programs
 from jaxnn.training.evaluation import Metrics, Score
 from jaxnn.training.recipe import Recipe
+from jaxnn.training.stopping import StoppingRule
 
 # More programs than this give a warning.
 _MANY_PROGRAMS = 8
@@ -57,6 +58,7 @@ def sweep(
     metrics: Metrics | None = None,
     evaluate_at: str = "epochs",
     keep_epoch: str = "last",
+    stop: StoppingRule | None = None,
     repeats: int = 1,
     sampler: str | Sampler = "random",
     scheduler: Scheduler | None = None,
@@ -107,6 +109,8 @@ def sweep(
             curve over repeats and folds, of those that were evaluated; schedulers (but `population_based`) compare the
             best so far, and the parameters that are kept are those of that epoch, trained up to it once more. The best
             of many epochs on the same validation rows is too good: check it on other data.
+        stop: a rule such as `no_improvement(...)`, applied to each training with its validation score, as in `train`.
+            Its numbers stay those of its last epoch; a trial ends when all its trainings have, and frees their lanes.
         repeats: the number of trainings of every setting, with different keys; a trial's score is their mean.
         sampler: "random", "grid", "sobol", or an object with `init`, see `jaxnn.sweeps.Sampler`.
         scheduler: `asha(...)`, `hyperband(...)`, `median_stopping(...)`, `population_based(...)`, an object with
@@ -168,19 +172,25 @@ def sweep(
     check_scheduler(scheduler)
     plan = make_plan(
         make_recipe, space, data, key=key, epochs=epochs, validation=validation, folds=folds, stratify=stratify,
-        groups=groups, prepare=prepare, score=score, metrics=metrics, evaluate_at=evaluate_at, repeats=repeats,
-        keep_epoch=keep_epoch, lanes=lanes, trials=trials, has_scheduler=scheduler is not None,
+        groups=groups, prepare=prepare, score=score, metrics=metrics, evaluate_at=evaluate_at, stop=stop,
+        repeats=repeats, keep_epoch=keep_epoch, lanes=lanes, trials=trials, has_scheduler=scheduler is not None,
     )  # fmt: skip
     limits, known = _check_limits(seconds, target_score), _check_first(space, first, trials)
     warn_idle_cores()
     _warn_of_programs(count_programs(space), trials)
     trial_sampler = init_sampler(make_sampler(sampler, trials), space, jax.random.fold_in(key, SAMPLER_KEY), plan.lanes)
     trial_scheduler = init_scheduler(scheduler, epochs, space, jax.random.fold_in(key, SCHEDULER_KEY))
-    _check_refit(refit, trial_scheduler)
+    changes_settings = trial_scheduler is not None and trial_scheduler.population
+    if stop is not None and changes_settings:
+        raise ValueError("sweep: stop= ends trainings that a population still copies; use one of both")
+    if not isinstance(refit, bool):
+        raise TypeError(f"sweep: refit must be True or False, not {refit!r}")
+    if refit and changes_settings:
+        raise ValueError("sweep: refit=True trains one setting, but this scheduler changes settings during a trial")
     options: dict[str, Any] = {"sampler": make_sampler(sampler, trials), "scheduler": scheduler, "lanes": lanes}
     options |= {"first": list(first)} if first else {}
-    options |= {"prepare": prepare} if prepare is not None else {}
     options |= describe_arrays("folds", plan.folds) if isinstance(folds, Folds | Splitter) else {}
+    options |= {"prepare": prepare} if prepare is not None else {}
     configuration = functools.partial(describe_sweep, plan, options)
     best, programs = BestTrials(keep), Programs()
     opened = open_run("sweep", directory, configuration, every=float(save_every))
@@ -197,14 +207,7 @@ def sweep(
     if not refit:
         return result
     with attach_result(plan, programs, best):
-        return add_refit(result, functools.partial(refit_trial, data=data, validation=validation, prepare=prepare))
-
-
-def _check_refit(refit: Any, scheduler: TrialScheduler | None) -> None:
-    if not isinstance(refit, bool):
-        raise TypeError(f"sweep: refit must be True or False, not {refit!r}")
-    if refit and scheduler is not None and scheduler.population:
-        raise ValueError("sweep: refit=True trains one setting, but this scheduler changes settings during a trial")
+        return add_refit(result, functools.partial(refit_best, data=data, validation=validation, prepare=prepare))
 
 
 def _check_limits(seconds: Any, target_score: Any) -> Limits:

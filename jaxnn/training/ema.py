@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array
 
-from jaxnn._checks.arrays import check_number, is_traced
+from jaxnn._checks.arrays import check_scalar
 
 
 class MeanState(NamedTuple):
@@ -24,10 +24,8 @@ class MeanState(NamedTuple):
 
 def check_ema(ema: Any) -> None:
     """Checks that `ema` is None or a number in [0, 1); a traced one passes."""
-    if ema is None or is_traced(ema):
-        return
-    number = check_number("Recipe", "ema", float(ema) if isinstance(ema, Array) and not ema.shape else ema)
-    if not 0 <= number < 1:
+    number = None if ema is None else check_scalar("Recipe", "ema", ema)
+    if number is not None and not 0 <= number < 1:
         raise ValueError(f"Recipe: ema, the weight of the mean so far, must lie in [0, 1), not {number}")
 
 

@@ -13,6 +13,7 @@ from jaxnn._kernels.batch_last import swap_batch_axes
 from jaxnn._kernels.dtypes import as_arrays
 from jaxnn.data import FoldRows, fold_minibatches, minibatches
 from jaxnn.training.ema import MeanState
+from jaxnn.training.plateau import report_loss
 from jaxnn.training.recipe import Recipe, compute_updates, get_optimizer, reduce_losses
 
 
@@ -45,6 +46,11 @@ def replace_judged_params(state: TrainingState, params: Any) -> TrainingState:
     if isinstance(learned, MeanState):
         return state._replace(optimizer_state=learned._replace(mean=params))
     return state._replace(params=params)
+
+
+def report_epoch(state: TrainingState, loss: Array) -> TrainingState:
+    """Returns the state after an epoch, with its loss for `reduce_on_plateau`."""
+    return state._replace(optimizer_state=report_loss(state.optimizer_state, loss))
 
 
 class EpochInfo(NamedTuple):

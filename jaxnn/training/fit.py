@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Int
 
 from jaxnn._checks.arrays import check_whole
 from jaxnn._kernels.dtypes import as_arrays
-from jaxnn.training.epoch import EpochInfo, TrainingState, judged_params, to_loop_layout, train_epoch
+from jaxnn.training.epoch import EpochInfo, TrainingState, judged_params, report_epoch, to_loop_layout, train_epoch
 from jaxnn.training.prepare import check_training, prepare
 from jaxnn.training.recipe import Recipe
 from jaxnn.training.state_check import check_state
@@ -137,7 +137,8 @@ def _advance(
     data = to_loop_layout(recipe, data)
 
     def train_one(state: TrainingState, _: None) -> tuple[TrainingState, EpochInfo]:
-        return train_epoch(recipe, data, state)
+        state, info = train_epoch(recipe, data, state)
+        return report_epoch(state, info.losses), info
 
     return jax.lax.scan(train_one, state, length=epochs)
 
@@ -150,6 +151,7 @@ def _fit_until(
     def train_one(carry: Any, _: None) -> tuple[Any, Array]:
         before, memory, stopped, last_loss = carry
         after, info = train_epoch(recipe, data, before)
+        after = report_epoch(after, info.losses)
         loss = info.losses.astype(last_loss.dtype)
         new_memory, stops = stop.update(memory, -loss, info.step_sizes)
         (state, memory), loss = jax.tree.map(

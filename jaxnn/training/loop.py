@@ -19,7 +19,7 @@ from jaxtyping import Array
 from jaxnn._kernels.batch_last import swap_batch_axes
 from jaxnn._kernels.compiler_options import choose_compiler_options
 from jaxnn._kernels.program_cache import compile_function, trace_function
-from jaxnn.training.epoch import TrainingState, judged_params, to_loop_layout, train_epoch
+from jaxnn.training.epoch import TrainingState, judged_params, report_epoch, to_loop_layout, train_epoch
 from jaxnn.training.evaluation import Curves, Score, loss_and_score
 from jaxnn.training.recipe import Recipe
 from jaxnn.training.stopping import StoppingRule, lowest_score
@@ -126,6 +126,7 @@ def _run_epoch(config: LoopConfig, data: Any, validation: Any, loop: LoopState) 
     """Trains and evaluates one epoch; data in loop layout, the validation part batch last."""
     state, info = train_epoch(config.recipe, data, loop.state)
     latest = _evaluate(config, swap_batch_axes(validation), state, info.losses)
+    state = report_epoch(state, latest.losses if validation is None else latest.validation_losses)
     memory, stopped = loop.memory, loop.stopped
     score = -latest.losses if validation is None else latest.scores
     if config.stop is not None:

@@ -7,6 +7,7 @@ import optax
 import pytest
 
 import jaxnn as nn
+from jaxnn.sweeps.engine.chunk_result import ChunkResult
 from jaxnn.sweeps.engine.run import ChunkStats, choose_epochs
 from jaxnn.sweeps.engine.trial import RunningTrial, TrialResult
 from jaxnn.sweeps.results.best_trials import BestTrials
@@ -102,11 +103,11 @@ def test_a_running_trial_counts_the_epochs_that_its_lanes_trained():
     trial = RunningTrial(0, Setting((), {}), slice(1, 3), 5, {})
     curves = np.stack([np.arange(40.0).reshape(4, 10)] * 3)
     assert trial.dispatch(3) == 3
-    assert trial.record(3, np.zeros(4, int), curves, 0.0) == 2 * 3
+    assert trial.record(3, ChunkResult(np.zeros(4, int), curves), 0.0, has_ends=False) == 2 * 3
     assert trial.score == np.mean([12, 22])
     # Of four more epochs it trains two; one of its lanes diverges in epoch 4, the first of the two.
     assert trial.dispatch(4) == 2
-    assert trial.record(2, np.array([0, 4, 0, 9]), curves, 0.0) == 1 + 2
+    assert trial.record(2, ChunkResult(np.array([0, 4, 0, 9]), curves), 0.0, has_ends=True) == 1 + 2
     assert trial.epoch == 5
     assert np.isnan(trial.score)
     ended = trial.end("diverged")

@@ -43,6 +43,15 @@ def test_fit_returns_the_mean_and_goes_on_with_the_parameters():
     assert_close(stopped.params, jax.tree.map(lambda a, b: 0.8 * a + 0.2 * b, raw[0], raw[1]), rtol=1e-5)
 
 
+def test_fit_maps_over_it():
+    def run(ema):
+        return nn.fit(RECIPE._replace(ema=ema), TRAIN, key=jax.random.key(0), epochs=3).params
+
+    mapped = jax.jit(jax.vmap(run))(np.array([0.0, 0.8], "f"))
+    for lane, ema in enumerate([None, 0.8]):
+        assert_close(jax.tree.map(lambda leaf, lane=lane: leaf[lane], mapped), fit(RECIPE._replace(ema=ema), 3).params)
+
+
 def test_every_minibatch_counts():
     step = optax.GradientTransformation(
         lambda params: (), lambda grads, state, params: (jax.tree.map(jnp.ones_like, grads), state)

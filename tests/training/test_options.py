@@ -68,6 +68,14 @@ def test_every_entry_runs_under_every_debugging_option_with_the_same_numbers(opt
         np.testing.assert_allclose(actual, plain(run), rtol=1e-4)
 
 
+@pytest.mark.parametrize("option", [option for option in OPTIONS if option not in SLOW])
+def test_means_and_plateaus_run_under_every_debugging_option(option) -> None:
+    optimizer = optax.chain(optax.adam(0.05), nn.reduce_on_plateau(0.5, 1))
+    with OPTIONS[option]():
+        for run in (fit, train):
+            assert np.isfinite(run(make_recipe(optimizer=optimizer)._replace(ema=0.9))).all()
+
+
 @pytest.fixture(scope="module")
 def plain():
     results = {}

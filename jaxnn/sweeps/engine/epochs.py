@@ -19,8 +19,16 @@ from jaxtyping import Array
 
 from jaxnn._kernels.batch_last import swap_batch_axes
 from jaxnn.data import FoldRows, Folds
+from jaxnn.sweeps.engine.early_stop import is_running, stop_or_go_on
 from jaxnn.sweeps.engine.lanes import Lanes, ProgramSpec, select, unwrap_key, wrap_key
-from jaxnn.training.epoch import TrainingState, judged_params, replace_judged_params, to_loop_layout, train_epoch
+from jaxnn.training.epoch import (
+    TrainingState,
+    judged_params,
+    replace_judged_params,
+    report_epoch,
+    to_loop_layout,
+    train_epoch,
+)
 from jaxnn.training.evaluation import Curves, Evaluation, loss_and_score
 from jaxnn.training.recipe import Recipe
 
@@ -78,7 +86,7 @@ def _advance_tile(spec: ProgramSpec, lanes: Lanes, limits: Array, shared: Any, e
     data, data_axis = _select_data(spec, lanes, shared, map_lanes)
     train_one = map_lanes(functools.partial(_train_lane, spec, shared[0]), (0, 0, data_axis))
     # How many epochs of this chunk each lane trains.
-    ends = jnp.where(lanes.diverged == 0, jnp.clip(limits - lanes.state.epoch, 0, epochs), 0)
+    ends = jnp.where((lanes.diverged == 0) & is_running(lanes), jnp.clip(limits - lanes.state.epoch, 0, epochs), 0)
 
     def run_epoch(i: Array, carry: tuple[Lanes, Curves]) -> tuple[Lanes, Curves]:
         live, history = carry
@@ -95,8 +103,10 @@ def _advance_tile(spec: ProgramSpec, lanes: Lanes, limits: Array, shared: Any, e
     carry = jnp.zeros((), epochs.dtype), _get_learned(lanes), lanes, history
     carry = jax.lax.while_loop(lambda carry: carry[0] < ends.max(), run_to_next_end, carry)
     _, (params, optimizer_state), live, history = carry
-    state = TrainingState(params, optimizer_state, lanes.state.key, lanes.state.epoch + ends)
-    after = lanes._replace(state=state, diverged=live.diverged)
+    # Lanes with a stopping rule are frozen where they end, and have counted their epochs.
+    epoch = lanes.state.epoch + ends if spec.stop is None else live.state.epoch
+    state = TrainingState(params, optimizer_state, lanes.state.key, epoch)
+    after = lanes._replace(state=state, diverged=live.diverged, stopping=live.stopping)
     if spec.evaluate_at == "epochs":
         return after, history
     return _evaluate_arrived(spec, lanes, after, limits, data, history, map_lanes, data_axis)
@@ -137,10 +147,13 @@ def _train_lane(spec: ProgramSpec, all_data: Any, lane: Lanes, running: Array, d
         state = replace_judged_params(state, jax.lax.optimization_barrier(judged_params(state)))
         numbers = Curves(info.losses, *_evaluate(spec, recipe, judged_params(state), data))
         finite &= jnp.isfinite(numbers.validation_losses)
-    running &= lane.diverged == 0
+    state = report_epoch(state, numbers.validation_losses if spec.evaluate_at == "epochs" else info.losses)
+    running &= (lane.diverged == 0) & is_running(lane)
     diverged = jnp.where(running & ~finite, state.epoch, lane.diverged)
-    lane = lane._replace(state=unwrap_key(state), diverged=diverged)
-    return lane, jax.tree.map(lambda value: jnp.where(running, value, jnp.nan), numbers)
+    after = lane._replace(state=unwrap_key(state), diverged=diverged)
+    if spec.stop is not None:
+        after = stop_or_go_on(spec.stop, lane, after, running, numbers.scores, info.step_sizes)
+    return after, jax.tree.map(lambda value: jnp.where(running, value, jnp.nan), numbers)
 
 
 def _evaluate_arrived(

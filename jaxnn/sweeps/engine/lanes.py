@@ -15,9 +15,11 @@ import numpy as np
 from jaxtyping import Array
 
 from jaxnn.data import Folds
+from jaxnn.sweeps.engine.early_stop import init_stopping
 from jaxnn.training.epoch import TrainingState, init_training, judged_params
 from jaxnn.training.evaluation import Metrics, Score
 from jaxnn.training.recipe import Recipe
+from jaxnn.training.stopping import StoppingRule
 
 # The most bytes of all lanes' parameters that are copied from an accelerator to read those of a few lanes.
 _COPIED_BYTES = 2**26
@@ -31,12 +33,14 @@ class Lanes(NamedTuple):
         values: the traced hypers, by path.
         fold: the fold that each lane trains on; 0 without folds.
         diverged: the epoch in which a loss was not finite; 0 without one.
+        stopping: a `Stopping`; () without a stopping rule.
     """
 
     state: TrainingState
     values: dict[str, Array]
     fold: Array
     diverged: Array
+    stopping: Any = ()
 
 
 class LaneUpdates(NamedTuple):
@@ -72,6 +76,7 @@ class ProgramSpec(NamedTuple):
         repeats: the trainings of a setting with different keys.
         max_epochs: the most epochs of a chunk, which is the length of the buffers for curves.
         metrics: functions like the score by name, which are evaluated where it is.
+        stop: the stopping rule of each lane, or None.
     """
 
     recipe_of: Callable[[dict[str, Array]], Recipe]
@@ -84,19 +89,31 @@ class ProgramSpec(NamedTuple):
     repeats: int
     max_epochs: int
     metrics: Metrics = {}  # noqa: RUF012 - never changed
+    stop: StoppingRule | None = None
 
 
 def init_lane(spec: ProgramSpec, key: Array, updates: LaneUpdates) -> Lanes:
     """Returns one lane with a new training; `key` is that of the sweep."""
-    state = init_training(spec.recipe_of(updates.values), _make_key(spec, key, updates))
-    return Lanes(unwrap_key(state), updates.values, updates.fold, jnp.zeros((), jnp.int32))
+    seed = None if spec.seed is None else updates.values[spec.seed]
+    own_key = derive_key(key, updates.trial, updates.repeat, seed=seed, repeats=spec.repeats)
+    state = init_training(spec.recipe_of(updates.values), own_key)
+    stopping = init_stopping(spec.stop)
+    return Lanes(unwrap_key(state), updates.values, updates.fold, jnp.zeros((), jnp.int32), stopping)
 
 
-def _make_key(spec: ProgramSpec, key: Array, updates: LaneUpdates) -> Array:
-    if spec.seed is None:
-        return jax.random.fold_in(jax.random.fold_in(key, updates.trial), updates.repeat)
-    own = jax.random.key(updates.values[spec.seed].astype(jnp.int32), impl="threefry2x32")
-    return own if spec.repeats == 1 else jax.random.fold_in(own, updates.repeat)
+def derive_key(key: Array, trial: Any, repeat: Any, *, seed: Any = None, repeats: int = 1) -> Array:
+    """Returns the key of a training.
+
+    Args:
+        key: of the sweep.
+        trial, repeat: the numbers of the training.
+        seed: the trial's own; None derives the key from that of the sweep.
+        repeats: the trainings of a trial with different keys.
+    """
+    if seed is None:
+        return jax.random.fold_in(jax.random.fold_in(key, trial), repeat)
+    own = jax.random.key(jnp.asarray(seed).astype(jnp.int32), impl="threefry2x32")
+    return own if repeats == 1 else jax.random.fold_in(own, repeat)
 
 
 def start_lanes(spec: ProgramSpec, key: Array, lanes: Lanes, updates: LaneUpdates) -> Lanes:

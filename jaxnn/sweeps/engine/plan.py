@@ -26,7 +26,7 @@ from jaxnn.sweeps.engine.lane_count import (
     max_chunk_epochs,
     measure_footprint,
 )
-from jaxnn.sweeps.engine.lanes import ProgramSpec
+from jaxnn.sweeps.engine.lanes import ProgramSpec, derive_key
 from jaxnn.sweeps.engine.metrics import check_metrics
 from jaxnn.sweeps.engine.parts import check_batch_size, make_parts
 from jaxnn.sweeps.engine.preparation import Preparation, Prepare
@@ -39,10 +39,13 @@ from jaxnn.training.epoch import init_training
 from jaxnn.training.evaluation import Metrics, Score
 from jaxnn.training.prepare import check_functions, check_score
 from jaxnn.training.recipe import Recipe
+from jaxnn.training.stopping import StoppingRule, check_rule
 
 # Numbers that no trial has, which derive keys for other draws from the sweep's key; `parts.py` has that of the folds.
 SAMPLER_KEY = 2**32 - 1  # for the sampler
 SCHEDULER_KEY = 2**32 - 3  # for the scheduler
+# A trial with a stopping rule runs in about this number of chunks.
+_STOP_CHUNKS = 16
 
 
 class Plan(NamedTuple):
@@ -58,6 +61,7 @@ class Plan(NamedTuple):
         score: the user's function, or None.
         metrics: the user's functions by name.
         evaluate_at: "epochs" or "rungs".
+        stop: the stopping rule of each training, or None.
         key: the key of the sweep.
         layout: lanes, epochs and metrics of a trial.
         lanes: the number over all devices; None is "auto".
@@ -79,6 +83,7 @@ class Plan(NamedTuple):
     score: Score | None
     metrics: Metrics
     evaluate_at: str
+    stop: StoppingRule | None
     key: Array
     layout: TrialLayout
     lanes: int | None
@@ -105,6 +110,12 @@ class Plan(NamedTuple):
         """Returns the paths of sizes, depths and switches under these choices."""
         distributions = active_distributions(self.space, choices)
         return tuple(path for path, node in distributions.items() if isinstance(node, Inherited))
+
+    def trial_key(self, trial: int, setting: Setting) -> Array:
+        """Returns the key of the first training of a trial."""
+        path = find_seed(self.space, setting.choices)
+        seed = None if path is None else setting.values[path]
+        return derive_key(self.key, trial, 0, seed=seed, repeats=self.layout.repeats)
 
     @property
     def recipe_maker(self) -> RecipeMaker:
@@ -179,11 +190,17 @@ class Plan(NamedTuple):
             evaluate_at=self.evaluate_at,
             seed=find_seed(self.space, setting.choices),
             repeats=self.layout.repeats,
-            max_epochs=max_chunk_epochs(footprint, width, self.device, self.layout.epochs),
+            max_epochs=self._max_epochs(footprint, width),
             metrics=self.metrics,
+            stop=self.stop,
         )
         program = Program(spec, self.key, names, width, tile, devices=devices, executor=executor)
         return program if executor is None else program.compile()
+
+    def _max_epochs(self, footprint: Footprint, width: int) -> int:
+        """Returns the most epochs of a chunk: few where lanes may end early, since they are freed after it."""
+        longest = max_chunk_epochs(footprint, width, self.device, self.layout.epochs)
+        return longest if self.stop is None else min(longest, -(-self.layout.epochs // _STOP_CHUNKS))
 
     def _count_lanes(self, footprint: Footprint, devices: int) -> LaneCount:
         lanes = self.layout.lanes
@@ -209,6 +226,7 @@ def make_plan(
     score: Score | None,
     metrics: Any,
     evaluate_at: str,
+    stop: StoppingRule | None,
     repeats: int,
     keep_epoch: str,
     lanes: int | str,
@@ -226,6 +244,9 @@ def make_plan(
         raise ValueError(f'sweep: evaluate_at must be "epochs" or "rungs", not {evaluate_at!r}')
     if keep_epoch not in ("last", "best"):
         raise ValueError(f'sweep: keep_epoch must be "last" or "best", not {keep_epoch!r}')
+    check_rule("sweep", stop)
+    if stop is not None and evaluate_at != "epochs":
+        raise ValueError('sweep: stop= looks at the score of every epoch, so it needs evaluate_at="epochs"')
     if jax.random.key_impl(key) != "threefry2x32":
         raise ValueError(
             f"sweep: key must be a threefry key, not {jax.random.key_impl(key)}, whose draws depend on the lane"
@@ -240,9 +261,9 @@ def make_plan(
     lane_count = _check_lanes(lanes, layout)
     data, validation, rows = as_arrays((parts.data, parts.validation, parts.folds))
     return Plan(
-        make_recipe, space, data, validation, rows, parts.labels, score, metrics, evaluate_at, key, layout, lane_count,
-        trials, describe_device(), {}, has_scheduler, debug_nans=cast(Any, jax.config).jax_debug_nans,
-        preparations=parts.preparations,
+        make_recipe, space, data, validation, rows, parts.labels, score, metrics, evaluate_at, stop, key, layout,
+        lane_count, trials, describe_device(), {}, has_scheduler,
+        debug_nans=cast(Any, jax.config).jax_debug_nans, preparations=parts.preparations,
     )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ One program serves all trials with equal choices, however many there are.
 import functools
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -19,24 +19,12 @@ from jaxnn._kernels.compiler_options import choose_compiler_options
 from jaxnn._kernels.digest import digest_program
 from jaxnn._kernels.lapack import can_hang
 from jaxnn._kernels.program_cache import request_program
+from jaxnn.sweeps.engine.chunk_result import ChunkResult
 from jaxnn.sweeps.engine.epochs import advance_lanes
 from jaxnn.sweeps.engine.lane_count import LaneCount
 from jaxnn.sweeps.engine.lanes import Lanes, LaneUpdates, ProgramSpec, copy_lanes, init_lane, start_lanes
 
 _BY_LANE = PartitionSpec("lane")
-
-
-class ChunkResult(NamedTuple):
-    """What the host reads after a chunk.
-
-    Attributes:
-        diverged: the epoch in which a loss of each lane was not finite; 0 without one.
-        curves: (quantity, lane, epoch), in the order of `Curves`, the metrics in that of the spec; NaN where a lane was
-            frozen or not evaluated.
-    """
-
-    diverged: np.ndarray
-    curves: np.ndarray
 
 
 @runtime_checkable
@@ -130,7 +118,10 @@ class Program:
             table = np.asarray(numbers)
             curves = table[:, 1:].reshape(self.size, -1, self.max_epochs)[..., :epochs].swapaxes(0, 1)
             # A copy, of which trials keep views: it holds no epochs beyond this chunk.
-            return ChunkResult(table[:, 0].astype(np.int32), np.ascontiguousarray(curves))
+            curves, ended = np.array(curves, order="C"), table[:, 0].astype(np.int32)
+            if self._spec.stop is None:
+                return ChunkResult(ended, curves)
+            return ChunkResult(ended.clip(min=0), curves, (-ended).clip(min=0))
 
         return lanes, read
 
@@ -168,7 +159,10 @@ class Program:
             updates, epochs = from_columns(self._layout, columns)
             lanes, curves = advance_lanes(spec, tile, lanes, updates.limit, shared, epochs[0])
             metrics = [curves.metrics[name] for name in spec.metrics]
-            return lanes, jnp.concatenate([lanes.diverged[:, None].astype(float), *curves[:3], *metrics], axis=1)
+            ended = lanes.diverged
+            if spec.stop is not None:
+                ended = jnp.where(ended > 0, ended, -lanes.stopping.epoch)
+            return lanes, jnp.concatenate([ended[:, None].astype(float), *curves[:3], *metrics], axis=1)
 
         return self._trace(advance, self._shared, self._mesh)
 

@@ -19,8 +19,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxnn._kernels.garbage import pause_collection
+from jaxnn.sweeps.engine.chunk_result import ChunkResult
 from jaxnn.sweeps.engine.lanes import LaneUpdates, read_params
-from jaxnn.sweeps.engine.program import ChunkResult, ChunkRunner
+from jaxnn.sweeps.engine.program import ChunkRunner
 from jaxnn.sweeps.engine.trial import RunningTrial, TrialLayout, TrialResult
 from jaxnn.sweeps.schedulers.base import Copy, Stop, TrialScheduler, report_trial, start_trial
 from jaxnn.sweeps.space.space import Setting
@@ -99,8 +100,8 @@ def run_trials(
         result, chunk_started = chunk.read(), max(chunk.dispatched_at, last_read)
         last_read = time.perf_counter()
         with pause_collection():
-            # A trial that diverged in the last chunk is still in this one, which had already been dispatched.
-            members = [member for member in chunk.members if not member[0].diverged]
+            # A trial that ended early in the last chunk is still in this one, which had already been dispatched.
+            members = [member for member in chunk.members if not member[0].ended_early]
             busy = _record(members, result, chunk_started) / (chunk.epochs * program.size)
             ended, copies = _decide([trial for trial, _ in members], layout, scheduler)
             _report_best_first(ended, chunk.lanes, on_trial_end)
@@ -186,8 +187,8 @@ def _make_updates(
 
 def _record(members: list[tuple[RunningTrial, int]], result: ChunkResult, chunk_started: float) -> int:
     """Records a chunk's results in its trials; returns the lane-epochs that were trained."""
-    diverged = result.diverged if result.diverged.any() else None
-    return sum(trial.record(own, diverged, result.curves, chunk_started) for trial, own in members)
+    has_ends = result.has_ends
+    return sum(trial.record(own, result, chunk_started, has_ends=has_ends) for trial, own in members)
 
 
 def _decide(
@@ -199,12 +200,15 @@ def _decide(
     if scheduler is not None:
         # A copy takes the parameters of the latest epoch, so that a population is compared by it.
         score_of = attrgetter("latest_score" if scheduler.population else "score")
-        arrived = {trial.trial: score_of(trial) for trial in trials if trial.epoch >= trial.limit or trial.diverged}
+        arrived = {trial.trial: score_of(trial) for trial in trials if trial.epoch >= trial.limit or trial.ended_early}
         for number, score in arrived.items():
             scheduler.observe(number, score)
     for trial in trials:
         if trial.diverged:
             ended.append((trial, "diverged"))
+            continue
+        if trial.stopped:
+            ended.append((trial, "stopped"))
             continue
         if trial.epoch < trial.limit:
             continue
@@ -255,6 +259,6 @@ def _count_unfinished(
     running: list[RunningTrial], in_flight: Iterable[_InFlight], layout: TrialLayout
 ) -> tuple[int, float]:
     """Returns the number of unfinished trials, and the sum of their progress."""
-    dispatched = [trial for chunk in in_flight for trial, _ in chunk.members if not trial.diverged]
+    dispatched = [trial for chunk in in_flight for trial, _ in chunk.members if not trial.ended_early]
     epochs = {trial.trial: trial.epoch for trial in [*running, *dispatched]}
     return len(epochs), sum(epochs.values()) / layout.epochs

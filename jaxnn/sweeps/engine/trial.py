@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jaxnn.sweeps.engine.chunk_result import ChunkResult
+from jaxnn.sweeps.engine.early_stop import repeat_last
 from jaxnn.sweeps.schedulers.base import to_rankable
 from jaxnn.sweeps.space.space import Setting
 from jaxnn.training.evaluation import Curves
@@ -47,8 +49,8 @@ class TrialResult(NamedTuple):
     Attributes:
         trial: its number.
         setting: its hypers at the start.
-        status: "finished" after all epochs, "stopped" by the scheduler, "diverged", "failed" if its model or loss
-            refuses the shapes, or "unfinished" if the sweep ended before it.
+        status: "finished" after all epochs; "stopped" by the scheduler or a stopping rule; "diverged"; "failed" if its
+            model or loss refuses the shapes; "unfinished" if the sweep ended before it.
         epochs: the number of epochs that it ran; for a diverged trial, the epoch in which a loss was not finite.
         score: the mean over its lanes after the epoch `score_epoch`, higher is better; NaN if it diverged, failed or is
             unfinished. A score function may give NaN or infinity too; such a trial finishes, and ranks below all others
@@ -120,6 +122,7 @@ class RunningTrial:
         dispatched: the number of epochs that were dispatched to the devices.
         epoch: the number of epochs whose results were read.
         diverged: the first epoch in which a loss of a lane was not finite; 0 without one.
+        stopped: the epoch after which the stopping rule had ended all lanes; 0 before that.
         started: the time at which its first chunk began.
         history: each chunk's curves of all lanes, (quantity, lane, epoch), and the number of its own epochs in them.
         copies: (epoch, parent, values) so far.
@@ -137,6 +140,7 @@ class RunningTrial:
     dispatched: int = 0
     epoch: int = 0
     diverged: int = 0
+    stopped: int = 0
     started: float = 0.0
     history: list[tuple[np.ndarray, int]] = field(default_factory=list)
     copies: list[tuple[int, int, dict[str, float]]] = field(default_factory=list)
@@ -148,28 +152,45 @@ class RunningTrial:
         self.dispatched += own
         return own
 
-    def record(self, own: int, diverged: np.ndarray | None, curves: np.ndarray, chunk_started: float) -> int:
+    def record(self, own: int, result: ChunkResult, chunk_started: float, *, has_ends: bool) -> int:
         """Records a chunk's results; returns the lane-epochs that were trained.
 
         It copies no array, since it is called for every trial of every chunk.
 
         Args:
             own: the number of the chunk's epochs that this trial trained.
-            diverged: the epoch in which each lane diverged, or 0; None if no lane has diverged.
-            curves: (quantity, lane, epoch).
+            result: of the chunk.
             chunk_started: the time at which the chunk began.
+            has_ends: whether a lane of the chunk ended early.
         """
         before = self.epoch
         self.epoch += own
         self.started = self.started or chunk_started
-        self.history.append((curves, own))
+        trained = self._record_ends(own, before, result) if has_ends else None
+        self.history.append((result.curves, own))
         if self.keeps_best:
-            self._update_best(curves[_SCORES, self.lanes, :own].mean(axis=0), before)
-        if diverged is None or not diverged[self.lanes].any():
-            return (self.lanes.stop - self.lanes.start) * own
-        ends = diverged[self.lanes]
-        self.diverged = int(ends[ends > 0].min())
+            self._update_best(result.curves[_SCORES, self.lanes, :own].mean(axis=0), before)
+        return (self.lanes.stop - self.lanes.start) * own if trained is None else trained
+
+    def _record_ends(self, own: int, before: int, result: ChunkResult) -> int:
+        """Records the lanes that diverged or that their rule ended; returns the lane-epochs that were trained."""
+        diverged = result.diverged[self.lanes]
+        stopped = np.zeros_like(diverged) if result.stopped is None else result.stopped[self.lanes]
+        if diverged.any():
+            self.diverged = int(diverged[diverged > 0].min())
+        elif stopped.all():
+            self.stopped = int(stopped.max())
+        last = self.history[-1][0][:, :, self.history[-1][1] - 1] if self.history else None
+        for lane, end in enumerate(stopped.tolist(), self.lanes.start):
+            if end:
+                repeat_last(result.curves, None if last is None else last[:, lane], lane, max(end - before, 0))
+        ends = np.where(diverged > 0, diverged, stopped)
         return int(np.where(ends > 0, ends - before, own).clip(0, own).sum())
+
+    @property
+    def ended_early(self) -> bool:
+        """Whether it has diverged, or its stopping rule has ended it."""
+        return bool(self.diverged or self.stopped)
 
     def _update_best(self, scores: np.ndarray, before: int) -> None:
         """Compares the mean scores of epochs after `before`; the earliest of equal ones is the best."""
@@ -195,7 +216,7 @@ class RunningTrial:
 
     def end(self, status: str) -> TrialResult:
         """Returns the result of a trial that has ended."""
-        epochs = self.diverged or self.epoch
+        epochs = self.diverged or self.stopped or self.epoch
         score_epoch = self.best[1] if self.best[1] and not self.diverged else epochs
         parts = [curves[:, self.lanes, :own] for curves, own in self.history]
         joined = np.concatenate(parts, axis=2) if len(parts) > 1 else parts[0]
@@ -203,7 +224,7 @@ class RunningTrial:
         score_std = 0.0 if len(curves.scores) == 1 else float(curves.scores[:, score_epoch - 1].std())
         reasons = {
             "diverged": f"a loss was not finite in epoch {epochs}",
-            "stopped": f"stopped by the scheduler after epoch {epochs}",
+            "stopped": f"stopped by the {'stopping rule' if self.stopped else 'scheduler'} after epoch {epochs}",
         }
         return TrialResult(
             trial=self.trial,

@@ -4,13 +4,10 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
 from jaxnn.sweeps.engine.hypers import RecipeMaker
-from jaxnn.sweeps.engine.plan import Plan
 from jaxnn.sweeps.engine.preparation import Preparation, Prepare, apply_preparation, fit_preparation
-from jaxnn.sweeps.engine.trial import TrialResult
-from jaxnn.sweeps.space.traced import find_seed
 from jaxnn.training.evaluation import predict
 from jaxnn.training.recipe import Recipe
 from jaxnn.training.summary import count_numbers, summarize_curve
@@ -59,23 +56,20 @@ class Refit(NamedTuple):
         )
 
 
-def refit_trial(
-    plan: Plan,
-    result: TrialResult,
-    *,
-    data: tuple[Any, Any],
-    validation: tuple[Any, Any] | None,
-    prepare: Prepare | None,
+def refit_best(
+    result: Any, data: tuple[Any, Any], validation: tuple[Any, Any] | None, prepare: Prepare | None
 ) -> Refit:
-    """Trains the setting of a trial on all rows, with the key of its first repeat, up to the epoch of its score.
+    """Trains the best setting of a `SweepResult` on all rows, with the key of its trial and as many epochs.
+
+    A second call gives the same bits.
 
     Args:
-        plan: of the sweep.
-        result: of the trial.
+        result: a sweep with a trial that has a score.
         data: `(x, targets)` as the user gave them, and so is the validation part.
         validation: its rows are trained on too; None with folds.
         prepare: fitted on all rows.
     """
+    plan, best = result.plan, result.best
     if validation is not None:
         data = jax.tree.map(lambda *parts: np.concatenate([np.asarray(part) for part in parts]), data, validation)
     x, targets = data
@@ -84,15 +78,6 @@ def refit_trial(
         preparation = fit_preparation(prepare, x)
         x = apply_preparation("sweep: all rows", preparation, x)
     make_recipe = RecipeMaker(plan.make_recipe, len(jax.tree.leaves(x)[0]), plan.layout.epochs)
-    hypers, key = plan.hypers(result.setting), _make_key(plan, result)
-    trained = train(make_recipe(hypers), (x, targets), key=key, epochs=result.score_epoch, progress=False)
-    return Refit(result.trial, hypers, trained.params, trained.losses, preparation, make_recipe)
-
-
-def _make_key(plan: Plan, result: TrialResult) -> Array:
-    """Returns the key of a trial's first repeat, as its lanes have it."""
-    seed = find_seed(plan.space, result.setting.choices)
-    if seed is None:
-        return jax.random.fold_in(jax.random.fold_in(plan.key, result.trial), 0)
-    own = jax.random.key(int(result.setting.values[seed]), impl="threefry2x32")
-    return own if plan.layout.repeats == 1 else jax.random.fold_in(own, 0)
+    key = plan.trial_key(best.trial, result.trials[best.trial].setting)
+    trained = train(make_recipe(best.hypers), (x, targets), key=key, epochs=best.epoch, progress=False)
+    return Refit(best.trial, best.hypers, trained.params, trained.losses, preparation, make_recipe)

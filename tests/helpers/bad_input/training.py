@@ -20,6 +20,7 @@ OPTIMIZER = (
     "Recipe: optimizer must be an optax transformation, such as optax.adam(0.01), "
     "or a function of the total steps that gives one, not "
 )
+PLATEAU = "reduce_on_plateau"
 RULE = "stop must be a stopping rule, with init and update, not "
 MAKES = "params must match those that model.init makes: "
 
@@ -247,6 +248,29 @@ TRAINING_CALLS = {
         train(state=STATE._replace(optimizer_state=())),
         ValueError,
         "train: state holds an optimizer state that the recipe's optimizer does not make",
+    ),
+    "factor 1": (lambda: nn.reduce_on_plateau(1), ValueError, f"{PLATEAU}: factor must lie in (0, 1), not 1.0"),
+    "factor a string": (lambda: nn.reduce_on_plateau("a"), TypeError, f"{PLATEAU}: factor must be a number, not 'a'"),
+    "patience 0": (
+        lambda: nn.reduce_on_plateau(patience=0),
+        ValueError,
+        f"{PLATEAU}: patience must be at least 1, not 0",
+    ),
+    "rtol 2": (lambda: nn.reduce_on_plateau(rtol=2.0), ValueError, f"{PLATEAU}: rtol must lie in [0, 1], not 2.0"),
+    "atol NaN": (
+        lambda: nn.reduce_on_plateau(atol=np.nan),
+        ValueError,
+        f"{PLATEAU}: atol must not be negative, not nan",
+    ),
+    "cooldown a float": (
+        lambda: nn.reduce_on_plateau(cooldown=0.5),
+        TypeError,
+        f"{PLATEAU}: cooldown must be a whole number, not 0.5",
+    ),
+    "min_scale negative": (
+        lambda: nn.reduce_on_plateau(min_scale=-0.1),
+        ValueError,
+        f"{PLATEAU}: min_scale must not be negative, not -0.1",
     ),
     "on_divergence unknown": (
         train(on_divergence="retry"),
