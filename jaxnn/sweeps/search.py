@@ -89,8 +89,8 @@ def sweep(
             `get_n_splits`, such as `GroupKFold(5)`, `TimeSeriesSplit()` and `ShuffleSplit(random_state=0)` of
             scikit-learn, whose `y` are the labels of `stratify`, or else the first targets. Give either `validation` or
             `folds`. With a number, every fold trains on equally many rows, see `nn.k_folds`. Otherwise no row is left
-            out: a smaller fold takes fewer steps in an epoch, and an optimizer that is a function of the total steps
-            gets those of the largest.
+            out: a smaller fold takes fewer steps in an epoch, as `nn.fit` does on its rows (but dropout in full batches
+            draws otherwise), and an optimizer that is a function of the total steps gets those of the largest.
         stratify: the labels that every fold has equal shares of, shape (rows,), or None. "auto" takes the first array
             of whole numbers among the targets, of shape (rows,); otherwise the first bools, zeros and ones, or one-hot
             rows. `SweepResult.stratified_by` names it.
@@ -146,9 +146,10 @@ def sweep(
     Raises:
         Exception: one of a function of yours. Like Ctrl-C, it carries the trials that have ended as `sweep_result`.
         TypeError: as `fit`; an argument, or the result of `make_recipe`, a sampler or a scheduler, of another type.
-        ValueError: as `fit`; both or neither of `validation` and `folds`; an empty space; a hyper that `make_recipe`
-            reads and the space lacks; a traced hyper that decides a shape or a Python branch; a sampler that returns
-            too many settings; a population without enough lanes; a directory that holds another sweep.
+        ValueError: as `fit`; both or neither of `validation` and `folds`; a fold without rows, or with a row in both
+            parts; prepared rows that are not finite; an empty space; a hyper that `make_recipe` reads and the space
+            lacks; a traced hyper that decides a shape or a Python branch; a sampler that returns too many settings; a
+            population without enough lanes; a directory that holds another sweep.
         CheckpointError: a directory with damaged files.
         OSError: a directory that cannot be created or written to, or that another process uses.
         KeyboardInterrupt: with a directory, after Ctrl-C or SIGTERM, once the sweep is saved.

@@ -35,7 +35,7 @@ def momentum(learning_rate):
 RECIPES = {
     "full batch": (None, 0.0, with_schedule),
     "minibatches with dropout": (8, 0.4, with_schedule),
-    "a sum over minibatches of 16": (16, 0.0, momentum),
+    "a sum over minibatches of 16, and a mean of the parameters": (16, 0.0, momentum),
 }
 
 
@@ -45,7 +45,7 @@ def recipe_maker(name):
     def make_recipe(hypers):
         return nn.Recipe(
             nn.mlp([4, 9, 3], dropout=dropout), nn.cross_entropy, optimizer(hypers["learning_rate"]), batch_size,
-            reduction=jnp.sum if "sum" in name else jnp.mean,
+            reduction=jnp.sum if "sum" in name else jnp.mean, ema=0.9 if "mean" in name else None,
         )  # fmt: skip
 
     return make_recipe
