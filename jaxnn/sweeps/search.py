@@ -84,9 +84,12 @@ def sweep(
             of whole numbers among the targets, of shape (rows,); otherwise the first bools, zeros and ones, or one-hot
             rows. `SweepResult.stratified_by` names it.
         score: `score(outputs, targets) -> number`, higher is better, in functions of `jax.numpy`; with folds it must
-            also take a mask as `where=`. By default it is minus the mean validation loss.
+            also take a mask as `where=`. By default it is minus the mean validation loss. With `evaluate_at="rungs"` it
+            may use NumPy or scikit-learn: it then gets NumPy arrays, with folds the fold's own rows without a mask.
         metrics: functions like `score` by name, such as {"auc": …}, which are reported beside it and decide nothing.
-            Each is a column of the table, a curve, and a value for `log`. They are evaluated where the score is.
+            Each is a column of the table, a curve, and a value for `log`. They are evaluated where the score is. Those
+            that use NumPy or scikit-learn, or with folds take no mask, are computed only where the scheduler compares
+            trials and where they end. An exception in one ends the sweep.
         evaluate_at: "epochs" evaluates after every epoch. "rungs" evaluates only where the scheduler compares trials
             and where they end. This saves time (a fifth for iris networks); curves are NaN in between.
         repeats: the number of trainings of every setting, with different keys; a trial's score is their mean.

@@ -28,7 +28,7 @@ from jaxnn.sweeps.engine.lane_count import (
     measure_footprint,
 )
 from jaxnn.sweeps.engine.lanes import ProgramSpec
-from jaxnn.sweeps.engine.metrics import check_metrics
+from jaxnn.sweeps.engine.metrics import check_metrics, find_on_host
 from jaxnn.sweeps.engine.program import Program
 from jaxnn.sweeps.engine.trial import TrialLayout
 from jaxnn.sweeps.space.space import Choices, Setting, active_distributions, check_space, fill_space
@@ -36,7 +36,7 @@ from jaxnn.sweeps.space.traced import fill_traced
 from jaxnn.sweeps.space.whole import Inherited
 from jaxnn.training.epoch import init_training
 from jaxnn.training.evaluation import Metrics, Score
-from jaxnn.training.prepare import check_functions, check_score
+from jaxnn.training.prepare import check_functions
 from jaxnn.training.recipe import Recipe
 
 # Numbers that no trial has, which derive keys for other draws from the sweep's key.
@@ -65,6 +65,7 @@ class Plan(NamedTuple):
         device: of which kind all devices are.
         lane_counts: the lanes of each device in the programs so far, by their choices. A program that is made again,
             in a resumed sweep or to replay a trial, has as many, since others could give other bits.
+        on_host: the names of the functions that the host computes, by the choices of the programs.
         has_scheduler: whether a scheduler decides between two chunks.
         debug_nans: whether a trial that gives NaN is an error.
     """
@@ -84,6 +85,7 @@ class Plan(NamedTuple):
     trials: int
     device: Device
     lane_counts: dict[Choices, LaneCount]
+    on_host: dict[Choices, frozenset[str]]
     has_scheduler: bool
     debug_nans: bool
 
@@ -172,6 +174,7 @@ class Plan(NamedTuple):
             evaluate_at=self.evaluate_at,
             max_epochs=max_chunk_epochs(footprint, width, self.device, self.layout.epochs),
             metrics=self.metrics,
+            on_host=self.on_host.get(setting.choices, frozenset()),
         )
         program = Program(spec, self.key, names, width, tile, devices=devices, executor=executor)
         return program if executor is None else program.compile()
@@ -231,7 +234,7 @@ def make_plan(
     data, validation, parts = as_arrays((data, validation, parts))
     return Plan(
         make_recipe, space, data, validation, parts, labels, score, metrics, evaluate_at, key, layout, lane_count,
-        trials, describe_device(), {}, has_scheduler, debug_nans=cast(Any, jax.config).jax_debug_nans,
+        trials, describe_device(), {}, {}, has_scheduler, debug_nans=cast(Any, jax.config).jax_debug_nans,
     )  # fmt: skip
 
 
@@ -266,8 +269,8 @@ def _check_recipe(plan: Plan, setting: Setting) -> None:
         check_functions("sweep: validation", full_batch, plan.validation, _count(plan.validation), params)
     scored = plan.data if plan.validation is None else plan.validation
     mask = None if plan.folds is None else np.ones(_count(scored), bool)
-    for name, function in {"score": plan.score, **plan.metrics}.items():
-        check_score("sweep", function, recipe, params, scored, mask, name=name)
+    functions = plan.metrics if plan.score is None else {"score": plan.score} | plan.metrics
+    plan.on_host[setting.choices] = find_on_host(functions, recipe, params, scored, mask, plan.evaluate_at)
 
 
 def _check_traced(plan: Plan, setting: Setting, values: dict[str, Any]) -> None:
