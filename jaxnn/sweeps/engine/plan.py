@@ -28,14 +28,14 @@ from jaxnn.sweeps.engine.lane_count import (
     measure_footprint,
 )
 from jaxnn.sweeps.engine.lanes import ProgramSpec
-from jaxnn.sweeps.engine.metrics import check_metrics, find_on_host
+from jaxnn.sweeps.engine.metrics import check_names, find_on_host
 from jaxnn.sweeps.engine.program import Program
 from jaxnn.sweeps.engine.trial import TrialLayout
 from jaxnn.sweeps.space.space import Choices, Setting, active_distributions, check_space, fill_space
 from jaxnn.sweeps.space.traced import fill_traced
 from jaxnn.sweeps.space.whole import Inherited
 from jaxnn.training.epoch import init_training
-from jaxnn.training.evaluation import Metrics, Score
+from jaxnn.training.evaluation import Metrics, Score, check_metrics
 from jaxnn.training.prepare import check_functions
 from jaxnn.training.recipe import Recipe
 
@@ -210,7 +210,8 @@ def make_plan(
     if not callable(make_recipe):
         raise TypeError(f"sweep: make_recipe must be a function of the hypers, not {make_recipe!r}")
     check_space(space)
-    metrics = check_metrics(metrics, space)
+    metrics = check_metrics("sweep", metrics)
+    check_names(metrics, space)
     check_key(key)
     count = check_data("sweep", data)
     _check_parts(validation, folds, stratify)
