@@ -199,7 +199,7 @@ def make_plan(
     folds: int | None,
     stratify: Any,
     score: Score | None,
-    metrics: Any,
+    metrics: Any = None,
     evaluate_at: str,
     repeats: int,
     lanes: int | str,
