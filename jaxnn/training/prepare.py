@@ -19,7 +19,7 @@ from jaxnn._checks.params import check_arrays, check_params
 from jaxnn._kernels.dtypes import as_arrays, as_native
 from jaxnn.training.epoch import TrainingState, init_training
 from jaxnn.training.loss_check import check_loss_rows
-from jaxnn.training.recipe import Recipe, build_optimizer, check_recipe, reduce_losses, steps_per_epoch
+from jaxnn.training.recipe import Recipe, build_optimizer, check_recipe, limit_epochs, reduce_losses, steps_per_epoch
 from jaxnn.training.state_check import check_goes_on, check_state
 
 # The errors of JAX where a function asks a traced array for its numbers.
@@ -72,6 +72,7 @@ def prepare(
         check_goes_on(caller, recipe, state, params, epochs)
         params = state.params
     recipe = build_optimizer(recipe, count, epochs)
+    epochs = limit_epochs(caller, recipe, epochs)
     check_key(key)
     check_arrays(caller, params)
     # Inside a trace the initial weights cost no more than their shapes.

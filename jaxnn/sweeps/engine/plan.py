@@ -38,7 +38,7 @@ from jaxnn.sweeps.space.whole import Inherited
 from jaxnn.training.epoch import init_training
 from jaxnn.training.evaluation import Metrics, Score, check_metrics
 from jaxnn.training.prepare import check_functions
-from jaxnn.training.recipe import Recipe
+from jaxnn.training.recipe import Recipe, limit_epochs
 from jaxnn.training.stopping import StoppingRule, check_rule
 
 # Numbers that no trial has, which derive keys for other draws from the sweep's key; `parts.py` has that of the folds.
@@ -128,6 +128,10 @@ class Plan(NamedTuple):
     def rows(self) -> int:
         """The number of examples that a trial trains on; that of the largest fold."""
         return _count(self.data) if self.folds is None else self.folds.train.shape[1]
+
+    def epochs_of(self, setting: Setting) -> int:
+        """Returns the most epochs of a trial."""
+        return limit_epochs("sweep", self.recipe(setting.choices, self._as_python_numbers(setting)), self.layout.epochs)
 
     def check_shapes(self, setting: Setting) -> None:
         """Checks that the recipe of a setting matches the data, on shapes."""
