@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, cast
 
 import jax
@@ -13,6 +13,7 @@ from jaxnn.sweeps.batches import Search, run_batches
 from jaxnn.sweeps.engine.plan import Plan
 from jaxnn.sweeps.engine.run import ChunkStats
 from jaxnn.sweeps.results.best_trials import BestTrials
+from jaxnn.sweeps.results.refit import Refit
 from jaxnn.sweeps.results.replay import Programs, replay
 from jaxnn.sweeps.results.result import Continuation, SweepResult
 from jaxnn.sweeps.resume import SweepJournal
@@ -115,6 +116,13 @@ def make_result(search: Search, progress: bool | None) -> SweepResult:
         return _extend(search, result, trials, progress)
 
     return result._replace(continuation=Continuation(extend))
+
+
+def add_refit(result: SweepResult, refit: Callable[[SweepResult], Refit]) -> SweepResult:
+    """Returns the result with its best setting trained on all rows; `extend` does so too."""
+    extend = result.continuation.extend
+    continuation = Continuation(None if extend is None else lambda trials: add_refit(extend(trials), refit))
+    return result._replace(refit=refit(result) if result.kept else None, continuation=continuation)
 
 
 def _extend(search: Search, result: SweepResult, trials: int, progress: bool) -> SweepResult:

@@ -14,8 +14,9 @@ from jaxnn._checks.warn import warn_user
 from jaxnn.data import Folds
 from jaxnn.devices import warn_idle_cores
 from jaxnn.io.runs import Log, check_run, open_run
+from jaxnn.io.runs.fingerprint import describe_arrays
 from jaxnn.sweeps.batches import Search
-from jaxnn.sweeps.ends import Limits, attach_result, make_result, run_search
+from jaxnn.sweeps.ends import Limits, add_refit, attach_result, make_result, run_search
 from jaxnn.sweeps.engine.plan import SAMPLER_KEY, SCHEDULER_KEY, make_plan
 from jaxnn.sweeps.engine.preparation import Prepare
 from jaxnn.sweeps.engine.splits import Splitter
@@ -129,8 +130,8 @@ def sweep(
             where sweeps of different sizes should agree to the bit. A resumed sweep keeps its lanes. Without a
             scheduler a lane may run several trials in a chunk, one after another.
         keep: the number of best trials whose parameters are kept.
-        refit: whether to train the best setting once more, on all rows, those of `validation` included, for as many
-            epochs as its trial and with its key: `SweepResult.refit`. All rows are prepared together.
+        refit: whether to train the best setting once more, on all rows, those of `validation` included, up to the epoch
+            of its score and with its key: `SweepResult.refit`. All rows are prepared together.
         directory: where to keep the sweep, so that the same call resumes it: the configuration, a journal with a line
             for each trial, the last two checkpoints, `trials.csv` as of the last checkpoint, and at the end
             `curves.csv`. Its parent must exist.
@@ -189,9 +190,9 @@ def sweep(
         raise TypeError(f"sweep: refit must be True or False, not {refit!r}")
     if refit and changes_settings:
         raise ValueError("sweep: refit=True trains one setting, but this scheduler changes settings during a trial")
-    options = {"sampler": make_sampler(sampler, trials), "scheduler": scheduler, "lanes": lanes}
+    options: dict[str, Any] = {"sampler": make_sampler(sampler, trials), "scheduler": scheduler, "lanes": lanes}
     options |= {"first": list(first)} if first else {}
-    options |= {"folds": plan.folds} if isinstance(folds, Folds | Splitter) else {}
+    options |= describe_arrays("folds", plan.folds) if isinstance(folds, Folds | Splitter) else {}
     options |= {"prepare": prepare} if prepare is not None else {}
     configuration = functools.partial(describe_sweep, plan, options)
     best, programs = BestTrials(keep), Programs()
@@ -206,7 +207,10 @@ def sweep(
             f"sweep: the score {name_value(score)} was finite for no trial, so the best are the first that finished"
         )
     result = make_result(search, progress if directory is None else None)
-    return result._replace(refit=refit_best(result, data, validation, prepare)) if refit and result.kept else result
+    if not refit:
+        return result
+    with attach_result(plan, programs, best):
+        return add_refit(result, functools.partial(refit_best, data=data, validation=validation, prepare=prepare))
 
 
 def _check_limits(seconds: Any, target_score: Any) -> Limits:

@@ -61,8 +61,8 @@ class ShapeCheck:
             try:
                 self._plan.check_shapes(setting)
                 self._errors[setting.choices] = None
-            except UnknownHyperError:
-                raise
+            except UnknownHyperError as error:
+                raise ValueError(str(error)) from error
             except (TypeError, ValueError) as error:
                 self._errors[setting.choices] = error
         return self._errors[setting.choices]

@@ -61,10 +61,11 @@ def test_replay_and_a_resumed_sweep_have_the_same_bits(tmp_path):
     with pytest.raises(ValueError, match="folds"):
         sweep(Splitter(SPLITS[::-1]), directory=tmp_path / "run", **options)
     assert_same_sweep(sweep(Splitter(), directory=tmp_path / "run", **options), result)
+    assert nn.sweeps.load(tmp_path / "run").curves().shape == result.curves().shape
 
 
 def test_a_fold_smaller_than_a_minibatch_is_named():
-    with pytest.raises(ValueError, match=r"fold 1 has 7, and batch_size is 8$"):
+    with pytest.raises(ValueError, match=r"fold 1 has 7, and batch_size is 8"):
         sweep(Splitter([(np.arange(20), np.arange(30, 40)), (np.arange(7), np.arange(30, 40))]))
 
 

@@ -83,3 +83,19 @@ def test_a_sweep_without_a_score_has_no_refit():
     )  # fmt: skip
     assert {trial.status for trial in result.trials} == {"diverged"}
     assert result.refit is None
+
+
+def test_the_refit_has_the_key_of_a_seed_and_ends_at_the_best_epoch_and_an_extended_sweep_has_one_too():
+    space = SPACE | {"seed": nn.seeds()}
+    result = nn.sweep(
+        make_recipe, space, (X, LABELS), key=jax.random.key(0), trials=4, epochs=9, folds=Splitter(), lanes=12,
+        keep_epoch="best", refit=True, progress=False,
+    )  # fmt: skip
+    for swept in (result, result.extend(trials=12)):
+        best = swept.best
+        assert (swept.refit.trial, len(swept.refit.losses)) == (best.trial, best.epoch)
+        recipe = swept.refit.recipe
+        trained = nn.train(
+            recipe, (X, LABELS), key=jax.random.key(best.hypers["seed"]), epochs=best.epoch, progress=False
+        )
+        np.testing.assert_array_equal(trained.losses, swept.refit.losses)

@@ -77,6 +77,7 @@ class SavedPlan(NamedTuple):
     space: dict[str, Any]
     layout: TrialLayout
     labels: None = None
+    preparations: tuple[()] = ()
 
     def hypers(self, setting: Setting) -> dict[str, Any]:
         """Returns the hypers of a setting."""

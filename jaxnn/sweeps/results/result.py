@@ -113,7 +113,10 @@ class SweepResult(NamedTuple):
 
     @property
     def preparations(self) -> tuple[Preparation, ...]:
-        """The functions that prepare x, one for each fold, or one with a validation part; empty without `prepare`."""
+        """The functions that prepare x, one for each fold, or one with a validation part; empty without `prepare`.
+
+        A result that was loaded from a directory has none.
+        """
         return self.plan.preparations
 
     def hypers_of(self, trial: int) -> dict[str, Any]:
