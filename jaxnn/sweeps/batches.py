@@ -92,9 +92,12 @@ def _run_batch(search: Search, batch: Batch) -> Iterator[ChunkStats]:
             if scheduler is not None and scheduler.population:
                 _check_population(len(group) * plan.layout.lanes, program.size)
             runner = journal.wrap_program(program, group[0][1])
+            # Making a recipe for each trial takes time, which few sweeps need.
+            limited = plan.recipe(*group[0][1]).epochs is not None
             for stats in run_trials(
-                runner, group, layout=plan.layout, scheduler=scheduler, on_trial_end=journal.record_trial
-            ):
+                runner, group, layout=plan.layout, scheduler=scheduler, on_trial_end=journal.record_trial,
+                epochs_of=plan.epochs_of if limited else None,
+            ):  # fmt: skip
                 yield journal.record_chunk(stats)
 
 

@@ -100,9 +100,12 @@ def sweep(
             and only what it gives must be finite. `SweepResult.preparations` holds the functions, and
             `SweepResult.predict` calls them.
         score: `score(outputs, targets) -> number`, higher is better, in functions of `jax.numpy`; with folds it must
-            also take a mask as `where=`. By default it is minus the mean validation loss.
+            also take a mask as `where=`. By default it is minus the mean validation loss. With `evaluate_at="rungs"` it
+            may use NumPy or scikit-learn: it then gets NumPy arrays, with folds the fold's own rows without a mask.
         metrics: functions like `score` by name, such as {"auc": …}, which are reported beside it and decide nothing.
-            Each is a column of the table, a curve, and a value for `log`. They are evaluated where the score is.
+            Each is a column of the table, a curve, and a value for `log`. They are evaluated where the score is. Those
+            that use NumPy or scikit-learn, or with folds take no mask, are computed only where the scheduler compares
+            trials and where they end. An exception in one ends the sweep.
         evaluate_at: "epochs" evaluates after every epoch. "rungs" evaluates only where the scheduler compares trials
             and where they end. This saves time (a fifth for iris networks); curves are NaN in between.
         keep_epoch: "last" gives a trial the score of its last epoch. "best" gives it that of the best epoch of its mean

@@ -85,37 +85,65 @@ def predict(model: Model, params: PyTree, x: Any, *, key: Array | None = None) -
     return predict_in_tiles(model.apply, params, x, key=key)
 
 
-def evaluate(recipe: Recipe, params: PyTree, data: tuple[Any, Any], *, score: Score | None = None) -> Evaluation:
-    """Returns loss and score on a data set, without dropout; the outputs are computed as in `predict`.
+def evaluate(
+    recipe: Recipe,
+    params: PyTree,
+    data: tuple[Any, Any],
+    *,
+    score: Score | None = None,
+    metrics: Metrics | None = None,
+) -> Evaluation:
+    """Returns loss, score and metrics on a data set, without dropout; the outputs are computed as in `predict`.
 
     Args:
         recipe: its model, loss and reduction.
         params: the parameters to evaluate.
         data: `(x, targets)`.
         score: `score(outputs, targets) -> number`, higher is better; by default minus the mean loss.
+        metrics: functions like `score` by name, such as {"auc": …}. Both may use NumPy or scikit-learn.
 
     Returns:
-        `Evaluation(loss, score)`.
+        `Evaluation(loss, score, metrics)`, the metrics as a dict of numbers.
 
     Raises:
-        TypeError, ValueError: as `fit`.
+        TypeError, ValueError: as `fit`; a score or a metric that is not a function, or does not give a number.
 
     Example:
         >>> import jaxnn as nn, optax
         >>> recipe = nn.Recipe(nn.mlp([4, 3]), nn.cross_entropy, optax.sgd(0.1))
         >>> params = {"output": nn.Affine(jnp.zeros((4, 3)), jnp.zeros(3))}
-        >>> evaluate(recipe, params, (jnp.ones((2, 4)), jnp.array([0, 1])), score=nn.accuracy)
-        Evaluation(loss=Array(1.0986123, dtype=float32), score=Array(0.5, dtype=float32), metrics={})
+        >>> data = jnp.ones((2, 4)), jnp.array([0, 1])
+        >>> evaluate(recipe, params, data, metrics={"right": nn.accuracy}).metrics
+        {'right': Array(0.5, dtype=float32)}
     """
     check_recipe(recipe)
     if not (score is None or callable(score)):
         raise TypeError(f"evaluate: score must be a function of outputs and targets, not {score!r}")
+    metrics = {name: _with_checked_result(each, name) for name, each in check_metrics("evaluate", metrics).items()}
     check_arrays("evaluate", params)
     check_training("evaluate", recipe._replace(batch_size=None), data, params)
     x, targets = data
     outputs = predict_in_tiles(recipe.model.apply, params, x)
-    checked_score = None if score is None else _with_checked_result(score)
-    return _score_outputs(recipe, outputs, as_arrays(targets), checked_score, {}, None)
+    checked_score = None if score is None else _with_checked_result(score, "score")
+    return _score_outputs(recipe, outputs, as_arrays(targets), checked_score, metrics, None)
+
+
+def check_metrics(caller: str, metrics: Any) -> Metrics:
+    """Checks that metrics are functions with identifiers as names, without calling them; returns {} for None."""
+    if metrics is None:
+        return {}
+    if not isinstance(metrics, dict):
+        raise TypeError(f"{caller}: metrics must be a dict from names to functions, not {metrics!r}")
+    for name, function in metrics.items():
+        if not isinstance(name, str):
+            raise TypeError(f"{caller}: the name of a metric must be a string, not {name!r}")
+        if not name.isidentifier():
+            raise ValueError(f"{caller}: the name of a metric must be an identifier, like f1, not {name!r}")
+        if not callable(function):
+            raise TypeError(
+                f"{caller}: the metric {name!r} must be a function of outputs and targets, not {function!r}"
+            )
+    return dict(metrics)
 
 
 def loss_and_score(
@@ -145,12 +173,12 @@ def _score_outputs(
     return Evaluation(loss, value, {name: compute(metric) for name, metric in metrics.items()})
 
 
-def _with_checked_result(score: Score) -> Score:
-    """Returns the score function with a check of its result; it may use NumPy, so it cannot be traced on shapes."""
+def _with_checked_result(function: Score, name: str) -> Score:
+    """Returns a score or a metric with a check of its result; it may use NumPy, so it cannot be traced on shapes."""
 
-    def checked_score(outputs: Any, targets: Any) -> Any:
-        result = score(outputs, targets)
-        check_real_number("evaluate", result)
+    def checked(outputs: Any, targets: Any) -> Any:
+        result = function(outputs, targets)
+        check_real_number("evaluate", result, name)
         return result
 
-    return checked_score
+    return checked

@@ -5,6 +5,7 @@ and loss makes its own checks there, on the whole data set.
 """
 
 import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -18,8 +19,16 @@ from jaxnn._checks.params import check_arrays, check_params
 from jaxnn._kernels.dtypes import as_arrays, as_native
 from jaxnn.training.epoch import TrainingState, init_training
 from jaxnn.training.loss_check import check_loss_rows
-from jaxnn.training.recipe import Recipe, build_optimizer, check_recipe, reduce_losses, steps_per_epoch
+from jaxnn.training.recipe import Recipe, build_optimizer, check_recipe, limit_epochs, reduce_losses, steps_per_epoch
 from jaxnn.training.state_check import check_goes_on, check_state
+
+# The errors of JAX where a function asks a traced array for its numbers.
+_NO_NUMBERS = (
+    jax.errors.TracerArrayConversionError,
+    jax.errors.TracerIntegerConversionError,
+    jax.errors.ConcretizationTypeError,
+    jax.errors.NonConcreteBooleanIndexError,
+)
 
 
 class Prepared(NamedTuple):
@@ -63,6 +72,7 @@ def prepare(
         check_goes_on(caller, recipe, state, params, epochs)
         params = state.params
     recipe = build_optimizer(recipe, count, epochs)
+    epochs = limit_epochs(caller, recipe, epochs)
     check_key(key)
     check_arrays(caller, params)
     # Inside a trace the initial weights cost no more than their shapes.
@@ -149,34 +159,59 @@ def _check_reduction(caller: str, recipe: Recipe, losses: Any) -> None:
         raise ValueError(f"{caller}: the reduction must make one floating-point number of the losses, not {reduced}")
 
 
-def check_score(
-    caller: str,
-    score: Any,
-    recipe: Recipe,
-    params: PyTree,
-    data: tuple[Any, Any],
-    mask: Any = None,
-    *,
-    name: str = "score",
-) -> None:
-    """Checks on shapes that a score or a metric can be compiled and gives one number; None is allowed.
+def check_score(caller: str, score: Any, recipe: Recipe, params: PyTree, data: tuple[Any, Any]) -> None:
+    """Checks on shapes that a score can be compiled and gives one number; None is allowed."""
+    error = None if score is None else find_trace_error(caller, "score", score, recipe, params, data)
+    if error is not None:
+        raise ValueError(f"{caller}: score must be written in functions of jax.numpy, it is compiled") from error
 
-    With a mask, it must take that as `where=`.
+
+def find_trace_error(
+    caller: str, name: str, function: Any, recipe: Recipe, params: PyTree, data: tuple[Any, Any], mask: Any = None
+) -> Exception | None:
+    """Returns the error that shows that a score or a metric cannot be compiled; checks that it gives one number.
+
+    It uses NumPy, or there is a mask that it does not take as `where=`. None shows that it can be compiled.
     """
-    if score is None:
-        return
-    if not callable(score):
-        raise TypeError(f"{caller}: {name} must be a function of outputs and targets, not {score!r}")
+    if not callable(function):
+        raise TypeError(f"{caller}: {name} must be a function of outputs and targets, not {function!r}")
     x, targets = as_native(data)
-    options = {} if mask is None else {"where": mask}
+    outputs = jax.eval_shape(functools.partial(recipe.model.apply, key=None), params, x)
 
-    def compute_score(params: Any, x: Any) -> None:
-        check_real_number(caller, score(recipe.model.apply(params, x, key=None), targets, **options), name)
+    def compute(outputs: Any, targets: Any, options: dict[str, Any]) -> None:
+        check_real_number(caller, function(outputs, targets, **options), name)
 
+    def trace(options: dict[str, Any]) -> None:
+        # First with the values of the targets, which a function may check, and then as the compiled program calls it.
+        jax.eval_shape(lambda outputs: compute(outputs, targets, options), outputs)
+        jax.eval_shape(compute, outputs, targets, options)
+
+    error = _catch(trace, {} if mask is None else {"where": mask})
+    if isinstance(error, TypeError) and mask is not None and not _needs_numbers(error):
+        without_mask = _catch(trace, {})
+        if without_mask is None or _needs_numbers(without_mask):
+            return error
+    if error is not None and not _needs_numbers(error):
+        raise error
+    return error
+
+
+def _catch(function: Callable[[Any], Any], argument: Any) -> Exception | None:
+    """Returns the error that a call raises, or None."""
     try:
-        jax.eval_shape(compute_score, params, x)
-    except (jax.errors.TracerArrayConversionError, jax.errors.ConcretizationTypeError) as error:
-        raise ValueError(f"{caller}: {name} must be written in functions of jax.numpy, it is compiled") from error
+        function(argument)
+    except Exception as error:
+        return error
+    return None
+
+
+def _needs_numbers(error: BaseException | None) -> bool:
+    """Returns whether an error arose because a traced array has no numbers yet, such as for NumPy."""
+    while error is not None:
+        if isinstance(error, _NO_NUMBERS):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def check_real_number(caller: str, result: Any, name: str = "score") -> None:

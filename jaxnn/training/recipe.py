@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
-from jaxnn._checks.arrays import check_whole
+from jaxnn._checks.arrays import check_whole, is_traced
 from jaxnn._checks.params import check_model
 from jaxnn.models import Model
 from jaxnn.training.ema import check_ema, keep_mean
@@ -33,6 +33,8 @@ class Recipe(NamedTuple):
         ema: the decay of an exponential moving average of the parameters, such as 0.999. Training goes on with the
             parameters, while their mean is evaluated and returned: mean = ema * mean + (1 - ema) * params after each
             update, at first the initial parameters. It may be a traced hyper. None keeps no mean.
+        epochs: the most epochs of a training, at most those of the call. As a hyper it limits each trial of a sweep; an
+            optimizer that is a function of the total steps gets those of the call.
 
     To freeze parameters, use `optax.selective_transform(optimizer, freeze_mask=...)` or `optax.chain(optimizer,
     optax.freeze(mask))`. Do not use `optax.masked`, which applies raw gradients to the other parameters.
@@ -63,6 +65,7 @@ class Recipe(NamedTuple):
     batch_size: int | None = None
     reduction: Callable[..., Float[Array, ""]] = jnp.mean
     ema: float | Float[Array, ""] | None = None
+    epochs: int | Int[Array, ""] | None = None
 
 
 def check_recipe(recipe: Any) -> None:
@@ -74,6 +77,8 @@ def check_recipe(recipe: Any) -> None:
         if not callable(getattr(recipe, name)):
             raise TypeError(f"Recipe: {name} must be a function, not {getattr(recipe, name)!r}")
     check_ema(recipe.ema)
+    if recipe.epochs is not None and not is_traced(recipe.epochs):
+        check_whole("Recipe", "epochs", recipe.epochs, least=1)
     optimizer = recipe.optimizer
     if isinstance(optimizer, optax.GradientTransformation | optax.MultiSteps):
         return
@@ -115,6 +120,21 @@ def build_optimizer(recipe: Recipe, count: int, epochs: int) -> Recipe:
             f"Recipe: optimizer, called with the total steps, must give a transformation, not {optimizer!r}"
         )
     return recipe if optimizer is recipe.optimizer else recipe._replace(optimizer=optimizer)
+
+
+def limit_epochs(caller: str, recipe: Recipe, epochs: int) -> int:
+    """Returns the epochs of a training, those of the call or fewer.
+
+    Raises:
+        TypeError: a limit in the recipe that is traced.
+    """
+    if recipe.epochs is None:
+        return epochs
+    if is_traced(recipe.epochs):
+        raise TypeError(
+            f"{caller}: the epochs of the Recipe must be known here; as a hyper they limit trials of a sweep"
+        )
+    return min(epochs, check_whole("Recipe", "epochs", recipe.epochs, least=1))
 
 
 def get_optimizer(recipe: Recipe) -> optax.GradientTransformationExtraArgs:

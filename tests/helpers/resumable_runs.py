@@ -34,7 +34,7 @@ def make_recipe(hypers):
     return nn.Recipe(nn.mlp([4, hypers.get("width", 5), 3]), nn.cross_entropy, optax.adam(hypers["learning_rate"]))
 
 
-def sweep(directory=None, *, end_at=None, save_every=1e-6, make=make_recipe, space=SPACE, **options):
+def sweep(directory=None, *, end_at=None, save_every=1e-6, make=make_recipe, space=SPACE, data=TRAIN, **options):
     """Sweeps on iris; raises InjectedError when `end_at` trials have ended."""
     finished = []
 
@@ -44,7 +44,7 @@ def sweep(directory=None, *, end_at=None, save_every=1e-6, make=make_recipe, spa
             raise InjectedError
 
     return nn.sweep(
-        make, space, TRAIN, key=jax.random.key(0), directory=directory, save_every=save_every, log=log, progress=False,
+        make, space, data, key=jax.random.key(0), directory=directory, save_every=save_every, log=log, progress=False,
         **({"validation": VALIDATION, "trials": 18, "epochs": 9, "lanes": 4, "keep": 3,
             "scheduler": nn.asha(grace_period=1)} | options),
     )  # fmt: skip

@@ -100,7 +100,7 @@ def test_a_chunk_is_as_long_as_few_lane_epochs_are_wasted():
 
 
 def test_a_running_trial_counts_the_epochs_that_its_lanes_trained():
-    trial = RunningTrial(0, Setting((), {}), slice(1, 3), 5, {})
+    trial = RunningTrial(0, Setting((), {}), slice(1, 3), 5, {}, epochs=5)
     curves = np.stack([np.arange(40.0).reshape(4, 10)] * 3)
     assert trial.dispatch(3) == 3
     assert trial.record(3, ChunkResult(np.zeros(4, int), curves), 0.0, has_ends=False) == 2 * 3

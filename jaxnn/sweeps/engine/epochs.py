@@ -190,12 +190,14 @@ def _evaluate_lane(
 
 
 def _evaluate(spec: ProgramSpec, recipe: Recipe, params: Any, data: LaneData) -> Evaluation:
-    return loss_and_score(recipe, params, swap_batch_axes(data.validation), spec.score, spec.metrics, data.mask)
+    return loss_and_score(
+        recipe, params, swap_batch_axes(data.validation), spec.compiled_score, spec.compiled_metrics, data.mask
+    )
 
 
 def _fill_curves(spec: ProgramSpec, value: Any) -> Curves:
     """Returns curves with one value in place of each."""
-    return Curves(value, value, value, dict.fromkeys(spec.metrics, value))
+    return Curves(value, value, value, dict.fromkeys(spec.compiled_metrics, value))
 
 
 def _look_up_rows(recipe: Recipe, data: tuple[Any, Any]) -> Recipe:

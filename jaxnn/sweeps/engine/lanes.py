@@ -75,8 +75,10 @@ class ProgramSpec(NamedTuple):
         seed: the hyper from which the key of a training is made; None makes it from the key of the sweep.
         repeats: the trainings of a setting with different keys.
         max_epochs: the most epochs of a chunk, which is the length of the buffers for curves.
-        metrics: functions like the score by name, which are evaluated where it is.
+        metrics: functions like the score by name.
         stop: the stopping rule of each lane, or None.
+        on_host: the names of the metrics that cannot be compiled, and "score" if it cannot; the host computes them
+            where a lane reaches its limit.
     """
 
     recipe_of: Callable[[dict[str, Array]], Recipe]
@@ -90,6 +92,23 @@ class ProgramSpec(NamedTuple):
     max_epochs: int
     metrics: Metrics = {}  # noqa: RUF012 - never changed
     stop: StoppingRule | None = None
+    on_host: frozenset[str] = frozenset()
+
+    @property
+    def compiled_score(self) -> Score | None:
+        """The score of the compiled program; None is minus the mean validation loss."""
+        return None if "score" in self.on_host else self.score
+
+    @property
+    def compiled_metrics(self) -> Metrics:
+        """The metrics of the compiled program, which are evaluated where the score is."""
+        return {name: metric for name, metric in self.metrics.items() if name not in self.on_host}
+
+    @property
+    def host_functions(self) -> Metrics:
+        """The functions that the host computes, by name."""
+        named = {"score": self.score} | self.metrics
+        return {name: function for name, function in named.items() if name in self.on_host and function is not None}
 
 
 def init_lane(spec: ProgramSpec, key: Array, updates: LaneUpdates) -> Lanes:

@@ -27,7 +27,7 @@ from jaxnn.sweeps.engine.lane_count import (
     measure_footprint,
 )
 from jaxnn.sweeps.engine.lanes import ProgramSpec, derive_key
-from jaxnn.sweeps.engine.metrics import check_metrics
+from jaxnn.sweeps.engine.metrics import check_names, find_on_host
 from jaxnn.sweeps.engine.parts import check_batch_size, make_parts
 from jaxnn.sweeps.engine.preparation import Preparation, Prepare
 from jaxnn.sweeps.engine.program import Program
@@ -36,9 +36,9 @@ from jaxnn.sweeps.space.space import Choices, Setting, active_distributions, che
 from jaxnn.sweeps.space.traced import fill_traced, find_seed
 from jaxnn.sweeps.space.whole import Inherited
 from jaxnn.training.epoch import init_training
-from jaxnn.training.evaluation import Metrics, Score
-from jaxnn.training.prepare import check_functions, check_score
-from jaxnn.training.recipe import Recipe
+from jaxnn.training.evaluation import Metrics, Score, check_metrics
+from jaxnn.training.prepare import check_functions
+from jaxnn.training.recipe import Recipe, limit_epochs
 from jaxnn.training.stopping import StoppingRule, check_rule
 
 # Numbers that no trial has, which derive keys for other draws from the sweep's key; `parts.py` has that of the folds.
@@ -69,6 +69,7 @@ class Plan(NamedTuple):
         device: of which kind all devices are.
         lane_counts: the lanes of each device in the programs so far, by their choices. A program that is made again,
             in a resumed sweep or to replay a trial, has as many, since others could give other bits.
+        on_host: the names of the functions that the host computes, by the choices of the programs.
         has_scheduler: whether a scheduler decides between two chunks.
         debug_nans: whether a trial that gives NaN is an error.
         preparations: of each fold, or of the training data; empty without. `data` is prepared, see `parts.py`.
@@ -90,6 +91,7 @@ class Plan(NamedTuple):
     trials: int
     device: Device
     lane_counts: dict[Choices, LaneCount]
+    on_host: dict[Choices, frozenset[str]]
     has_scheduler: bool
     debug_nans: bool
     preparations: tuple[Preparation, ...] = ()
@@ -127,9 +129,13 @@ class Plan(NamedTuple):
         """The number of examples that a trial trains on; that of the largest fold."""
         return _count(self.data) if self.folds is None else self.folds.train.shape[1]
 
+    def epochs_of(self, setting: Setting) -> int:
+        """Returns the most epochs of a trial."""
+        return limit_epochs("sweep", self.recipe(setting.choices, self._as_python_numbers(setting)), self.layout.epochs)
+
     def check_shapes(self, setting: Setting) -> None:
         """Checks that the recipe of a setting matches the data, on shapes."""
-        _check_recipe(self, self.recipe(setting.choices, self._as_python_numbers(setting)))
+        _check_recipe(self, setting.choices, self.recipe(setting.choices, self._as_python_numbers(setting)))
 
     def check_traced(self, setting: Setting) -> None:
         """Checks that `make_recipe` can compute with traced hypers, and warns of those that it never reads."""
@@ -193,6 +199,7 @@ class Plan(NamedTuple):
             max_epochs=self._max_epochs(footprint, width),
             metrics=self.metrics,
             stop=self.stop,
+            on_host=self.on_host.get(setting.choices, frozenset()),
         )
         program = Program(spec, self.key, names, width, tile, devices=devices, executor=executor)
         return program if executor is None else program.compile()
@@ -224,7 +231,7 @@ def make_plan(
     groups: Any,
     prepare: Prepare | None,
     score: Score | None,
-    metrics: Any,
+    metrics: Any = None,
     evaluate_at: str,
     stop: StoppingRule | None,
     repeats: int,
@@ -237,7 +244,8 @@ def make_plan(
     if not callable(make_recipe):
         raise TypeError(f"sweep: make_recipe must be a function of the hypers, not {make_recipe!r}")
     check_space(space)
-    metrics = check_metrics(metrics, space)
+    metrics = check_metrics("sweep", metrics)
+    check_names(metrics, space)
     check_key(key)
     parts = make_parts(key, data, validation=validation, folds=folds, stratify=stratify, groups=groups, prepare=prepare)
     if evaluate_at not in ("epochs", "rungs"):
@@ -262,7 +270,7 @@ def make_plan(
     data, validation, rows = as_arrays((parts.data, parts.validation, parts.folds))
     return Plan(
         make_recipe, space, data, validation, rows, parts.labels, score, metrics, evaluate_at, stop, key, layout,
-        lane_count, trials, describe_device(), {}, has_scheduler,
+        lane_count, trials, describe_device(), {}, {}, has_scheduler,
         debug_nans=cast(Any, jax.config).jax_debug_nans, preparations=parts.preparations,
     )  # fmt: skip
 
@@ -279,7 +287,7 @@ def _check_lanes(lanes: int | str, layout: TrialLayout) -> int | None:
     return lanes
 
 
-def _check_recipe(plan: Plan, recipe: Recipe) -> None:
+def _check_recipe(plan: Plan, choices: Choices, recipe: Recipe) -> None:
     check_batch_size(plan.folds, recipe.batch_size)
     full_batch = recipe._replace(batch_size=None)
     params = jax.eval_shape(recipe.model.init, plan.key)
@@ -288,8 +296,8 @@ def _check_recipe(plan: Plan, recipe: Recipe) -> None:
         check_functions("sweep: validation", full_batch, plan.validation, _count(plan.validation), params)
     scored = plan.data if plan.validation is None else plan.validation
     mask = None if plan.folds is None else np.ones(_count(scored), bool)
-    for name, function in {"score": plan.score, **plan.metrics}.items():
-        check_score("sweep", function, recipe, params, scored, mask, name=name)
+    functions = plan.metrics if plan.score is None else {"score": plan.score} | plan.metrics
+    plan.on_host[choices] = find_on_host(functions, recipe, params, scored, mask, plan.evaluate_at)
 
 
 def _check_traced(plan: Plan, setting: Setting, values: dict[str, Any]) -> None:

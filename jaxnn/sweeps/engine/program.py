@@ -21,6 +21,7 @@ from jaxnn._kernels.lapack import can_hang
 from jaxnn._kernels.program_cache import request_program
 from jaxnn.sweeps.engine.chunk_result import ChunkResult
 from jaxnn.sweeps.engine.epochs import advance_lanes
+from jaxnn.sweeps.engine.host_functions import HostFunctions
 from jaxnn.sweeps.engine.lane_count import LaneCount
 from jaxnn.sweeps.engine.lanes import Lanes, LaneUpdates, ProgramSpec, copy_lanes, init_lane, start_lanes
 
@@ -79,6 +80,7 @@ class Program:
         executor: Executor | None = None,
     ) -> None:
         mesh = Mesh(np.array(devices or jax.devices()), ("lane",))
+        self._host_functions = HostFunctions(spec) if spec.on_host else None
         self.size, self.width, self.max_epochs = width * mesh.size, width, spec.max_epochs
         self._spec, self._tile, self._mesh, self._executor = spec, tile, mesh, executor
         self._sharding, self.lane_count = NamedSharding(mesh, _BY_LANE), LaneCount(width, tile)
@@ -116,9 +118,12 @@ class Program:
 
         def read() -> ChunkResult:
             table = np.asarray(numbers)
+            ended = table[:, 0].astype(np.int32)
             curves = table[:, 1:].reshape(self.size, -1, self.max_epochs)[..., :epochs].swapaxes(0, 1)
             # A copy, of which trials keep views: it holds no epochs beyond this chunk.
-            curves, ended = np.array(curves, order="C"), table[:, 0].astype(np.int32)
+            curves = np.array(curves, order="C")
+            if self._host_functions is not None:
+                curves = self._host_functions.evaluate(lanes, updates.limit, ended, curves)
             if self._spec.stop is None:
                 return ChunkResult(ended, curves)
             return ChunkResult(ended.clip(min=0), curves, (-ended).clip(min=0))
@@ -158,7 +163,7 @@ class Program:
         def advance(lanes: Lanes, columns: Array, shared: Any) -> Any:
             updates, epochs = from_columns(self._layout, columns)
             lanes, curves = advance_lanes(spec, tile, lanes, updates.limit, shared, epochs[0])
-            metrics = [curves.metrics[name] for name in spec.metrics]
+            metrics = [curves.metrics[name] for name in spec.compiled_metrics]
             ended = lanes.diverged
             if spec.stop is not None:
                 ended = jnp.where(ended > 0, ended, -lanes.stopping.epoch)

@@ -71,6 +71,7 @@ def run_trials(
     layout: TrialLayout,
     scheduler: TrialScheduler | None,
     on_trial_end: OnTrialEnd,
+    epochs_of: Callable[[Setting], int] | None = None,
 ) -> Iterator[ChunkStats]:
     """Runs trials through the lanes of one program; yields after each chunk.
 
@@ -80,7 +81,9 @@ def run_trials(
         layout: lanes and epochs of a trial.
         scheduler: of the sweep, or None.
         on_trial_end: called with the result of each trial that ends, the best of a chunk first.
+        epochs_of: returns the most epochs of a setting; None is those of the layout for all.
     """
+    epochs_of = epochs_of or (lambda _: layout.epochs)
     queue, slots = deque(trials), _lane_slots(program, layout.lanes)
     running: list[RunningTrial] = []
     in_flight: deque[_InFlight] = deque()
@@ -89,11 +92,11 @@ def run_trials(
     while queue or running or in_flight:
         if queue or running:
             with pause_collection():
-                started = _start_trials(queue, slots, running, layout, scheduler)
+                started = _start_trials(queue, slots, running, layout, scheduler, epochs_of)
                 running = sorted(running + started, key=lambda trial: trial.trial)
                 in_flight.append(_dispatch(program, lanes, running, started, layout))
             lanes = in_flight[-1].lanes
-            running = [trial for trial in running if trial.dispatched < layout.epochs]
+            running = [trial for trial in running if trial.dispatched < trial.epochs]
             if len(in_flight) <= lookahead:
                 continue
         chunk = in_flight.popleft()
@@ -128,21 +131,27 @@ def _start_trials(
     running: list[RunningTrial],
     layout: TrialLayout,
     scheduler: TrialScheduler | None,
+    epochs_of: Callable[[Setting], int],
 ) -> list[RunningTrial]:
     """Puts waiting trials into free slots."""
     occupied = {trial.lanes.start for trial in running}
     free = [slot for slot in slots if slot.start not in occupied]
-    return [_start_trial(*queue.popleft(), slot, layout, scheduler) for slot in free[: len(queue)]]
+    return [_start_trial(*queue.popleft(), slot, layout, scheduler, epochs_of) for slot in free[: len(queue)]]
 
 
 def _start_trial(
-    number: int, setting: Setting, slot: slice, layout: TrialLayout, scheduler: TrialScheduler | None
+    number: int,
+    setting: Setting,
+    slot: slice,
+    layout: TrialLayout,
+    scheduler: TrialScheduler | None,
+    epochs_of: Callable[[Setting], int],
 ) -> RunningTrial:
-    limit = layout.epochs
+    limit = epochs = epochs_of(setting)
     if scheduler is not None:
         limit = min(start_trial(scheduler, number, setting), limit)
     keeps_best = layout.keep_epoch == "best"
-    return RunningTrial(number, setting, slot, limit, dict(setting.values), keeps_best, layout.metrics)
+    return RunningTrial(number, setting, slot, limit, dict(setting.values), epochs, keeps_best, layout.metrics)
 
 
 def _dispatch(
@@ -215,15 +224,17 @@ def _decide(
         if scheduler is None:
             ended.append((trial, "finished"))
             continue
-        if trial.epoch >= layout.epochs:
-            scheduler.report(trial.trial, trial.epoch, arrived[trial.trial])
+        if trial.epoch >= trial.epochs:
+            # A trial with fewer epochs than others may end between two rungs.
+            if trial.epochs == layout.epochs:
+                scheduler.report(trial.trial, trial.epoch, arrived[trial.trial])
             ended.append((trial, "finished"))
             continue
         decision = report_trial(scheduler, trial.trial, trial.epoch, arrived[trial.trial])
         if isinstance(decision, Stop):
             ended.append((trial, "stopped"))
             continue
-        trial.limit = min(decision.until, layout.epochs)
+        trial.limit = min(decision.until, trial.epochs)
         if isinstance(decision, Copy):
             copies.append((trial, decision))
     return ended, copies

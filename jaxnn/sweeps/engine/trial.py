@@ -118,6 +118,7 @@ class RunningTrial:
         lanes: the slice of lanes that it occupies.
         limit: the epoch of its next report, at which its lanes freeze.
         values: its traced hypers now.
+        epochs: after which it ends.
         metrics: their names, in the order of the curves.
         dispatched: the number of epochs that were dispatched to the devices.
         epoch: the number of epochs whose results were read.
@@ -135,6 +136,7 @@ class RunningTrial:
     lanes: slice
     limit: int
     values: dict[str, float]
+    epochs: int
     keeps_best: bool = False
     metrics: tuple[str, ...] = ()
     dispatched: int = 0

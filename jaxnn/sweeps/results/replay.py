@@ -58,7 +58,8 @@ def _replay_group(
         programs[setting.choices] = plan.make_program(setting)
     numbers = sorted(_find_ancestors(results, trials))
     ran = {number: results[number] for number in numbers} | {trial: _end_at_score(results[trial]) for trial in trials}
-    scheduler = _Recorded(ran, at_rungs=plan.evaluate_at == "rungs")
+    stops = {epoch for result in ran.values() for epoch in _find_stops(plan, result)}
+    scheduler = _Recorded(ran, stops)
     replayed: dict[int, Replay] = {}
     trim = Trimmer(plan)
 
@@ -91,19 +92,23 @@ def _find_ancestors(results: Mapping[int, TrialResult], trials: list[int]) -> se
     return ancestors
 
 
-def _evaluated_epochs(result: TrialResult) -> list[int]:
-    return (np.flatnonzero(~np.isnan(result.curves.validation_losses[0])) + 1).tolist()
+def _find_stops(plan: Plan, result: TrialResult) -> list[int]:
+    """Returns the epochs at which a trial must stop to be evaluated as it was."""
+    if plan.evaluate_at == "rungs":
+        evaluated = ~np.isnan(result.curves.validation_losses[0])
+    else:
+        on_host = plan.on_host.get(result.setting.choices, ())
+        evaluated = ~np.isnan([result.curves.metrics[name] for name in on_host]).all(axis=(0, 1)) if on_host else []
+    return (np.flatnonzero(evaluated) + 1).tolist()
 
 
 class _Recorded(TrialScheduler):
-    """A scheduler that repeats recorded decisions; `at_rungs` stops at the epochs at which trials were evaluated."""
+    """A scheduler that repeats recorded decisions, and stops at some more epochs."""
 
-    def __init__(self, results: dict[int, TrialResult], *, at_rungs: bool) -> None:
+    def __init__(self, results: dict[int, TrialResult], stops: set[int]) -> None:
         self._results = results
         # All trials stop at all copies, so that a parent is at the epoch at which it was copied.
-        stops = {epoch for result in results.values() for epoch, _, _ in result.copies}
-        if at_rungs:
-            stops |= {epoch for result in results.values() for epoch in _evaluated_epochs(result)}
+        stops = stops | {epoch for result in results.values() for epoch, _, _ in result.copies}
         self._stops = sorted(stops)
 
     def start(self, trial: int) -> int:

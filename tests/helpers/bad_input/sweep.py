@@ -85,7 +85,8 @@ SWEEP_CALLS = {
     "score with NumPy": (
         sweep(score=with_numpy),
         ValueError,
-        "sweep: score must be written in functions of jax.numpy, it is compiled",
+        "sweep: score must be written in functions of jax.numpy, it is compiled to be evaluated after every epoch; "
+        'with evaluate_at="rungs" it may use NumPy',
     ),
     "metrics a function": (
         sweep(metrics=nn.accuracy),
