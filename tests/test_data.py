@@ -64,6 +64,35 @@ def test_stratified_folds_have_equal_numbers_of_every_class_to_within_one(seed: 
         assert max(counts) - min(counts) <= 1
 
 
+@given(seed=seeds, groups=labelled, data=st.data())
+def test_folds_divide_no_group_and_lose_no_row(seed: int, groups: np.ndarray, data) -> None:
+    sizes = Counter(groups.tolist())
+    if len(sizes) < 2:
+        return
+    k = data.draw(st.integers(2, len(sizes)))
+    folds = nn.k_folds(jax.random.key(seed), len(groups), k, groups=groups.astype(str))
+    train_mask = np.ones(folds.train.shape, bool) if folds.train_mask is None else folds.train_mask
+    assert sorted(folds.validation[folds.mask]) == list(range(len(groups)))
+    for train, own, validation, mask in zip(folds.train, train_mask, folds.validation, folds.mask, strict=True):
+        assert sorted([*train[own], *validation[mask]]) == list(range(len(groups)))
+        assert not set(groups[train]) & set(groups[validation])
+    # No fold is larger than the smallest by more than its last group.
+    rows = folds.mask.sum(axis=1)
+    assert rows.max() - rows.min() <= max(sizes.values())
+
+
+def test_groups_of_one_size_fall_into_other_folds_with_another_key() -> None:
+    groups = np.arange(40) // 4
+    divisions = {
+        frozenset(
+            frozenset(groups[rows].tolist()) for rows in nn.k_folds(jax.random.key(seed), 40, 5, groups=groups)[1]
+        )
+        for seed in range(5)
+    }
+    assert len(divisions) == 5
+    assert {len(part) for division in divisions for part in division} == {2}
+
+
 def test_splits_and_folds_depend_on_their_key() -> None:
     def draw(seed: int) -> list[np.ndarray]:
         key = jax.random.key(seed)

@@ -94,7 +94,7 @@ def sweep(
         stratify: the labels that every fold has equal shares of, shape (rows,), or None. "auto" takes the first array
             of whole numbers among the targets, of shape (rows,); otherwise the first bools, zeros and ones, or one-hot
             rows. `SweepResult.stratified_by` names it.
-        groups: the groups of the rows, shape (rows,), for a splitter that keeps groups whole.
+        groups: labels, shape (rows,): no fold divides a group, see `nn.k_folds`. A splitter gets them.
         prepare: `prepare(x) -> function of x`, such as `nn.standard_scaling`: fitted on the training rows of each fold,
             or on the data with `validation`, and applied to all rows of that fold. It runs in NumPy before the sweep,
             and only what it gives must be finite. `SweepResult.preparations` holds the functions, and
@@ -193,7 +193,8 @@ def sweep(
         raise ValueError("sweep: refit=True trains one setting, but this scheduler changes settings during a trial")
     options: dict[str, Any] = {"sampler": make_sampler(sampler, trials), "scheduler": scheduler, "lanes": lanes}
     options |= {"first": list(first)} if first else {}
-    options |= describe_arrays("folds", plan.folds) if isinstance(folds, Folds | Splitter) else {}
+    drawn = folds is None or not (isinstance(folds, Folds | Splitter) or groups is not None)
+    options |= {} if drawn else describe_arrays("folds", plan.folds)
     options |= {"prepare": prepare} if prepare is not None else {}
     configuration = functools.partial(describe_sweep, plan, options)
     best, programs = BestTrials(keep), Programs()

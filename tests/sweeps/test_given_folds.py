@@ -69,6 +69,15 @@ def test_a_fold_smaller_than_a_minibatch_is_named():
         sweep(Splitter([(np.arange(20), np.arange(30, 40)), (np.arange(7), np.arange(30, 40))]))
 
 
+def test_a_directory_remembers_the_groups(tmp_path):
+    groups = np.arange(COUNT) // 7
+    result = sweep(3, groups=groups, directory=tmp_path / "run")
+    assert result.plan.folds.train_mask is not None
+    assert result.stratified_by == ""
+    with pytest.raises(ValueError, match=r"another configuration: folds\.mask was"):
+        sweep(3, groups=groups[::-1] // 2, directory=tmp_path / "run")
+
+
 GROUPS = np.arange(COUNT) // 7
 SPLITTERS = {
     "GroupKFold": model_selection.GroupKFold(4),
@@ -137,3 +146,4 @@ def test_groups_of_near_copies_are_known_rows_in_ordinary_folds_and_new_ones_in_
 
     assert best_score(5) > 0.98
     assert 0.5 < best_score(model_selection.GroupKFold(5), groups=groups) < 0.85
+    assert 0.5 < best_score(5, groups=groups) < 0.85

@@ -6,9 +6,9 @@ import jax
 import numpy as np
 from jaxtyping import Array
 
-from jaxnn._checks.arrays import check_finite, check_whole
+from jaxnn._checks.arrays import check_whole
 from jaxnn._checks.data import check_data, check_unprepared
-from jaxnn.data import Folds
+from jaxnn.data import Folds, k_folds, number_groups
 from jaxnn.sweeps.engine.folds import Labels, choose_labels, make_folds
 from jaxnn.sweeps.engine.preparation import Preparation, Prepare, prepare_folds, prepare_parts
 from jaxnn.sweeps.engine.splits import Splitter, check_folds, split_rows
@@ -82,8 +82,9 @@ def _divide(
         return Parts(data, None, check_folds(folds, count), None)
     labels = choose_labels(data[1], count, stratify)
     if isinstance(folds, Splitter):
-        checked = None if groups is None else _check_groups(groups, count)
-        return Parts(data, None, split_rows(folds, data, count, labels, checked), None)
+        if groups is not None:
+            number_groups("sweep", groups, count)
+        return Parts(data, None, split_rows(folds, data, count, labels, groups), None)
     if not hasattr(folds, "__index__"):
         raise TypeError(
             "sweep: folds must be a whole number, nn.Folds, or an object with split and get_n_splits, such as "
@@ -93,17 +94,19 @@ def _divide(
     if k > count:
         raise ValueError(f"sweep: folds must be at most the number of rows, {count}, not {k}")
     if groups is not None:
-        raise ValueError(
-            f"sweep: groups= needs folds that keep them whole: folds=GroupKFold({k}) or StratifiedGroupKFold({k}) of "
-            f"scikit-learn, not folds={k}"
-        )
+        if not (stratify is None or _is_auto(stratify)):
+            raise ValueError("sweep: give stratify= or groups=; StratifiedGroupKFold of scikit-learn respects both")
+        most = number_groups("sweep", groups, count).max() + 1
+        if k > most:
+            raise ValueError(f"sweep: folds must be at most the number of groups, {most}, not {k}")
+        return Parts(data, None, k_folds(jax.random.fold_in(key, FOLDS_KEY), count, k, groups=groups), None)
     return Parts(data, None, make_folds(jax.random.fold_in(key, FOLDS_KEY), count, k, labels), labels)
 
 
 def _check_options(validation: tuple[Any, Any] | None, folds: Any, stratify: Any, groups: Any) -> None:
     if (validation is None) == (folds is None):
         raise ValueError("sweep: give exactly one of validation=(x, targets) and folds=k to score the trials by")
-    is_default = stratify is None or (isinstance(stratify, str) and stratify == "auto")
+    is_default = stratify is None or _is_auto(stratify)
     if folds is None and not is_default:
         raise ValueError("sweep: stratify= needs folds=k, since a validation part is not divided")
     if folds is None and groups is not None:
@@ -112,14 +115,8 @@ def _check_options(validation: tuple[Any, Any] | None, folds: Any, stratify: Any
         raise ValueError("sweep: nn.Folds are row numbers, so stratify= and groups= cannot change them")
 
 
-def _check_groups(groups: Any, count: int) -> np.ndarray:
-    """Returns the groups as an array with a label for each example."""
-    groups = np.asarray(groups)
-    if groups.shape != (count,):
-        raise ValueError(f"sweep: groups must have shape ({count},), one label for each example, not {groups.shape}")
-    if groups.dtype.kind == "f":
-        check_finite("sweep", "groups", groups)
-    return groups.astype(str) if groups.dtype == object else groups
+def _is_auto(stratify: Any) -> bool:
+    return isinstance(stratify, str) and stratify == "auto"
 
 
 def check_batch_size(folds: Folds | None, batch_size: int | None) -> None:

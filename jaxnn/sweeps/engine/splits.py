@@ -7,7 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 import jax
 import numpy as np
 
-from jaxnn.data import Folds
+from jaxnn.data import Folds, stack_folds
 from jaxnn.sweeps.engine.folds import Labels
 
 Part = tuple[Any, Any]
@@ -27,20 +27,20 @@ def split_rows(splitter: Splitter, data: tuple[Any, Any], count: int, labels: La
 
     Raises:
         ValueError: a splitter that shuffles without a fixed `random_state`, that refuses the data, or whose row
-            numbers `stack_folds` refuses.
+            numbers `stack_checked` refuses.
     """
     name = type(splitter).__name__
     _check_random_state(name, splitter)
     x, targets = (next(iter(jax.tree.leaves(part)), None) for part in data)
     y = labels.values if labels is not None else targets
-    x, y = (None if array is None else np.asarray(array) for array in (x, y))
+    x, y, groups = (None if array is None else np.asarray(array) for array in (x, y, groups))
     try:
         parts = list(splitter.split(x, y, groups))
     except ValueError as error:
         raise ValueError(f"sweep: {name} cannot split the data: {error}") from error
     if not parts:
         raise ValueError(f"sweep: {name} gives no folds")
-    return stack_folds(parts, count)
+    return stack_checked(parts, count)
 
 
 def _check_random_state(name: str, splitter: Any) -> None:
@@ -60,7 +60,7 @@ def _check_random_state(name: str, splitter: Any) -> None:
 
 def check_folds(folds: Folds, count: int) -> Folds:
     """Returns folds of the user with their row numbers checked, and with the rows of every fold before its padding."""
-    return stack_folds(list(_unstack(folds)), count)
+    return stack_checked(list(_unstack(folds)), count)
 
 
 def _unstack(folds: Folds) -> Iterator[Part]:
@@ -80,8 +80,8 @@ def _unstack(folds: Folds) -> Iterator[Part]:
         yield train[fold][train_mask[fold]], validation[fold][mask[fold]]
 
 
-def stack_folds(parts: list[Part], count: int) -> Folds:
-    """Stacks the row numbers of folds, each padded with its own rows to those of the largest.
+def stack_checked(parts: list[Part], count: int) -> Folds:
+    """Stacks the row numbers of folds, see `stack_folds`.
 
     Args:
         parts: training and validation rows of each fold.
@@ -90,16 +90,8 @@ def stack_folds(parts: list[Part], count: int) -> Folds:
     Raises:
         TypeError: row numbers that are not whole numbers.
         ValueError: a fold without training or validation rows, a number out of range, or a row in both parts.
-
-    Example:
-        >>> folds = stack_folds([([0, 1], [2]), ([2], [0, 1])], 3)
-        >>> folds.train.tolist(), folds.train_mask.tolist()
-        ([[0, 1], [2, 2]], [[True, True], [True, False]])
     """
-    checked = [_check_part(fold, part, count) for fold, part in enumerate(parts)]
-    train, validation = zip(*checked, strict=True)
-    train_rows, train_mask = _pad(train)
-    return Folds(train_rows, *_pad(validation), None if train_mask.all() else train_mask)
+    return stack_folds([_check_part(fold, part, count) for fold, part in enumerate(parts)])
 
 
 def _check_part(fold: int, part: Part, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -125,11 +117,3 @@ def _check_rows(fold: int, name: str, rows: Any, count: int) -> np.ndarray:
     if wrong.size:
         raise ValueError(f"sweep: the {name} rows of fold {fold} must lie in 0 … {count - 1}, but hold {wrong[0]}")
     return rows
-
-
-def _pad(parts: tuple[np.ndarray, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Repeats the rows of shorter parts; returns all parts as one array, and False where a row is repeated."""
-    largest = max(map(len, parts))
-    return np.stack([np.resize(rows, largest) for rows in parts]), np.stack(
-        [np.arange(largest) < len(rows) for rows in parts]
-    )

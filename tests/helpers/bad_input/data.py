@@ -67,6 +67,21 @@ DATA_CALLS = {
         TypeError,
         "k_folds: stratify must hold only numbers or only strings: …",
     ),
+    "folds by labels and groups": (
+        folds(stratify=LABELS, groups=LABELS),
+        ValueError,
+        "k_folds: give stratify or groups; StratifiedGroupKFold of scikit-learn respects both",
+    ),
+    "more folds than groups": (
+        folds(k=4, groups=LABELS),
+        ValueError,
+        "k_folds: k must be at most the number of groups, 3, not 4",
+    ),
+    "folds by groups of NaN": (
+        folds(groups=replace_at(LABELS, 3, np.nan)),
+        ValueError,
+        "k_folds: groups must be finite, but row 3 holds nan",
+    ),
     "one fold": (folds(k=1), ValueError, "k_folds: k must be at least 2, not 1"),
     "more folds than rows": (folds(k=16), ValueError, "k_folds: k must be at most the number of rows, 15, not 16"),
     "folds True": (folds(k=True), TypeError, "k_folds: k must be a whole number, not True"),

@@ -91,16 +91,25 @@ FOLD_CALLS = {
         ValueError,
         "sweep: groups= needs folds=, since a validation part is not divided",
     ),
-    "groups with a number of folds": (
-        splits(3, groups=LABELS),
+    "more folds than groups": (
+        splits(4, groups=LABELS),
         ValueError,
-        "sweep: groups= needs folds that keep them whole: folds=GroupKFold(3) or StratifiedGroupKFold(3) of "
-        "scikit-learn, not folds=3",
+        "sweep: folds must be at most the number of groups, 3, not 4",
+    ),
+    "groups and labels": (
+        splits(3, groups=LABELS, stratify=LABELS),
+        ValueError,
+        "sweep: give stratify= or groups=; StratifiedGroupKFold of scikit-learn respects both",
+    ),
+    "groups of another length for a number of folds": (
+        splits(3, groups=LABELS[:3]),
+        ValueError,
+        "sweep: groups must have shape (15,), one label for each row, not (3,)",
     ),
     "groups of another length": (
         splits(GroupKFold(3), groups=LABELS[:3]),
         ValueError,
-        "sweep: groups must have shape (15,), one label for each example, not (3,)",
+        "sweep: groups must have shape (15,), one label for each row, not (3,)",
     ),
     "groups of NaN": (
         splits(GroupKFold(3), groups=replace_at(LABELS, 2, np.nan)),
