@@ -152,7 +152,8 @@ def sweep(
         ValueError: as `fit`; both or neither of `validation` and `folds`; a fold without rows, or with a row in both
             parts; prepared rows that are not finite; an empty space; a hyper that `make_recipe` reads and the space
             lacks; a traced hyper that decides a shape or a Python branch; a sampler that returns too many settings; a
-            population without enough lanes; a directory that holds another sweep.
+            population without enough lanes; a directory that holds another sweep; a score that uses NumPy after every
+            epoch; a metric with the name of a hyper, a column or a curve.
         CheckpointError: a directory with damaged files.
         OSError: a directory that cannot be created or written to, or that another process uses.
         KeyboardInterrupt: with a directory, after Ctrl-C or SIGTERM, once the sweep is saved.

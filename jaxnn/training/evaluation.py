@@ -22,17 +22,23 @@ Metrics = dict[str, Score]
 
 
 class Evaluation(NamedTuple):
-    """The result of an evaluation: loss, score and metrics on a data set.
+    """The result of `evaluate`: loss and score on a data set.
 
     Attributes:
         loss: the recipe's reduction of the losses of all examples.
         score: one number, higher is better.
-        metrics: one number for each metric, by name.
     """
 
     loss: Float[Array, ""]
     score: Float[Array, ""]
-    metrics: dict[str, Any] = {}  # noqa: RUF012 - never changed
+
+
+class Numbers(NamedTuple):
+    """Loss, score and metrics by name, inside a compiled loop."""
+
+    loss: Array
+    score: Array
+    metrics: dict[str, Array]
 
 
 class Curves(NamedTuple):
@@ -85,65 +91,38 @@ def predict(model: Model, params: PyTree, x: Any, *, key: Array | None = None) -
     return predict_in_tiles(model.apply, params, x, key=key)
 
 
-def evaluate(
-    recipe: Recipe,
-    params: PyTree,
-    data: tuple[Any, Any],
-    *,
-    score: Score | None = None,
-    metrics: Metrics | None = None,
-) -> Evaluation:
-    """Returns loss, score and metrics on a data set, without dropout; the outputs are computed as in `predict`.
+def evaluate(recipe: Recipe, params: PyTree, data: tuple[Any, Any], *, score: Score | None = None) -> Evaluation:
+    """Returns loss and score on a data set, without dropout; the outputs are computed as in `predict`.
 
     Args:
         recipe: its model, loss and reduction.
         params: the parameters to evaluate.
         data: `(x, targets)`.
-        score: `score(outputs, targets) -> number`, higher is better; by default minus the mean loss.
-        metrics: functions like `score` by name, such as {"auc": …}. Both may use NumPy or scikit-learn.
+        score: `score(outputs, targets) -> number`, higher is better; it may use NumPy or scikit-learn. By default it is
+            minus the mean loss.
 
     Returns:
-        `Evaluation(loss, score, metrics)`, the metrics as a dict of numbers.
+        `Evaluation(loss, score)`.
 
     Raises:
-        TypeError, ValueError: as `fit`; a score or a metric that is not a function, or does not give a number.
+        TypeError, ValueError: as `fit`; a score that is not a function, or does not give a number.
 
     Example:
         >>> import jaxnn as nn, optax
         >>> recipe = nn.Recipe(nn.mlp([4, 3]), nn.cross_entropy, optax.sgd(0.1))
         >>> params = {"output": nn.Affine(jnp.zeros((4, 3)), jnp.zeros(3))}
-        >>> data = jnp.ones((2, 4)), jnp.array([0, 1])
-        >>> evaluate(recipe, params, data, metrics={"right": nn.accuracy}).metrics
-        {'right': Array(0.5, dtype=float32)}
+        >>> evaluate(recipe, params, (jnp.ones((2, 4)), jnp.array([0, 1])), score=nn.accuracy)
+        Evaluation(loss=Array(1.0986123, dtype=float32), score=Array(0.5, dtype=float32))
     """
     check_recipe(recipe)
     if not (score is None or callable(score)):
         raise TypeError(f"evaluate: score must be a function of outputs and targets, not {score!r}")
-    metrics = {name: _with_checked_result(each, name) for name, each in check_metrics("evaluate", metrics).items()}
     check_arrays("evaluate", params)
     check_training("evaluate", recipe._replace(batch_size=None), data, params)
     x, targets = data
     outputs = predict_in_tiles(recipe.model.apply, params, x)
-    checked_score = None if score is None else _with_checked_result(score, "score")
-    return _score_outputs(recipe, outputs, as_arrays(targets), checked_score, metrics, None)
-
-
-def check_metrics(caller: str, metrics: Any) -> Metrics:
-    """Checks that metrics are functions with identifiers as names, without calling them; returns {} for None."""
-    if metrics is None:
-        return {}
-    if not isinstance(metrics, dict):
-        raise TypeError(f"{caller}: metrics must be a dict from names to functions, not {metrics!r}")
-    for name, function in metrics.items():
-        if not isinstance(name, str):
-            raise TypeError(f"{caller}: the name of a metric must be a string, not {name!r}")
-        if not name.isidentifier():
-            raise ValueError(f"{caller}: the name of a metric must be an identifier, like f1, not {name!r}")
-        if not callable(function):
-            raise TypeError(
-                f"{caller}: the metric {name!r} must be a function of outputs and targets, not {function!r}"
-            )
-    return dict(metrics)
+    checked_score = None if score is None else _with_checked_result(score)
+    return Evaluation(*_score_outputs(recipe, outputs, as_arrays(targets), checked_score, {}, None)[:2])
 
 
 def loss_and_score(
@@ -153,7 +132,7 @@ def loss_and_score(
     score: Score | None,
     metrics: Metrics = {},  # noqa: B006 - never changed
     mask: Array | None = None,
-) -> Evaluation:
+) -> Numbers:
     """Returns loss, score and metrics of the rows in the mask for traced arrays, unchecked and without dropout."""
     x, targets = data
     return _score_outputs(recipe, apply_in_tiles(recipe.model.apply, params, x), targets, score, metrics, mask)
@@ -161,7 +140,7 @@ def loss_and_score(
 
 def _score_outputs(
     recipe: Recipe, outputs: Any, targets: Any, score: Score | None, metrics: Metrics, mask: Array | None
-) -> Evaluation:
+) -> Numbers:
     losses = recipe.loss(outputs, targets)
     loss = reduce_losses(recipe, losses, mask)
     options = {} if mask is None else {"where": mask}
@@ -170,15 +149,15 @@ def _score_outputs(
         return jnp.asarray(function(outputs, targets, **options))
 
     value = -jnp.mean(losses, where=mask) if score is None else compute(score)
-    return Evaluation(loss, value, {name: compute(metric) for name, metric in metrics.items()})
+    return Numbers(loss, value, {name: compute(metric) for name, metric in metrics.items()})
 
 
-def _with_checked_result(function: Score, name: str) -> Score:
-    """Returns a score or a metric with a check of its result; it may use NumPy, so it cannot be traced on shapes."""
+def _with_checked_result(score: Score) -> Score:
+    """Returns a score with a check of its result; it may use NumPy, so it cannot be traced on shapes."""
 
     def checked(outputs: Any, targets: Any) -> Any:
-        result = function(outputs, targets)
-        check_real_number("evaluate", result, name)
+        result = score(outputs, targets)
+        check_real_number("evaluate", result, "score")
         return result
 
     return checked

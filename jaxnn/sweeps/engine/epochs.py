@@ -29,7 +29,7 @@ from jaxnn.training.epoch import (
     to_loop_layout,
     train_epoch,
 )
-from jaxnn.training.evaluation import Curves, Evaluation, loss_and_score
+from jaxnn.training.evaluation import Curves, Numbers, loss_and_score
 from jaxnn.training.recipe import Recipe
 
 
@@ -189,7 +189,7 @@ def _evaluate_lane(
     return lane._replace(diverged=diverged), Curves(curves.losses, *written)
 
 
-def _evaluate(spec: ProgramSpec, recipe: Recipe, params: Any, data: LaneData) -> Evaluation:
+def _evaluate(spec: ProgramSpec, recipe: Recipe, params: Any, data: LaneData) -> Numbers:
     return loss_and_score(
         recipe, params, swap_batch_axes(data.validation), spec.compiled_score, spec.compiled_metrics, data.mask
     )

@@ -15,7 +15,24 @@ from jaxnn.training.recipe import Recipe
 _TAKEN = {*TrialResult._fields, *Curves._fields, "epoch", "loss", "validation_loss"}
 
 
-def check_names(metrics: Metrics, space: dict[str, Any]) -> None:
+def check_metrics(metrics: Any, space: dict[str, Any]) -> Metrics:
+    """Checks the argument `metrics` of a sweep, without calling the functions; returns {} for None."""
+    if metrics is None:
+        return {}
+    if not isinstance(metrics, dict):
+        raise TypeError(f"sweep: metrics must be a dict from names to functions, not {metrics!r}")
+    for name, function in metrics.items():
+        if not isinstance(name, str):
+            raise TypeError(f"sweep: the name of a metric must be a string, not {name!r}")
+        if not name.isidentifier():
+            raise ValueError(f"sweep: the name of a metric must be an identifier, like f1, not {name!r}")
+        if not callable(function):
+            raise TypeError(f"sweep: the metric {name!r} must be a function of outputs and targets, not {function!r}")
+    _check_names(metrics, space)
+    return dict(metrics)
+
+
+def _check_names(metrics: Metrics, space: dict[str, Any]) -> None:
     """Checks that no metric has the name of a hyper, or of another column or curve."""
     for name in metrics:
         if name in _TAKEN or name in space:

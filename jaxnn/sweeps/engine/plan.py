@@ -27,7 +27,7 @@ from jaxnn.sweeps.engine.lane_count import (
     measure_footprint,
 )
 from jaxnn.sweeps.engine.lanes import ProgramSpec, derive_key
-from jaxnn.sweeps.engine.metrics import check_names, find_on_host
+from jaxnn.sweeps.engine.metrics import check_metrics, find_on_host
 from jaxnn.sweeps.engine.parts import check_batch_size, make_parts
 from jaxnn.sweeps.engine.preparation import Preparation, Prepare
 from jaxnn.sweeps.engine.program import Program
@@ -36,7 +36,7 @@ from jaxnn.sweeps.space.space import Choices, Setting, active_distributions, che
 from jaxnn.sweeps.space.traced import fill_traced, find_seed
 from jaxnn.sweeps.space.whole import Inherited
 from jaxnn.training.epoch import init_training
-from jaxnn.training.evaluation import Metrics, Score, check_metrics
+from jaxnn.training.evaluation import Metrics, Score
 from jaxnn.training.prepare import check_functions
 from jaxnn.training.recipe import Recipe, limit_epochs
 from jaxnn.training.stopping import StoppingRule, check_rule
@@ -244,8 +244,7 @@ def make_plan(
     if not callable(make_recipe):
         raise TypeError(f"sweep: make_recipe must be a function of the hypers, not {make_recipe!r}")
     check_space(space)
-    metrics = check_metrics("sweep", metrics)
-    check_names(metrics, space)
+    metrics = check_metrics(metrics, space)
     check_key(key)
     parts = make_parts(key, data, validation=validation, folds=folds, stratify=stratify, groups=groups, prepare=prepare)
     if evaluate_at not in ("epochs", "rungs"):

@@ -190,11 +190,6 @@ TRAINING_CALLS = {
         ValueError,
         "train: a score needs validation=(x, targets), on which it is computed",
     ),
-    "metrics a list": (
-        evaluate(metrics=[nn.accuracy]),
-        TypeError,
-        "evaluate: metrics must be a dict from names to functions, not [<function accuracy…",
-    ),
     "score a string": (
         evaluate(score="accuracy"),
         TypeError,
