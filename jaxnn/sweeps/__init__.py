@@ -15,9 +15,11 @@ The words of this package:
 from jaxnn.sweeps.engine.run import ChunkStats
 from jaxnn.sweeps.engine.splits import Splitter
 from jaxnn.sweeps.engine.trial import TrialResult
+from jaxnn.sweeps.results.best_trial import BestTrial
 from jaxnn.sweeps.results.load import load
 from jaxnn.sweeps.results.refit import Refit
-from jaxnn.sweeps.results.result import BestTrial, Replay, SweepResult
+from jaxnn.sweeps.results.replay import Replay
+from jaxnn.sweeps.results.result import SweepResult
 from jaxnn.sweeps.results.tables import Column
 from jaxnn.sweeps.samplers.base import Sampler, TrialSampler
 from jaxnn.sweeps.schedulers.base import Continue, Copy, Scheduler, Stop, TrialScheduler

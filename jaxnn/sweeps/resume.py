@@ -14,10 +14,9 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from jaxnn._checks.arrays import by_name
 from jaxnn.io.runs import Log, Run
-from jaxnn.io.runs.fingerprint import describe, describe_arrays, describe_environment
-from jaxnn.io.runs.journal import as_json, pack_array, unpack_array
+from jaxnn.io.runs.journal import pack_array, unpack_array
+from jaxnn.sweeps.describe import as_choices, describe_result, describe_setting, first_difference, mismatch_error
 from jaxnn.sweeps.engine.chunk_result import ChunkResult
 from jaxnn.sweeps.engine.lane_count import LaneCount
 from jaxnn.sweeps.engine.lanes import Lanes, LaneUpdates
@@ -56,7 +55,7 @@ class SweepJournal:
         self._program_number = -1
         for event in run.events:
             if event["event"] == "program":
-                plan.lane_counts[_as_choices(event["choices"])] = LaneCount(*event["lane_count"])
+                plan.lane_counts[as_choices(event["choices"])] = LaneCount(*event["lane_count"])
         self._digests: dict[Choices, str] = {}
         self._lanes: Lanes | None = None
         self._chunk: _Chunk | None = None
@@ -71,7 +70,7 @@ class SweepJournal:
         batch = list(batch)
         self.best.drawn |= dict(batch)
         if self._run.active:
-            self._record("batch", settings=[_describe_setting(trial, setting) for trial, setting in batch])
+            self._record("batch", settings=[describe_setting(trial, setting) for trial, setting in batch])
 
     def needs_next_program(self) -> bool:
         """Returns whether the program after the next one has chunks left to run, so that it should compile ahead."""
@@ -103,7 +102,7 @@ class SweepJournal:
                 f"sweep: trial {result.trial} with {hypers} has the score NaN after {result.epochs} epochs"
             )
         if self._run.active:
-            recorded = self._record("trial", **_describe_result(result))
+            recorded = self._record("trial", **describe_result(result))
             if self.resuming:
                 # Its parameters, if they are still kept, are in the checkpoint.
                 self.best.add(result._replace(seconds=float(recorded["seconds"])), lambda: None)
@@ -150,7 +149,7 @@ class SweepJournal:
         """Returns the journal's result of the next chunk."""
         event = self._chunk_events.popleft()
         if event["epochs"] != epochs:
-            raise _mismatch_error(f"epochs of a chunk: {event['epochs']} before, {epochs} now")
+            raise mismatch_error(f"epochs of a chunk: {event['epochs']} before, {epochs} now")
         stopped = unpack_array(event["stopped"]) if event.get("stopped") else None
         # Trials write into the curves after a lane has ended early.
         return ChunkResult(unpack_array(event["diverged"]), unpack_array(event["curves"]).copy(), stopped)
@@ -172,8 +171,8 @@ class SweepJournal:
             )
         for name in [name for name in now if name not in _NOT_COMPARED]:
             if recorded.get(name) != now[name]:
-                was, is_now = _first_difference(recorded.get(name), now[name])
-                raise _mismatch_error(f"{name} of a {event}: {was} before, {is_now} now")
+                was, is_now = first_difference(recorded.get(name), now[name])
+                raise mismatch_error(f"{name} of a {event}: {was} before, {is_now} now")
         return recorded
 
     def _write_pending(self) -> None:
@@ -211,7 +210,7 @@ class SweepJournal:
         """Returns arrays shaped as a trial's kept parameters, with the lanes on the first axis."""
         # The kept parameters have the sizes of the last copy.
         values = trial["copies"][-1][2] if trial["copies"] else trial["values"]
-        recipe = self._plan.recipe(_as_choices(trial["choices"]), values)
+        recipe = self._plan.recipe(as_choices(trial["choices"]), values)
         shapes = jax.eval_shape(recipe.model.init, self._plan.key)
         return jax.tree.map(lambda leaf: np.empty((self._plan.layout.lanes, *leaf.shape), leaf.dtype), shapes)
 
@@ -267,53 +266,3 @@ class _JournaledProgram:
             return result
 
         return lanes, read_and_record
-
-
-def describe_sweep(plan: Plan, options: dict[str, Any]) -> dict[str, Any]:
-    """Describes what decides the bits of a sweep, except what recipes compute, which is recorded for each program."""
-    parts = {
-        "make_recipe": plan.make_recipe,
-        "score": plan.score,
-        "evaluate_at": plan.evaluate_at,
-        **plan.layout._asdict(),
-        "metrics": plan.metrics or None,
-        "stop": plan.stop,
-        **options,
-    }
-    described = {"kind": "sweep"} | {name: describe(part) for name, part in parts.items()}
-    space = {f"space.{name}": describe(part) for name, part in plan.space.items()}
-    validation = None if plan.validation is None else by_name(plan.validation)
-    stratify = None if plan.labels is None else plan.labels.values
-    arrays = {"key": plan.key, "data": by_name(plan.data), "validation": validation, "stratify": stratify}
-    return described | space | describe_arrays("", arrays) | describe_environment()
-
-
-def _as_choices(recorded: list[list[Any]]) -> Choices:
-    return tuple((path, option) for path, option in recorded)
-
-
-def _describe_setting(trial: int, setting: Setting) -> dict[str, Any]:
-    choices = [(path, int(option)) for path, option in setting.choices]
-    values = {name: float(value) for name, value in setting.values.items()}
-    return {"trial": trial, "choices": choices, "values": values}
-
-
-def _describe_result(result: TrialResult) -> dict[str, Any]:
-    numbers = {name: as_json(getattr(result, name)) for name in ("score", "score_std", "seconds")}
-    described = _describe_setting(result.trial, result.setting)
-    fields = {name: getattr(result, name) for name in ("status", "epochs", "score_epoch", "copies", "reason")}
-    return described | fields | numbers
-
-
-def _first_difference(recorded: Any, now: Any) -> tuple[Any, Any]:
-    """Returns the first entries in which two lists of equal length differ; other values unchanged."""
-    if isinstance(recorded, list) and isinstance(now, list) and len(recorded) == len(now):
-        return next(pair for pair in zip(recorded, now, strict=True) if pair[0] != pair[1])
-    return recorded, now
-
-
-def _mismatch_error(difference: str) -> ValueError:
-    return ValueError(
-        f"sweep: cannot resume from the journal: {difference}. A sampler and a scheduler must give the same answers "
-        "to the same calls: pass new objects with the same arguments, not objects that a sweep has used"
-    )

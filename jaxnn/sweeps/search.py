@@ -16,15 +16,17 @@ from jaxnn.devices import warn_idle_cores
 from jaxnn.io.runs import Log, check_run, open_run
 from jaxnn.io.runs.fingerprint import describe_arrays
 from jaxnn.sweeps.batches import Search
+from jaxnn.sweeps.describe import describe_sweep
 from jaxnn.sweeps.ends import Limits, add_refit, attach_result, make_result, run_search
-from jaxnn.sweeps.engine.plan import SAMPLER_KEY, SCHEDULER_KEY, make_plan
+from jaxnn.sweeps.engine.make_plan import make_plan
+from jaxnn.sweeps.engine.plan import SAMPLER_KEY, SCHEDULER_KEY
 from jaxnn.sweeps.engine.preparation import Prepare
 from jaxnn.sweeps.engine.splits import Splitter
 from jaxnn.sweeps.results.best_trials import BestTrials
 from jaxnn.sweeps.results.refit import refit_best
 from jaxnn.sweeps.results.replay import Programs
 from jaxnn.sweeps.results.result import SweepResult
-from jaxnn.sweeps.resume import SweepJournal, describe_sweep
+from jaxnn.sweeps.resume import SweepJournal
 from jaxnn.sweeps.samplers import Sampler, make_sampler
 from jaxnn.sweeps.samplers.base import check_sampler, init_sampler
 from jaxnn.sweeps.schedulers.base import Scheduler, check_scheduler, init_scheduler

@@ -13,8 +13,8 @@ import pytest
 import jaxnn as nn
 from jaxnn.sweeps.engine.device import Device
 from jaxnn.sweeps.engine.lane_count import LaneCount
+from jaxnn.sweeps.engine.make_plan import make_plan
 from jaxnn.sweeps.engine.memory_fit import fit_memory, fit_program
-from jaxnn.sweeps.engine.plan import make_plan
 from jaxnn.sweeps.engine.program import Program
 from jaxnn.sweeps.space.space import Setting
 

@@ -3,17 +3,15 @@
 import functools
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 from jaxtyping import Array
 
-from jaxnn._checks.arrays import check_key, check_whole
 from jaxnn._checks.warn import warn_user
-from jaxnn._kernels.dtypes import as_arrays
 from jaxnn.data import Folds
-from jaxnn.sweeps.engine.device import Device, describe_device
+from jaxnn.sweeps.engine.device import Device
 from jaxnn.sweeps.engine.folds import Labels
 from jaxnn.sweeps.engine.hypers import RecipeMaker, RecordedHypers, as_python_numbers, check_sizes, check_traced
 from jaxnn.sweeps.engine.lane_count import (
@@ -27,19 +25,19 @@ from jaxnn.sweeps.engine.lane_count import (
     measure_footprint,
 )
 from jaxnn.sweeps.engine.lanes import ProgramSpec, derive_key
-from jaxnn.sweeps.engine.metrics import check_metrics, find_on_host
-from jaxnn.sweeps.engine.parts import check_batch_size, make_parts
-from jaxnn.sweeps.engine.preparation import Preparation, Prepare
+from jaxnn.sweeps.engine.metrics import find_on_host
+from jaxnn.sweeps.engine.parts import check_batch_size
+from jaxnn.sweeps.engine.preparation import Preparation
 from jaxnn.sweeps.engine.program import Program
 from jaxnn.sweeps.engine.trial import TrialLayout
-from jaxnn.sweeps.space.space import Choices, Setting, active_distributions, check_space, fill_space
+from jaxnn.sweeps.space.space import Choices, Setting, active_distributions, fill_space
 from jaxnn.sweeps.space.traced import fill_traced, find_seed
 from jaxnn.sweeps.space.whole import Inherited
 from jaxnn.training.epoch import init_training
 from jaxnn.training.evaluation import Metrics, Score
 from jaxnn.training.prepare import check_functions
 from jaxnn.training.recipe import Recipe, limit_epochs
-from jaxnn.training.stopping import StoppingRule, check_rule
+from jaxnn.training.stopping import StoppingRule
 
 # Numbers that no trial has, which derive keys for other draws from the sweep's key; `parts.py` has that of the folds.
 SAMPLER_KEY = 2**32 - 1  # for the sampler
@@ -216,74 +214,6 @@ class Plan(NamedTuple):
         if self.has_scheduler or lanes > count.width:
             return count
         return add_turns(count, footprint, self.device, demand, self.layout.epochs)
-
-
-def make_plan(
-    make_recipe: Callable[[dict[str, Any]], Recipe],
-    space: dict[str, Any],
-    data: tuple[Any, Any],
-    *,
-    key: Array,
-    epochs: int,
-    validation: tuple[Any, Any] | None,
-    folds: Any,
-    stratify: Any,
-    groups: Any,
-    prepare: Prepare | None,
-    score: Score | None,
-    metrics: Any = None,
-    evaluate_at: str,
-    stop: StoppingRule | None,
-    repeats: int,
-    keep_epoch: str,
-    lanes: int | str,
-    trials: int,
-    has_scheduler: bool,
-) -> Plan:
-    """Checks the arguments of `sweep` that need no recipe; then moves the data to the device."""
-    if not callable(make_recipe):
-        raise TypeError(f"sweep: make_recipe must be a function of the hypers, not {make_recipe!r}")
-    check_space(space)
-    metrics = check_metrics(metrics, space)
-    check_key(key)
-    parts = make_parts(key, data, validation=validation, folds=folds, stratify=stratify, groups=groups, prepare=prepare)
-    if evaluate_at not in ("epochs", "rungs"):
-        raise ValueError(f'sweep: evaluate_at must be "epochs" or "rungs", not {evaluate_at!r}')
-    if keep_epoch not in ("last", "best"):
-        raise ValueError(f'sweep: keep_epoch must be "last" or "best", not {keep_epoch!r}')
-    check_rule("sweep", stop)
-    if stop is not None and evaluate_at != "epochs":
-        raise ValueError('sweep: stop= looks at the score of every epoch, so it needs evaluate_at="epochs"')
-    if jax.random.key_impl(key) != "threefry2x32":
-        raise ValueError(
-            f"sweep: key must be a threefry key, not {jax.random.key_impl(key)}, whose draws depend on the lane"
-        )
-    layout = TrialLayout(
-        check_whole("sweep", "repeats", repeats, least=1),
-        1 if parts.folds is None else len(parts.folds.train),
-        check_whole("sweep", "epochs", epochs, least=1),
-        keep_epoch,
-        tuple(metrics),
-    )
-    lane_count = _check_lanes(lanes, layout)
-    data, validation, rows = as_arrays((parts.data, parts.validation, parts.folds))
-    return Plan(
-        make_recipe, space, data, validation, rows, parts.labels, score, metrics, evaluate_at, stop, key, layout,
-        lane_count, trials, describe_device(), {}, {}, has_scheduler,
-        debug_nans=cast(Any, jax.config).jax_debug_nans, preparations=parts.preparations,
-    )  # fmt: skip
-
-
-def _check_lanes(lanes: int | str, layout: TrialLayout) -> int | None:
-    if lanes == "auto":
-        return None
-    if isinstance(lanes, str):
-        raise ValueError(f'sweep: lanes must be "auto" or a number, not {lanes!r}')
-    devices = len(jax.devices())
-    lanes = check_whole("sweep", "lanes", lanes, least=layout.lanes)
-    if lanes % devices:
-        raise ValueError(f"sweep: lanes must be a multiple of the number of devices, {devices}, not {lanes}")
-    return lanes
 
 
 def _check_recipe(plan: Plan, choices: Choices, recipe: Recipe) -> None:

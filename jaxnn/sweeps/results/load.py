@@ -11,6 +11,7 @@ from jaxnn.io.checkpoint import CheckpointError, load_by_name
 from jaxnn.io.runs.configuration import read_configuration
 from jaxnn.io.runs.journal import Journal, unpack_array
 from jaxnn.layers import Affine, NormParams
+from jaxnn.sweeps.describe import as_choices
 from jaxnn.sweeps.engine.run import ChunkStats
 from jaxnn.sweeps.engine.trial import TrialLayout, TrialResult, make_untrained, name_curves
 from jaxnn.sweeps.results.replay import Programs
@@ -145,7 +146,7 @@ def _read_trial(
 
 def read_setting(described: dict[str, Any]) -> Setting:
     """Returns the setting of an event of the journal."""
-    return Setting(tuple((path, option) for path, option in described["choices"]), described["values"])
+    return Setting(as_choices(described["choices"]), described["values"])
 
 
 class _CurveReader:

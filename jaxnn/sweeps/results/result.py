@@ -9,56 +9,18 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from jaxnn.sweeps.engine.hypers import RecipeMaker
 from jaxnn.sweeps.engine.plan import Plan
 from jaxnn.sweeps.engine.preparation import Preparation, apply_preparation
 from jaxnn.sweeps.engine.run import ChunkStats
 from jaxnn.sweeps.engine.trial import TrialResult
 from jaxnn.sweeps.engine.trim import final_setting
+from jaxnn.sweeps.results.best_trial import BestTrial, list_hypers, note_stop
 from jaxnn.sweeps.results.importance import importance
 from jaxnn.sweeps.results.refit import Refit
 from jaxnn.sweeps.results.replay import Programs, Replay, replay
-from jaxnn.sweeps.results.tables import RESULT_COLUMNS, Column, make_columns, make_html, make_rows, name_hypers
+from jaxnn.sweeps.results.tables import RESULT_COLUMNS, Column, make_columns, make_html, make_rows
 from jaxnn.training.evaluation import Curves, predict
 from jaxnn.training.recipe import Recipe
-from jaxnn.training.summary import count_numbers
-
-
-class BestTrial(NamedTuple):
-    """The trial with the highest score.
-
-    Attributes:
-        trial: its number.
-        hypers: the dict that `make_recipe` gets, with sizes, depths and functions of a switch as plain values. Under
-            population-based training these are those of the parameters. Other hypers are those at the start; later
-            ones are in `trials[trial].copies`.
-        score: the mean over repeats and folds, after the epoch `epoch`.
-        epoch: the epoch of the score and the parameters.
-        status: "finished", or "stopped" early by the scheduler.
-        params: its parameters, with the lanes (repeats × folds) on the first axis, even if there is one lane.
-        make_recipe: makes the recipe of hypers, with an optimizer for the whole training.
-    """
-
-    trial: int
-    hypers: dict[str, Any]
-    score: float
-    epoch: int
-    status: str
-    params: Any
-    make_recipe: RecipeMaker
-
-    @property
-    def recipe(self) -> Recipe:
-        """The recipe of these hypers."""
-        return self.make_recipe(self.hypers)
-
-    def __repr__(self) -> str:
-        return (
-            f"BestTrial {self.trial} with the score {self.score:.4g} after epoch {self.epoch}"
-            f"{_note_stop(self.status)}\n"
-            f"  hypers: {_list_hypers(self.hypers)}\n"
-            f"  params: {count_numbers(self.params)}, lanes on the first axis"
-        )
 
 
 class Continuation:
@@ -306,23 +268,14 @@ class SweepResult(NamedTuple):
         return (
             f"SweepResult: {', '.join(parts)}",
             "best: none" if best is None else
-            f"best: trial {best.trial}, score {best.score:.4g} after epoch {best.epoch}{_note_stop(best.status)}, "
-            f"{_list_hypers(best.hypers)}",
+            f"best: trial {best.trial}, score {best.score:.4g} after epoch {best.epoch}{note_stop(best.status)}, "
+            f"{list_hypers(best.hypers)}",
             f"params: of trials {sorted(self.kept)}; replay(trial) computes those of the others",
         )  # fmt: skip
 
 
 def _mean(outputs: list[Any]) -> Any:
     return jax.tree.map(lambda *leaves: jnp.mean(jnp.stack(leaves), axis=0), *outputs)
-
-
-def _note_stop(status: str) -> str:
-    return " (stopped early)" if status == "stopped" else ""
-
-
-def _list_hypers(hypers: dict[str, Any]) -> str:
-    named = name_hypers(hypers).items()
-    return ", ".join(f"{path} {value:.4g}" if isinstance(value, float) else f"{path} {value}" for path, value in named)
 
 
 def _count_lanes(params: Any) -> int:

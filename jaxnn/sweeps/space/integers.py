@@ -91,7 +91,8 @@ def seeds(low: Any = 0, high: Any = 2**24 - 1) -> Seeds:
 
     A row of the table then says all that its training needs: `nn.fit(result.recipe_of(3), data,
     key=jax.random.key(row["seed"]), epochs=row["epochs"])` trains trial 3 again. With several repeats, the key of each
-    is `jax.random.fold_in(jax.random.key(seed), repeat)`. `make_recipe` need not read it.
+    is `jax.random.fold_in(jax.random.key(seed), repeat)`. `make_recipe` need not read it. A network with a traced width
+    (`sizes`) starts from other weights in its lane than alone.
 
     Args:
         low: a whole number, at least 0.

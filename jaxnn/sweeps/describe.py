@@ -1,0 +1,60 @@
+"""What the directory of a sweep says of it: the configuration, the settings and results, and what differs."""
+
+from typing import Any
+
+from jaxnn._checks.arrays import by_name
+from jaxnn.io.runs.fingerprint import describe, describe_arrays, describe_environment
+from jaxnn.io.runs.journal import as_json
+from jaxnn.sweeps.engine.plan import Plan
+from jaxnn.sweeps.engine.trial import TrialResult
+from jaxnn.sweeps.space.space import Choices, Setting
+
+
+def describe_sweep(plan: Plan, options: dict[str, Any]) -> dict[str, Any]:
+    """Describes what decides the bits of a sweep, except what recipes compute, which is recorded for each program."""
+    parts = {
+        "make_recipe": plan.make_recipe,
+        "score": plan.score,
+        "evaluate_at": plan.evaluate_at,
+        **plan.layout._asdict(),
+        "metrics": plan.metrics or None,
+        "stop": plan.stop,
+        **options,
+    }
+    described = {"kind": "sweep"} | {name: describe(part) for name, part in parts.items()}
+    space = {f"space.{name}": describe(part) for name, part in plan.space.items()}
+    validation = None if plan.validation is None else by_name(plan.validation)
+    stratify = None if plan.labels is None else plan.labels.values
+    arrays = {"key": plan.key, "data": by_name(plan.data), "validation": validation, "stratify": stratify}
+    return described | space | describe_arrays("", arrays) | describe_environment()
+
+
+def as_choices(recorded: list[list[Any]]) -> Choices:
+    return tuple((path, option) for path, option in recorded)
+
+
+def describe_setting(trial: int, setting: Setting) -> dict[str, Any]:
+    choices = [(path, int(option)) for path, option in setting.choices]
+    values = {name: float(value) for name, value in setting.values.items()}
+    return {"trial": trial, "choices": choices, "values": values}
+
+
+def describe_result(result: TrialResult) -> dict[str, Any]:
+    numbers = {name: as_json(getattr(result, name)) for name in ("score", "score_std", "seconds")}
+    described = describe_setting(result.trial, result.setting)
+    fields = {name: getattr(result, name) for name in ("status", "epochs", "score_epoch", "copies", "reason")}
+    return described | fields | numbers
+
+
+def first_difference(recorded: Any, now: Any) -> tuple[Any, Any]:
+    """Returns the first entries in which two lists of equal length differ; other values unchanged."""
+    if isinstance(recorded, list) and isinstance(now, list) and len(recorded) == len(now):
+        return next(pair for pair in zip(recorded, now, strict=True) if pair[0] != pair[1])
+    return recorded, now
+
+
+def mismatch_error(difference: str) -> ValueError:
+    return ValueError(
+        f"sweep: cannot resume from the journal: {difference}. A sampler and a scheduler must give the same answers "
+        "to the same calls: pass new objects with the same arguments, not objects that a sweep has used"
+    )

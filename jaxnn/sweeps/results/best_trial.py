@@ -1,0 +1,54 @@
+"""The trial with the highest score."""
+
+from typing import Any, NamedTuple
+
+from jaxnn.sweeps.engine.hypers import RecipeMaker
+from jaxnn.sweeps.results.tables import name_hypers
+from jaxnn.training.recipe import Recipe
+from jaxnn.training.summary import count_numbers
+
+
+class BestTrial(NamedTuple):
+    """The trial with the highest score.
+
+    Attributes:
+        trial: its number.
+        hypers: the dict that `make_recipe` gets, with sizes, depths and functions of a switch as plain values. Under
+            population-based training these are those of the parameters. Other hypers are those at the start; later
+            ones are in `trials[trial].copies`.
+        score: the mean over repeats and folds, after the epoch `epoch`.
+        epoch: the epoch of the score and the parameters.
+        status: "finished", or "stopped" early by the scheduler.
+        params: its parameters, with the lanes (repeats × folds) on the first axis, even if there is one lane.
+        make_recipe: makes the recipe of hypers, with an optimizer for the whole training.
+    """
+
+    trial: int
+    hypers: dict[str, Any]
+    score: float
+    epoch: int
+    status: str
+    params: Any
+    make_recipe: RecipeMaker
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe of these hypers."""
+        return self.make_recipe(self.hypers)
+
+    def __repr__(self) -> str:
+        return (
+            f"BestTrial {self.trial} with the score {self.score:.4g} after epoch {self.epoch}"
+            f"{note_stop(self.status)}\n"
+            f"  hypers: {list_hypers(self.hypers)}\n"
+            f"  params: {count_numbers(self.params)}, lanes on the first axis"
+        )
+
+
+def note_stop(status: str) -> str:
+    return " (stopped early)" if status == "stopped" else ""
+
+
+def list_hypers(hypers: dict[str, Any]) -> str:
+    named = name_hypers(hypers).items()
+    return ", ".join(f"{path} {value:.4g}" if isinstance(value, float) else f"{path} {value}" for path, value in named)
