@@ -52,25 +52,25 @@ def run_batches(search: Search, shapes: ShapeCheck) -> Generator[ChunkStats, Non
     best = search.journal.best
     while (done := len(best.drawn)) < search.trials:
         first = search.first if not done else []
-        batch = list(enumerate(first + _ask(search, search.trials - done - len(first), len(first)), done))
+        asked = _count_next(search, search.trials - done - len(first))
+        settings = ask_settings(search.sampler, search.plan.space, asked) if asked else []
+        batch = list(enumerate(first + settings, done))
         if not batch and not done:
             warn_user("sweep: the sampler returned no setting, so no trial runs")
         if not batch:
             return
         check_settings(search.plan.space, [setting for _, setting in batch])
-        search.journal.record_batch(batch)
+        search.journal.record_batch(batch, asked)
         yield from _run_batch(search, shapes.drop_failed(batch, search.journal))
         for told in (batch[: len(first)], batch[len(first) :]):
             if told:
                 search.sampler.tell([best.results[number] for number, _ in told])
 
 
-def _ask(search: Search, wanted: int, known: int) -> list[Setting]:
-    """Asks the sampler for the settings of a batch, which already has `known` of its own."""
-    recorded, limit = search.journal.batch_sizes, search.sampler.ask_limit
-    # A sweep that goes on with more trials repeats its batches before it asks for others.
-    most = recorded.popleft() - known if recorded else min(wanted, wanted if limit is None else limit)
-    return ask_settings(search.sampler, search.plan.space, most) if most else []
+def _count_next(search: Search, wanted: int) -> int:
+    """Returns the number of settings to ask for; a sweep that goes on with more trials repeats its calls first."""
+    recorded, limit = search.journal.asked, search.sampler.ask_limit
+    return recorded.popleft() if recorded else min(wanted, wanted if limit is None else limit)
 
 
 def _run_batch(search: Search, batch: Batch) -> Iterator[ChunkStats]:
@@ -89,11 +89,11 @@ def _run_batch(search: Search, batch: Batch) -> Iterator[ChunkStats]:
         for group, made in _compile_ahead(group_by_choices(batch), get_program):
             program = fit_program(plan, group[0][1], made, executor)
             programs[group[0][1].choices] = program
-            if scheduler is not None and scheduler.population:
-                _check_population(len(group) * plan.layout.lanes, program.size)
-            runner = journal.wrap_program(program, group[0][1])
             # Making a recipe for each trial takes time, which few sweeps need.
             limited = plan.recipe(*group[0][1]).epochs is not None
+            if scheduler is not None and scheduler.population:
+                _check_population(len(group) * plan.layout.lanes, program.size, limited=limited)
+            runner = journal.wrap_program(program, group[0][1])
             for stats in run_trials(
                 runner, group, layout=plan.layout, scheduler=scheduler, on_trial_end=journal.record_trial,
                 epochs_of=plan.epochs_of if limited else None,
@@ -123,7 +123,11 @@ def _compile_ahead(groups: list[Batch], get_program: Callable[[Setting], Program
     yield from ready
 
 
-def _check_population(needed: int, lanes: int) -> None:
+def _check_population(needed: int, lanes: int, *, limited: bool) -> None:
+    if limited:
+        raise ValueError(
+            "sweep: a population trains together to the end, so that Recipe(epochs=...) cannot limit a trial"
+        )
     if needed > lanes:
         raise ValueError(
             f"sweep: a population needs a lane for each training, {needed} in all, but there are {lanes}; "

@@ -18,6 +18,8 @@ def describe_sweep(plan: Plan, options: dict[str, Any]) -> dict[str, Any]:
         "evaluate_at": plan.evaluate_at,
         **plan.layout._asdict(),
         "metrics": plan.metrics or None,
+        # The journal holds curves in this order.
+        "metric_names": list(plan.metrics),
         "stop": plan.stop,
         **options,
     }

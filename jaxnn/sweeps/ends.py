@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, cast
 import jax
 
 from jaxnn._checks.arrays import check_whole
+from jaxnn._checks.warn import warn_user
 from jaxnn.progress import progress_bar
 from jaxnn.sweeps.batches import Search, run_batches
 from jaxnn.sweeps.engine.plan import Plan
@@ -44,12 +45,13 @@ def run_search(search: Search, limits: Limits, progress: bool) -> None:
             reason = _run_chunks(chunks, search.trials, limits, journal, progress)
             if reason == "signal":
                 return
-            shapes.report(len(journal.best.results))
-            if reason == "limit":
-                journal.save()
+            shapes.report(len(journal.best.drawn))
             _replay_kept(search)
+        journal.settle()
         if reason == "finished":
             journal.finish()
+        else:
+            journal.save()
     except BaseException:
         # The exception may be that of a full disk.
         with contextlib.suppress(OSError):
@@ -139,4 +141,6 @@ def _extend(search: Search, result: SweepResult, trials: int, progress: bool) ->
     search = search._replace(trials=trials, plan=plan)
     with attach_result(plan, search.programs, best):
         run_search(search, Limits(), progress)
+    if len(best.drawn) == count:
+        warn_user("extend: the sampler has no more settings, such as a grid of fewer trials")
     return make_result(search, progress)

@@ -8,7 +8,7 @@ Samplers and schedulers therefore need no serialization; only the lanes and the 
 import json
 import math
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -40,7 +40,7 @@ class SweepJournal:
         best: the results so far.
         resuming: whether chunks are still read from the journal instead of running.
         trimmer: gives the parameters of trials their own shapes.
-        batch_sizes: the numbers of settings in the recorded batches that are still to be repeated.
+        asked: the numbers of settings that the sampler was asked for in the recorded calls that are to be repeated.
     """
 
     def __init__(self, run: Run, plan: Plan, best: BestTrials, log: Log | None) -> None:
@@ -49,8 +49,9 @@ class SweepJournal:
         self._events = deque(event for event in run.events if event["event"] != "checkpoint")
         self._chunk_events = deque(event for event in run.events if event["event"] == "chunk")
         self.resuming = bool(self._events)
-        self.batch_sizes = deque(len(event["settings"]) for event in run.events if event["event"] == "batch")
-        if (recorded := sum(self.batch_sizes)) > plan.trials:
+        batches = [event for event in run.events if event["event"] == "batch"]
+        self.asked = deque(event["asked"] for event in batches)
+        if (recorded := sum(len(event["settings"]) for event in batches)) > plan.trials:
             raise ValueError(f"sweep: the directory holds {recorded} trials, more than trials={plan.trials}")
         self._program_number = -1
         for event in run.events:
@@ -65,12 +66,11 @@ class SweepJournal:
         self._saved_params: dict[str, Any] = {}
         self.trimmer = Trimmer(plan)
 
-    def record_batch(self, batch: Iterable[tuple[int, Setting]]) -> None:
-        """Records the settings that the sampler returned."""
-        batch = list(batch)
+    def record_batch(self, batch: list[tuple[int, Setting]], asked: int) -> None:
+        """Records the settings of the next trials, for some of which the sampler was asked."""
         self.best.drawn |= dict(batch)
         if self._run.active:
-            self._record("batch", settings=[describe_setting(trial, setting) for trial, setting in batch])
+            self._record("batch", asked=asked, settings=[describe_setting(*numbered) for numbered in batch])
 
     def needs_next_program(self) -> bool:
         """Returns whether the program after the next one has chunks left to run, so that it should compile ahead."""
@@ -123,8 +123,12 @@ class SweepJournal:
         self._end_resuming()
         if not self.resuming:
             self._write_pending()
-            self._settled = self._state(), self._position()
+            self.settle()
         return stats
+
+    def settle(self) -> None:
+        """Sets what `save` saves: the state now, in which all events are written."""
+        self._settled = self._state(), self._position()
 
     def save_if_due(self) -> bool:
         """Saves a checkpoint when it is due; returns whether a signal ends the sweep here."""
@@ -177,6 +181,8 @@ class SweepJournal:
 
     def _write_pending(self) -> None:
         """Writes the events since the last chunk: the journal holds whole chunks, whatever ends the sweep."""
+        # After a write that fails, no checkpoint may follow the part of the chunk that was written.
+        self._settled = None
         for event, fields in self._pending:
             self._run.record(event, **fields)
         self._pending.clear()
@@ -208,9 +214,9 @@ class SweepJournal:
 
     def _params_shapes(self, trial: dict[str, Any]) -> Any:
         """Returns arrays shaped as a trial's kept parameters, with the lanes on the first axis."""
-        # The kept parameters have the sizes of the last copy.
-        values = trial["copies"][-1][2] if trial["copies"] else trial["values"]
-        recipe = self._plan.recipe(as_choices(trial["choices"]), values)
+        # The kept parameters have the sizes of the last copy before the epoch of the score.
+        copies = [values for epoch, _, values in trial["copies"] if epoch < trial["score_epoch"]]
+        recipe = self._plan.recipe(as_choices(trial["choices"]), copies[-1] if copies else trial["values"])
         shapes = jax.eval_shape(recipe.model.init, self._plan.key)
         return jax.tree.map(lambda leaf: np.empty((self._plan.layout.lanes, *leaf.shape), leaf.dtype), shapes)
 

@@ -83,9 +83,10 @@ def sweep(
             `log_uniform(...)`, … share one program, and so do those of `sizes(...)`, `depth(...)` and `switch(...)`.
             Each combination of `choice(...)` values has its own program; programs run one after another.
         data: `(x, targets)`, each an array or a pytree of arrays, the examples on the first axis.
-        key: a `jax.random.key`. A trial's key is `fold_in(fold_in(key, trial), repeat)`.
-        trials: the number of settings to try.
-        epochs: the epochs of every trial, unless the scheduler stops it.
+        key: a `jax.random.key`. A trial's key is `fold_in(fold_in(key, trial), repeat)`, unless it has a seed of its
+            own, see `seeds`.
+        trials: the number of settings to try. In the directory of a sweep with fewer, that sweep goes on.
+        epochs: the epochs of every trial, unless its `Recipe(epochs=...)` has fewer, or something stops it.
         validation: `(x, targets)` to evaluate on.
         folds: the number of folds of a cross-validation; or row numbers, an `nn.Folds`; or an object with `split` and
             `get_n_splits`, such as `GroupKFold(5)`, `TimeSeriesSplit()` and `ShuffleSplit(random_state=0)` of
@@ -107,7 +108,8 @@ def sweep(
         metrics: functions like `score` by name, such as {"auc": …}, which are reported beside it and decide nothing.
             Each is a column of the table, a curve, and a value for `log`. They are evaluated where the score is. Those
             that use NumPy or scikit-learn, or with folds take no mask, are computed only where the scheduler compares
-            trials and where they end. An exception in one ends the sweep.
+            trials and where they end, and are NaN in the table where the best epoch is another. An exception in one
+            ends the sweep.
         evaluate_at: "epochs" evaluates after every epoch. "rungs" evaluates only where the scheduler compares trials
             and where they end. This saves time (a fifth for iris networks); curves are NaN in between.
         keep_epoch: "last" gives a trial the score of its last epoch. "best" gives it that of the best epoch of its mean
@@ -145,8 +147,8 @@ def sweep(
 
     Returns:
         A `SweepResult`. A trial whose model or loss refuses the shapes (TypeError, ValueError) is "failed". A resumed
-        sweep gives the same bits as an uninterrupted one on the same machine (versions,
-        device kind and count, cores, lanes); only seconds differ.
+        sweep gives the same bits as an uninterrupted one on the same machine (versions, device kind and count, cores,
+        lanes); only seconds differ.
 
     Raises:
         Exception: one of a function of yours. Like Ctrl-C, it carries the trials that have ended as `sweep_result`.

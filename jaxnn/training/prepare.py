@@ -68,11 +68,11 @@ def prepare(
     epochs = check_whole(caller, "epochs", epochs, least=1)
     count = check_data(caller, data)
     check_recipe(recipe)
+    total, epochs = epochs, limit_epochs(caller, recipe, epochs)
     if state is not None:
         check_goes_on(caller, recipe, state, params, epochs)
         params = state.params
-    recipe = build_optimizer(recipe, count, epochs)
-    epochs = limit_epochs(caller, recipe, epochs)
+    recipe = build_optimizer(recipe, count, total)
     check_key(key)
     check_arrays(caller, params)
     # Inside a trace the initial weights cost no more than their shapes.

@@ -78,7 +78,7 @@ def check_recipe(recipe: Any) -> None:
             raise TypeError(f"Recipe: {name} must be a function, not {getattr(recipe, name)!r}")
     check_ema(recipe.ema)
     if recipe.epochs is not None and not is_traced(recipe.epochs):
-        check_whole("Recipe", "epochs", recipe.epochs, least=1)
+        _check_epochs(recipe.epochs)
     optimizer = recipe.optimizer
     if isinstance(optimizer, optax.GradientTransformation | optax.MultiSteps):
         return
@@ -134,7 +134,13 @@ def limit_epochs(caller: str, recipe: Recipe, epochs: int) -> int:
         raise TypeError(
             f"{caller}: the epochs of the Recipe must be known here; as a hyper they limit trials of a sweep"
         )
-    return min(epochs, check_whole("Recipe", "epochs", recipe.epochs, least=1))
+    return min(epochs, _check_epochs(recipe.epochs))
+
+
+def _check_epochs(epochs: Any) -> int:
+    # Values of `quantized` are floats.
+    whole = int(epochs) if isinstance(epochs, float) and epochs.is_integer() else epochs
+    return check_whole("Recipe", "epochs", whole, least=1)
 
 
 def get_optimizer(recipe: Recipe) -> optax.GradientTransformationExtraArgs:

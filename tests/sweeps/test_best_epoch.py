@@ -122,6 +122,25 @@ def test_a_population_is_compared_by_its_latest_scores():
         np.testing.assert_allclose(-evaluated.loss, best.trials[trial].score, rtol=1e-5)
 
 
+def test_copies_after_the_best_epoch_change_no_size(tmp_path):
+    """Copies inherit widths; the parameters of an earlier epoch have the width of that epoch."""
+    space = {"learning_rate": nn.log_uniform(0.2, 1.0), "width": nn.sizes(2, 9)}
+    options = OPTIONS | {"scheduler": nn.population_based(perturbation_interval=2), "space": space, "keep": 12}
+    result = sweep(tmp_path, lanes=12, **options)
+    late = [
+        trial for trial in result.trials
+        if any(epoch >= trial.score_epoch and values["width"] != trial.setting.values["width"]
+               for epoch, _, values in trial.copies)
+    ]  # fmt: skip
+    assert late
+    for trial in result.trials:
+        params = result.params(trial.trial, lane=0)
+        assert params["output"].weight.shape == (result.hypers_of(trial.trial)["width"], 3)
+        evaluated = nn.evaluate(result.recipe_of(trial.trial), params, VALIDATION)
+        np.testing.assert_allclose(-evaluated.loss, trial.score, rtol=1e-5)
+    assert_same_sweep(sweep(tmp_path, lanes=12, **options), result)
+
+
 def test_a_trial_that_diverges_has_no_best_epoch():
     def make(hypers):
         return nn.Recipe(nn.Model(lambda key: np.zeros((4, 3), np.float32), lambda params, x, *, key=None: x @ params),

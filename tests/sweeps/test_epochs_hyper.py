@@ -68,6 +68,17 @@ def test_it_resumes_and_replays(tmp_path, limited):
     assert_same_bits(limited.replay(3).params, limited.kept[3])
 
 
+def test_quantized_epochs_are_whole_numbers():
+    space = SPACE | {"epochs": nn.quantized(2, 8, 2)}
+    result = sweep(make=make_recipe, **OPTIONS | {"space": space, "trials": 4})
+    assert [trial.epochs for trial in result.trials] == [result.hypers_of(i)["epochs"] for i in range(4)]
+
+
+def test_a_population_has_no_limits():
+    with pytest.raises(ValueError, match=r"Recipe\(epochs=...\) cannot limit a trial"):
+        sweep(make=make_recipe, **OPTIONS | {"scheduler": nn.population_based(perturbation_interval=2), "lanes": 12})
+
+
 def test_fit_and_train_stop_there_too():
     recipe = nn.Recipe(nn.mlp([4, 3]), nn.cross_entropy, optax.sgd(0.1), epochs=3)
     assert len(nn.fit(recipe, TRAIN, key=jax.random.key(0), epochs=8).losses) == 3
@@ -80,6 +91,9 @@ def test_what_is_no_number_of_epochs_is_refused():
     recipe = nn.Recipe(nn.mlp([4, 3]), nn.cross_entropy, optax.sgd(0.1), epochs=0)
     with pytest.raises(ValueError, match="Recipe: epochs must be at least 1, not 0"):
         nn.fit(recipe, TRAIN, key=jax.random.key(0), epochs=8)
+    trained = nn.fit(recipe._replace(epochs=None), TRAIN, key=jax.random.key(0), epochs=5)
+    with pytest.raises(ValueError, match="must be more than the 5 of state, not 4"):
+        nn.train(recipe._replace(epochs=4), TRAIN, key=jax.random.key(0), epochs=9, state=trained.state)
     with pytest.raises(TypeError, match="fit: the epochs of the Recipe must be known here"):
         jax.vmap(lambda epochs: nn.fit(recipe._replace(epochs=epochs), TRAIN, key=jax.random.key(0), epochs=8))(
             np.arange(1, 3)

@@ -50,6 +50,12 @@ def test_nothing_compiles_before_all_combinations_are_looked_at(compilations):
     assert not any("advance" in program for program in programs)
 
 
+@pytest.mark.filterwarnings("ignore:sweep. 2 of 8 trials failed")
+def test_a_limit_before_any_trial_has_ended_is_no_error():
+    result = sweep(seconds=1e-9, scheduler=nn.asha(grace_period=1, reduction_factor=2), lanes=2)
+    assert {trial.status for trial in result.trials} >= {"failed", "unfinished"}
+
+
 def test_a_hyper_that_the_space_lacks_is_a_mistake_of_all_trials():
     def make(hypers):
         return make_recipe(hypers | {"poolings": hypers["pools"]} if hypers["poolings"] == 2 else hypers)

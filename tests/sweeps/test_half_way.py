@@ -146,6 +146,23 @@ def test_what_holds_no_sweep_is_refused(tmp_path):
         nn.sweeps.load(3)
 
 
+def test_the_best_is_the_best_of_all_that_have_ended(tmp_path):
+    """Parameters of the best epoch are replayed at a limit; after an exception they may not be at hand."""
+    options = {"space": {"learning_rate": nn.log_uniform(0.05, 1.0)}, "scheduler": None, "keep_epoch": "best"}
+    options |= {"epochs": 12, "trials": 24, "keep": 1}
+    part = sweep(tmp_path, seconds=1e-9, **options)
+    assert_same_bits(nn.sweeps.load(tmp_path).best.params, part.best.params)
+    with pytest.raises(InjectedError) as error:
+        sweep(end_at=6, **options)
+    result = error.value.sweep_result
+    best = max((trial for trial in result.trials if trial.status == "finished"), key=lambda trial: trial.score)
+    assert result.best.trial == best.trial
+    if result.best.params is None:
+        assert "params: not at hand; replay computes them" in repr(result.best)
+    assert f"best: trial {best.trial}, " in repr(result)
+    assert_same_bits(result.replay(best.trial).curves, jax.tree.map(lambda c: c[:, : best.score_epoch], best.curves))
+
+
 @pytest.mark.usefixtures("as_installed")
 def test_limits_are_checked():
     with pytest.raises(ValueError, match=r"seconds must be positive, or None for no limit, not 0"):

@@ -37,6 +37,12 @@ def test_hypers_become_the_setting_that_they_came_from():
         assert make_setting(SPACE, hypers) == setting
 
 
+def test_a_row_of_a_table_is_a_setting():
+    """Its numbers are those of NumPy."""
+    hypers = {"learning_rate": np.float32(0.01), "width": np.int64(6)}
+    assert make_setting(WIDTHS, hypers).choices == (("width", 1),)
+
+
 def test_known_settings_are_tried_first():
     first = [{"learning_rate": 0.01, "width": 6}, {"learning_rate": 0.02, "width": 5}]
     result = sweep(space=WIDTHS, first=first, trials=6)

@@ -105,7 +105,7 @@ def test_a_rehearsal_changes_nothing(executor):
 
 def test_a_resumed_sweep_and_a_replay_keep_the_lanes(tmp_path, monkeypatch):
     def sweep(device):
-        monkeypatch.setattr("jaxnn.sweeps.engine.plan.describe_device", lambda: device)
+        monkeypatch.setattr("jaxnn.sweeps.engine.make_plan.describe_device", lambda: device)
         return nn.sweep(
             make_recipe, SPACE, (X, 2 * X), key=jax.random.key(0), trials=64, epochs=2, validation=(MANY, 2 * MANY),
             score=absolute_median, directory=tmp_path / "sweep", progress=False,

@@ -80,6 +80,12 @@ def test_a_scheduler_goes_on_in_memory():
     np.testing.assert_array_equal(extended.scores[:8], sweep(**SHORT).scores)
 
 
+def test_a_grid_has_no_more_settings():
+    result = sweep(sampler="grid", **SHORT)
+    with pytest.warns(UserWarning, match="extend: the sampler has no more settings"):
+        assert len(result.extend(trials=9).trials) == 8
+
+
 def test_what_cannot_go_on_is_refused(tmp_path):
     saved = sweep(tmp_path, **SHORT)
     for result in (saved, nn.sweeps.load(tmp_path), pickle.loads(pickle.dumps(sweep(**SHORT)))):

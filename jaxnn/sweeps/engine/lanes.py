@@ -151,12 +151,8 @@ def copy_lanes(lanes: Lanes, parents: Array, mask: Array, values: dict[str, Arra
     """
     learned = lanes.state.params, lanes.state.optimizer_state
     params, optimizer_state = jax.tree.map(lambda leaf: leaf[parents], learned)
-    copied = Lanes(
-        lanes.state._replace(params=params, optimizer_state=optimizer_state),
-        values,
-        lanes.fold,
-        lanes.diverged[parents],
-    )
+    state = lanes.state._replace(params=params, optimizer_state=optimizer_state)
+    copied = lanes._replace(state=state, values=values, diverged=lanes.diverged[parents])
     return jax.vmap(select)(mask, copied, lanes)
 
 

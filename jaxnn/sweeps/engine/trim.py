@@ -26,7 +26,7 @@ class Trimmer:
         """Returns parameters of a trial in the shapes of its recipe.
 
         Args:
-            result: of the trial; it has the shapes of its last copy.
+            result: of the trial; it has the shapes of its last copy before the epoch of its score.
             params: NumPy arrays as the program has them, with the lanes on the first axis.
         """
         setting = final_setting(self._plan.inherited, result)
@@ -50,16 +50,18 @@ class Trimmer:
 
 
 def final_setting(inherited: Callable[[Choices], tuple[str, ...]], result: TrialResult) -> Setting:
-    """Returns the setting of a trial with the sizes that it has at its end: a copy has those of its parent.
+    """Returns the setting of a trial with the sizes of its kept parameters: a copy has those of its parent.
 
     Args:
         inherited: the method of a plan.
         result: of the trial.
     """
-    if not result.copies:
+    # A copy changes what a trial learns after its epoch.
+    copies = [values for epoch, _, values in result.copies if epoch < result.score_epoch]
+    if not copies:
         return result.setting
     choices, values = result.setting
-    last = result.copies[-1][2]
+    last = copies[-1]
     return Setting(choices, values | {path: last[path] for path in inherited(choices)})
 
 

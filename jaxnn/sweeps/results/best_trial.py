@@ -36,12 +36,17 @@ class BestTrial(NamedTuple):
         """The recipe of these hypers."""
         return self.make_recipe(self.hypers)
 
+    def _describe_params(self) -> str:
+        if self.params is None:
+            return "not at hand; replay computes them"
+        return f"{count_numbers(self.params)}, lanes on the first axis"
+
     def __repr__(self) -> str:
         return (
             f"BestTrial {self.trial} with the score {self.score:.4g} after epoch {self.epoch}"
             f"{note_stop(self.status)}\n"
             f"  hypers: {list_hypers(self.hypers)}\n"
-            f"  params: {count_numbers(self.params)}, lanes on the first axis"
+            f"  params: {self._describe_params()}"
         )
 
 

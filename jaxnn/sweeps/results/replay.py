@@ -98,7 +98,9 @@ def _find_stops(plan: Plan, result: TrialResult) -> list[int]:
         evaluated = ~np.isnan(result.curves.validation_losses[0])
     else:
         on_host = plan.on_host.get(result.setting.choices, ())
-        evaluated = ~np.isnan([result.curves.metrics[name] for name in on_host]).all(axis=(0, 1)) if on_host else []
+        curves = [result.curves.metrics[name] for name in on_host]
+        # The numbers of a lane that its rule ended are repeated up to the end of the others.
+        evaluated = ~np.isnan(curves).any(axis=(0, 1)) if on_host else []
     return (np.flatnonzero(evaluated) + 1).tolist()
 
 

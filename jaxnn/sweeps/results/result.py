@@ -144,15 +144,19 @@ class SweepResult(NamedTuple):
     def best(self) -> BestTrial:
         """The trial with the highest score.
 
+        Its `params` are None where a sweep has not ended, and they are not at hand; `replay` computes them.
+
         Raises:
             ValueError: no trial has a score, since all diverged, failed or are unfinished.
         """
-        if not self.kept:
+        scored = [trial.trial for trial in self.trials if trial.has_params]
+        if not scored:
             raise ValueError(f"sweep: none of the {len(self.trials)} trials has a score; see their status in table()")
-        number = max(self.kept, key=lambda trial: self.trials[trial].rank)
+        # Of equal scores, one with parameters.
+        number = max(scored, key=lambda trial: (self.trials[trial].rank, trial in self.kept))
         trial = self.trials[number]
         return BestTrial(
-            number, self.hypers_of(number), trial.score, trial.score_epoch, trial.status, self.kept[number],
+            number, self.hypers_of(number), trial.score, trial.score_epoch, trial.status, self.kept.get(number),
             self.plan.recipe_maker,
         )  # fmt: skip
 
@@ -264,7 +268,7 @@ class SweepResult(NamedTuple):
         parts = [f"{len(self.trials)} trials of up to {epochs} epochs" + (f" ({statuses})" if statuses else "")]
         parts += [f"{repeats} repeats"] * (repeats > 1)
         parts += [f"{folds} folds" + f" stratified by {self.stratified_by}" * bool(self.stratified_by)] * (folds > 1)
-        best = self.best if self.kept else None
+        best = self.best if any(trial.has_params for trial in self.trials) else None
         return (
             f"SweepResult: {', '.join(parts)}",
             "best: none" if best is None else

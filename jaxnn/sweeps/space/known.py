@@ -114,6 +114,8 @@ def _equal(option: Any, value: Any) -> bool:
     """Returns whether a value is the option; arrays and other objects are compared by identity alone."""
     if option is value:
         return True
+    # A row of a table holds NumPy's numbers.
+    value = value.item() if isinstance(value, np.generic) else value
     plain = bool | int | float | str | tuple | None
     # True equals 1, but is another option.
     same_kind = isinstance(option, bool) == isinstance(value, bool)
