@@ -6,7 +6,7 @@ import pytest
 
 import jaxnn as nn
 from helpers.errors import error_message
-from helpers.resumable_runs import WIDTHS, assert_same_bits, sweep
+from helpers.resumable_runs import TRAIN, WIDTHS, assert_same_bits, sweep
 from jaxnn.sweeps import TrialSampler, settings_at
 from jaxnn.sweeps.space.known import make_setting
 from jaxnn.sweeps.space.space import dimensions, fill_space
@@ -134,8 +134,6 @@ def test_the_key_of_a_trial_can_be_a_hyper():
     """One row of the table trains again alone."""
     space = {"learning_rate": nn.log_uniform(1e-3, 1e-1), "seed": nn.seeds(0, 99)}
     result = sweep(space=space, trials=5, scheduler=None, keep=5)
-    from helpers.resumable_runs import TRAIN
-
     for row in result.table():
         key = jax.random.key(row["seed"])
         alone = nn.fit(result.recipe_of(row["trial"]), TRAIN, key=key, epochs=row["epochs"])
