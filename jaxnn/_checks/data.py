@@ -22,8 +22,10 @@ def check_data(caller: str, data: Any) -> int:
 def check_unprepared(caller: str, data: Any) -> int:
     """Returns the number of rows of a pair (x, targets) of which only the targets are checked, before a preparation."""
     _check_pair(caller, data)
-    check_rows(caller, by_name(data) | {"x": np.zeros(count_rows(caller, by_name(data)))})
-    return count_rows(caller, by_name(data))
+    named = by_name(data)
+    count = count_rows(caller, named)
+    check_rows(caller, named | {"x": np.zeros(count)})
+    return count
 
 
 def _check_pair(caller: str, data: Any) -> None:

@@ -35,7 +35,6 @@ class Search(NamedTuple):
         sampler: gives the other settings.
         scheduler: stops trials; None lets them run.
         journal: records what happens.
-        trials: the number of settings to try.
     """
 
     plan: Plan
@@ -44,15 +43,14 @@ class Search(NamedTuple):
     sampler: TrialSampler
     scheduler: TrialScheduler | None
     journal: SweepJournal
-    trials: int
 
 
 def run_batches(search: Search, shapes: ShapeCheck) -> Generator[ChunkStats, None, None]:
     """Asks the sampler for settings, runs them, and passes it their results, until all trials have run."""
     best = search.journal.best
-    while (done := len(best.drawn)) < search.trials:
+    while (done := len(best.drawn)) < search.plan.trials:
         first = search.first if not done else []
-        asked = _count_next(search, search.trials - done - len(first))
+        asked = _count_next(search, search.plan.trials - done - len(first))
         settings = ask_settings(search.sampler, search.plan.space, asked) if asked else []
         batch = list(enumerate(first + settings, done))
         if not batch and not done:

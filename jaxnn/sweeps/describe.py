@@ -32,16 +32,24 @@ def describe_sweep(plan: Plan, options: dict[str, Any]) -> dict[str, Any]:
 
 
 def as_choices(recorded: list[list[Any]]) -> Choices:
+    """Returns choices that JSON holds as lists."""
     return tuple((path, option) for path, option in recorded)
 
 
 def describe_setting(trial: int, setting: Setting) -> dict[str, Any]:
+    """Returns the number and the setting of a trial as JSON."""
     choices = [(path, int(option)) for path, option in setting.choices]
     values = {name: float(value) for name, value in setting.values.items()}
     return {"trial": trial, "choices": choices, "values": values}
 
 
+def read_setting(described: dict[str, Any]) -> Setting:
+    """Returns the setting that `describe_setting` was given."""
+    return Setting(as_choices(described["choices"]), described["values"])
+
+
 def describe_result(result: TrialResult) -> dict[str, Any]:
+    """Returns the result of a trial as JSON, without its curves, which the chunks have."""
     numbers = {name: as_json(getattr(result, name)) for name in ("score", "score_std", "seconds")}
     described = describe_setting(result.trial, result.setting)
     fields = {name: getattr(result, name) for name in ("status", "epochs", "score_epoch", "copies", "reason")}
@@ -56,6 +64,7 @@ def first_difference(recorded: Any, now: Any) -> tuple[Any, Any]:
 
 
 def mismatch_error(difference: str) -> ValueError:
+    """Returns the error of a sweep that does not repeat what its journal has recorded."""
     return ValueError(
         f"sweep: cannot resume from the journal: {difference}. A sampler and a scheduler must give the same answers "
         "to the same calls: pass new objects with the same arguments, not objects that a sweep has used"

@@ -42,15 +42,15 @@ def run_search(search: Search, limits: Limits, progress: bool) -> None:
     try:
         # Frozen lanes hold NaN. The journal looks for that of trials, and names the trial.
         with jax.debug_nans(False):
-            reason = _run_chunks(chunks, search.trials, limits, journal, progress)
+            reason = _run_chunks(chunks, search.plan.trials, limits, journal, progress)
             if reason == "signal":
                 return
             shapes.report(len(journal.best.drawn))
             _replay_kept(search)
-        journal.settle()
         if reason == "finished":
             journal.finish()
         else:
+            journal.settle()
             journal.save()
     except BaseException:
         # The exception may be that of a full disk.
@@ -93,24 +93,25 @@ def attach_result(plan: Plan, programs: Programs, best: BestTrials) -> Iterator[
         yield
     except BaseException as error:
         if best.drawn:
-            _attach(error, best, plan, programs)
+            _attach(error, _collect(plan, programs, best), best)
         raise
 
 
-def _attach(error: BaseException, best: BestTrials, plan: Plan, programs: Programs) -> None:
-    result = SweepResult(best.all_results(plan.layout), best.params_at_hand(), tuple(best.chunks), plan, programs)
+def _collect(plan: Plan, programs: Programs, best: BestTrials) -> SweepResult:
+    return SweepResult(best.all_results(plan.layout), best.params_at_hand(), tuple(best.chunks), plan, programs)
+
+
+def _attach(error: BaseException, result: SweepResult, best: BestTrials) -> None:
     cast(Any, error).sweep_result = result
     ended = len([trial for trial in best.results.values() if trial.status != "failed"])
     if ended:
-        error.add_note(f"sweep: {ended} of {plan.trials} trials have ended; the exception's sweep_result holds them")
+        trials = result.plan.trials
+        error.add_note(f"sweep: {ended} of {trials} trials have ended; the exception's sweep_result holds them")
 
 
 def make_result(search: Search, progress: bool | None) -> SweepResult:
     """Returns the result of a search; with `progress` not None, one that can be extended."""
-    best = search.journal.best
-    result = SweepResult(
-        best.all_results(search.plan.layout), best.params_at_hand(), tuple(best.chunks), search.plan, search.programs
-    )
+    result = _collect(search.plan, search.programs, search.journal.best)
     if progress is None:
         return result
 
@@ -138,7 +139,7 @@ def _extend(search: Search, result: SweepResult, trials: int, progress: bool) ->
             f"extend: {count - len(best.results)} of {count} trials are unfinished; a sweep with directory= goes on"
         )
     plan = search.plan._replace(trials=trials)
-    search = search._replace(trials=trials, plan=plan)
+    search = search._replace(plan=plan)
     with attach_result(plan, search.programs, best):
         run_search(search, Limits(), progress)
     if len(best.drawn) == count:

@@ -132,7 +132,10 @@ class SweepJournal:
 
     def save_if_due(self) -> bool:
         """Saves a checkpoint when it is due; returns whether a signal ends the sweep here."""
-        return not self.resuming and self._run.save_if_due(self._state(), self._trials_table, **self._position())
+        if self._settled is None:
+            return False
+        state, position = self._settled
+        return self._run.save_if_due(state, self._trials_table, **position)
 
     def save(self) -> None:
         """Saves a checkpoint of the sweep after its last chunk, if there was one since it was resumed."""

@@ -29,7 +29,7 @@ from jaxnn.sweeps.results.result import SweepResult
 from jaxnn.sweeps.resume import SweepJournal
 from jaxnn.sweeps.samplers import Sampler, make_sampler
 from jaxnn.sweeps.samplers.base import check_sampler, init_sampler
-from jaxnn.sweeps.schedulers.base import Scheduler, check_scheduler, init_scheduler
+from jaxnn.sweeps.schedulers.base import Scheduler, TrialScheduler, check_scheduler, init_scheduler
 from jaxnn.sweeps.space.known import make_setting
 from jaxnn.sweeps.space.space import Setting
 from jaxnn.sweeps.space.traced import count_programs
@@ -92,8 +92,8 @@ def sweep(
             `get_n_splits`, such as `GroupKFold(5)`, `TimeSeriesSplit()` and `ShuffleSplit(random_state=0)` of
             scikit-learn, whose `y` are the labels of `stratify`, or else the first targets. Give either `validation` or
             `folds`. With a number, every fold trains on equally many rows, see `nn.k_folds`. Otherwise no row is left
-            out: a smaller fold takes fewer steps in an epoch, as `nn.fit` does on its rows (but dropout in full batches
-            draws otherwise), and an optimizer that is a function of the total steps gets those of the largest.
+            out: a smaller fold takes fewer steps in an epoch, as `nn.fit` does on its rows. Dropout in full batches
+            draws otherwise. An optimizer that is a function of the total steps gets those of the largest fold.
         stratify: the labels that every fold has equal shares of, shape (rows,), or None. "auto" takes the first array
             of whole numbers among the targets, of shape (rows,); otherwise the first bools, zeros and ones, or one-hot
             rows. `SweepResult.stratified_by` names it.
@@ -106,9 +106,9 @@ def sweep(
             also take a mask as `where=`. By default it is minus the mean validation loss. With `evaluate_at="rungs"` it
             may use NumPy or scikit-learn: it then gets NumPy arrays, with folds the fold's own rows without a mask.
         metrics: functions like `score` by name, such as {"auc": …}, which are reported beside it and decide nothing.
-            Each is a column of the table, a curve, and a value for `log`. They are evaluated where the score is. Those
-            that use NumPy or scikit-learn, or with folds take no mask, are computed only where the scheduler compares
-            trials and where they end, and are NaN in the table where the best epoch is another. An exception in one
+            Each is a column of the table, a curve, and a value for `log`. They are evaluated where the score is. Some
+            use NumPy or scikit-learn, or with folds take no mask: these are computed only where the scheduler compares
+            trials and where they end. In the table they are NaN where the best epoch is another. An exception in one
             ends the sweep.
         evaluate_at: "epochs" evaluates after every epoch. "rungs" evaluates only where the scheduler compares trials
             and where they end. This saves time (a fifth for iris networks); curves are NaN in between.
@@ -189,13 +189,7 @@ def sweep(
     _warn_of_programs(count_programs(space), trials)
     trial_sampler = init_sampler(make_sampler(sampler, trials), space, jax.random.fold_in(key, SAMPLER_KEY), plan.lanes)
     trial_scheduler = init_scheduler(scheduler, epochs, space, jax.random.fold_in(key, SCHEDULER_KEY))
-    changes_settings = trial_scheduler is not None and trial_scheduler.population
-    if stop is not None and changes_settings:
-        raise ValueError("sweep: stop= ends trainings that a population still copies; use one of both")
-    if not isinstance(refit, bool):
-        raise TypeError(f"sweep: refit must be True or False, not {refit!r}")
-    if refit and changes_settings:
-        raise ValueError("sweep: refit=True trains one setting, but this scheduler changes settings during a trial")
+    _check_population(trial_scheduler, stop, refit)
     options: dict[str, Any] = {"sampler": make_sampler(sampler, trials), "scheduler": scheduler, "lanes": lanes}
     options |= {"first": list(first)} if first else {}
     drawn = folds is None or not (isinstance(folds, Folds | Splitter) or groups is not None)
@@ -206,7 +200,7 @@ def sweep(
     opened = open_run("sweep", directory, configuration, every=float(save_every))
     with attach_result(plan, programs, best), opened as run:
         journal = SweepJournal(run, plan, best, log)
-        search = Search(plan, programs, known, trial_sampler, trial_scheduler, journal, trials)
+        search = Search(plan, programs, known, trial_sampler, trial_scheduler, journal)
         run_search(search, limits, progress)
         run.write_tables(journal.tables)
     if not best.has_finite_score():
@@ -218,6 +212,18 @@ def sweep(
         return result
     with attach_result(plan, programs, best):
         return add_refit(result, functools.partial(refit_best, data=data, validation=validation, prepare=prepare))
+
+
+def _check_population(scheduler: TrialScheduler | None, stop: StoppingRule | None, refit: Any) -> None:
+    """Checks `refit`, and what does not go with a population."""
+    if not isinstance(refit, bool):
+        raise TypeError(f"sweep: refit must be True or False, not {refit!r}")
+    if scheduler is None or not scheduler.population:
+        return
+    if stop is not None:
+        raise ValueError("sweep: stop= ends trainings that a population still copies; use one of both")
+    if refit:
+        raise ValueError("sweep: refit=True trains one setting, but this scheduler changes settings during a trial")
 
 
 def _check_limits(seconds: Any, target_score: Any) -> Limits:

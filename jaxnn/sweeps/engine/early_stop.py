@@ -31,9 +31,10 @@ def init_stopping(rule: StoppingRule | None) -> Any:
     return Stopping(memory, jnp.zeros((), jnp.int32))
 
 
-def is_running(lane: Any) -> Array | bool:
-    """Returns whether the rule of a lane, or of each lane, has not ended it."""
-    return True if lane.stopping == () else lane.stopping.epoch == 0
+def can_train(lane: Any) -> Array:
+    """Returns whether a lane, or each lane, has neither diverged nor been ended by its rule."""
+    finite = lane.diverged == 0
+    return finite if lane.stopping == () else finite & (lane.stopping.epoch == 0)
 
 
 def stop_or_go_on(rule: StoppingRule, before: Any, after: Any, running: Array, score: Array, step_size: Array) -> Any:

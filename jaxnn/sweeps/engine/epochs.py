@@ -19,7 +19,7 @@ from jaxtyping import Array
 
 from jaxnn._kernels.batch_last import swap_batch_axes
 from jaxnn.data import FoldRows, Folds
-from jaxnn.sweeps.engine.early_stop import is_running, stop_or_go_on
+from jaxnn.sweeps.engine.early_stop import can_train, stop_or_go_on
 from jaxnn.sweeps.engine.lanes import Lanes, ProgramSpec, select, unwrap_key, wrap_key
 from jaxnn.training.epoch import (
     TrainingState,
@@ -86,7 +86,7 @@ def _advance_tile(spec: ProgramSpec, lanes: Lanes, limits: Array, shared: Any, e
     data, data_axis = _select_data(spec, lanes, shared, map_lanes)
     train_one = map_lanes(functools.partial(_train_lane, spec, shared[0]), (0, 0, data_axis))
     # How many epochs of this chunk each lane trains.
-    ends = jnp.where((lanes.diverged == 0) & is_running(lanes), jnp.clip(limits - lanes.state.epoch, 0, epochs), 0)
+    ends = jnp.where(can_train(lanes), jnp.clip(limits - lanes.state.epoch, 0, epochs), 0)
 
     def run_epoch(i: Array, carry: tuple[Lanes, Curves]) -> tuple[Lanes, Curves]:
         live, history = carry
@@ -148,7 +148,7 @@ def _train_lane(spec: ProgramSpec, all_data: Any, lane: Lanes, running: Array, d
         numbers = Curves(info.losses, *_evaluate(spec, recipe, judged_params(state), data))
         finite &= jnp.isfinite(numbers.validation_losses)
     state = report_epoch(state, numbers.validation_losses if spec.evaluate_at == "epochs" else info.losses)
-    running &= (lane.diverged == 0) & is_running(lane)
+    running &= can_train(lane)
     diverged = jnp.where(running & ~finite, state.epoch, lane.diverged)
     after = lane._replace(state=unwrap_key(state), diverged=diverged)
     if spec.stop is not None:

@@ -49,13 +49,7 @@ def make_plan(
     metrics = check_metrics(metrics, space)
     check_key(key)
     parts = make_parts(key, data, validation=validation, folds=folds, stratify=stratify, groups=groups, prepare=prepare)
-    if evaluate_at not in ("epochs", "rungs"):
-        raise ValueError(f'sweep: evaluate_at must be "epochs" or "rungs", not {evaluate_at!r}')
-    if keep_epoch not in ("last", "best"):
-        raise ValueError(f'sweep: keep_epoch must be "last" or "best", not {keep_epoch!r}')
-    check_rule("sweep", stop)
-    if stop is not None and evaluate_at != "epochs":
-        raise ValueError('sweep: stop= looks at the score of every epoch, so it needs evaluate_at="epochs"')
+    _check_evaluation(evaluate_at, keep_epoch, stop)
     if jax.random.key_impl(key) != "threefry2x32":
         raise ValueError(
             f"sweep: key must be a threefry key, not {jax.random.key_impl(key)}, whose draws depend on the lane"
@@ -74,6 +68,16 @@ def make_plan(
         lane_count, trials, describe_device(), {}, {}, has_scheduler,
         debug_nans=cast(Any, jax.config).jax_debug_nans, preparations=parts.preparations,
     )  # fmt: skip
+
+
+def _check_evaluation(evaluate_at: str, keep_epoch: str, stop: Any) -> None:
+    if evaluate_at not in ("epochs", "rungs"):
+        raise ValueError(f'sweep: evaluate_at must be "epochs" or "rungs", not {evaluate_at!r}')
+    if keep_epoch not in ("last", "best"):
+        raise ValueError(f'sweep: keep_epoch must be "last" or "best", not {keep_epoch!r}')
+    check_rule("sweep", stop)
+    if stop is not None and evaluate_at != "epochs":
+        raise ValueError('sweep: stop= looks at the score of every epoch, so it needs evaluate_at="epochs"')
 
 
 def _check_lanes(lanes: int | str, layout: TrialLayout) -> int | None:

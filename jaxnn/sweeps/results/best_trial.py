@@ -18,8 +18,9 @@ class BestTrial(NamedTuple):
             ones are in `trials[trial].copies`.
         score: the mean over repeats and folds, after the epoch `epoch`.
         epoch: the epoch of the score and the parameters.
-        status: "finished", or "stopped" early by the scheduler.
-        params: its parameters, with the lanes (repeats × folds) on the first axis, even if there is one lane.
+        status: "finished", or "stopped" early by the scheduler or a stopping rule.
+        params: its parameters, with the lanes (repeats × folds) on the first axis, even if there is one lane. None in a
+            sweep that has not ended, where they are not at hand.
         make_recipe: makes the recipe of hypers, with an optimizer for the whole training.
     """
 
@@ -51,9 +52,11 @@ class BestTrial(NamedTuple):
 
 
 def note_stop(status: str) -> str:
+    """Returns what a summary says of a trial that was stopped."""
     return " (stopped early)" if status == "stopped" else ""
 
 
 def list_hypers(hypers: dict[str, Any]) -> str:
+    """Returns hypers as text, by path."""
     named = name_hypers(hypers).items()
     return ", ".join(f"{path} {value:.4g}" if isinstance(value, float) else f"{path} {value}" for path, value in named)

@@ -11,7 +11,7 @@ from jaxnn.io.checkpoint import CheckpointError, load_by_name
 from jaxnn.io.runs.configuration import read_configuration
 from jaxnn.io.runs.journal import Journal, unpack_array
 from jaxnn.layers import Affine, NormParams
-from jaxnn.sweeps.describe import as_choices
+from jaxnn.sweeps.describe import read_setting
 from jaxnn.sweeps.engine.run import ChunkStats
 from jaxnn.sweeps.engine.trial import TrialLayout, TrialResult, make_untrained, name_curves
 from jaxnn.sweeps.results.replay import Programs
@@ -142,11 +142,6 @@ def _read_trial(
     return result._replace(
         epochs=event["epochs"], score_epoch=event["score_epoch"], copies=copies, curves=named, **numbers
     )
-
-
-def read_setting(described: dict[str, Any]) -> Setting:
-    """Returns the setting of an event of the journal."""
-    return Setting(as_choices(described["choices"]), described["values"])
 
 
 class _CurveReader:

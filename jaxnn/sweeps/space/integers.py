@@ -40,28 +40,8 @@ class Integers(NamedTuple):
         return as_int32(value) if is_traced(value) else int(value)
 
 
-class Seeds(NamedTuple):
+class Seeds(Integers):
     """See `seeds`."""
-
-    low: float
-    high: float
-
-    @property
-    def points(self) -> int:
-        """The number of values."""
-        return int(self.high - self.low) + 1
-
-    def at(self, quantiles: np.ndarray) -> np.ndarray:
-        return Integers(self.low, self.high).at(quantiles)
-
-    def clip(self, value: float) -> float:
-        return Integers(self.low, self.high).clip(value)
-
-    def as_python(self, value: float, path: str) -> int:
-        return to_int(self, value, path)
-
-    def as_traced(self, value: Any, path: str) -> Any:
-        return Integers(self.low, self.high).as_traced(value, path)
 
 
 def integers(low: Any, high: Any) -> Integers:

@@ -72,25 +72,8 @@ class Sizes(NamedTuple):
         return (scale - scale[0]) / (scale[-1] - scale[0])
 
 
-class Depths(NamedTuple):
+class Depths(Integers):
     """See `depth`."""
-
-    low: float
-    high: float
-
-    @property
-    def points(self) -> int:
-        """The number of values."""
-        return int(self.high - self.low) + 1
-
-    def at(self, quantiles: np.ndarray) -> np.ndarray:
-        return Integers(self.low, self.high).at(quantiles)
-
-    def clip(self, value: float) -> float:
-        return Integers(self.low, self.high).clip(value)
-
-    def as_python(self, value: float, path: str) -> int:
-        return to_int(self, value, path)
 
     def as_traced(self, value: Any, path: str) -> Depth:
         return Depth(as_int32(value), int(self.high), int(self.low), path)
