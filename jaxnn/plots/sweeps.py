@@ -20,12 +20,12 @@ _DIVERGED = "0.75"
 
 
 def sweep_curves(axes: "Axes", result: "SweepResult", *, quantity: str = "scores", label: str | None = None) -> None:
-    """Draws every trial's curve, coloured by its last score, with the best one in red on top.
+    """Draws every trial's curve, coloured by its score, with the best one in red on top.
 
     Args:
         axes: to draw on.
         result: of the sweep.
-        quantity: "scores", "losses" or "validation_losses"; losses have a logarithmic axis.
+        quantity: "scores", "losses", "validation_losses" or the name of a metric; losses have a logarithmic axis.
         label: of the vertical axis; by default the quantity.
     """
     curves, norm = result.curves(quantity), _make_norm(result.scores)
@@ -42,7 +42,7 @@ def sweep_curves(axes: "Axes", result: "SweepResult", *, quantity: str = "scores
         axes.plot(epochs[known], curves[best.trial][known], label=f"best: trial {best.trial}", **style)
         axes.legend(frameon=False)
     axes.set(xlabel="epoch", ylabel=label or quantity.replace("_", " "))
-    if quantity != "scores":
+    if quantity in ("losses", "validation_losses"):
         axes.set_yscale("log")
     _draw_colour_bar(axes, norm)
 
@@ -68,7 +68,7 @@ def parallel_coordinates(axes: "Axes", result: "SweepResult") -> None:
 
 
 def score_against(axes: "Axes", result: "SweepResult", hyper: str, *, label: str = "score") -> None:
-    """Draws each trial's score against one of its hypers; diverged trials are marks on the lower edge.
+    """Draws each trial's score against one of its hypers; trials without a score are marks on the lower edge.
 
     Args:
         axes: to draw on.
@@ -82,16 +82,17 @@ def score_against(axes: "Axes", result: "SweepResult", hyper: str, *, label: str
     columns = {column.path: column for column in result.columns()}
     if hyper not in columns:
         raise ValueError(f"score_against: the space has {', '.join(map(repr, columns))}, not {hyper!r}")
-    column, diverged = columns[hyper], np.isnan(result.scores)
+    column, missing = columns[hyper], np.isnan(result.scores)
     x = column.values
     if column.options:  # random shifts keep the trials of one option apart
         x = x + np.random.default_rng(0).uniform(-0.2, 0.2, len(x))
         axes.set_xticks(range(len(column.options)), column.options)
-    axes.plot(x[~diverged], result.scores[~diverged], "o", color=COLOURS[0], markersize=3, alpha=0.6)
-    if diverged.any():
-        y = np.full(diverged.sum(), 0.01)
+    axes.plot(x[~missing], result.scores[~missing], "o", color=COLOURS[0], markersize=3, alpha=0.6)
+    if missing.any():
+        y = np.full(missing.sum(), 0.01)
         edge = axes.get_xaxis_transform()
-        axes.plot(x[diverged], y, "|", color=COLOURS[4], transform=edge, label="diverged")
+        statuses = sorted({result.trials[trial].status for trial in np.flatnonzero(missing)})
+        axes.plot(x[missing], y, "|", color=COLOURS[4], transform=edge, label=", ".join(statuses))
         axes.legend(frameon=False)
     axes.set(xlabel=hyper, ylabel=label)
     if column.logarithmic:
@@ -183,4 +184,4 @@ def _sort_worst_first(scores: np.ndarray) -> np.ndarray:
 def _draw_colour_bar(axes: "Axes", norm: "Normalize") -> None:
     from matplotlib.cm import ScalarMappable
 
-    axes.figure.colorbar(ScalarMappable(norm, _COLOUR_MAP), ax=axes, label="last score", extend="min")
+    axes.figure.colorbar(ScalarMappable(norm, _COLOUR_MAP), ax=axes, label="score", extend="min")

@@ -1,6 +1,7 @@
 """Settings whose model or loss refuses the shapes are failed trials; any other exception ends the sweep."""
 
 import jax
+import matplotlib.figure
 import numpy as np
 import optax
 import pytest
@@ -67,6 +68,15 @@ def test_a_hyper_that_the_space_lacks_is_a_mistake_of_all_trials():
 def test_the_first_reason_is_the_error_if_all_fail():
     with pytest.raises(ValueError, match=r"^cnn: a window that reaches over \(2, 2\) cells does not fit"):
         sweep(space=SPACE | {"poolings": nn.choice(5, 4)}, trials=4)
+
+
+@pytest.mark.filterwarnings("ignore:sweep. 2 of 8 trials failed")
+def test_pictures_say_why_trials_have_no_score():
+    axes = matplotlib.figure.Figure().subplots(2)
+    result = sweep()
+    nn.plots.score_against(axes[0], result, "poolings")
+    nn.plots.sweep_curves(axes[1], result)
+    assert [text.get_text() for text in axes[0].get_legend().get_texts()] == ["failed"]
 
 
 class _Told(TrialSampler):

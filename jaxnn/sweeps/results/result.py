@@ -243,7 +243,7 @@ class SweepResult(NamedTuple):
     def importance(self) -> dict[str, float]:
         """Returns the importance of each hyper for the score, largest first; they add up to 1, or are all 0.
 
-        It is the permutation importance in a random forest that predicts the ranks of the trials' last scores.
+        It is the permutation importance in a random forest that predicts the ranks of the trials' scores.
 
         Raises:
             ImportError: scikit-learn is not installed.
