@@ -20,8 +20,8 @@ from jaxnn.activations import (
     softplus,
     tanh,
 )
+from jaxnn.buffers import Buffer
 from jaxnn.compilation_cache import use_compilation_cache
-from jaxnn.convolution import avg_pool, conv, init_conv, max_pool
 from jaxnn.data import (
     Folds,
     Split,
@@ -33,18 +33,15 @@ from jaxnn.devices import use_all_cores
 from jaxnn.integrations.safetensors import load_safetensors, save_safetensors
 from jaxnn.integrations.tensorboard import tensorboard
 from jaxnn.io.checkpoint import CheckpointError, load, save
-from jaxnn.layers import (
-    Affine,
-    NormParams,
-    dense,
-    dropout,
-    flatten,
-    init_dense,
-    init_layer_norm,
-    layer_norm,
-)
+from jaxnn.layers.convolution import conv, init_conv
+from jaxnn.layers.dense import Affine, dense, flatten, init_dense
+from jaxnn.layers.dropout import dropout
+from jaxnn.layers.norms import NormParams, init_layer_norm, layer_norm
+from jaxnn.layers.pooling import avg_pool, max_pool
 from jaxnn.losses import absolute_error, cross_entropy, squared_error
-from jaxnn.models import Model, cnn, mlp
+from jaxnn.models.cnn import cnn
+from jaxnn.models.mlp import mlp
+from jaxnn.models.model import Model
 from jaxnn.scaling import Scaling, min_max_scaling, scale, standard_scaling, unscale
 from jaxnn.scores import accuracy, confusion_matrix, r_squared
 from jaxnn.sweeps import (
@@ -79,6 +76,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Affine",
+    "Buffer",
     "CheckpointError",
     "EpochInfo",
     "Evaluation",

@@ -15,7 +15,7 @@ import numpy as np
 from jaxnn._checks.arrays import leaf_name
 from jaxnn._checks.paths import check_path
 from jaxnn.io.checkpoint import CheckpointError, write
-from jaxnn.layers import Affine
+from jaxnn.layers.dense import Affine
 
 _LAYOUTS = ("jaxnn", "torch")
 

@@ -10,7 +10,7 @@ from jaxnn._checks.arrays import check_key
 from jaxnn._checks.data import check_rows
 from jaxnn._checks.params import check_arrays, check_model, check_params
 from jaxnn._kernels.dtypes import as_arrays
-from jaxnn.models import Model
+from jaxnn.models.model import Model
 from jaxnn.training.prepare import check_real_number, check_training
 from jaxnn.training.recipe import Recipe, check_recipe, reduce_losses
 from jaxnn.training.tiles import apply_in_tiles, predict_in_tiles

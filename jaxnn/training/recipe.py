@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Int
 
 from jaxnn._checks.arrays import check_whole, is_traced
 from jaxnn._checks.params import check_model
-from jaxnn.models import Model
+from jaxnn.models.model import Model
 from jaxnn.training.ema import check_ema, keep_mean
 
 # A function gets the total steps of the training.

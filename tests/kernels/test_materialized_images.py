@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from test_tiling import TRANSFORMS
 
-from test_convolution import TOLERANCE, Case, assert_equal_to_scale, conv, conv_by_lax, draw, with_gradients
+from helpers.convolutions import TOLERANCE, Case, assert_equal_to_scale, conv, conv_by_lax, draw, with_gradients
 
 pytestmark = pytest.mark.optimized
 

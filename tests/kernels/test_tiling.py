@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import jaxnn as nn
+from helpers.convolutions import TOLERANCE, Case, assert_equal_to_scale, conv, conv_by_lax, with_gradients
 from jaxnn._kernels.tiling import map_tiles
-from test_convolution import TOLERANCE, Case, assert_equal_to_scale, conv, conv_by_lax, with_gradients
 
 pytestmark = pytest.mark.optimized
 

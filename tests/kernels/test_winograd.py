@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 import jaxnn as nn
-from jaxnn import convolution
+from helpers.convolutions import TOLERANCE, Case, assert_equal_to_scale, conv, conv_by_lax, draw, with_gradients
 from jaxnn._kernels.windows import Windows
 from jaxnn._kernels.winograd import choose_pair_axis, convolve_pairs
-from test_convolution import TOLERANCE, Case, assert_equal_to_scale, conv, conv_by_lax, draw, with_gradients
+from jaxnn.layers import convolution
 
 pytestmark = pytest.mark.optimized
 

@@ -10,7 +10,7 @@ import optax
 import pytest
 
 import jaxnn as nn
-from jaxnn import convolution
+from jaxnn.layers import convolution
 
 # No other test traces layers of these shapes.
 IMAGES, LABELS = np.linspace(0, 1, 22 * 7 * 5, dtype=np.float32).reshape(22, 7, 5, 1), np.arange(22, dtype=np.int32) % 3

@@ -10,7 +10,8 @@ from jaxnn._checks.paths import check_path
 from jaxnn.io.checkpoint import CheckpointError, load_by_name
 from jaxnn.io.runs.configuration import read_configuration
 from jaxnn.io.runs.journal import Journal, unpack_array
-from jaxnn.layers import Affine, NormParams
+from jaxnn.layers.dense import Affine
+from jaxnn.layers.norms import NormParams
 from jaxnn.sweeps.describe import read_setting
 from jaxnn.sweeps.engine.run import ChunkStats
 from jaxnn.sweeps.engine.trial import TrialLayout, TrialResult, make_untrained, name_curves

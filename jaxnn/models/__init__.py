@@ -1,0 +1,1 @@
+"""Models: pairs of pure functions, with networks ready to use."""

@@ -1,0 +1,31 @@
+"""A model: pure functions over its parameters."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from jaxtyping import Array
+
+
+class Model(NamedTuple):
+    """A network as two pure functions, or three; your own network is a `Model` of your own functions.
+
+    Attributes:
+        init: `init(key) -> params`, any pytree of arrays.
+        apply: `apply(params, x, *, key=None) -> outputs`, batch first. It must accept `key`, from which dropout is
+            drawn: training passes a new key in every step, and evaluation passes None, which means no dropout. In
+            evaluation the outputs of an example must not depend on the others, since they come in tiles.
+        train_apply: `train_apply(params, x, *, key, where=None) -> (outputs, params)`, for a model that has a `Buffer`
+            among its params, such as a batch norm's means: training calls it in place of `apply`, and goes on with the
+            buffers of the params that it returns. `where`, shape (batch,), is False for rows that only fill the last
+            minibatch, and None if all rows count.
+
+    Example:
+        >>> from jaxnn import Model, init_dense, dense
+        >>> line = Model(lambda key: init_dense(key, 1, 1), lambda params, x, *, key=None: dense(params, x))
+        >>> line.apply(line.init(jax.random.key(0)), jax.numpy.zeros((5, 1))).shape
+        (5, 1)
+    """
+
+    init: Callable[[Array], Any]
+    apply: Callable[..., Any]
+    train_apply: Callable[..., tuple[Any, Any]] | None = None

@@ -1,0 +1,36 @@
+"""What the models share: names of layers, masks of traced sizes, dropout, hashable functions."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from jaxtyping import Array, ArrayLike
+
+from jaxnn._checks.arrays import is_traced
+from jaxnn.layers.dropout import dropout
+from jaxnn.units import Size, mask_units
+
+
+def number_names(kind: str, count: int) -> list[str]:
+    return [f"{kind}_{i + 1}" for i in range(count)]
+
+
+def mask_size(x: Array, size: Any) -> Array:
+    """Masks the units of a `Size`; any other size changes nothing, also not the trace."""
+    return mask_units(x, size) if isinstance(size, Size) else x
+
+
+def drop_inputs(key: Array | None, x: Array, rate: ArrayLike, size: Size | None = None) -> Array:
+    """Applies dropout if there is a key; a concrete rate of 0 draws nothing."""
+    if key is None or (not is_traced(rate) and rate == 0):
+        return x
+    return dropout(key, x, rate, size=size)
+
+
+def make_hashable(function: Callable[..., Array]) -> Callable[..., Array]:
+    """Returns the function of a model; one with a part that has no hash is compared by identity."""
+    try:
+        hash(function)
+    except TypeError:
+        return functools.partial(function)
+    return function
