@@ -12,7 +12,7 @@ from jaxnn.activations import argmax
 from jaxnn.weights import split_weights
 
 # Logits of classes, a table of logits of labels, or one logit for each example.
-Outputs = Shaped[ArrayLike, "batch classes"] | Shaped[ArrayLike, "batch"]
+Outputs = Shaped[ArrayLike, "batch outputs"] | Shaped[ArrayLike, "batch"]
 # Labels, or a pair (labels, weights).
 Labels = ArrayLike | tuple[ArrayLike, ArrayLike]
 
