@@ -13,6 +13,7 @@ from jaxnn._kernels.batch_last import swap_batch_axes
 from jaxnn._kernels.dtypes import as_arrays
 from jaxnn.data import FoldRows, fold_minibatches, minibatches
 from jaxnn.training.ema import MeanState
+from jaxnn.training.penalty import add_penalty
 from jaxnn.training.plateau import report_loss
 from jaxnn.training.recipe import Recipe, compute_updates, get_optimizer, reduce_losses
 
@@ -163,6 +164,7 @@ def _step(recipe: Recipe, learned: tuple[Any, Any], batch: tuple[Any, Any, Array
     def objective(params: Any) -> tuple[Array, Array]:
         # A line search evaluates other parameters under the same dropout; the clone lets it use the key again.
         losses = recipe.loss(recipe.model.apply(params, x, key=jax.random.clone(key)), targets)
+        losses = add_penalty(recipe.penalty, losses, params)
         return reduce_losses(recipe, losses, mask), losses
 
     (value, losses), grad = jax.value_and_grad(objective, has_aux=True)(params)

@@ -35,6 +35,7 @@ from jaxnn.sweeps.space.traced import fill_traced, find_seed
 from jaxnn.sweeps.space.whole import Inherited
 from jaxnn.training.epoch import init_training
 from jaxnn.training.evaluation import Metrics, Score
+from jaxnn.training.penalty import add_penalty
 from jaxnn.training.prepare import check_functions
 from jaxnn.training.recipe import Recipe, limit_epochs
 from jaxnn.training.stopping import StoppingRule
@@ -247,9 +248,10 @@ def _check_traced(plan: Plan, setting: Setting, values: dict[str, Any]) -> None:
 
 
 def _call_functions(plan: Plan, recipe: Recipe, key: Array) -> Any:
-    """Calls model, optimizer and loss of a recipe: initializes a training and computes its losses."""
+    """Calls the functions of a recipe: initializes a training and computes its losses."""
     state = init_training(recipe, key)
-    return state, recipe.loss(recipe.model.apply(state.params, plan.data[0]), plan.data[1])
+    losses = recipe.loss(recipe.model.apply(state.params, plan.data[0]), plan.data[1])
+    return state, add_penalty(recipe.penalty, losses, state.params)
 
 
 def _count(data: tuple[Any, Any]) -> int:
