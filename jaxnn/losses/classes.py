@@ -5,9 +5,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Integer, Shaped
 
-from jaxnn._checks.arrays import check_labels, check_scalar
+from jaxnn._checks.arrays import check_labels, check_scalar, get_dtype
 from jaxnn._checks.labels import check_probabilities
 from jaxnn._kernels.batch_last import wide_batch_last
 from jaxnn._kernels.dtypes import as_arrays, as_type
@@ -51,7 +52,7 @@ def cross_entropy(
     smoothing = check_scalar("cross_entropy", "label_smoothing", label_smoothing)
     if smoothing is not None and not 0 <= smoothing <= 1:
         raise ValueError(f"cross_entropy: label_smoothing must lie in [0, 1], not {smoothing}")
-    if jnp.ndim(labels) == 2 and jnp.issubdtype(jnp.result_type(labels), jnp.floating):
+    if np.ndim(labels) == 2 and jnp.issubdtype(get_dtype(labels), jnp.floating):
         check_probabilities("cross_entropy", logits, labels)
         losses = _expected_cross_entropy(logits, labels)
     else:

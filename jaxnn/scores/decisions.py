@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Shaped
 
 from jaxnn._checks.arrays import check_labels
@@ -53,7 +54,7 @@ def is_single(outputs: Any) -> bool:
 
 def is_table(outputs: Any, targets: Any) -> bool:
     """Returns whether targets are a table of zeros and ones, with a column for each of several outputs."""
-    return jnp.ndim(split_weights(targets)[0]) == 2 and not is_single(outputs)
+    return np.ndim(split_weights(targets)[0]) == 2 and not is_single(outputs)
 
 
 def decide(caller: str, outputs: Any, targets: Any) -> Decisions:
