@@ -68,7 +68,8 @@ def test_one_logit_takes_labels_0_and_1_of_any_type(outputs: np.ndarray, as_inst
 
 def test_one_hot_rows_are_refused_where_class_numbers_are_expected(as_installed: None) -> None:
     for score in (nn.accuracy, nn.balanced_accuracy, nn.confusion_matrix, nn.log_loss):
-        with pytest.raises(ValueError, match=rf"^{score.__name__}: labels must have shape \(3,\), one for each row"):
+        message = rf"^{score.__name__}: labels must be class numbers of shape \(batch,\), not a table \(3, 4\); of"
+        with pytest.raises(ValueError, match=message):
             score(np.zeros((3, 4), "f"), np.eye(4)[:3])
 
 
