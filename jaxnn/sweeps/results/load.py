@@ -28,7 +28,8 @@ _NODES = {node.__name__: node for node in (
 )}  # fmt: skip
 # The layers' parameters, by the names of their parts; a part that is None has no file.
 _PARAMS = {frozenset(each._fields): each for each in (Affine, NormParams)} | {
-    frozenset({"weight"}): functools.partial(Affine, bias=None)
+    frozenset({"weight"}): functools.partial(Affine, bias=None),
+    frozenset({"scale"}): functools.partial(NormParams, bias=None),
 }
 
 
