@@ -5,7 +5,7 @@ import functools
 import numpy as np
 
 import jaxnn as nn
-from helpers.layer_references import correlate, pool
+from helpers.layer_references import correlate, correlate_groups, pool
 from helpers.layer_rows import Row, affine, nothing, spaced
 
 ONE_TO_SIXTEEN = np.arange(1.0, 17.0).reshape(1, 4, 4, 1)
@@ -46,6 +46,42 @@ CONVOLUTIONS = [
             lambda: nn.conv(nn.Affine(np.ones((3, 3, 1, 4)), np.ones(4)), np.ones((5, 8, 8, 3))),
             ValueError,
             "conv: x (5, 8, 8, 3) has 3 channels, but weight (3, 3, 1, 4) takes 1",
+        ),
+    ),
+    Row(
+        "conv, in groups",
+        functools.partial(nn.conv, groups=2),
+        affine((2, 2, 2, 4)),
+        spaced(3, 4, 3, 4),
+        # One output for each pair of inputs: 1·1 + 10·2 + 1 and 100·3 + 1000·4 + 2.
+        (
+            nn.Affine(np.array([1.0, 100.0, 10.0, 1000.0]).reshape(1, 1, 2, 2), np.array([1.0, 2.0])),
+            np.arange(1.0, 5.0).reshape(1, 1, 1, 4),
+            [[[[22.0, 4302.0]]]],
+        ),
+        functools.partial(correlate_groups, groups=2),
+        (
+            lambda: nn.conv(nn.Affine(np.ones((3, 3, 2, 4)), np.ones(4)), np.ones((5, 8, 8, 5)), groups=2),
+            ValueError,
+            "conv: x (5, 8, 8, 5) has 5 channels, but weight (3, 3, 2, 4) takes 2 in each of 2 groups",
+        ),
+    ),
+    Row(
+        "conv, depthwise, padded",
+        functools.partial(nn.conv, groups=3, padding=1),
+        affine((3, 1, 6)),
+        spaced(3, 5, 3),
+        # Two filters for the only channel of a group: 1·0 + 10·1 + 100·2, and half of it.
+        (
+            nn.Affine(np.tile([[[1.0, 0.5]], [[10.0, 5.0]], [[100.0, 50.0]]], 3), np.zeros(6)),
+            np.array([[[1.0, 0.0, 0.0], [2.0, 0.0, 1.0]]]),
+            [[[210.0, 105.0, 0.0, 0.0, 100.0, 50.0], [21.0, 10.5, 0.0, 0.0, 10.0, 5.0]]],
+        ),
+        functools.partial(correlate_groups, groups=3, padding=1),
+        (
+            lambda: nn.conv(nn.Affine(np.ones((3, 1, 5)), np.ones(5)), np.ones((5, 8, 2)), groups=2),
+            ValueError,
+            "conv: groups must divide the outputs of weight (3, 1, 5), not 2",
         ),
     ),
     Row(
