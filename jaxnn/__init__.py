@@ -36,8 +36,9 @@ from jaxnn.io.checkpoint import CheckpointError, load, save
 from jaxnn.layers.convolution import conv, init_conv
 from jaxnn.layers.dense import Affine, dense, flatten, init_dense
 from jaxnn.layers.dropout import dropout
-from jaxnn.layers.norms import NormParams, init_layer_norm, layer_norm
-from jaxnn.layers.pooling import avg_pool, max_pool
+from jaxnn.layers.group_norm import group_norm, init_group_norm
+from jaxnn.layers.norms import NormParams, init_layer_norm, init_rms_norm, layer_norm, rms_norm
+from jaxnn.layers.pooling import avg_pool, global_avg_pool, global_max_pool, max_pool
 from jaxnn.losses import absolute_error, cross_entropy, squared_error
 from jaxnn.models.cnn import cnn
 from jaxnn.models.mlp import mlp
@@ -111,10 +112,15 @@ __all__ = [
     "fit",
     "flatten",
     "gelu",
+    "global_avg_pool",
+    "global_max_pool",
+    "group_norm",
     "hyperband",
     "init_conv",
     "init_dense",
+    "init_group_norm",
     "init_layer_norm",
+    "init_rms_norm",
     "init_training",
     "initializers",
     "integers",
@@ -141,6 +147,7 @@ __all__ = [
     "r_squared",
     "reduce_on_plateau",
     "relu",
+    "rms_norm",
     "save",
     "save_safetensors",
     "scale",

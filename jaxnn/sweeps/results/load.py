@@ -1,5 +1,6 @@
 """`load`: the result of a sweep from its directory, for analysis without the code that made it."""
 
+import functools
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, cast
 
@@ -20,8 +21,11 @@ from jaxnn.sweeps.space.whole import Depths, Inherited, Sizes, Switches
 _NODES = {node.__name__: node for node in (
     Uniform, LogUniform, Normal, LogNormal, Quantized, Integers, Seeds, Sizes, Depths, Switches, Choice,
 )}  # fmt: skip
-# The layers' parameters, by the names of their parts.
-_PARAMS = {frozenset(each._fields): each for each in (Affine, NormParams)}
+# The layers' parameters, by the names of their parts; a part that is None has no file.
+_PARAMS = {frozenset(each._fields): each for each in (Affine, NormParams)} | {
+    frozenset({"weight"}): functools.partial(Affine, bias=None),
+    frozenset({"scale"}): functools.partial(NormParams, bias=None),
+}
 
 
 def load(directory: str | Path) -> SweepResult:
@@ -115,5 +119,5 @@ def _name_layers(params: Any) -> Any:
     """Returns dicts that have the names of a layer's parameters as these."""
     if not isinstance(params, dict):
         return params
-    layer = _PARAMS.get(frozenset(params))
+    layer = None if any(isinstance(part, dict) for part in params.values()) else _PARAMS.get(frozenset(params))
     return layer(**params) if layer else {name: _name_layers(part) for name, part in params.items()}
