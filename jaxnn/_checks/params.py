@@ -15,6 +15,9 @@ def check_model(caller: str, model: Any) -> None:
     """Checks that `model` has the two functions of a Model."""
     if not all(callable(getattr(model, name, None)) for name in ("init", "apply")):
         raise TypeError(f"{caller}: model must be a Model, a pair of functions (init, apply), not {model!r}")
+    train_apply = getattr(model, "train_apply", None)
+    if not (train_apply is None or callable(train_apply)):
+        raise TypeError(f"{caller}: train_apply of the model must be a function or None, not {train_apply!r}")
 
 
 def check_params(caller: str, model: Any, params: Any) -> None:
