@@ -64,6 +64,8 @@ def _check_leaf(caller: str, name: str, leaf: Any, expected: Any) -> None:
     dtype = jnp.result_type(leaf)
     if jnp.issubdtype(expected.dtype, jnp.floating) and not jnp.issubdtype(dtype, jnp.floating):
         raise TypeError(f"{caller}: params: {name} must hold floating-point numbers, not {dtype}")
+    if jnp.issubdtype(expected.dtype, jnp.integer) and not jnp.issubdtype(dtype, jnp.integer):
+        raise TypeError(f"{caller}: params: {name} must hold whole numbers, not {dtype}")
 
 
 def _name_leaves(tree: Any) -> dict[str, Any]:

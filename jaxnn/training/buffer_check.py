@@ -1,5 +1,6 @@
 """Checks of a model with buffers, made for every training before anything compiles."""
 
+import functools
 from typing import Any
 
 import jax
@@ -9,7 +10,7 @@ from jaxtyping import PyTree
 from jaxnn._checks.arrays import leaf_name
 from jaxnn._kernels.dtypes import as_native
 from jaxnn.buffers import is_buffer, partition
-from jaxnn.training.recipe import Recipe
+from jaxnn.training.recipe import Recipe, init_optimizer
 
 _CONSTANTS = "lambda params, x, *, key, where=None: (apply(params, x, key=key), params)"
 
@@ -19,9 +20,12 @@ def check_buffers(caller: str, recipe: Recipe, data: tuple[Any, Any], count: int
 
     Raises:
         TypeError: integers outside of a buffer, or a `train_apply` that does not return a pair.
-        ValueError: buffers without a `train_apply`, or one that returns other params, or outputs of other shapes.
+        ValueError: buffers without a `train_apply`, or one that returns other params, a loss that is not one value for
+            each of its outputs, or an optimizer with a mask that is a tree with buffers.
     """
     learned, buffers = partition(params)
+    if buffers is not None:
+        jax.eval_shape(functools.partial(init_optimizer, recipe), params)
     for path, leaf in jax.tree_util.tree_leaves_with_path(learned):
         if not jnp.issubdtype(jnp.result_type(leaf), jnp.inexact):
             raise TypeError(

@@ -16,7 +16,7 @@ from jaxnn.data import FoldRows, fold_minibatches, minibatches
 from jaxnn.models.model import Model
 from jaxnn.training.ema import MeanState
 from jaxnn.training.plateau import report_loss
-from jaxnn.training.recipe import Recipe, compute_updates, get_optimizer, reduce_losses
+from jaxnn.training.recipe import Recipe, compute_updates, init_optimizer, reduce_losses
 
 
 class TrainingState(NamedTuple):
@@ -88,7 +88,7 @@ def init_training(recipe: Recipe, key: Array, *, params: Any = None) -> Training
     check_key(key)
     init_key, run_key = jax.random.split(key)
     params = recipe.model.init(init_key) if params is None else as_arrays(params)
-    return TrainingState(params, get_optimizer(recipe).init(partition(params)[0]), run_key, jnp.zeros((), jnp.int32))
+    return TrainingState(params, init_optimizer(recipe, params), run_key, jnp.zeros((), jnp.int32))
 
 
 def to_loop_layout(recipe: Recipe, data: Any) -> Any:

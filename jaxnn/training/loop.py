@@ -222,5 +222,9 @@ def _are_finite(params: Any) -> bool:
 
 @jax.jit
 def _all_finite(params: Any) -> Array:
-    finite = [jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(params) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
+    learned, buffers = partition(params)
+    # A buffer may hold infinity on purpose, such as a running minimum before the first step.
+    checked = [(jnp.isfinite, leaf) for leaf in jax.tree.leaves(learned)]
+    checked += [(lambda leaf: ~jnp.isnan(leaf), leaf) for leaf in jax.tree.leaves(buffers)]
+    finite = [holds(leaf).all() for holds, leaf in checked if jnp.issubdtype(leaf.dtype, jnp.inexact)]
     return jnp.array(finite, bool).all()
