@@ -44,6 +44,31 @@ def train_apply(params: Params, x: jax.Array, *, key: jax.Array, where: Any = No
 MODEL = nn.Model(init, apply, train_apply)
 
 
+def hidden_model(width: Any, inputs: int = 2, outputs: int = 1) -> nn.Model:
+    """Returns a network that subtracts the running mean of its hidden units; the width may be that of `sizes`."""
+
+    def init(key: jax.Array) -> dict[str, Any]:
+        keys = jax.random.split(key)
+        hidden = nn.init_dense(keys[0], inputs, width)
+        buffers = {"mean": nn.Buffer(jnp.zeros_like(hidden.bias)), "steps": nn.Buffer(jnp.zeros((), jnp.int32))}
+        return {"hidden": hidden, "output": nn.init_dense(keys[1], width, outputs)} | buffers
+
+    def hide(params: Any, x: Any) -> jax.Array:
+        return nn.mask_units(nn.softplus(nn.dense(params["hidden"], x)), width)
+
+    def apply(params: Any, x: Any, *, key: Any = None) -> jax.Array:
+        return nn.dense(params["output"], hide(params, x) - params["mean"].value[None])
+
+    def train_apply(params: Any, x: Any, *, key: Any, where: Any = None) -> tuple[jax.Array, Any]:
+        hidden = hide(params, x)
+        mean = hidden.mean(axis=0, where=None if where is None else where[:, None])
+        latest = MOMENTUM * params["mean"].value + (1 - MOMENTUM) * mean
+        buffers = {"mean": nn.Buffer(latest), "steps": nn.Buffer(params["steps"].value + 1)}
+        return nn.dense(params["output"], hidden - mean[None]), params | buffers
+
+    return nn.Model(init, apply, train_apply)
+
+
 def train_in_numpy(state: nn.TrainingState, rows: Any, epochs: int, batch_size: int | None, rate: float = RATE) -> Any:
     """Returns the params after some epochs of gradient descent on the mean squared error, computed with NumPy."""
     params = jax.tree.map(np.asarray, state.params)
