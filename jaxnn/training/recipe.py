@@ -33,7 +33,8 @@ class Recipe(NamedTuple):
         reduction: reduces the losses of a batch to one number: `jnp.mean` or `jnp.sum`. It takes `where=`, a mask.
         ema: the decay of an exponential moving average of the parameters, such as 0.999. Training goes on with the
             parameters, while their mean is evaluated and returned: mean = ema * mean + (1 - ema) * params after each
-            update, at first the initial parameters. It may be a traced hyper. None keeps no mean.
+            update, at first the initial parameters. Each `Buffer` is returned as it is. It may be a traced hyper. None
+            keeps no mean.
         epochs: the most epochs of a training, at most those of the call. As a hyper it limits each trial of a sweep; an
             optimizer that is a function of the total steps gets those of the call.
 

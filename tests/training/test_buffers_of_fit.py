@@ -47,6 +47,10 @@ def test_advance_goes_on_with_them():
     half, _ = nn.advance(recipe(3), DATA, state, epochs=2)
     whole, _ = nn.advance(recipe(3), DATA, half, epochs=3)
     assert_close(whole.params, train_in_numpy(state, DATA, 5, 3))
+    last, info = nn.advance(recipe(3), DATA, whole, epochs=1)
+    # The counter changes by 3 an epoch, but a step size is that of what is learned.
+    change = np.abs(np.asarray(last.params.weight) - np.asarray(whole.params.weight)).max()
+    np.testing.assert_allclose(info.step_sizes, [change], rtol=1e-5)
 
 
 def test_predict_and_evaluate_use_the_running_mean():
