@@ -17,6 +17,7 @@ from jaxnn._checks.arrays import check_key, check_whole, is_traced
 from jaxnn._checks.data import check_data
 from jaxnn._checks.params import check_arrays, check_params
 from jaxnn._kernels.dtypes import as_arrays, as_native
+from jaxnn.training.buffer_check import check_buffers
 from jaxnn.training.epoch import TrainingState, init_training
 from jaxnn.training.loss_check import check_loss_rows
 from jaxnn.training.recipe import Recipe, build_optimizer, check_recipe, limit_epochs, reduce_losses, steps_per_epoch
@@ -85,6 +86,7 @@ def prepare(
     if state is not None:
         check_state(caller, recipe, state)
     _check_traces(caller, recipe, data, count, shapes)
+    check_buffers(caller, recipe, data, count, shapes)
     if validation is not None:
         check_training(f"{caller}: validation", recipe._replace(batch_size=None), validation, shapes)
         check_score(caller, score, recipe, shapes, validation)

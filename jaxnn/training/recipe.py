@@ -12,6 +12,7 @@ from jaxtyping import Array, Float, Int
 
 from jaxnn._checks.arrays import check_whole, is_traced
 from jaxnn._checks.params import check_model
+from jaxnn.buffers import partition
 from jaxnn.models.model import Model
 from jaxnn.training.ema import check_ema, keep_mean
 
@@ -32,9 +33,14 @@ class Recipe(NamedTuple):
         reduction: reduces the losses of a batch to one number: `jnp.mean` or `jnp.sum`. It takes `where=`, a mask.
         ema: the decay of an exponential moving average of the parameters, such as 0.999. Training goes on with the
             parameters, while their mean is evaluated and returned: mean = ema * mean + (1 - ema) * params after each
-            update, at first the initial parameters. It may be a traced hyper. None keeps no mean.
+            update, at first the initial parameters. Each `Buffer` is returned as it is. It may be a traced hyper. None
+            keeps no mean.
         epochs: the most epochs of a training, at most those of the call. As a hyper it limits each trial of a sweep; an
             optimizer that is a function of the total steps gets those of the call.
+
+    The optimizer sees what is learned: its masks and labels are functions of params that have None in the places of
+    buffers. Decay on weights alone is `optax.adamw(rate, mask=lambda params: jax.tree.map(lambda leaf: leaf.ndim > 1,
+    params))`, also for models without buffers.
 
     To freeze parameters, use `optax.selective_transform(optimizer, freeze_mask=...)` or `optax.chain(optimizer,
     optax.freeze(mask))`. Do not use `optax.masked`, which applies raw gradients to the other parameters.
@@ -156,6 +162,24 @@ def get_optimizer(recipe: Recipe) -> optax.GradientTransformationExtraArgs:
         )
     optimizer = optax.with_extra_args_support(optimizer)
     return optimizer if recipe.ema is None else keep_mean(optimizer, recipe.ema)
+
+
+def init_optimizer(recipe: Recipe, params: Any) -> Any:
+    """Returns the state of the optimizer before the first step; the optimizer sees the learned parameters alone.
+
+    Raises:
+        ValueError: a mask or labels that are a tree with buffers.
+    """
+    learned, buffers = partition(params)
+    try:
+        return get_optimizer(recipe).init(learned)
+    except ValueError as error:
+        if buffers is None:
+            raise
+        raise ValueError(
+            "Recipe: the optimizer does not take the learned params, which have None in the places of buffers; "
+            f"give masks and labels as functions, lambda params: jax.tree.map(…, params): {error}"
+        ) from error
 
 
 def _convert_multi_steps(optimizer: Any) -> Any:

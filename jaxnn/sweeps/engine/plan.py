@@ -33,6 +33,7 @@ from jaxnn.sweeps.engine.trial import TrialLayout
 from jaxnn.sweeps.space.space import Choices, Setting, active_distributions, fill_space
 from jaxnn.sweeps.space.traced import fill_traced, find_seed
 from jaxnn.sweeps.space.whole import Inherited
+from jaxnn.training.buffer_check import check_buffers
 from jaxnn.training.epoch import init_training
 from jaxnn.training.evaluation import Metrics, Score
 from jaxnn.training.prepare import check_functions
@@ -221,6 +222,7 @@ def _check_recipe(plan: Plan, choices: Choices, recipe: Recipe) -> None:
     full_batch = recipe._replace(batch_size=None)
     params = jax.eval_shape(recipe.model.init, plan.key)
     check_functions("sweep", full_batch, plan.data, _count(plan.data), params)
+    check_buffers("sweep", recipe, plan.data, plan.rows, params)
     if plan.validation is not None:
         check_functions("sweep: validation", full_batch, plan.validation, _count(plan.validation), params)
     scored = plan.data if plan.validation is None else plan.validation
@@ -249,7 +251,11 @@ def _check_traced(plan: Plan, setting: Setting, values: dict[str, Any]) -> None:
 def _call_functions(plan: Plan, recipe: Recipe, key: Array) -> Any:
     """Calls model, optimizer and loss of a recipe: initializes a training and computes its losses."""
     state = init_training(recipe, key)
-    return state, recipe.loss(recipe.model.apply(state.params, plan.data[0]), plan.data[1])
+    x, targets = plan.data
+    losses = recipe.loss(recipe.model.apply(state.params, x), targets)
+    if recipe.model.train_apply is None:
+        return state, losses
+    return state, losses, recipe.model.train_apply(state.params, x, key=jax.random.clone(key), where=None)
 
 
 def _count(data: tuple[Any, Any]) -> int:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, cast
 
 from jaxnn._checks.paths import check_path
+from jaxnn.buffers import Buffer
 from jaxnn.io.runs.fingerprint import describe_environment
 from jaxnn.io.runs.stored import StoredRun, list_runs, read_run
 from jaxnn.layers.dense import Affine
@@ -21,8 +22,8 @@ from jaxnn.sweeps.space.whole import Depths, Inherited, Sizes, Switches
 _NODES = {node.__name__: node for node in (
     Uniform, LogUniform, Normal, LogNormal, Quantized, Integers, Seeds, Sizes, Depths, Switches, Choice,
 )}  # fmt: skip
-# The layers' parameters, by the names of their parts; a part that is None has no file.
-_PARAMS = {frozenset(each._fields): each for each in (Affine, NormParams)} | {
+# The layers' parameters and buffers, by the names of their parts; a part that is None has no file.
+_PARAMS = {frozenset(each._fields): each for each in (Affine, NormParams, Buffer)} | {
     frozenset({"weight"}): functools.partial(Affine, bias=None),
     frozenset({"scale"}): functools.partial(NormParams, bias=None),
 }
@@ -32,9 +33,9 @@ def load(directory: str | Path) -> SweepResult:
     """Opens the result of a sweep from its directory, also of one that runs or has not ended.
 
     It has settings, tables, curves, importance and plots, and the parameters of the kept trials as of the last
-    checkpoint: dicts of arrays by name, in which those of a layer are an `Affine` or `NormParams` again. Functions
-    among the options of the space are their names. What needs code (`recipe_of`, `predict`, `replay`) raises
-    ValueError: call `sweep` again with the same arguments and directory for these.
+    checkpoint: dicts of arrays by name, in which those of a layer are an `Affine` or `NormParams` again, and a lone
+    `value` is a `Buffer`. Functions among the options of the space are their names. What needs code (`recipe_of`,
+    `predict`, `replay`) raises ValueError: call `sweep` again with the same arguments and directory for these.
 
     Args:
         directory: as given to `sweep`.
@@ -119,5 +120,7 @@ def _name_layers(params: Any) -> Any:
     """Returns dicts that have the names of a layer's parameters as these."""
     if not isinstance(params, dict):
         return params
-    layer = None if any(isinstance(part, dict) for part in params.values()) else _PARAMS.get(frozenset(params))
-    return layer(**params) if layer else {name: _name_layers(part) for name, part in params.items()}
+    parts = {name: _name_layers(part) for name, part in params.items()}
+    is_layer = not any(isinstance(part, dict) for part in parts.values())
+    layer = _PARAMS.get(frozenset(parts)) if is_layer else None
+    return layer(**parts) if layer else parts
