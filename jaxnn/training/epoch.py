@@ -15,6 +15,7 @@ from jaxnn.buffers import merge, partition
 from jaxnn.data import FoldRows, fold_minibatches, minibatches
 from jaxnn.models.model import Model
 from jaxnn.training.ema import MeanState
+from jaxnn.training.penalty import add_penalty
 from jaxnn.training.plateau import report_loss
 from jaxnn.training.recipe import Recipe, compute_updates, init_optimizer, reduce_losses
 
@@ -167,7 +168,7 @@ def _step(recipe: Recipe, learned: tuple[Any, Any], batch: tuple[Any, Any, Array
     def objective(params: Any) -> tuple[Array, Any]:
         # A line search evaluates other parameters under the same dropout; the clone lets it use the key again.
         outputs, new = apply_in_training(recipe.model, merge(params, buffers), x, jax.random.clone(key), mask)
-        losses = recipe.loss(outputs, targets)
+        losses = add_penalty(recipe.penalty, recipe.loss(outputs, targets), params)
         return reduce_losses(recipe, losses, mask), (losses, new)
 
     (value, (losses, new)), grad = jax.value_and_grad(objective, has_aux=True)(params)

@@ -37,6 +37,10 @@ class Recipe(NamedTuple):
             keeps no mean.
         epochs: the most epochs of a training, at most those of the call. As a hyper it limits each trial of a sweep; an
             optimizer that is a function of the total steps gets those of the call.
+        penalty: `penalty(params) -> number`, added to the training loss of each example, and so to their mean: it is
+            learned from, and the reported training losses show it. Buffers are left out. Validation losses and the
+            default score do not hold it, or a search over its strength would choose the weakest. It may use traced
+            hypers. None adds nothing.
 
     The optimizer sees what is learned: its masks and labels are functions of params that have None in the places of
     buffers. Decay on weights alone is `optax.adamw(rate, mask=lambda params: jax.tree.map(lambda leaf: leaf.ndim > 1,
@@ -49,6 +53,7 @@ class Recipe(NamedTuple):
         >>> import jaxnn as nn
         >>> recipe = Recipe(nn.mlp([4, 16, 3]), nn.cross_entropy, optax.adam(0.01), batch_size=20)
         >>> warmup = recipe._replace(optimizer=lambda steps: optax.adam(optax.linear_schedule(0.0, 0.01, steps)))
+        >>> lasso = recipe._replace(penalty=lambda params: 1e-4 * optax.tree.norm(params, ord=1))
 
     `optax.lookahead` keeps fast and slow parameters. Its model learns the fast ones; use the slow ones of the result:
 
@@ -72,6 +77,7 @@ class Recipe(NamedTuple):
     reduction: Callable[..., Float[Array, ""]] = jnp.mean
     ema: float | Float[Array, ""] | None = None
     epochs: int | Int[Array, ""] | None = None
+    penalty: Callable[[Any], Float[Array, ""]] | None = None
 
 
 def check_recipe(recipe: Any) -> None:
@@ -82,6 +88,8 @@ def check_recipe(recipe: Any) -> None:
     for name in ("loss", "reduction"):
         if not callable(getattr(recipe, name)):
             raise TypeError(f"Recipe: {name} must be a function, not {getattr(recipe, name)!r}")
+    if not (recipe.penalty is None or callable(recipe.penalty)):
+        raise TypeError(f"Recipe: penalty must be a function of the params, not {recipe.penalty!r}")
     check_ema(recipe.ema)
     if recipe.epochs is not None and not is_traced(recipe.epochs):
         _check_epochs(recipe.epochs)

@@ -12,16 +12,14 @@ from helpers.layer_rows import (
     Row,
     activation,
     affine,
-    logits_and_labels,
-    loss,
     normal,
     nothing,
-    outputs_and_targets,
     over_classes,
     spaced,
 )
 from helpers.layer_table_images import IMAGE_LAYERS
 from helpers.layer_table_norms import NORMS
+from helpers.loss_table import LOSSES
 
 DENSE = Row(
     "dense",
@@ -116,42 +114,6 @@ ACTIVATIONS = [
         functools.partial(np.argmax, axis=-1),
         (np.array([[1.43, -0.4, 0.23], [0.0, 2.0, 2.0]]), [0, 1]),
         "asarray: expected ArrayLike, got text of type <class 'str'>",
-    ),
-]
-
-LOSSES = [
-    loss(
-        "squared_error",
-        lambda x: ((x[1] - x[0]) ** 2).sum(-1),
-        outputs_and_targets,
-        ((np.array([[1.0, 2.0], [0.0, 1.0]]), np.array([[2.0, 5.0], [0.0, 0.5]])), [10.0, 0.25]),
-        (
-            lambda: nn.squared_error(np.ones((5, 1)), np.ones(5)),
-            ValueError,
-            "squared_error: outputs and targets must have the same shape (batch, outputs), not (5, 1) and (5,)",
-        ),
-    ),
-    loss(
-        "absolute_error",
-        lambda x: np.abs(x[1] - x[0]).sum(-1),
-        outputs_and_targets,
-        ((np.array([[1.0, 2.0], [0.0, 1.0]]), np.array([[2.0, 5.0], [0.0, 0.5]])), [4.0, 0.5]),
-        (
-            lambda: nn.absolute_error(np.ones((5, 1)), np.ones((5, 2))),
-            ValueError,
-            "absolute_error: outputs and targets must have the same shape (batch, outputs), not (5, 1) and (5, 2)",
-        ),
-    ),
-    loss(
-        "cross_entropy",
-        lambda x: -scipy.special.log_softmax(x[0], axis=-1)[np.arange(len(x[1])), x[1]],
-        logits_and_labels,
-        ((np.log([[1.0, 2.0, 5.0], [1.0, 2.0, 5.0]]), np.array([0, 2])), np.log([8.0, 1.6])),
-        (
-            lambda: nn.cross_entropy(np.ones((3, 2)), np.array([0, 1, 2])),
-            ValueError,
-            "cross_entropy: labels must lie in 0 … 1 for 2 classes, but row 2 holds 2",
-        ),
     ),
 ]
 

@@ -36,6 +36,7 @@ from jaxnn.sweeps.space.whole import Inherited
 from jaxnn.training.buffer_check import check_buffers
 from jaxnn.training.epoch import init_training
 from jaxnn.training.evaluation import Metrics, Score
+from jaxnn.training.penalty import add_penalty
 from jaxnn.training.prepare import check_functions
 from jaxnn.training.recipe import Recipe, limit_epochs
 from jaxnn.training.stopping import StoppingRule
@@ -249,10 +250,10 @@ def _check_traced(plan: Plan, setting: Setting, values: dict[str, Any]) -> None:
 
 
 def _call_functions(plan: Plan, recipe: Recipe, key: Array) -> Any:
-    """Calls model, optimizer and loss of a recipe: initializes a training and computes its losses."""
+    """Calls the functions of a recipe: initializes a training and computes its losses."""
     state = init_training(recipe, key)
     x, targets = plan.data
-    losses = recipe.loss(recipe.model.apply(state.params, x), targets)
+    losses = add_penalty(recipe.penalty, recipe.loss(recipe.model.apply(state.params, x), targets), state.params)
     if recipe.model.train_apply is None:
         return state, losses
     return state, losses, recipe.model.train_apply(state.params, x, key=jax.random.clone(key), where=None)

@@ -77,6 +77,11 @@ SWEEP_CALLS = {
         TypeError,
         "sweep: score must be a function of outputs and targets, not 'accuracy'",
     ),
+    "score of which lower is better": (
+        sweep(score=nn.log_loss),
+        ValueError,
+        "sweep: of a score higher is better, but log_loss is an error; use nn.negative(nn.log_loss)",
+    ),
     "score that returns a string": (
         sweep(score=lambda outputs, labels: "good"),
         ValueError,
