@@ -6,7 +6,7 @@ hyperparameter sweep is a `jax.vmap` of it. See README.md for an example of twen
 `nn.normal` and `nn.uniform` are search distributions for `sweep`; initial weights come from `nn.initializers`.
 """
 
-from jaxnn import datasets, initializers, plots, sweeps
+from jaxnn import augment, datasets, initializers, plots, sweeps
 from jaxnn.activations import (
     argmax,
     elu,
@@ -96,6 +96,7 @@ __all__ = [
     "advance",
     "argmax",
     "asha",
+    "augment",
     "avg_pool",
     "choice",
     "cnn",

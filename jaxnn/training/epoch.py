@@ -11,7 +11,9 @@ from jaxtyping import Array, Float, Int
 from jaxnn._checks.arrays import check_key
 from jaxnn._kernels.batch_last import swap_batch_axes
 from jaxnn._kernels.dtypes import as_arrays
+from jaxnn.augment.mix import compute_losses
 from jaxnn.data import FoldRows, fold_minibatches, minibatches
+from jaxnn.training.augmentation import augment_batch
 from jaxnn.training.ema import MeanState
 from jaxnn.training.plateau import report_loss
 from jaxnn.training.recipe import Recipe, compute_updates, get_optimizer, reduce_losses
@@ -24,7 +26,7 @@ class TrainingState(NamedTuple):
         params: the parameters of the model.
         optimizer_state: the state of the optimizer; with `Recipe.ema`, `optimizer_state.mean` is the mean of the
             parameters.
-        key: each epoch draws its minibatch order and dropout from it and `epoch`, and does not change it.
+        key: each epoch draws its minibatch order, dropout and augmentation from it and `epoch`, and does not change it.
         epoch: the number of epochs done.
     """
 
@@ -159,10 +161,12 @@ def _step(recipe: Recipe, learned: tuple[Any, Any], batch: tuple[Any, Any, Array
     """Makes one update; returns parameters and optimizer state, and the examples' losses before the update."""
     params, optimizer_state = learned
     (x, targets), mask, key = batch
+    x, targets = augment_batch(recipe.augment, key, x, targets)
 
     def objective(params: Any) -> tuple[Array, Array]:
         # A line search evaluates other parameters under the same dropout; the clone lets it use the key again.
-        losses = recipe.loss(recipe.model.apply(params, x, key=jax.random.clone(key)), targets)
+        outputs = recipe.model.apply(params, x, key=jax.random.clone(key))
+        losses = compute_losses(recipe.loss, outputs, targets)
         return reduce_losses(recipe, losses, mask), losses
 
     (value, losses), grad = jax.value_and_grad(objective, has_aux=True)(params)

@@ -12,6 +12,7 @@ from jaxtyping import Array, Float, Int
 
 from jaxnn._checks.arrays import check_whole, is_traced
 from jaxnn._checks.params import check_model
+from jaxnn.augment.calls import Augmentation, takes_targets
 from jaxnn.models.model import Model
 from jaxnn.training.ema import check_ema, keep_mean
 
@@ -35,6 +36,9 @@ class Recipe(NamedTuple):
             update, at first the initial parameters. It may be a traced hyper. None keeps no mean.
         epochs: the most epochs of a training, at most those of the call. As a hyper it limits each trial of a sweep; an
             optimizer that is a function of the total steps gets those of the call.
+        augment: changes each batch at random, in training only: `augment(key, x) -> x`, or `augment(key, x, targets) ->
+            (x, targets)`, in functions of `jax.numpy`. `jaxnn.augment` has some. x keeps its shape. The training loss
+            is that of the augmented examples.
 
     To freeze parameters, use `optax.selective_transform(optimizer, freeze_mask=...)` or `optax.chain(optimizer,
     optax.freeze(mask))`. Do not use `optax.masked`, which applies raw gradients to the other parameters.
@@ -66,6 +70,7 @@ class Recipe(NamedTuple):
     reduction: Callable[..., Float[Array, ""]] = jnp.mean
     ema: float | Float[Array, ""] | None = None
     epochs: int | Int[Array, ""] | None = None
+    augment: Augmentation | None = None
 
 
 def check_recipe(recipe: Any) -> None:
@@ -77,6 +82,8 @@ def check_recipe(recipe: Any) -> None:
         if not callable(getattr(recipe, name)):
             raise TypeError(f"Recipe: {name} must be a function, not {getattr(recipe, name)!r}")
     check_ema(recipe.ema)
+    if recipe.augment is not None:
+        takes_targets("Recipe", recipe.augment)
     if recipe.epochs is not None and not is_traced(recipe.epochs):
         _check_epochs(recipe.epochs)
     optimizer = recipe.optimizer

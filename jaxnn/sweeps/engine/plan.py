@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array
 
 from jaxnn._checks.warn import warn_user
+from jaxnn.augment.mix import compute_losses
 from jaxnn.data import Folds
 from jaxnn.sweeps.engine.device import Device
 from jaxnn.sweeps.engine.folds import Labels
@@ -33,6 +34,7 @@ from jaxnn.sweeps.engine.trial import TrialLayout
 from jaxnn.sweeps.space.space import Choices, Setting, active_distributions, fill_space
 from jaxnn.sweeps.space.traced import fill_traced, find_seed
 from jaxnn.sweeps.space.whole import Inherited
+from jaxnn.training.augmentation import augment_batch, check_augmentation
 from jaxnn.training.epoch import init_training
 from jaxnn.training.evaluation import Metrics, Score
 from jaxnn.training.prepare import check_functions
@@ -218,8 +220,9 @@ class Plan(NamedTuple):
 
 def _check_recipe(plan: Plan, choices: Choices, recipe: Recipe) -> None:
     check_batch_size(plan.folds, recipe.batch_size)
-    full_batch = recipe._replace(batch_size=None)
+    full_batch = recipe._replace(batch_size=None, augment=None)
     params = jax.eval_shape(recipe.model.init, plan.key)
+    check_augmentation("sweep", recipe, plan.data, params)
     check_functions("sweep", full_batch, plan.data, _count(plan.data), params)
     if plan.validation is not None:
         check_functions("sweep: validation", full_batch, plan.validation, _count(plan.validation), params)
@@ -249,7 +252,8 @@ def _check_traced(plan: Plan, setting: Setting, values: dict[str, Any]) -> None:
 def _call_functions(plan: Plan, recipe: Recipe, key: Array) -> Any:
     """Calls model, optimizer and loss of a recipe: initializes a training and computes its losses."""
     state = init_training(recipe, key)
-    return state, recipe.loss(recipe.model.apply(state.params, plan.data[0]), plan.data[1])
+    x, targets = augment_batch(recipe.augment, jax.random.clone(key), *plan.data)
+    return state, compute_losses(recipe.loss, recipe.model.apply(state.params, x), targets)
 
 
 def _count(data: tuple[Any, Any]) -> int:
