@@ -91,7 +91,7 @@ def cutmix(alpha: float | Float[Array, ""] = 1.0) -> "_Cutmix":
     Example:
         >>> x, targets = cutmix()(jax.random.key(5), jnp.arange(2.0).repeat(8).reshape(2, 8, 1), jnp.arange(2))
         >>> x[0].ravel(), targets.weight[0]
-        (Array([0., 0., 0., 0., 1., 1., 1., 1.], dtype=float32), Array(0.5, dtype=float32))
+        (Array([0., 0., 0., 0., 0., 0., 1., 1.], dtype=float32), Array(0.75, dtype=float32))
 
     References:
         Yun et al. (2019), CutMix: regularization strategy to train strong classifiers with localizable features.

@@ -92,8 +92,8 @@ class _Shift:
 def _move(x: Array, offsets: Array, fill: str) -> Array:
     """Returns images whose pixel i is pixel i + offset of x, along every axis of space.
 
-    One lookup of whole pixels takes a quarter of the time of slices, which XLA makes a gather of under `vmap`, and of
-    products with one-hot matrices.
+    One lookup of whole pixels takes a quarter of the time of a slice of each image on a processor. For 32×32 images a
+    product with one-hot matrices takes as long as slices.
     """
     batch, *space, channels = x.shape
     source, inside = jnp.zeros((batch, 1), jnp.int32), jnp.ones((batch, 1), bool)

@@ -48,6 +48,29 @@ class Recipe(NamedTuple):
         >>> recipe = Recipe(nn.mlp([4, 16, 3]), nn.cross_entropy, optax.adam(0.01), batch_size=20)
         >>> warmup = recipe._replace(optimizer=lambda steps: optax.adam(optax.linear_schedule(0.0, 0.01, steps)))
 
+    A schedule is a function of the step, so a traced peak may multiply a fixed one. `warmup_cosine_decay_schedule` and
+    `sgdr_schedule` of optax need that, since Python compares their peak; its others take a traced one. Here the
+    gradient is clipped, weights decay and biases do not, and the mean of the parameters is kept:
+
+        >>> def make_recipe(hypers):
+        ...     def make_optimizer(steps):
+        ...         unit = optax.warmup_cosine_decay_schedule(0.0, 1.0, steps // 10, steps)
+        ...         adamw = optax.adamw(
+        ...             lambda step: hypers["peak"] * unit(step),
+        ...             weight_decay=hypers["decay"],
+        ...             mask=lambda params: jax.tree.map(lambda leaf: leaf.ndim > 1, params),
+        ...         )
+        ...         return optax.chain(optax.clip_by_global_norm(1.0), adamw)
+        ...     return nn.Recipe(nn.mlp([4, 16, 3]), nn.cross_entropy, make_optimizer, batch_size=20, ema=0.99)
+        >>> fitted = nn.fit(
+        ...     make_recipe({"peak": 0.01, "decay": 1e-4}), nn.datasets.iris().data, key=jax.random.key(0), epochs=2
+        ... )
+
+    Layers learn at rates of their own by their names in `params`:
+
+        >>> rates = {"body": optax.sgd(0.001), "head": optax.sgd(0.01)}
+        >>> layers = recipe._replace(optimizer=optax.partition(rates, {"hidden_1": "body", "output": "head"}))
+
     `optax.lookahead` keeps fast and slow parameters. Its model learns the fast ones; use the slow ones of the result:
 
         >>> model, lookahead = nn.mlp([4, 16, 3]), optax.lookahead(optax.sgd(0.1), sync_period=5, slow_step_size=0.5)
