@@ -6,7 +6,7 @@ hyperparameter sweep is a `jax.vmap` of it. See README.md for an example of twen
 `nn.normal` and `nn.uniform` are search distributions for `sweep`; initial weights come from `nn.initializers`.
 """
 
-from jaxnn import datasets, initializers, plots, sweeps
+from jaxnn import augment, datasets, initializers, plots, sweeps
 from jaxnn.activations import (
     argmax,
     elu,
@@ -106,6 +106,7 @@ __all__ = [
     "argmax",
     "asha",
     "auc",
+    "augment",
     "avg_pool",
     "balanced_accuracy",
     "balanced_weights",

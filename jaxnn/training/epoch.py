@@ -11,9 +11,11 @@ from jaxtyping import Array, Float, Int
 from jaxnn._checks.arrays import check_key
 from jaxnn._kernels.batch_last import swap_batch_axes
 from jaxnn._kernels.dtypes import as_arrays
+from jaxnn.augment.mix import compute_losses
 from jaxnn.buffers import merge, partition
 from jaxnn.data import FoldRows, fold_minibatches, minibatches
 from jaxnn.models.model import Model
+from jaxnn.training.augmentation import augment_batch
 from jaxnn.training.ema import MeanState
 from jaxnn.training.penalty import add_penalty
 from jaxnn.training.plateau import report_loss
@@ -27,7 +29,7 @@ class TrainingState(NamedTuple):
         params: the parameters of the model, with its buffers.
         optimizer_state: the state of the optimizer; with `Recipe.ema`, `optimizer_state.mean` is the mean of the
             learned parameters.
-        key: each epoch draws its minibatch order and dropout from it and `epoch`, and does not change it.
+        key: each epoch draws its minibatch order, dropout and augmentation from it and `epoch`, and does not change it.
         epoch: the number of epochs done.
     """
 
@@ -164,11 +166,12 @@ def _step(recipe: Recipe, learned: tuple[Any, Any], batch: tuple[Any, Any, Array
     params, optimizer_state = learned
     params, buffers = partition(params)
     (x, targets), mask, key = batch
+    x, targets = augment_batch(recipe.augment, key, x, targets)
 
     def objective(params: Any) -> tuple[Array, Any]:
         # A line search evaluates other parameters under the same dropout; the clone lets it use the key again.
         outputs, new = apply_in_training(recipe.model, merge(params, buffers), x, jax.random.clone(key), mask)
-        losses = add_penalty(recipe.penalty, recipe.loss(outputs, targets), params)
+        losses = add_penalty(recipe.penalty, compute_losses(recipe.loss, outputs, targets), params)
         return reduce_losses(recipe, losses, mask), (losses, new)
 
     (value, (losses, new)), grad = jax.value_and_grad(objective, has_aux=True)(params)

@@ -18,6 +18,7 @@ import numpy as np
 from jaxtyping import Array
 
 from jaxnn._kernels.batch_last import swap_batch_axes
+from jaxnn.augment.calls import call_augmentation
 from jaxnn.data import FoldRows, Folds
 from jaxnn.sweeps.engine.early_stop import can_train, stop_or_go_on
 from jaxnn.sweeps.engine.lanes import Lanes, ProgramSpec, select, unwrap_key, wrap_key
@@ -201,8 +202,18 @@ def _fill_curves(spec: ProgramSpec, value: Any) -> Curves:
 
 
 def _look_up_rows(recipe: Recipe, data: tuple[Any, Any]) -> Recipe:
-    """Returns a recipe for row numbers as data: its model and loss look the rows up in the whole data set."""
+    """Returns a recipe for row numbers as data: its model and loss look the rows up in the whole data set.
+
+    With an augmentation, that looks them up.
+    """
     (x, targets), model = data, recipe.model
+
+    def augment(key: Array, rows: Array, _: Array) -> tuple[Any, Any]:
+        assert recipe.augment is not None
+        return call_augmentation(recipe.augment, key, _take(x, rows), _take(targets, rows))
+
+    if recipe.augment is not None:
+        return recipe._replace(augment=augment)
 
     def apply(params: Any, rows: Array, *, key: Array | None = None) -> Any:
         return model.apply(params, _take(x, rows), key=key)

@@ -1,5 +1,6 @@
 """Tables of bad input: each call or data set with the type and the message of its error, for test_bad_input.py."""
 
+from helpers.bad_input.augmentation import AUGMENTATION_CALLS
 from helpers.bad_input.buffers import BUFFER_CALLS
 from helpers.bad_input.data import DATA_CALLS
 from helpers.bad_input.fit_types import FIT_TYPES
@@ -17,6 +18,7 @@ TABLES = {
     "data": DATA_CALLS,
     "sweep": SWEEP_CALLS,
     "folds": FOLD_CALLS,
+    "augmentation": AUGMENTATION_CALLS,
 }
 CALLS = {f"{table}: {name}": row for table, rows in TABLES.items() for name, row in rows.items()}
 
