@@ -33,6 +33,7 @@ from jaxnn.devices import use_all_cores
 from jaxnn.integrations.safetensors import load_safetensors, save_safetensors
 from jaxnn.integrations.tensorboard import tensorboard
 from jaxnn.io.checkpoint import CheckpointError, load, save
+from jaxnn.layers.batch_norm import BatchNormParams, batch_norm, init_batch_norm, train_batch_norm
 from jaxnn.layers.convolution import conv, init_conv
 from jaxnn.layers.dense import Affine, dense, flatten, init_dense
 from jaxnn.layers.dropout import dropout
@@ -76,6 +77,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Affine",
+    "BatchNormParams",
     "Buffer",
     "CheckpointError",
     "EpochInfo",
@@ -97,6 +99,7 @@ __all__ = [
     "argmax",
     "asha",
     "avg_pool",
+    "batch_norm",
     "choice",
     "cnn",
     "confusion_matrix",
@@ -112,6 +115,7 @@ __all__ = [
     "flatten",
     "gelu",
     "hyperband",
+    "init_batch_norm",
     "init_conv",
     "init_dense",
     "init_layer_norm",
@@ -159,6 +163,7 @@ __all__ = [
     "tanh",
     "tensorboard",
     "train",
+    "train_batch_norm",
     "train_test_split",
     "uniform",
     "unscale",

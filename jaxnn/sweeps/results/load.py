@@ -7,9 +7,11 @@ from typing import Any, NamedTuple, NoReturn, cast
 import numpy as np
 
 from jaxnn._checks.paths import check_path
+from jaxnn.buffers import Buffer
 from jaxnn.io.checkpoint import CheckpointError, load_by_name
 from jaxnn.io.runs.configuration import read_configuration
 from jaxnn.io.runs.journal import Journal, unpack_array
+from jaxnn.layers.batch_norm import BatchNormParams
 from jaxnn.layers.dense import Affine
 from jaxnn.layers.norms import NormParams
 from jaxnn.sweeps.describe import read_setting
@@ -26,16 +28,16 @@ _NODES = {node.__name__: node for node in (
     Uniform, LogUniform, Normal, LogNormal, Quantized, Integers, Seeds, Sizes, Depths, Switches, Choice,
 )}  # fmt: skip
 # The layers' parameters, by the names of their parts.
-_PARAMS = {frozenset(each._fields): each for each in (Affine, NormParams)}
+_PARAMS = {frozenset(each._fields): each for each in (Affine, NormParams, BatchNormParams, Buffer)}
 
 
 def load(directory: str | Path) -> SweepResult:
     """Opens the result of a sweep from its directory, also of one that runs or has not ended.
 
     It has settings, tables, curves, importance and plots, and the parameters of the kept trials as of the last
-    checkpoint: dicts of arrays by name, in which those of a layer are an `Affine` or `NormParams` again. Functions
-    among the options of the space are their names. What needs code (`recipe_of`, `predict`, `replay`) raises
-    ValueError: call `sweep` again with the same arguments and directory for these.
+    checkpoint: dicts of arrays by name, in which those of a layer are an `Affine`, `NormParams` or `BatchNormParams`
+    again. Functions among the options of the space are their names. What needs code (`recipe_of`, `predict`, `replay`)
+    raises ValueError: call `sweep` again with the same arguments and directory for these.
 
     Args:
         directory: as given to `sweep`.
@@ -197,5 +199,6 @@ def _name_layers(params: Any) -> Any:
     """Returns dicts that have the names of a layer's parameters as these."""
     if not isinstance(params, dict):
         return params
+    parts = {name: _name_layers(part) for name, part in params.items()}
     layer = _PARAMS.get(frozenset(params))
-    return layer(**params) if layer else {name: _name_layers(part) for name, part in params.items()}
+    return layer(**parts) if layer else parts
