@@ -38,7 +38,7 @@ from jaxnn.layers.convolution import conv, init_conv
 from jaxnn.layers.dense import Affine, dense, flatten, init_dense
 from jaxnn.layers.dropout import dropout
 from jaxnn.layers.norms import NormParams, init_layer_norm, layer_norm
-from jaxnn.layers.pooling import avg_pool, max_pool
+from jaxnn.layers.pooling import avg_pool, global_avg_pool, global_max_pool, max_pool
 from jaxnn.losses import absolute_error, cross_entropy, squared_error
 from jaxnn.models.cnn import cnn
 from jaxnn.models.mlp import mlp
@@ -114,6 +114,8 @@ __all__ = [
     "fit",
     "flatten",
     "gelu",
+    "global_avg_pool",
+    "global_max_pool",
     "hyperband",
     "init_batch_norm",
     "init_conv",

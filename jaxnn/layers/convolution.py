@@ -42,6 +42,7 @@ def init_conv(
     outputs: int | Size,
     window: int | Sequence[int],
     *,
+    bias: bool = True,
     initializer: Initializer = he_normal,
 ) -> Affine:
     """Makes the parameters of `conv`: weights from `initializer(key, (*window, inputs, outputs))`, biases 0.
@@ -51,6 +52,7 @@ def init_conv(
         inputs: the number of channels of the input; may be what `make_recipe` gets for `sizes(...)`.
         outputs: the number of channels of the output, which is the number of filters; the same holds for it.
         window: the size of a filter along each spatial axis; a single number is a square window of two axes.
+        bias: False leaves the biases out, as before a norm that has its own.
         initializer: see `jaxnn.initializers`.
 
     Raises:
@@ -67,7 +69,7 @@ def init_conv(
     if not 1 <= len(sizes) <= 3:
         raise ValueError(f"init_conv: window must have 1, 2 or 3 axes, not {len(sizes)}: {window}")
     channels = check_size("init_conv", "inputs", inputs), check_size("init_conv", "outputs", outputs)
-    return init_affine(key, (*sizes, *channels), initializer)
+    return init_affine(key, (*sizes, *channels), initializer, bias)
 
 
 def conv(
@@ -81,7 +83,8 @@ def conv(
     """Σ window · filter + bias, for every window of x and every filter: convolution without flipping.
 
     Args:
-        params: weight (*window, inputs, outputs), bias (outputs,); `window` has one axis for each spatial axis of x.
+        params: weight (*window, inputs, outputs), bias (outputs,) or None; `window` has one axis for each spatial axis
+            of x.
         x: shape (batch, length, inputs), (batch, height, width, inputs) or (batch, depth, height, width, inputs).
         stride: the distance between neighbouring windows; one number, or one for each axis.
         padding: zeros around x. "valid" adds none, and "same" pads to `ceil(size / stride)` positions. A number, or one
@@ -135,7 +138,7 @@ def _conv(x, *, params, windows):
         fits_cache = x.shape[-1] * example_bytes <= CACHE_BYTES
         either = select_platform(cpu=pairs, default=multiply, allow_cse=fits_cache)
         convolved = map_tiles(either, weight, x, example_bytes=example_bytes, untiled_bytes=_UNTILED_PAIRS_BYTES)
-    return convolved + jnp.expand_dims(params.bias, tuple(range(1, x.ndim)))
+    return convolved if params.bias is None else convolved + jnp.expand_dims(params.bias, tuple(range(1, x.ndim)))
 
 
 def _materialize_images(x: Array) -> Array:

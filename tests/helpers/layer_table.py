@@ -123,6 +123,32 @@ POOLINGS = [
             "avg_pool: a window that reaches over (3, 3) cells does not fit into the padded size (2, 8)",
         ),
     ),
+    Row(
+        "global_max_pool",
+        lambda _, x: nn.global_max_pool(x),
+        nothing,
+        spaced(3, 5, 3, 2),
+        ((), np.array([[[1.0, -1.0], [3.0, -3.0], [2.0, -2.0]]]), [[3.0, -1.0]]),
+        lambda _, x: x.max(axis=(1, 2)),
+        (
+            lambda: nn.global_max_pool(np.ones((5, 8))),
+            ValueError,
+            "global_max_pool: x must be (batch, *space, channels) with 1 to 3 spatial axes, not (5, 8)",
+        ),
+    ),
+    Row(
+        "global_avg_pool",
+        lambda _, x: nn.global_avg_pool(x),
+        nothing,
+        spaced(3, 5, 4, 2),
+        ((), ONE_TO_SIXTEEN, [[8.5]]),
+        lambda _, x: x.mean(axis=(1, 2)),
+        (
+            lambda: nn.global_avg_pool(np.ones((1, 2, 2, 2, 2, 3))),
+            ValueError,
+            "global_avg_pool: x must be (batch, *space, channels) with 1 to 3 spatial axes, not (1, 2, 2, 2, 2, 3)",
+        ),
+    ),
 ]
 
 OTHER_LAYERS = [

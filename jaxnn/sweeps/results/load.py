@@ -1,5 +1,6 @@
 """`load`: the result of a sweep from its directory, for analysis without the code that made it."""
 
+import functools
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, cast
@@ -27,8 +28,10 @@ from jaxnn.sweeps.space.whole import Depths, Inherited, Sizes, Switches
 _NODES = {node.__name__: node for node in (
     Uniform, LogUniform, Normal, LogNormal, Quantized, Integers, Seeds, Sizes, Depths, Switches, Choice,
 )}  # fmt: skip
-# The layers' parameters, by the names of their parts.
-_PARAMS = {frozenset(each._fields): each for each in (Affine, NormParams, BatchNormParams, Buffer)}
+# The layers' parameters, by the names of their parts; a part that is None has no file.
+_PARAMS = {frozenset(each._fields): each for each in (Affine, NormParams, BatchNormParams, Buffer)} | {
+    frozenset({"weight"}): functools.partial(Affine, bias=None)
+}
 
 
 def load(directory: str | Path) -> SweepResult:
@@ -200,5 +203,5 @@ def _name_layers(params: Any) -> Any:
     if not isinstance(params, dict):
         return params
     parts = {name: _name_layers(part) for name, part in params.items()}
-    layer = _PARAMS.get(frozenset(params))
+    layer = None if any(isinstance(part, dict) for part in parts.values()) else _PARAMS.get(frozenset(params))
     return layer(**parts) if layer else parts
