@@ -40,9 +40,11 @@ from jaxnn.layers.dropout import dropout
 from jaxnn.layers.norms import NormParams, init_layer_norm, layer_norm
 from jaxnn.layers.pooling import avg_pool, global_avg_pool, global_max_pool, max_pool
 from jaxnn.losses import absolute_error, cross_entropy, squared_error
+from jaxnn.models.chain import chain
 from jaxnn.models.cnn import cnn
 from jaxnn.models.mlp import mlp
 from jaxnn.models.model import Model
+from jaxnn.models.resnet import resnet
 from jaxnn.scaling import Scaling, min_max_scaling, scale, standard_scaling, unscale
 from jaxnn.scores import accuracy, confusion_matrix, r_squared
 from jaxnn.sweeps import (
@@ -100,6 +102,7 @@ __all__ = [
     "asha",
     "avg_pool",
     "batch_norm",
+    "chain",
     "choice",
     "cnn",
     "confusion_matrix",
@@ -147,6 +150,7 @@ __all__ = [
     "r_squared",
     "reduce_on_plateau",
     "relu",
+    "resnet",
     "save",
     "save_safetensors",
     "scale",

@@ -24,6 +24,24 @@ class Model(NamedTuple):
         >>> line = Model(lambda key: init_dense(key, 1, 1), lambda params, x, *, key=None: dense(params, x))
         >>> line.apply(line.init(jax.random.key(0)), jax.numpy.zeros((5, 1))).shape
         (5, 1)
+
+    A network of your own with a batch norm, whose running means `train_apply` returns:
+
+        >>> import jaxnn as nn
+        >>> def init(key):
+        ...     keys = jax.random.split(key)
+        ...     norm = nn.init_batch_norm(16)
+        ...     return {"hidden": nn.init_dense(keys[0], 4, 16), "norm": norm, "output": nn.init_dense(keys[1], 16, 3)}
+        >>> def apply(params, x, *, key=None):
+        ...     hidden = nn.batch_norm(params["norm"], nn.dense(params["hidden"], x))
+        ...     return nn.dense(params["output"], nn.relu(hidden))
+        >>> def train_apply(params, x, *, key, where=None):
+        ...     hidden, norm = nn.train_batch_norm(params["norm"], nn.dense(params["hidden"], x), where=where)
+        ...     return nn.dense(params["output"], nn.relu(hidden)), params | {"norm": norm}
+        >>> model = Model(init, apply, train_apply)
+        >>> outputs, params = model.train_apply(model.init(jax.random.key(0)), jax.numpy.ones((5, 4)), key=None)
+        >>> outputs.shape, model.apply(params, jax.numpy.ones((5, 4))).shape
+        ((5, 3), (5, 3))
     """
 
     init: Callable[[Array], Any]
