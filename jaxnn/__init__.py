@@ -6,7 +6,7 @@ hyperparameter sweep is a `jax.vmap` of it. See README.md for an example of twen
 `nn.normal` and `nn.uniform` are search distributions for `sweep`; initial weights come from `nn.initializers`.
 """
 
-from jaxnn import datasets, initializers, plots, sweeps
+from jaxnn import augment, datasets, initializers, plots, sweeps
 from jaxnn.activations import (
     argmax,
     elu,
@@ -33,18 +33,22 @@ from jaxnn.devices import use_all_cores
 from jaxnn.integrations.safetensors import load_safetensors, save_safetensors
 from jaxnn.integrations.tensorboard import tensorboard
 from jaxnn.io.checkpoint import CheckpointError, load, save
+from jaxnn.layers.batch_norm import BatchNormParams, batch_norm, init_batch_norm, train_batch_norm
 from jaxnn.layers.convolution import conv, init_conv
 from jaxnn.layers.dense import Affine, dense, flatten, init_dense
 from jaxnn.layers.dropout import dropout
-from jaxnn.layers.norms import NormParams, init_layer_norm, layer_norm
-from jaxnn.layers.pooling import avg_pool, max_pool
+from jaxnn.layers.group_norm import group_norm, init_group_norm
+from jaxnn.layers.norms import NormParams, init_layer_norm, init_rms_norm, layer_norm, rms_norm
+from jaxnn.layers.pooling import avg_pool, global_avg_pool, global_max_pool, max_pool
 from jaxnn.losses.binary import binary_cross_entropy
 from jaxnn.losses.classes import cross_entropy
 from jaxnn.losses.focal import focal
 from jaxnn.losses.regression import absolute_error, gaussian_nll, huber, squared_error
+from jaxnn.models.chain import chain
 from jaxnn.models.cnn import cnn
 from jaxnn.models.mlp import mlp
 from jaxnn.models.model import Model
+from jaxnn.models.resnet import resnet
 from jaxnn.scaling import Scaling, min_max_scaling, scale, standard_scaling, unscale
 from jaxnn.scores.classes import accuracy, balanced_accuracy, confusion_matrix
 from jaxnn.scores.errors import log_loss, mean_absolute_error, negative
@@ -84,6 +88,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Affine",
+    "BatchNormParams",
     "Buffer",
     "CheckpointError",
     "EpochInfo",
@@ -105,10 +110,13 @@ __all__ = [
     "argmax",
     "asha",
     "auc",
+    "augment",
     "avg_pool",
     "balanced_accuracy",
     "balanced_weights",
+    "batch_norm",
     "binary_cross_entropy",
+    "chain",
     "choice",
     "cnn",
     "confusion_matrix",
@@ -126,11 +134,17 @@ __all__ = [
     "focal",
     "gaussian_nll",
     "gelu",
+    "global_avg_pool",
+    "global_max_pool",
+    "group_norm",
     "huber",
     "hyperband",
+    "init_batch_norm",
     "init_conv",
     "init_dense",
+    "init_group_norm",
     "init_layer_norm",
+    "init_rms_norm",
     "init_training",
     "initializers",
     "integers",
@@ -162,6 +176,8 @@ __all__ = [
     "recall",
     "reduce_on_plateau",
     "relu",
+    "resnet",
+    "rms_norm",
     "save",
     "save_safetensors",
     "scale",
@@ -180,6 +196,7 @@ __all__ = [
     "tanh",
     "tensorboard",
     "train",
+    "train_batch_norm",
     "train_test_split",
     "uniform",
     "unscale",

@@ -113,7 +113,9 @@ def locate(x: Any, wrong: np.ndarray) -> str:
 
 
 def check_bias(caller: str, params: Any) -> None:
-    """Checks that there is one bias for each output of the weight; another shape might broadcast."""
+    """Checks that there is one bias for each output of the weight, or none; another shape might broadcast."""
+    if params.bias is None:
+        return
     weight, bias = jnp.shape(params.weight), jnp.shape(params.bias)
     if bias != weight[-1:]:
         raise ValueError(f"{caller}: bias must have shape {weight[-1:]}, the outputs of weight {weight}, not {bias}")

@@ -18,6 +18,8 @@ from jaxnn._checks.data import check_data
 from jaxnn._checks.params import check_arrays, check_params
 from jaxnn._kernels.dtypes import as_arrays, as_native
 from jaxnn.scores.errors import check_higher_is_better
+from jaxnn.training.augmentation import check_augmentation
+from jaxnn.training.buffer_check import check_buffers
 from jaxnn.training.epoch import TrainingState, init_training
 from jaxnn.training.loss_check import check_loss_rows
 from jaxnn.training.penalty import check_penalty
@@ -87,8 +89,10 @@ def prepare(
     if state is not None:
         check_state(caller, recipe, state)
     _check_traces(caller, recipe, data, count, shapes)
+    check_buffers(caller, recipe, data, count, shapes)
     if validation is not None:
-        check_training(f"{caller}: validation", recipe._replace(batch_size=None), validation, shapes)
+        evaluated = recipe._replace(batch_size=None, augment=None)
+        check_training(f"{caller}: validation", evaluated, validation, shapes)
         check_score(caller, score, recipe, shapes, validation)
     start = state or drawn or init_training(recipe, key, params=params)
     data, validation = as_arrays((data, validation))
@@ -115,6 +119,7 @@ def _check_traces(caller: str, recipe: Recipe, data: tuple[Any, Any], count: int
     The model is traced with the rows of a minibatch, as the training traces it: layers that have been traced with the
     same shapes are not traced again. Where that fails, the model is traced with all rows, which the message names.
     """
+    check_augmentation(caller, recipe, data, params)
     if recipe.batch_size is not None and recipe.batch_size < count:
         try:
             return _check_rows(caller, recipe, data, count, params, recipe.batch_size)

@@ -128,6 +128,11 @@ SWEEP_CALLS = {
         ValueError,
         "sweep: f1 must give one real number, not an array of shape (15,)",
     ),
+    "an unknown on_mismatch": (
+        sweep(on_mismatch="ignore"),
+        ValueError,
+        'sweep: on_mismatch must be "raise" or "continue", not \'ignore\'',
+    ),
     "save_every 0": (
         sweep(directory=".", save_every=0.0),
         ValueError,
