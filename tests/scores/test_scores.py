@@ -81,3 +81,14 @@ def test_an_average_over_classes_must_be_chosen_for_three(as_installed: None) ->
         ValueError, match=r"^recall: average must be one of 'binary', 'macro', 'micro', 'weighted', not"
     ):
         nn.recall(np.zeros((3, 3), "f"), np.array([0, 1, 2]), average="mean")
+
+
+def test_a_class_that_does_not_occur_is_left_out_of_the_mean_and_a_label_counts_as_0() -> None:
+    predicted = np.array([[1, 0, 0], [0, 1, 0], [1, 0, 0]])
+    labels = np.array([0, 1, 0])
+    logits = predicted.astype("f") - 0.5
+    of_classes = sklearn.metrics.f1_score(labels, predicted.argmax(1), average="macro")
+    assert of_classes == float(nn.f1(logits, labels, average="macro")) == 1
+    of_labels = sklearn.metrics.f1_score(np.eye(3, dtype=int)[labels], predicted, average="macro", zero_division=0)
+    np.testing.assert_allclose(nn.f1(logits, np.eye(3)[labels], average="macro"), of_labels, rtol=1e-6)
+    assert of_labels == pytest.approx(2 / 3)
