@@ -108,6 +108,14 @@ def test_neighbours_and_refilled_lanes_change_no_bit(searched):
     assert_same_bits(searched.replay(late).curves, searched.trials[late].curves)
 
 
+def test_more_epochs_go_on_from_kept_states_with_their_buffers(tmp_path):
+    sweep(tmp_path, epochs=2, keep_states=True)
+    longer, whole = sweep(tmp_path, epochs=EPOCHS, keep_states=True), sweep(keep_states=True)
+    for trial in range(3):
+        assert_same_bits(longer.params(trial), whole.params(trial))
+        assert_same_bits(longer.trials[trial].curves, whole.trials[trial].curves)
+
+
 def test_the_best_epoch_is_kept_with_its_buffers():
     swept = sweep(keep_epoch="best", trials=6)
     assert any(trial.score_epoch < EPOCHS for trial in swept.trials)
