@@ -7,7 +7,8 @@ import optax
 import pytest
 
 import jaxnn as nn
-from helpers.resumable_runs import InjectedError, assert_same_bits
+from helpers import resumable_runs
+from helpers.resumable_runs import InjectedError, assert_same_bits, assert_same_sweep
 from jaxnn.training.epoch import train_epoch
 
 pytestmark = pytest.mark.optimized  # bits are compared
@@ -98,15 +99,6 @@ def test_a_run_directory_refuses_another_augmentation(tmp_path):
         train(RECIPE._replace(augment=A.shift(2)), tmp_path, epochs=1)
 
 
-def test_a_line_search_sees_one_augmented_batch():
-    """Were it drawn anew for each evaluation, the accepted value would not be the loss at the accepted step."""
-    search = optax.chain(optax.sgd(1.0), optax.scale_by_backtracking_linesearch(max_backtracking_steps=20))
-    recipe = RECIPE._replace(augment=lambda key, x: x + 50 * jax.random.normal(key, x.shape), optimizer=search)
-    fitted = fit(recipe._replace(batch_size=None), 9)
-    assert np.isfinite(fitted.losses).all()
-    assert np.isfinite(fitted.state.optimizer_state[1].value)
-
-
 def test_images_stay_uint8_until_the_minibatch():
     """No array of floats in the compiled training has the size of the data set."""
     x, labels = np.zeros((1013, 4, 4, 1), np.uint8), np.zeros(1013, np.int32)
@@ -149,6 +141,17 @@ def test_a_sweep_over_strengths_is_replayed_to_the_bit(part, compilations):
         key = jax.random.fold_in(jax.random.fold_in(jax.random.key(4), 2), 0)
         fitted = jax.jit(lambda key: nn.fit(recipe, TRAIN, key=key, epochs=4))(key)
         np.testing.assert_allclose(swept.trials[2].curves.losses[0], fitted.losses, rtol=1e-4)
+
+
+def test_a_sweep_resumes_to_the_bit(tmp_path):
+    def make(hypers):
+        recipe = resumable_runs.make_recipe(hypers)
+        return recipe._replace(augment=lambda key, x: x + hypers["noise"] * jax.random.normal(key, x.shape))
+
+    options = {"make": make, "space": resumable_runs.SPACE | {"noise": nn.uniform(0.0, 0.5)}}
+    with pytest.raises(InjectedError):
+        resumable_runs.sweep(tmp_path, end_at=9, **options)
+    assert_same_sweep(resumable_runs.sweep(tmp_path, **options), resumable_runs.sweep(**options))
 
 
 def test_a_fold_trains_on_its_own_augmented_rows():
