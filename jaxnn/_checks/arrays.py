@@ -111,7 +111,9 @@ def locate(x: Any, wrong: np.ndarray) -> str:
 
 
 def check_bias(caller: str, params: Any) -> None:
-    """Checks that there is one bias for each output of the weight; another shape might broadcast."""
+    """Checks that there is one bias for each output of the weight, or none; another shape might broadcast."""
+    if params.bias is None:
+        return
     weight, bias = jnp.shape(params.weight), jnp.shape(params.bias)
     if bias != weight[-1:]:
         raise ValueError(f"{caller}: bias must have shape {weight[-1:]}, the outputs of weight {weight}, not {bias}")
@@ -134,7 +136,7 @@ def check_labels(caller: str, name: str, logits: Any, labels: Any) -> int:
         raise ValueError(
             f"{caller}: labels must have shape ({batch},), one for each row of {name}, not {jnp.shape(labels)}"
         )
-    if not jnp.issubdtype(_get_dtype(labels), jnp.integer):
+    if not jnp.issubdtype(get_dtype(labels), jnp.integer):
         raise TypeError(f"{caller}: labels must be class numbers of an integer dtype, {_describe_label_dtype(labels)}")
     if not is_traced(labels):
         values = np.asarray(labels)
@@ -145,14 +147,14 @@ def check_labels(caller: str, name: str, logits: Any, labels: Any) -> int:
     return classes
 
 
-def _get_dtype(labels: Any) -> Any:
+def get_dtype(labels: Any) -> Any:
     """Returns the dtype of labels; JAX has none for another byte order."""
     return labels.dtype if isinstance(labels, np.ndarray) else jnp.result_type(labels)
 
 
 def _describe_label_dtype(labels: Any) -> str:
     """Describes a dtype that is not an integer: by the first fraction among floats, or by how to convert them."""
-    dtype = _get_dtype(labels)
+    dtype = get_dtype(labels)
     if is_traced(labels) or not jnp.issubdtype(dtype, jnp.floating):
         return f"not {dtype}"
     values = np.asarray(labels).ravel()

@@ -17,20 +17,28 @@ class Affine(NamedTuple):
 
     Attributes:
         weight: shape (inputs, outputs) for dense, (*window, inputs, outputs) for conv.
-        bias: shape (outputs,).
+        bias: shape (outputs,); None for a layer that adds none.
     """
 
     weight: Float[Array, "*window inputs outputs"]
-    bias: Float[Array, "outputs"]
+    bias: Float[Array, "outputs"] | Any  # not `| None`: type checkers would want a check wherever a bias is read
 
 
-def init_dense(key: Array, inputs: int | Size, outputs: int | Size, *, initializer: Initializer = he_normal) -> Affine:
+def init_dense(
+    key: Array,
+    inputs: int | Size,
+    outputs: int | Size,
+    *,
+    bias: bool = True,
+    initializer: Initializer = he_normal,
+) -> Affine:
     """Makes the parameters of `dense`: weights from `initializer(key, (inputs, outputs))`, biases 0.
 
     Args:
         key: a `jax.random.key`.
         inputs: the number of features of the input; may be what `make_recipe` gets for `sizes(...)`.
         outputs: the number of features of the output; the same holds for it.
+        bias: False leaves the biases out, as before a norm that has its own.
         initializer: see `jaxnn.initializers`.
 
     Raises:
@@ -42,14 +50,14 @@ def init_dense(key: Array, inputs: int | Size, outputs: int | Size, *, initializ
         (4, 16)
     """
     shape = check_size("init_dense", "inputs", inputs), check_size("init_dense", "outputs", outputs)
-    return init_affine(key, shape, initializer)
+    return init_affine(key, shape, initializer, bias)
 
 
 def dense(params: Affine, x: Shaped[ArrayLike, "batch inputs"]) -> Float[Array, "batch outputs"]:
     """x · weight + bias: every output is a weighted sum of all inputs.
 
     Args:
-        params: weight (inputs, outputs), bias (outputs,).
+        params: weight (inputs, outputs), bias (outputs,) or None.
         x: shape (batch, inputs).
 
     Returns:
@@ -74,7 +82,8 @@ def dense(params: Affine, x: Shaped[ArrayLike, "batch inputs"]) -> Float[Array, 
 
 @batch_last
 def _dense(x, *, params):
-    return matmul(params.weight, x) + params.bias[:, None]
+    outputs = matmul(params.weight, x)
+    return outputs if params.bias is None else outputs + params.bias[:, None]
 
 
 def flatten(x: Shaped[ArrayLike, "batch *space channels"]) -> Float[Array, "batch features"]:
@@ -105,9 +114,8 @@ def _flatten(x):
     return jnp.moveaxis(x, 0, -2).reshape(-1, x.shape[-1])
 
 
-def init_affine(key: Array, shape: tuple[Any, ...], initializer: Initializer) -> Affine:
-    """Returns weights of `shape` from the initializer, and biases 0; inputs and outputs may be a `Size`."""
+def init_affine(key: Array, shape: tuple[Any, ...], initializer: Initializer, bias: bool) -> Affine:
+    """Returns weights of `shape` from the initializer, and biases 0 or None; inputs and outputs may be a `Size`."""
     check_key(key)
     weight, outputs = draw_weights(key, shape, initializer), shape[-1]
-    bias = jnp.zeros(count_units(outputs), weight.dtype)
-    return Affine(weight=weight, bias=bias)
+    return Affine(weight=weight, bias=jnp.zeros(count_units(outputs), weight.dtype) if bias else None)

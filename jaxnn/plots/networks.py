@@ -22,7 +22,7 @@ _RADIUS = 0.17
 
 def network(
     axes: "Axes",
-    layers: Sequence[tuple[Float[ArrayLike, "_ _"], Float[ArrayLike, "_"]]],
+    layers: Sequence[tuple[Float[ArrayLike, "_ _"], Float[ArrayLike, "_"] | None]],
     *,
     inputs: Sequence[str],
     outputs: Sequence[str],
@@ -34,8 +34,8 @@ def network(
 
     Args:
         axes: to draw on.
-        layers: (weight, bias) of each layer, such as an `Affine`, shapes (inputs, outputs) and (outputs,). A value
-            that is NaN is unknown and drawn as a question mark.
+        layers: (weight, bias) of each layer, such as an `Affine`, shapes (inputs, outputs) and (outputs,) or None.
+            A value that is NaN is unknown and drawn as a question mark.
         inputs: names of the inputs, with units.
         outputs: names of the outputs, with units.
         activation: activation function of the hidden nodes, drawn inside them.
@@ -50,10 +50,12 @@ def network(
         for source, target in np.ndindex(*weight.shape):
             _draw_connection(axes, starts[source], ends[target], weight[source, target], largest, numbers)
     activations = [None, *[activation] * (len(layers) - 1), last]
-    biases = [np.full(sizes[0], np.nan), *(np.asarray(bias, float) for _, bias in layers)]
-    for number, (column, bias) in enumerate(zip(positions, biases, strict=True)):
-        for position, value in zip(column, bias, strict=True):
-            _draw_node(axes, position, activations[number], _format_signed(value) if numbers and number else "")
+    biases = [None, *(bias for _, bias in layers)]
+    for column, bias, function in zip(positions, biases, activations, strict=True):
+        is_written = numbers and bias is not None
+        texts = [_format_signed(value) for value in np.asarray(bias, float)] if is_written else [""] * len(column)
+        for position, text in zip(column, texts, strict=True):
+            _draw_node(axes, position, function, text)
     _draw_names(axes, positions[0], inputs, -1)
     _draw_names(axes, positions[-1], outputs, 1)
     axes.set(xlim=(-0.6, len(layers) + 0.6), ylim=(-max(sizes) / 2 - 0.15, max(sizes) / 2 + 0.05))

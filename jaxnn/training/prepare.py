@@ -17,9 +17,12 @@ from jaxnn._checks.arrays import check_key, check_whole, is_traced
 from jaxnn._checks.data import check_data
 from jaxnn._checks.params import check_arrays, check_params
 from jaxnn._kernels.dtypes import as_arrays, as_native
+from jaxnn.scores.errors import check_higher_is_better
 from jaxnn.training.augmentation import check_augmentation
+from jaxnn.training.buffer_check import check_buffers
 from jaxnn.training.epoch import TrainingState, init_training
 from jaxnn.training.loss_check import check_loss_rows
+from jaxnn.training.penalty import check_penalty
 from jaxnn.training.recipe import Recipe, build_optimizer, check_recipe, limit_epochs, reduce_losses, steps_per_epoch
 from jaxnn.training.state_check import check_goes_on, check_state
 
@@ -86,6 +89,7 @@ def prepare(
     if state is not None:
         check_state(caller, recipe, state)
     _check_traces(caller, recipe, data, count, shapes)
+    check_buffers(caller, recipe, data, count, shapes)
     if validation is not None:
         evaluated = recipe._replace(batch_size=None, augment=None)
         check_training(f"{caller}: validation", evaluated, validation, shapes)
@@ -143,6 +147,7 @@ def _check_rows(
     if not jnp.issubdtype(losses.dtype, jnp.floating):
         raise TypeError(f"{caller}: the loss must give real floating-point numbers, not {losses.dtype}")
     check_loss_rows(caller, recipe.loss, outputs, targets)
+    check_penalty(caller, recipe.penalty, params)
     _check_reduction(caller, recipe, losses)
 
 
@@ -178,6 +183,8 @@ def find_trace_error(
     """
     if not callable(function):
         raise TypeError(f"{caller}: {name} must be a function of outputs and targets, not {function!r}")
+    if name == "score":
+        check_higher_is_better(caller, function)
     x, targets = as_native(data)
     outputs = jax.eval_shape(functools.partial(recipe.model.apply, key=None), params, x)
 

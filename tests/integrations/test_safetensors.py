@@ -71,6 +71,19 @@ def test_only_the_weights_of_affines_are_transposed_and_only_from_torch(tmp_path
     np.testing.assert_array_equal(nn.load_safetensors(path, like=params)["a"].weight, square)
 
 
+def test_a_layer_without_bias_has_its_weight_alone_in_the_file(tmp_path) -> None:
+    params = {"a": nn.Affine(np.arange(6, dtype="f").reshape(2, 3), None)}
+    path = nn.save_safetensors(params, tmp_path / "a.safetensors")
+    assert set(safetensors.numpy.load_file(path)) == {"a.weight"}
+    loaded = nn.load_safetensors(path, like=params)["a"]
+    assert loaded.bias is None
+    np.testing.assert_array_equal(loaded.weight, params["a"].weight)
+    theirs = {"a": nn.Affine(np.zeros((3, 2), "f"), None)}
+    np.testing.assert_array_equal(
+        nn.load_safetensors(path, like=theirs, layout="torch")["a"].weight, params["a"].weight.T
+    )
+
+
 def test_every_bit_comes_back_under_names_joined_by_dots(tmp_path) -> None:
     params = {
         "layers": [nn.init_dense(jax.random.key(0), 2, 3), np.array([1, -2], np.int16).repeat(2)[::-1]],

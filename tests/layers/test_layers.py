@@ -18,6 +18,24 @@ def test_init_dense_and_init_conv_draw_weights_by_the_initializer_and_zero_biase
     np.testing.assert_array_equal(conv.bias, np.zeros(4))
 
 
+def test_without_bias_a_layer_is_the_product_alone(rng: np.random.Generator) -> None:
+    table, image = rng.normal(size=(5, 4)).astype("f"), rng.normal(size=(5, 6, 6, 2)).astype("f")
+    dense, conv = (
+        nn.init_dense(jax.random.key(0), 4, 3, bias=False),
+        nn.init_conv(jax.random.key(1), 2, 3, 3, bias=False),
+    )
+    assert dense.bias is None
+    assert conv.bias is None
+    np.testing.assert_array_equal(dense.weight, nn.init_dense(jax.random.key(0), 4, 3).weight)
+    for function, params, x in ((nn.dense, dense, table), (nn.conv, conv, image)):
+        outputs, pull_back = jax.vjp(jax.jit(function), params, x)
+        expected, pull_back_zero = jax.vjp(jax.jit(function), params._replace(bias=jnp.zeros(3)), x)
+        np.testing.assert_array_equal(outputs, expected)
+        slopes, expected = pull_back(outputs)[0], pull_back_zero(outputs)[0]
+        assert slopes.bias is None
+        np.testing.assert_array_equal(slopes.weight, expected.weight)
+
+
 def test_an_initializer_of_jax_can_be_used_directly() -> None:
     params = nn.init_dense(jax.random.key(0), 4, 3, initializer=jax.nn.initializers.orthogonal())
     np.testing.assert_allclose(params.weight.T @ params.weight, np.eye(3), atol=1e-6)

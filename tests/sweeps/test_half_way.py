@@ -5,6 +5,7 @@ import signal
 
 import jax
 import numpy as np
+import optax
 import pytest
 
 import jaxnn as nn
@@ -135,6 +136,19 @@ def test_folds_populations_and_nested_spaces_open_too(tmp_path):
     assert any(trial.copies for trial in loaded.trials)
     expected = result.hypers_of(result.best.trial) | {"activation": "jaxnn.activations.relu"}
     assert loaded.best.hypers == expected
+
+
+def test_layers_without_bias_open_too(tmp_path):
+    def init(key):
+        return {"weight": nn.init_dense(key, 4, 3, bias=False), "scale": jax.numpy.ones(3)}
+
+    model = nn.Model(init, lambda params, x, *, key=None: nn.dense(params["weight"], x) * params["scale"][None])
+
+    def make(hypers):
+        return nn.Recipe(model, nn.cross_entropy, optax.sgd(hypers["learning_rate"]))
+
+    result = sweep(tmp_path, make=make, trials=4, epochs=2, scheduler=None)
+    assert_same_sweep(nn.sweeps.load(tmp_path), result)
 
 
 def test_what_holds_no_sweep_is_refused(tmp_path):

@@ -154,25 +154,35 @@ def test_a_sweep_resumes_to_the_bit(tmp_path):
     assert_same_sweep(resumable_runs.sweep(tmp_path, **options), resumable_runs.sweep(**options))
 
 
-def test_a_fold_trains_on_its_own_augmented_rows():
-    """As `fit` on those rows, full batch: x and targets are looked up before they are augmented."""
+def test_folds_and_buffers_see_augmented_rows():
+    """As a sweep over inverted images: x and targets are looked up before they are augmented."""
     folds = nn.k_folds(jax.random.key(3), 22, 2)
 
-    def make(hypers):
-        del hypers
-        return RECIPE._replace(batch_size=8, augment=lambda key, x, targets: (255 - x, (targets + 1) % 3))
+    def init(key):
+        return {"layers": MODEL.init(key), "mean": nn.Buffer(jnp.zeros(()))}
 
-    def make_inverted(hypers):
-        del hypers
-        return RECIPE._replace(batch_size=8)
+    def apply_layers(params, x, *, key=None):
+        return apply(params["layers"], x, key=key)
 
-    options = {"folds": folds, "trials": 1}
-    swept = sweep(make, {"seed": nn.seeds()}, **options)
-    data = 255 - TRAIN[0], (TRAIN[1] + 1) % 3
-    inverted = nn.sweep(
-        make_inverted, {"seed": nn.seeds()}, data, key=jax.random.key(4), epochs=4, lanes=4, progress=False, **options
-    )
+    def train_apply(params, x, *, key, where=None):
+        where = None if where is None else where[:, None, None, None]
+        return apply_layers(params, x, key=key), params | {"mean": nn.Buffer(jnp.mean(x / 255, where=where))}
+
+    model = nn.Model(init, apply_layers, train_apply)
+
+    def run(augment, data):
+        return nn.sweep(
+            lambda hypers: RECIPE._replace(model=model, augment=augment), {"seed": nn.seeds()}, data,
+            key=jax.random.key(4), trials=1, epochs=4, lanes=4, folds=folds, progress=False,
+        )  # fmt: skip
+
+    swept = run(lambda key, x, targets: (255 - x, (targets + 1) % 3), TRAIN)
+    inverted = run(None, (255 - TRAIN[0], (TRAIN[1] + 1) % 3))
     np.testing.assert_allclose(swept.trials[0].curves.losses, inverted.trials[0].curves.losses, rtol=1e-5)
+    for lane in range(2):
+        mean = swept.params(0, lane=lane)["mean"].value
+        np.testing.assert_allclose(mean, inverted.params(0, lane=lane)["mean"].value, rtol=1e-5)
+        assert abs(mean - 0.5) > 1e-3
 
 
 def test_a_strength_has_a_gradient():

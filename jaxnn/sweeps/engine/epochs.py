@@ -206,7 +206,7 @@ def _look_up_rows(recipe: Recipe, data: tuple[Any, Any]) -> Recipe:
 
     With an augmentation, that looks them up.
     """
-    x, targets = data
+    (x, targets), model = data, recipe.model
 
     def augment(key: Array, rows: Array, _: Array) -> tuple[Any, Any]:
         assert recipe.augment is not None
@@ -216,12 +216,17 @@ def _look_up_rows(recipe: Recipe, data: tuple[Any, Any]) -> Recipe:
         return recipe._replace(augment=augment)
 
     def apply(params: Any, rows: Array, *, key: Array | None = None) -> Any:
-        return recipe.model.apply(params, _take(x, rows), key=key)
+        return model.apply(params, _take(x, rows), key=key)
+
+    def train_apply(params: Any, rows: Array, **options: Any) -> tuple[Any, Any]:
+        assert model.train_apply is not None
+        return model.train_apply(params, _take(x, rows), **options)
 
     def loss(outputs: Any, rows: Array) -> Array:
         return recipe.loss(outputs, _take(targets, rows))
 
-    return recipe._replace(model=recipe.model._replace(apply=apply), loss=loss)
+    by_rows = model._replace(apply=apply, train_apply=None if model.train_apply is None else train_apply)
+    return recipe._replace(model=by_rows, loss=loss)
 
 
 def _write_epoch(spec: ProgramSpec, history: Curves, numbers: Curves, epoch: Array) -> Curves:

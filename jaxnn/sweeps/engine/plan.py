@@ -35,8 +35,10 @@ from jaxnn.sweeps.space.space import Choices, Setting, active_distributions, fil
 from jaxnn.sweeps.space.traced import fill_traced, find_seed
 from jaxnn.sweeps.space.whole import Inherited
 from jaxnn.training.augmentation import augment_batch, check_augmentation
+from jaxnn.training.buffer_check import check_buffers
 from jaxnn.training.epoch import init_training, to_loop_layout, train_epoch
 from jaxnn.training.evaluation import Metrics, Score
+from jaxnn.training.penalty import add_penalty
 from jaxnn.training.prepare import check_functions
 from jaxnn.training.recipe import Recipe, limit_epochs
 from jaxnn.training.stopping import StoppingRule
@@ -224,6 +226,7 @@ def _check_recipe(plan: Plan, choices: Choices, recipe: Recipe) -> None:
     params = jax.eval_shape(recipe.model.init, plan.key)
     check_augmentation("sweep", recipe, plan.data, params)
     check_functions("sweep", full_batch, plan.data, _count(plan.data), params)
+    check_buffers("sweep", recipe, plan.data, plan.rows, params)
     if plan.validation is not None:
         check_functions("sweep: validation", full_batch, plan.validation, _count(plan.validation), params)
     scored = plan.data if plan.validation is None else plan.validation
@@ -258,10 +261,14 @@ def _compute(plan: Plan, choices: Choices, call: Callable[..., Any], values: dic
 
 
 def _call_functions(plan: Plan, recipe: Recipe, key: Array) -> Any:
-    """Calls model, optimizer and loss of a recipe: initializes a training and computes its losses."""
+    """Calls the functions of a recipe: initializes a training and computes its losses."""
     state = init_training(recipe, key)
     x, targets = augment_batch(recipe.augment, jax.random.clone(key), *plan.data)
-    return state, compute_losses(recipe.loss, recipe.model.apply(state.params, x), targets)
+    losses = compute_losses(recipe.loss, recipe.model.apply(state.params, x), targets)
+    losses = add_penalty(recipe.penalty, losses, state.params)
+    if recipe.model.train_apply is None:
+        return state, losses
+    return state, losses, recipe.model.train_apply(state.params, x, key=jax.random.clone(key), where=None)
 
 
 def _make_step(plan: Plan, recipe: Recipe, key: Array) -> Any:
