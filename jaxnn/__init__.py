@@ -33,6 +33,7 @@ from jaxnn.devices import use_all_cores
 from jaxnn.integrations.safetensors import load_safetensors, save_safetensors
 from jaxnn.integrations.tensorboard import tensorboard
 from jaxnn.io.checkpoint import CheckpointError, load, save
+from jaxnn.layers.batch_norm import BatchNormParams, batch_norm, init_batch_norm, train_batch_norm
 from jaxnn.layers.convolution import conv, init_conv
 from jaxnn.layers.dense import Affine, dense, flatten, init_dense
 from jaxnn.layers.dropout import dropout
@@ -43,9 +44,11 @@ from jaxnn.losses.binary import binary_cross_entropy
 from jaxnn.losses.classes import cross_entropy
 from jaxnn.losses.focal import focal
 from jaxnn.losses.regression import absolute_error, gaussian_nll, huber, squared_error
+from jaxnn.models.chain import chain
 from jaxnn.models.cnn import cnn
 from jaxnn.models.mlp import mlp
 from jaxnn.models.model import Model
+from jaxnn.models.resnet import resnet
 from jaxnn.scaling import Scaling, min_max_scaling, scale, standard_scaling, unscale
 from jaxnn.scores.classes import accuracy, balanced_accuracy, confusion_matrix
 from jaxnn.scores.errors import log_loss, mean_absolute_error, negative
@@ -85,6 +88,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Affine",
+    "BatchNormParams",
     "Buffer",
     "CheckpointError",
     "EpochInfo",
@@ -110,7 +114,9 @@ __all__ = [
     "avg_pool",
     "balanced_accuracy",
     "balanced_weights",
+    "batch_norm",
     "binary_cross_entropy",
+    "chain",
     "choice",
     "cnn",
     "confusion_matrix",
@@ -133,6 +139,7 @@ __all__ = [
     "group_norm",
     "huber",
     "hyperband",
+    "init_batch_norm",
     "init_conv",
     "init_dense",
     "init_group_norm",
@@ -169,6 +176,7 @@ __all__ = [
     "recall",
     "reduce_on_plateau",
     "relu",
+    "resnet",
     "rms_norm",
     "save",
     "save_safetensors",
@@ -188,6 +196,7 @@ __all__ = [
     "tanh",
     "tensorboard",
     "train",
+    "train_batch_norm",
     "train_test_split",
     "uniform",
     "unscale",

@@ -26,23 +26,23 @@ class Model(NamedTuple):
         >>> line.apply(line.init(jax.random.key(0)), jax.numpy.zeros((5, 1))).shape
         (5, 1)
 
-    A model with a running mean of its inputs, which it subtracts in evaluation; in training it subtracts that of the
-    minibatch:
+    A network of your own with a batch norm, whose running means `train_apply` returns:
 
-        >>> import jax.numpy as jnp, jaxnn as nn, optax
+        >>> import jaxnn as nn
+        >>> def init(key):
+        ...     keys = jax.random.split(key)
+        ...     norm = nn.init_batch_norm(16)
+        ...     return {"hidden": nn.init_dense(keys[0], 4, 16), "norm": norm, "output": nn.init_dense(keys[1], 16, 3)}
+        >>> def apply(params, x, *, key=None):
+        ...     hidden = nn.batch_norm(params["norm"], nn.dense(params["hidden"], x))
+        ...     return nn.dense(params["output"], nn.relu(hidden))
         >>> def train_apply(params, x, *, key, where=None):
-        ...     mean = x.mean(axis=0, where=None if where is None else where[:, None])
-        ...     latest = nn.Buffer(0.9 * params["mean"].value + 0.1 * mean)
-        ...     return dense(params["line"], x - mean[None]), {**params, "mean": latest}
-        >>> centered = Model(
-        ...     lambda key: {"line": init_dense(key, 4, 3), "mean": nn.Buffer(jnp.zeros(4))},
-        ...     lambda params, x, *, key=None: dense(params["line"], x - params["mean"].value[None]),
-        ...     train_apply,
-        ... )
-        >>> recipe, flowers = nn.Recipe(centered, nn.cross_entropy, optax.adam(0.1)), nn.datasets.iris()
-        >>> fitted = nn.fit(recipe, flowers.data, key=jax.random.key(0), epochs=90)
-        >>> bool(jnp.allclose(fitted.params["mean"].value, flowers.x.mean(axis=0), atol=0.01))
-        True
+        ...     hidden, norm = nn.train_batch_norm(params["norm"], nn.dense(params["hidden"], x), where=where)
+        ...     return nn.dense(params["output"], nn.relu(hidden)), params | {"norm": norm}
+        >>> model = Model(init, apply, train_apply)
+        >>> outputs, params = model.train_apply(model.init(jax.random.key(0)), jax.numpy.ones((5, 4)), key=None)
+        >>> outputs.shape, model.apply(params, jax.numpy.ones((5, 4))).shape
+        ((5, 3), (5, 3))
     """
 
     init: Callable[[Array], Any]

@@ -8,6 +8,7 @@ from jaxnn._checks.paths import check_path
 from jaxnn.buffers import Buffer
 from jaxnn.io.runs.fingerprint import describe_environment
 from jaxnn.io.runs.stored import StoredRun, list_runs, read_run
+from jaxnn.layers.batch_norm import BatchNormParams
 from jaxnn.layers.dense import Affine
 from jaxnn.layers.norms import NormParams
 from jaxnn.sweeps.engine.trial import TrialLayout
@@ -23,7 +24,7 @@ _NODES = {node.__name__: node for node in (
     Uniform, LogUniform, Normal, LogNormal, Quantized, Integers, Seeds, Sizes, Depths, Switches, Choice,
 )}  # fmt: skip
 # The layers' parameters and buffers, by the names of their parts; a part that is None has no file.
-_PARAMS = {frozenset(each._fields): each for each in (Affine, NormParams, Buffer)} | {
+_PARAMS = {frozenset(each._fields): each for each in (Affine, NormParams, BatchNormParams, Buffer)} | {
     frozenset({"weight"}): functools.partial(Affine, bias=None),
     frozenset({"scale"}): functools.partial(NormParams, bias=None),
 }
@@ -33,9 +34,10 @@ def load(directory: str | Path) -> SweepResult:
     """Opens the result of a sweep from its directory, also of one that runs or has not ended.
 
     It has settings, tables, curves, importance and plots, and the parameters of the kept trials as of the last
-    checkpoint: dicts of arrays by name, in which those of a layer are an `Affine` or `NormParams` again, and a lone
-    `value` is a `Buffer`. Functions among the options of the space are their names. What needs code (`recipe_of`,
-    `predict`, `replay`) raises ValueError: call `sweep` again with the same arguments and directory for these.
+    checkpoint: dicts of arrays by name, in which those of a layer are an `Affine`, `NormParams` or `BatchNormParams`
+    again, and a lone `value` is a `Buffer`. Functions among the options of the space are their names. What needs code
+    (`recipe_of`, `predict`, `replay`) raises ValueError: call `sweep` again with the same arguments and directory for
+    these.
 
     Args:
         directory: as given to `sweep`.
