@@ -35,10 +35,12 @@ from jaxnn.integrations.tensorboard import tensorboard
 from jaxnn.io.checkpoint import CheckpointError, load, save
 from jaxnn.layers.convolution import conv, init_conv
 from jaxnn.layers.dense import Affine, dense, flatten, init_dense
-from jaxnn.layers.dropout import dropout
+from jaxnn.layers.dropout import dropout, stochastic_depth
+from jaxnn.layers.embedding import embedding, init_embedding
 from jaxnn.layers.group_norm import group_norm, init_group_norm
 from jaxnn.layers.norms import NormParams, init_layer_norm, init_rms_norm, layer_norm, rms_norm
 from jaxnn.layers.pooling import avg_pool, global_avg_pool, global_max_pool, max_pool
+from jaxnn.layers.transposed_convolution import conv_transpose
 from jaxnn.losses import absolute_error, cross_entropy, squared_error
 from jaxnn.models.cnn import cnn
 from jaxnn.models.mlp import mlp
@@ -102,12 +104,14 @@ __all__ = [
     "cnn",
     "confusion_matrix",
     "conv",
+    "conv_transpose",
     "cross_entropy",
     "datasets",
     "dense",
     "depth",
     "dropout",
     "elu",
+    "embedding",
     "evaluate",
     "fit",
     "flatten",
@@ -118,6 +122,7 @@ __all__ = [
     "hyperband",
     "init_conv",
     "init_dense",
+    "init_embedding",
     "init_group_norm",
     "init_layer_norm",
     "init_rms_norm",
@@ -160,6 +165,7 @@ __all__ = [
     "softplus",
     "squared_error",
     "standard_scaling",
+    "stochastic_depth",
     "sweep",
     "sweeps",
     "switch",
