@@ -38,8 +38,11 @@ from jaxnn.layers.dense import Affine, dense, flatten, init_dense
 from jaxnn.layers.dropout import dropout, stochastic_depth
 from jaxnn.layers.embedding import embedding, init_embedding
 from jaxnn.layers.group_norm import group_norm, init_group_norm
+from jaxnn.layers.gru import gru, gru_cell, init_gru
+from jaxnn.layers.lstm import LSTMState, init_lstm, lstm, lstm_cell
 from jaxnn.layers.norms import NormParams, init_layer_norm, init_rms_norm, layer_norm, rms_norm
 from jaxnn.layers.pooling import avg_pool, global_avg_pool, global_max_pool, max_pool
+from jaxnn.layers.recurrent import RecurrentParams
 from jaxnn.layers.transposed_convolution import conv_transpose
 from jaxnn.losses import absolute_error, cross_entropy, squared_error
 from jaxnn.models.cnn import cnn
@@ -85,9 +88,11 @@ __all__ = [
     "Evaluation",
     "FitResult",
     "Folds",
+    "LSTMState",
     "Model",
     "NormParams",
     "Recipe",
+    "RecurrentParams",
     "Scaling",
     "Split",
     "StoppingRule",
@@ -119,12 +124,16 @@ __all__ = [
     "global_avg_pool",
     "global_max_pool",
     "group_norm",
+    "gru",
+    "gru_cell",
     "hyperband",
     "init_conv",
     "init_dense",
     "init_embedding",
     "init_group_norm",
+    "init_gru",
     "init_layer_norm",
+    "init_lstm",
     "init_rms_norm",
     "init_training",
     "initializers",
@@ -137,6 +146,8 @@ __all__ = [
     "log_normal",
     "log_softmax",
     "log_uniform",
+    "lstm",
+    "lstm_cell",
     "mask_units",
     "max_pool",
     "median_stopping",

@@ -1,9 +1,15 @@
 """Rows of the table of layers: what networks for sequences are made of."""
 
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
 import numpy as np
+from scipy.special import expit
 
 import jaxnn as nn
-from helpers.layer_rows import Row
+from helpers.layer_rows import Row, affine, spaced
 
 EMBEDDING = Row(
     "embedding",
@@ -19,4 +25,105 @@ EMBEDDING = Row(
     ),
 )
 
-SEQUENCE_LAYERS = [EMBEDDING]
+
+def recurrent(gates: int) -> Callable[[np.random.Generator], nn.RecurrentParams]:
+    """Draws parameters for 2 inputs and 3 features."""
+    return lambda rng: nn.RecurrentParams(affine((2, 3 * gates))(rng), affine((3, 3 * gates))(rng))
+
+
+def step_gru(params: nn.RecurrentParams, state: np.ndarray, x: np.ndarray) -> np.ndarray:
+    a, s = (np.split(y @ part.weight + part.bias, 3, axis=-1) for part, y in zip(params, (x, state), strict=True))
+    r, z = expit(a[0] + s[0]), expit(a[1] + s[1])
+    return (1 - z) * np.tanh(a[2] + r * s[2]) + z * state
+
+
+def step_lstm(params: nn.RecurrentParams, state: tuple, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    sums = x @ params.inputs.weight + params.inputs.bias + state[0] @ params.state.weight + params.state.bias
+    i, f, g, o = np.split(sums, 4, axis=-1)
+    cell = expit(f) * state[1] + expit(i) * np.tanh(g)
+    return expit(o) * np.tanh(cell), cell
+
+
+def run(step: Callable, params: nn.RecurrentParams, state: Any, x: np.ndarray) -> np.ndarray:
+    outputs = []
+    for t in range(x.shape[1]):
+        state = step(params, state, x[:, t])
+        outputs.append(state[0] if isinstance(state, tuple) else state)
+    return np.stack(outputs, axis=1)
+
+
+def state_and_x(rng: np.random.Generator) -> dict[str, np.ndarray]:
+    return {"hidden": spaced(4, 3)(rng), "cell": spaced(4, 3)(rng), "x": spaced(4, 2)(rng)}
+
+
+# Gates of 3/4 and 1/4, and tanh of log 2, which is 0.6.
+LOG_2, LOG_3 = np.log(2), np.log(3)
+GRU_PARAMS = nn.RecurrentParams(
+    nn.Affine(np.array([[LOG_3, LOG_3, 0.0]]), np.zeros(3)),
+    nn.Affine(np.zeros((1, 3)), np.array([0.0, 0.0, LOG_2 / 0.75])),
+)
+LSTM_PARAMS = nn.RecurrentParams(
+    nn.Affine(np.array([[LOG_3, 0.0, LOG_2, 0.0]]), np.zeros(4)),
+    nn.Affine(np.zeros((1, 4)), np.array([0.0, -LOG_3, 0.0, LOG_3])),
+)
+ONE = np.ones((1, 1))
+
+RECURRENT_LAYERS = [
+    Row(
+        "gru_cell",
+        lambda params, x: nn.gru_cell(params, x["hidden"], x["x"]),
+        recurrent(3),
+        state_and_x,
+        (GRU_PARAMS, {"hidden": 2 * ONE, "x": ONE}, [[0.25 * 0.6 + 0.75 * 2]]),
+        lambda params, x: step_gru(params, x["hidden"], x["x"]),
+        (
+            lambda: nn.gru_cell(nn.init_gru(jax.random.key(0), 2, 3), np.ones((4, 2)), np.ones((4, 2))),
+            ValueError,
+            "gru_cell: state must have shape (4, 3), not (4, 2)",
+        ),
+    ),
+    Row(
+        "gru",
+        nn.gru,
+        recurrent(3),
+        spaced(4, 5, 2),
+        (GRU_PARAMS, np.ones((1, 2, 1)), [[[0.15], [0.15 + 0.75 * 0.15]]]),
+        lambda params, x: run(step_gru, params, np.zeros((len(x), 3)), x),
+        (
+            lambda: nn.gru(nn.init_gru(jax.random.key(0), 2, 3), np.ones((4, 5, 3))),
+            ValueError,
+            "gru: x (4, 5, 3) has 3 features, but weight (2, 9) takes 2",
+        ),
+    ),
+    Row(
+        "lstm_cell",
+        lambda params, x: jnp.concatenate(nn.lstm_cell(params, nn.LSTMState(x["hidden"], x["cell"]), x["x"]), axis=-1),
+        recurrent(4),
+        state_and_x,
+        # The next cell is a quarter of this one plus 3/4 · 0.6, and is log 2.
+        (LSTM_PARAMS, {"hidden": ONE, "cell": 4 * (LOG_2 - 0.45) * ONE, "x": ONE}, [[0.75 * 0.6, LOG_2]]),
+        lambda params, x: np.concatenate(step_lstm(params, (x["hidden"], x["cell"]), x["x"]), axis=-1),
+        (
+            lambda: nn.lstm_cell(nn.init_gru(jax.random.key(0), 2, 3), nn.LSTMState(ONE, ONE), np.ones((1, 2))),
+            ValueError,
+            "lstm_cell: params must have the weights (inputs, 4 · features) and (features, 4 · features), "
+            "not (2, 9) and (3, 9)",
+        ),
+    ),
+    Row(
+        "lstm",
+        nn.lstm,
+        recurrent(4),
+        spaced(4, 5, 2),
+        # The cell is 0.45, and then a quarter of it more.
+        (LSTM_PARAMS, np.ones((1, 2, 1)), [[[0.75 * np.tanh(0.45)], [0.75 * np.tanh(0.45 + 0.1125)]]]),
+        lambda params, x: run(step_lstm, params, (np.zeros((len(x), 3)),) * 2, x),
+        (
+            lambda: nn.lstm(nn.init_lstm(jax.random.key(0), 2, 3), np.ones((4, 2))),
+            ValueError,
+            "lstm: x must have shape (batch, length, inputs), the batch axis included, not (4, 2)",
+        ),
+    ),
+]
+
+SEQUENCE_LAYERS = [EMBEDDING, *RECURRENT_LAYERS]

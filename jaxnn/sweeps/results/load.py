@@ -13,6 +13,7 @@ from jaxnn.io.runs.configuration import read_configuration
 from jaxnn.io.runs.journal import Journal, unpack_array
 from jaxnn.layers.dense import Affine
 from jaxnn.layers.norms import NormParams
+from jaxnn.layers.recurrent import RecurrentParams
 from jaxnn.sweeps.describe import read_setting
 from jaxnn.sweeps.engine.run import ChunkStats
 from jaxnn.sweeps.engine.trial import TrialLayout, TrialResult, make_untrained, name_curves
@@ -31,6 +32,7 @@ _PARAMS = {frozenset(each._fields): each for each in (Affine, NormParams)} | {
     frozenset({"weight"}): functools.partial(Affine, bias=None),
     frozenset({"scale"}): functools.partial(NormParams, bias=None),
 }
+_PARAMS_OF_AFFINES = {frozenset(RecurrentParams._fields): RecurrentParams}
 
 
 def load(directory: str | Path) -> SweepResult:
@@ -201,5 +203,8 @@ def _name_layers(params: Any) -> Any:
     """Returns dicts that have the names of a layer's parameters as these."""
     if not isinstance(params, dict):
         return params
-    layer = None if any(isinstance(part, dict) for part in params.values()) else _PARAMS.get(frozenset(params))
-    return layer(**params) if layer else {name: _name_layers(part) for name, part in params.items()}
+    parts = {name: _name_layers(part) for name, part in params.items()}
+    kinds = {type(part) for part in parts.values()}
+    known = _PARAMS if kinds == {np.ndarray} else _PARAMS_OF_AFFINES if kinds == {Affine} else {}
+    layer = known.get(frozenset(parts))
+    return layer(**parts) if layer else parts
