@@ -33,6 +33,7 @@ from jaxnn.devices import use_all_cores
 from jaxnn.integrations.safetensors import load_safetensors, save_safetensors
 from jaxnn.integrations.tensorboard import tensorboard
 from jaxnn.io.checkpoint import CheckpointError, load, save
+from jaxnn.layers.attention import AttentionParams, attention, init_attention, multi_head_attention
 from jaxnn.layers.convolution import conv, init_conv
 from jaxnn.layers.dense import Affine, dense, flatten, init_dense
 from jaxnn.layers.dropout import dropout, stochastic_depth
@@ -82,6 +83,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Affine",
+    "AttentionParams",
     "Buffer",
     "CheckpointError",
     "EpochInfo",
@@ -104,6 +106,7 @@ __all__ = [
     "advance",
     "argmax",
     "asha",
+    "attention",
     "avg_pool",
     "choice",
     "cnn",
@@ -127,6 +130,7 @@ __all__ = [
     "gru",
     "gru_cell",
     "hyperband",
+    "init_attention",
     "init_conv",
     "init_dense",
     "init_embedding",
@@ -154,6 +158,7 @@ __all__ = [
     "min_max_scaling",
     "minibatches",
     "mlp",
+    "multi_head_attention",
     "no_improvement",
     "normal",
     "plots",

@@ -6,10 +6,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy.special import expit
+from scipy.special import expit, softmax
 
 import jaxnn as nn
-from helpers.layer_rows import Row, affine, spaced
+from helpers.layer_rows import Row, affine, nothing, spaced
 
 EMBEDDING = Row(
     "embedding",
@@ -126,4 +126,66 @@ RECURRENT_LAYERS = [
     ),
 ]
 
-SEQUENCE_LAYERS = [EMBEDDING, *RECURRENT_LAYERS]
+
+def attend(queries: np.ndarray, keys: np.ndarray, values: np.ndarray) -> np.ndarray:
+    scores = np.einsum("bthf,bshf->bhts", queries, keys) / np.sqrt(queries.shape[-1])
+    return np.einsum("bhts,bshf->bthf", softmax(scores, axis=-1), values)
+
+
+def attend_to_oneself(params: nn.AttentionParams, x: np.ndarray) -> np.ndarray:
+    projected = x @ params.projections.weight + params.projections.bias
+    parts = (part.reshape(*x.shape[:2], 2, -1) for part in np.split(projected, 3, axis=-1))
+    return attend(*parts).reshape(x.shape) @ params.outputs.weight + params.outputs.bias
+
+
+def queries_keys_values(rng: np.random.Generator) -> dict[str, np.ndarray]:
+    return {"q": spaced(3, 2, 2, 4)(rng), "k": spaced(3, 5, 2, 4)(rng), "v": spaced(3, 5, 2, 4)(rng)}
+
+
+ATTENTIONS = [
+    Row(
+        "attention",
+        lambda _, x: nn.attention(x["q"], x["k"], x["v"]),
+        nothing,
+        queries_keys_values,
+        # The scores are log 3 and 0: three quarters of the first value, and a quarter of the second.
+        (
+            (),
+            {
+                "q": np.full((1, 1, 1, 4), LOG_3),
+                "k": np.array([[0.5] * 4, [0.0] * 4]).reshape(1, 2, 1, 4),
+                "v": np.array([[4.0, 0, 8, 1], [0.0, 4, 0, 1]]).reshape(1, 2, 1, 4),
+            },
+            [[[[3.0, 1.0, 6.0, 1.0]]]],
+        ),
+        lambda _, x: attend(x["q"], x["k"], x["v"]),
+        (
+            lambda: nn.attention(np.ones((2, 3, 1, 4)), np.ones((2, 3, 2, 4)), np.ones((2, 3, 2, 4))),
+            ValueError,
+            "attention: keys (2, 3, 2, 4) must have the batch, heads and features of (2, 3, 1, 4)",
+        ),
+    ),
+    Row(
+        "multi_head_attention",
+        lambda params, x: nn.multi_head_attention(params, x, 2),
+        lambda rng: nn.AttentionParams(affine((4, 12))(rng), affine((4, 4))(rng)),
+        spaced(3, 5, 4),
+        # Queries of 0 see all positions alike: the mean (2, 2), doubled and raised by 3.
+        (
+            nn.AttentionParams(
+                nn.Affine(np.concatenate([np.zeros((2, 4)), 2 * np.eye(2)], axis=1), np.zeros(6)),
+                nn.Affine(np.eye(2), np.full(2, 3.0)),
+            ),
+            np.array([[[1.0, 5.0], [3.0, -1.0]]]),
+            [[[7.0, 7.0], [7.0, 7.0]]],
+        ),
+        attend_to_oneself,
+        (
+            lambda: nn.multi_head_attention(nn.init_attention(jax.random.key(0), 4), np.ones((2, 3, 4)), 3),
+            ValueError,
+            "multi_head_attention: heads must divide the 4 features of x, not 3",
+        ),
+    ),
+]
+
+SEQUENCE_LAYERS = [EMBEDDING, *RECURRENT_LAYERS, *ATTENTIONS]

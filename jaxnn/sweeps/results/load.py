@@ -11,6 +11,7 @@ from jaxnn._checks.paths import check_path
 from jaxnn.io.checkpoint import CheckpointError, load_by_name
 from jaxnn.io.runs.configuration import read_configuration
 from jaxnn.io.runs.journal import Journal, unpack_array
+from jaxnn.layers.attention import AttentionParams
 from jaxnn.layers.dense import Affine
 from jaxnn.layers.norms import NormParams
 from jaxnn.layers.recurrent import RecurrentParams
@@ -32,7 +33,7 @@ _PARAMS = {frozenset(each._fields): each for each in (Affine, NormParams)} | {
     frozenset({"weight"}): functools.partial(Affine, bias=None),
     frozenset({"scale"}): functools.partial(NormParams, bias=None),
 }
-_PARAMS_OF_AFFINES = {frozenset(RecurrentParams._fields): RecurrentParams}
+_PARAMS_OF_AFFINES = {frozenset(each._fields): each for each in (RecurrentParams, AttentionParams)}
 
 
 def load(directory: str | Path) -> SweepResult:
