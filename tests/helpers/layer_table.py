@@ -7,7 +7,7 @@ import numpy as np
 import scipy.special
 
 import jaxnn as nn
-from helpers.layer_references import drop, norm, standardize
+from helpers.layer_references import drop, drop_examples, norm, standardize
 from helpers.layer_rows import (
     Row,
     activation,
@@ -20,6 +20,7 @@ from helpers.layer_rows import (
 )
 from helpers.layer_table_images import IMAGE_LAYERS
 from helpers.layer_table_norms import NORMS
+from helpers.layer_table_sequences import SEQUENCE_LAYERS
 from helpers.loss_table import LOSSES
 
 DENSE = Row(
@@ -61,6 +62,19 @@ OTHER_LAYERS = [
             lambda: nn.dropout(jax.random.key(3), np.ones((2, 2)), 1.0),
             ValueError,
             "dropout: rate, the probability of dropping, must lie in [0, 1), not 1.0",
+        ),
+    ),
+    Row(
+        "stochastic_depth",
+        lambda params, x: nn.stochastic_depth(jax.random.key(3), x, params["rate"]),
+        lambda rng: {"rate": np.array(0.375)},
+        spaced(5, 2, 3),
+        ({"rate": 0.0}, np.array([[1.0, -2.0]]), [[1.0, -2.0]]),
+        drop_examples,
+        (
+            lambda: nn.stochastic_depth(jax.random.key(3), np.ones((2, 2)), -0.5),
+            ValueError,
+            "stochastic_depth: rate, the probability of dropping, must lie in [0, 1), not -0.5",
         ),
     ),
     Row(
@@ -157,4 +171,4 @@ ACTIVATIONS = [
     ),
 ]
 
-ROWS = [DENSE, *IMAGE_LAYERS, *OTHER_LAYERS, *NORMS, *BATCH_NORMS, *ACTIVATIONS, *LOSSES]
+ROWS = [DENSE, *IMAGE_LAYERS, *OTHER_LAYERS, *NORMS, *BATCH_NORMS, *SEQUENCE_LAYERS, *ACTIVATIONS, *LOSSES]
