@@ -6,7 +6,7 @@ hyperparameter sweep is a `jax.vmap` of it. See README.md for an example of twen
 `nn.normal` and `nn.uniform` are search distributions for `sweep`; initial weights come from `nn.initializers`.
 """
 
-from jaxnn import datasets, initializers, plots, sweeps
+from jaxnn import augment, datasets, initializers, plots, sweeps
 from jaxnn.activations import (
     argmax,
     elu,
@@ -37,16 +37,24 @@ from jaxnn.layers.batch_norm import BatchNormParams, batch_norm, init_batch_norm
 from jaxnn.layers.convolution import conv, init_conv
 from jaxnn.layers.dense import Affine, dense, flatten, init_dense
 from jaxnn.layers.dropout import dropout
-from jaxnn.layers.norms import NormParams, init_layer_norm, layer_norm
+from jaxnn.layers.group_norm import group_norm, init_group_norm
+from jaxnn.layers.norms import NormParams, init_layer_norm, init_rms_norm, layer_norm, rms_norm
 from jaxnn.layers.pooling import avg_pool, global_avg_pool, global_max_pool, max_pool
-from jaxnn.losses import absolute_error, cross_entropy, squared_error
+from jaxnn.losses.binary import binary_cross_entropy
+from jaxnn.losses.classes import cross_entropy
+from jaxnn.losses.focal import focal
+from jaxnn.losses.regression import absolute_error, gaussian_nll, huber, squared_error
 from jaxnn.models.chain import chain
 from jaxnn.models.cnn import cnn
 from jaxnn.models.mlp import mlp
 from jaxnn.models.model import Model
 from jaxnn.models.resnet import resnet
 from jaxnn.scaling import Scaling, min_max_scaling, scale, standard_scaling, unscale
-from jaxnn.scores import accuracy, confusion_matrix, r_squared
+from jaxnn.scores.classes import accuracy, balanced_accuracy, confusion_matrix
+from jaxnn.scores.errors import log_loss, mean_absolute_error, negative
+from jaxnn.scores.f_scores import f1, precision, recall
+from jaxnn.scores.ranking import auc
+from jaxnn.scores.regression import r_squared
 from jaxnn.sweeps import (
     SweepResult,
     asha,
@@ -74,6 +82,7 @@ from jaxnn.training.recipe import Recipe
 from jaxnn.training.stopping import StoppingRule, no_improvement, small_step
 from jaxnn.training.train import TrainResult, train
 from jaxnn.units import mask_units
+from jaxnn.weights import balanced_weights, weighted
 
 __version__ = "0.1.0"
 
@@ -100,8 +109,13 @@ __all__ = [
     "advance",
     "argmax",
     "asha",
+    "auc",
+    "augment",
     "avg_pool",
+    "balanced_accuracy",
+    "balanced_weights",
     "batch_norm",
+    "binary_cross_entropy",
     "chain",
     "choice",
     "cnn",
@@ -114,16 +128,23 @@ __all__ = [
     "dropout",
     "elu",
     "evaluate",
+    "f1",
     "fit",
     "flatten",
+    "focal",
+    "gaussian_nll",
     "gelu",
     "global_avg_pool",
     "global_max_pool",
+    "group_norm",
+    "huber",
     "hyperband",
     "init_batch_norm",
     "init_conv",
     "init_dense",
+    "init_group_norm",
     "init_layer_norm",
+    "init_rms_norm",
     "init_training",
     "initializers",
     "integers",
@@ -132,25 +153,31 @@ __all__ = [
     "leaky_relu",
     "load",
     "load_safetensors",
+    "log_loss",
     "log_normal",
     "log_softmax",
     "log_uniform",
     "mask_units",
     "max_pool",
+    "mean_absolute_error",
     "median_stopping",
     "min_max_scaling",
     "minibatches",
     "mlp",
+    "negative",
     "no_improvement",
     "normal",
     "plots",
     "population_based",
+    "precision",
     "predict",
     "quantized",
     "r_squared",
+    "recall",
     "reduce_on_plateau",
     "relu",
     "resnet",
+    "rms_norm",
     "save",
     "save_safetensors",
     "scale",
@@ -175,4 +202,5 @@ __all__ = [
     "unscale",
     "use_all_cores",
     "use_compilation_cache",
+    "weighted",
 ]

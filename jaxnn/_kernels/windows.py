@@ -65,12 +65,17 @@ def stack_windows(x: Array, windows: Windows) -> Array:
     Returns:
         Shape (cells · channels, *positions, batch); the first axis is in (*window, channels) order.
     """
+    return jax.lax.concatenate(shift_all(x, windows), 0)
+
+
+def shift_all(x: Array, windows: Windows) -> list[Array]:
+    """Returns all shifts of x, one for each cell of the window in row order, after padding."""
     if any(sum(pad) for pad in windows.padding):
         x = jnp.pad(x, ((0, 0), *windows.padding, (0, 0)))
     shifts = [x]
     for axis in range(len(windows.size)):
         shifts = [shift for x in shifts for shift in slice_shifts(x, windows, axis)]
-    return jax.lax.concatenate(shifts, 0)
+    return shifts
 
 
 def slice_shifts(x: Array, windows: Windows, axis: int) -> list[Array]:

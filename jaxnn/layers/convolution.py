@@ -15,8 +15,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Shaped
 
-from jaxnn._checks.arrays import check_bias, check_each_whole, check_shape
+from jaxnn._checks.arrays import check_bias, check_each_whole, check_shape, check_whole
 from jaxnn._kernels.batch_last import batch_last
+from jaxnn._kernels.groups import convolve_depthwise, convolve_groups
 from jaxnn._kernels.matmul import matmul
 from jaxnn._kernels.platform import choose_platform, materialize, select_platform
 from jaxnn._kernels.tiling import CACHE_BYTES, map_tiles
@@ -42,6 +43,7 @@ def init_conv(
     outputs: int | Size,
     window: int | Sequence[int],
     *,
+    groups: int = 1,
     bias: bool = True,
     initializer: Initializer = he_normal,
 ) -> Affine:
@@ -52,24 +54,34 @@ def init_conv(
         inputs: the number of channels of the input; may be what `make_recipe` gets for `sizes(...)`.
         outputs: the number of channels of the output, which is the number of filters; the same holds for it.
         window: the size of a filter along each spatial axis; a single number is a square window of two axes.
+        groups: as in `conv`; it divides inputs and outputs, which are then whole numbers.
         bias: False leaves the biases out, as before a norm that has its own.
         initializer: see `jaxnn.initializers`.
 
     Raises:
         TypeError: `key` is not a single `jax.random.key`, or a size is not a whole number.
-        ValueError: a size is below 1, or the window has more than three axes.
+        ValueError: a size is below 1, the window has more than three axes, or groups do not divide the channels.
 
     Example:
         >>> init_conv(jax.random.key(0), 1, 8, 3).weight.shape
         (3, 3, 1, 8)
         >>> init_conv(jax.random.key(0), 2, 4, (5,)).weight.shape
         (5, 2, 4)
+        >>> init_conv(jax.random.key(0), 8, 16, 3, groups=8).weight.shape  # depthwise
+        (3, 3, 1, 16)
     """
     sizes = check_each_whole("init_conv", "window", (window, window) if isinstance(window, int) else window, least=1)
     if not 1 <= len(sizes) <= 3:
         raise ValueError(f"init_conv: window must have 1, 2 or 3 axes, not {len(sizes)}: {window}")
-    channels = check_size("init_conv", "inputs", inputs), check_size("init_conv", "outputs", outputs)
-    return init_affine(key, (*sizes, *channels), initializer, bias)
+    inputs, outputs = check_size("init_conv", "inputs", inputs), check_size("init_conv", "outputs", outputs)
+    groups = check_whole("init_conv", "groups", groups, least=1)
+    if groups > 1:
+        if isinstance(inputs, Size) or isinstance(outputs, Size):
+            raise ValueError("init_conv: groups cannot divide a traced size; make it a choice")
+        if inputs % groups or outputs % groups:
+            raise ValueError(f"init_conv: groups must divide inputs {inputs} and outputs {outputs}, not {groups}")
+        inputs //= groups
+    return init_affine(key, (*sizes, inputs, outputs), initializer, bias)
 
 
 def conv(
@@ -79,17 +91,20 @@ def conv(
     stride: int | Sequence[int] = 1,
     padding: str | int | Sequence[int] = "valid",
     dilation: int | Sequence[int] = 1,
+    groups: int = 1,
 ) -> Float[Array, "batch *positions outputs"]:
     """Σ window · filter + bias, for every window of x and every filter: convolution without flipping.
 
     Args:
-        params: weight (*window, inputs, outputs), bias (outputs,) or None; `window` has one axis for each spatial axis
-            of x.
+        params: weight (*window, inputs / groups, outputs), bias (outputs,) or None; `window` has one axis for each
+            spatial axis of x.
         x: shape (batch, length, inputs), (batch, height, width, inputs) or (batch, depth, height, width, inputs).
         stride: the distance between neighbouring windows; one number, or one for each axis.
         padding: zeros around x. "valid" adds none, and "same" pads to `ceil(size / stride)` positions. A number, or one
             for each axis, is the number of zeros on both sides.
         dilation: the distance between neighbouring cells of a window; one number, or one for each axis.
+        groups: divides inputs and outputs into so many groups of neighbours, and each group of outputs sees its group
+            of inputs alone. As many groups as inputs is a depthwise convolution.
 
     Returns:
         Shape (batch, *positions, outputs); along each axis the number of positions is
@@ -97,7 +112,8 @@ def conv(
 
     Raises:
         TypeError: x is not an array, or an option is not a whole number.
-        ValueError: a wrong number of axes or channels, an unknown padding, or a window larger than the padded input.
+        ValueError: a wrong number of axes or channels, an unknown padding, a window larger than the padded input, or
+            groups that do not divide the outputs.
 
     Example:
         >>> diagonal = Affine(weight=jnp.eye(3).reshape(3, 3, 1, 1), bias=jnp.array([-2.0]))
@@ -112,33 +128,46 @@ def conv(
     if not 3 <= len(shape) <= 5:
         raise ValueError(f"conv: weight must be (*window, inputs, outputs) with 1 to 3 window axes, not {shape}")
     *size, channels = check_shape("conv", "x", x, f"batch {_AXES[len(shape) - 3]} channels")[1:]
-    if channels != shape[-2]:
-        raise ValueError(f"conv: x {jnp.shape(x)} has {channels} channels, but weight {shape} takes {shape[-2]}")
+    groups = check_whole("conv", "groups", groups, least=1)
+    if channels != groups * shape[-2]:
+        takes = f"{shape[-2]}" if groups == 1 else f"{shape[-2]} in each of {groups} groups"
+        raise ValueError(f"conv: x {jnp.shape(x)} has {channels} channels, but weight {shape} takes {takes}")
+    if shape[-1] % groups:
+        raise ValueError(f"conv: groups must divide the outputs of weight {shape}, not {groups}")
     check_bias("conv", params)
     windows = Windows.of("conv", size, shape[:-2], stride=stride, padding=padding, dilation=dilation)
-    return _conv(x, params=params, windows=windows)
+    return _conv(x, params=params, windows=windows, groups=groups)
 
 
 @batch_last
-@functools.partial(jax.jit, static_argnames="windows")
-def _conv(x, *, params, windows):
-    weight = params.weight
+@functools.partial(jax.jit, static_argnames=("windows", "groups"))
+def _conv(x, *, params, windows, groups):
+    if groups == 1:
+        convolved = _convolve(params.weight, x, windows)
+    elif params.weight.shape[-2] == 1:
+        convolved = convolve_depthwise(params.weight, _materialize_images(x), windows)
+    else:
+        convolve = functools.partial(_convolve, windows=windows, groups=groups)
+        convolved = convolve_groups(convolve, params.weight, x, groups)
+    return convolved if params.bias is None else convolved + jnp.expand_dims(params.bias, tuple(range(1, x.ndim)))
+
+
+def _convolve(weight: Array, x: Array, windows: Windows, groups: int = 1) -> Array:
+    """Convolves one of so many groups, all of which are computed together."""
     inputs, outputs = weight.shape[-2:]
     cells = math.prod(windows.size) * inputs
     # Windows that are no larger than the outputs are not worth tiles.
-    example_bytes = cells * math.prod(windows.positions) * x.dtype.itemsize if cells > outputs else 0
+    example_bytes = groups * cells * math.prod(windows.positions) * x.dtype.itemsize if cells > outputs else 0
     multiply = functools.partial(_multiply, windows=windows)
     axis = choose_pair_axis(windows, inputs, outputs)
     if axis is None:
-        convolved = map_tiles(multiply, weight, _materialize_images(x), example_bytes=example_bytes)
-    else:
-        # The four convolutions of the pairs have the same shapes, and are traced once.
-        convolve = jax.jit(_multiply, static_argnames="windows")
-        pairs = functools.partial(convolve_pairs, convolve, windows=windows, axis=axis)
-        fits_cache = x.shape[-1] * example_bytes <= CACHE_BYTES
-        either = select_platform(cpu=pairs, default=multiply, allow_cse=fits_cache)
-        convolved = map_tiles(either, weight, x, example_bytes=example_bytes, untiled_bytes=_UNTILED_PAIRS_BYTES)
-    return convolved if params.bias is None else convolved + jnp.expand_dims(params.bias, tuple(range(1, x.ndim)))
+        return map_tiles(multiply, weight, _materialize_images(x), example_bytes=example_bytes)
+    # The four convolutions of the pairs have the same shapes, and are traced once.
+    convolve = jax.jit(_multiply, static_argnames="windows")
+    pairs = functools.partial(convolve_pairs, convolve, windows=windows, axis=axis)
+    fits_cache = x.shape[-1] * example_bytes <= CACHE_BYTES
+    either = select_platform(cpu=pairs, default=multiply, allow_cse=fits_cache)
+    return map_tiles(either, weight, x, example_bytes=example_bytes, untiled_bytes=_UNTILED_PAIRS_BYTES)
 
 
 def _materialize_images(x: Array) -> Array:

@@ -10,14 +10,15 @@ class Model(NamedTuple):
     """A network as two pure functions, or three; your own network is a `Model` of your own functions.
 
     Attributes:
-        init: `init(key) -> params`, any pytree of arrays.
+        init: `init(key) -> params`, any pytree of arrays; those that are carried and not learned are each a `Buffer`.
         apply: `apply(params, x, *, key=None) -> outputs`, batch first. It must accept `key`, from which dropout is
             drawn: training passes a new key in every step, and evaluation passes None, which means no dropout. In
             evaluation the outputs of an example must not depend on the others, since they come in tiles.
-        train_apply: `train_apply(params, x, *, key, where=None) -> (outputs, params)`, for a model that has a `Buffer`
-            among its params, such as a batch norm's means: training calls it in place of `apply`, and goes on with the
-            buffers of the params that it returns. `where`, shape (batch,), is False for rows that only fill the last
-            minibatch, and None if all rows count.
+        train_apply: `train_apply(params, x, *, key, where=None) -> (outputs, params)`, required with a `Buffer` among
+            the params, such as a batch norm's means: training calls it in place of `apply`, and goes on with the
+            buffers of the params that it returns; the other params are the optimizer's. It must return the structure,
+            shapes and types that it gets. `where`, shape (batch,), is False for rows that only fill the last minibatch
+            or fold, and None if all rows count. Evaluation always calls `apply`.
 
     Example:
         >>> from jaxnn import Model, init_dense, dense
@@ -27,7 +28,7 @@ class Model(NamedTuple):
 
     A network of your own with a batch norm, whose running means `train_apply` returns:
 
-        >>> import jaxnn as nn
+        >>> import jaxnn as nn, optax
         >>> def init(key):
         ...     keys = jax.random.split(key)
         ...     norm = nn.init_batch_norm(16)
@@ -39,9 +40,10 @@ class Model(NamedTuple):
         ...     hidden, norm = nn.train_batch_norm(params["norm"], nn.dense(params["hidden"], x), where=where)
         ...     return nn.dense(params["output"], nn.relu(hidden)), params | {"norm": norm}
         >>> model = Model(init, apply, train_apply)
-        >>> outputs, params = model.train_apply(model.init(jax.random.key(0)), jax.numpy.ones((5, 4)), key=None)
-        >>> outputs.shape, model.apply(params, jax.numpy.ones((5, 4))).shape
-        ((5, 3), (5, 3))
+        >>> recipe, flowers = nn.Recipe(model, nn.cross_entropy, optax.adam(0.1)), nn.datasets.iris()
+        >>> fitted = nn.fit(recipe, flowers.data, key=jax.random.key(0), epochs=90)
+        >>> bool(nn.accuracy(nn.predict(model, fitted.params, flowers.x), flowers.targets) > 0.95)
+        True
     """
 
     init: Callable[[Array], Any]

@@ -18,21 +18,26 @@ class Case(NamedTuple):
     stride: Any = 1
     padding: Any = "valid"
     dilation: Any = 1
+    groups: int = 1
 
     def __str__(self) -> str:
-        return f"{self.size} window {self.window} stride {self.stride} {self.padding} dilation {self.dilation}"
+        groups = f" groups {self.groups}" if self.groups > 1 else ""
+        return f"{self.size} window {self.window} stride {self.stride} {self.padding} dilation {self.dilation}{groups}"
 
 
 def draw(
     rng: np.random.Generator, case: Case, dtype: str, *, images: int = 2, inputs: int = 2, outputs: int = 3
 ) -> tuple[nn.Affine, np.ndarray]:
+    """Draws parameters and images; `inputs` and `outputs` are those of each group."""
+    outputs *= case.groups
     weight = rng.normal(size=(*case.window, inputs, outputs)).astype(dtype)
     params = nn.Affine(weight, rng.normal(size=outputs).astype(dtype))
-    return params, rng.normal(size=(images, *case.size, inputs)).astype(dtype)
+    return params, rng.normal(size=(images, *case.size, case.groups * inputs)).astype(dtype)
 
 
 def conv(params: nn.Affine, x: jax.Array, *, case: Case) -> jax.Array:
-    return nn.conv(params, x, stride=case.stride, padding=case.padding, dilation=case.dilation)
+    options = {"stride": case.stride, "padding": case.padding, "dilation": case.dilation, "groups": case.groups}
+    return nn.conv(params, x, **options)
 
 
 def conv_by_lax(params: nn.Affine, x: jax.Array, *, case: Case) -> jax.Array:
@@ -49,6 +54,7 @@ def conv_by_lax(params: nn.Affine, x: jax.Array, *, case: Case) -> jax.Array:
         padding=padding,
         rhs_dilation=each(case.dilation),
         dimension_numbers=LAYOUT[axes],
+        feature_group_count=case.groups,
     )
     return outputs + params.bias.reshape((1,) * (axes + 1) + (-1,))
 

@@ -26,6 +26,12 @@ def correlate(params: nn.Affine, x: np.ndarray, *, stride: int = 1, padding: int
     return np.stack([np.stack([output(example, o) + bias[o] for o in outputs], -1) for example in x])
 
 
+def correlate_groups(params: nn.Affine, x: np.ndarray, *, groups: int, **options: int) -> np.ndarray:
+    weights, biases = (np.split(np.asarray(leaf), groups, axis=-1) for leaf in params)
+    parts = zip(weights, biases, np.split(np.asarray(x), groups, axis=-1), strict=True)
+    return np.concatenate([correlate(nn.Affine(*part), x, **options) for *part, x in parts], axis=-1)
+
+
 def pool(reduce: Callable, x: np.ndarray, window: tuple[int, ...], stride: tuple[int, ...]) -> np.ndarray:
     axes = tuple(range(1, x.ndim - 1))
     windows = np.lib.stride_tricks.sliding_window_view(x, window, axes)

@@ -81,7 +81,14 @@ def over_classes(name: str, reference: Callable, case: tuple[Any, Any], message:
     return Row(name, lambda _, x: function(x), nothing, spaced(5, 3), ((), *case), lambda _, x: reference(x), bad_input)
 
 
-def loss(name: str, reference: Callable, data: Callable, case: tuple[Any, Any], bad_input: tuple) -> Row:
+def loss(
+    name: str,
+    reference: Callable,
+    data: Callable,
+    case: tuple[Any, Any],
+    bad_input: tuple,
+    function: Callable | None = None,
+) -> Row:
     """Makes the row of a loss of (outputs, targets)."""
-    function = getattr(nn, name)
+    function = function or getattr(nn, name)
     return Row(name, lambda _, x: function(*x), nothing, data, ((), *case), lambda _, x: reference(x), bad_input)

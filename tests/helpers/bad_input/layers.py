@@ -23,6 +23,12 @@ LAYER_CALLS = {
         ValueError,
         'cnn: padding must be "valid", "same" or a whole number, not \'reflect\'',
     ),
+    "groups that do not divide the channels": (
+        lambda: nn.init_conv(jax.random.key(0), 4, 6, 3, groups=3),
+        ValueError,
+        "init_conv: groups must divide inputs 4 and outputs 6, not 3",
+    ),
+    "no groups": (lambda: nn.conv(AFFINE, IMAGES, groups=0), ValueError, "conv: groups must be at least 1, not 0"),
     "rate of one": (
         lambda: nn.dropout(jax.random.key(0), X, 1.0),
         ValueError,
