@@ -68,7 +68,7 @@ def load(config: Config, key: Any) -> tuple[nn.Split, tuple[str, ...]]:
 
 def make_model(config: Config, x: np.ndarray, classes: int) -> nn.Model:
     """Returns a residual network of standardized images: mean 0 and variance 1 in each channel of x."""
-    mean, std = (np.float32(statistic(x, axis=(0, 1, 2), dtype=float)) for statistic in (np.mean, np.std))
+    mean, std = (np.asarray(statistic(x, axis=(0, 1, 2), dtype=float), np.float32) for statistic in (np.mean, np.std))
 
     def standardize(params: Any, x: Any, *, key: Any = None) -> Any:
         return (x - mean[None, None, None]) / std[None, None, None]
