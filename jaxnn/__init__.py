@@ -33,13 +33,19 @@ from jaxnn.devices import use_all_cores
 from jaxnn.integrations.safetensors import load_safetensors, save_safetensors
 from jaxnn.integrations.tensorboard import tensorboard
 from jaxnn.io.checkpoint import CheckpointError, load, save
+from jaxnn.layers.attention import AttentionParams, attention, init_attention, multi_head_attention
 from jaxnn.layers.batch_norm import BatchNormParams, batch_norm, init_batch_norm, train_batch_norm
 from jaxnn.layers.convolution import conv, init_conv
 from jaxnn.layers.dense import Affine, dense, flatten, init_dense
-from jaxnn.layers.dropout import dropout
+from jaxnn.layers.dropout import dropout, stochastic_depth
+from jaxnn.layers.embedding import embedding, init_embedding
 from jaxnn.layers.group_norm import group_norm, init_group_norm
+from jaxnn.layers.gru import gru, gru_cell, init_gru
+from jaxnn.layers.lstm import LSTMState, init_lstm, lstm, lstm_cell
 from jaxnn.layers.norms import NormParams, init_layer_norm, init_rms_norm, layer_norm, rms_norm
 from jaxnn.layers.pooling import avg_pool, global_avg_pool, global_max_pool, max_pool
+from jaxnn.layers.recurrent import RecurrentParams
+from jaxnn.layers.transposed_convolution import conv_transpose
 from jaxnn.losses.binary import binary_cross_entropy
 from jaxnn.losses.classes import cross_entropy
 from jaxnn.losses.focal import focal
@@ -88,6 +94,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Affine",
+    "AttentionParams",
     "BatchNormParams",
     "Buffer",
     "CheckpointError",
@@ -95,9 +102,11 @@ __all__ = [
     "Evaluation",
     "FitResult",
     "Folds",
+    "LSTMState",
     "Model",
     "NormParams",
     "Recipe",
+    "RecurrentParams",
     "Scaling",
     "Split",
     "StoppingRule",
@@ -109,6 +118,7 @@ __all__ = [
     "advance",
     "argmax",
     "asha",
+    "attention",
     "auc",
     "augment",
     "avg_pool",
@@ -121,12 +131,14 @@ __all__ = [
     "cnn",
     "confusion_matrix",
     "conv",
+    "conv_transpose",
     "cross_entropy",
     "datasets",
     "dense",
     "depth",
     "dropout",
     "elu",
+    "embedding",
     "evaluate",
     "f1",
     "fit",
@@ -137,13 +149,19 @@ __all__ = [
     "global_avg_pool",
     "global_max_pool",
     "group_norm",
+    "gru",
+    "gru_cell",
     "huber",
     "hyperband",
+    "init_attention",
     "init_batch_norm",
     "init_conv",
     "init_dense",
+    "init_embedding",
     "init_group_norm",
+    "init_gru",
     "init_layer_norm",
+    "init_lstm",
     "init_rms_norm",
     "init_training",
     "initializers",
@@ -157,6 +175,8 @@ __all__ = [
     "log_normal",
     "log_softmax",
     "log_uniform",
+    "lstm",
+    "lstm_cell",
     "mask_units",
     "max_pool",
     "mean_absolute_error",
@@ -164,6 +184,7 @@ __all__ = [
     "min_max_scaling",
     "minibatches",
     "mlp",
+    "multi_head_attention",
     "negative",
     "no_improvement",
     "normal",
@@ -190,6 +211,7 @@ __all__ = [
     "softplus",
     "squared_error",
     "standard_scaling",
+    "stochastic_depth",
     "sweep",
     "sweeps",
     "switch",

@@ -45,9 +45,9 @@ class Windows(NamedTuple):
     ) -> "Windows":
         """Returns the windows of `size` over a space, with checked options; errors start with `caller`."""
         axes = len(space)
-        size = _expand_to_axes(caller, "window", size, axes, least=1)
-        stride = _expand_to_axes(caller, "stride", stride, axes, least=1)
-        dilation = _expand_to_axes(caller, "dilation", dilation, axes, least=1)
+        size = expand_to_axes(caller, "window", size, axes, least=1)
+        stride = expand_to_axes(caller, "stride", stride, axes, least=1)
+        dilation = expand_to_axes(caller, "dilation", dilation, axes, least=1)
         reach = tuple(d * (s - 1) + 1 for s, d in zip(size, dilation, strict=True))
         pads = _compute_padding(caller, padding, space, reach, stride)
         padded = tuple(n + sum(pad) for n, pad in zip(space, pads, strict=True))
@@ -101,7 +101,8 @@ def _first_maximum_jvp(primals, tangents):
     return first_maximum(a, b), jax.lax.select(jax.lax.ge(a, b), *tangents)
 
 
-def _expand_to_axes(caller: str, name: str, value: int | Sequence[int], axes: int, *, least: int) -> tuple[int, ...]:
+def expand_to_axes(caller: str, name: str, value: int | Sequence[int], axes: int, *, least: int) -> tuple[int, ...]:
+    """Returns an option as one whole number for each axis; a single number holds for all of them."""
     if not isinstance(value, Sequence):
         return (check_whole(caller, name, value, least=least),) * axes
     values = check_each_whole(caller, name, value, least=least)
@@ -124,4 +125,4 @@ def _compute_padding(
         return tuple((total // 2, total - total // 2) for total in totals)
     if isinstance(padding, str):
         raise ValueError(f'{caller}: padding must be "valid", "same" or a whole number, not {padding!r}')
-    return tuple((pad, pad) for pad in _expand_to_axes(caller, "padding", padding, len(space), least=0))
+    return tuple((pad, pad) for pad in expand_to_axes(caller, "padding", padding, len(space), least=0))

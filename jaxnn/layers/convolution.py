@@ -124,19 +124,25 @@ def conv(
     References:
         LeCun et al. (1989), Backpropagation applied to handwritten zip code recognition.
     """
-    shape = jnp.shape(params.weight)
-    if not 3 <= len(shape) <= 5:
-        raise ValueError(f"conv: weight must be (*window, inputs, outputs) with 1 to 3 window axes, not {shape}")
-    *size, channels = check_shape("conv", "x", x, f"batch {_AXES[len(shape) - 3]} channels")[1:]
     groups = check_whole("conv", "groups", groups, least=1)
-    if channels != groups * shape[-2]:
-        takes = f"{shape[-2]}" if groups == 1 else f"{shape[-2]} in each of {groups} groups"
-        raise ValueError(f"conv: x {jnp.shape(x)} has {channels} channels, but weight {shape} takes {takes}")
+    space, shape = check_channels("conv", params, x, groups), jnp.shape(params.weight)
     if shape[-1] % groups:
         raise ValueError(f"conv: groups must divide the outputs of weight {shape}, not {groups}")
     check_bias("conv", params)
-    windows = Windows.of("conv", size, shape[:-2], stride=stride, padding=padding, dilation=dilation)
+    windows = Windows.of("conv", space, shape[:-2], stride=stride, padding=padding, dilation=dilation)
     return _conv(x, params=params, windows=windows, groups=groups)
+
+
+def check_channels(caller: str, params: Affine, x: ArrayLike, groups: int = 1) -> tuple[int, ...]:
+    """Checks that x has the axes and channels that the weight of a convolution takes; returns its spatial sizes."""
+    shape = jnp.shape(params.weight)
+    if not 3 <= len(shape) <= 5:
+        raise ValueError(f"{caller}: weight must be (*window, inputs, outputs) with 1 to 3 window axes, not {shape}")
+    *space, channels = check_shape(caller, "x", x, f"batch {_AXES[len(shape) - 3]} channels")[1:]
+    if channels != groups * shape[-2]:
+        takes = f"{shape[-2]}" if groups == 1 else f"{shape[-2]} in each of {groups} groups"
+        raise ValueError(f"{caller}: x {jnp.shape(x)} has {channels} channels, but weight {shape} takes {takes}")
+    return tuple(space)
 
 
 @batch_last

@@ -82,6 +82,11 @@ def dense(params: Affine, x: Shaped[ArrayLike, "batch inputs"]) -> Float[Array, 
 
 @batch_last
 def _dense(x, *, params):
+    return apply_affine(params, x)
+
+
+def apply_affine(params: Any, x: Array) -> Array:
+    """weightᵀ · x + bias, batch last; params are of a dense layer."""
     outputs = matmul(params.weight, x)
     return outputs if params.bias is None else outputs + params.bias[:, None]
 
@@ -118,4 +123,10 @@ def init_affine(key: Array, shape: tuple[Any, ...], initializer: Initializer, bi
     """Returns weights of `shape` from the initializer, and biases 0 or None; inputs and outputs may be a `Size`."""
     check_key(key)
     weight, outputs = draw_weights(key, shape, initializer), shape[-1]
-    return Affine(weight=weight, bias=jnp.zeros(count_units(outputs), weight.dtype) if bias else None)
+    if not bias:
+        return Affine(weight=weight, bias=None)
+    # Zeros do not mark which of several blocks of units are real.
+    marks = isinstance(outputs, Size) and outputs.marks
+    return Affine(
+        weight, outputs.mask().astype(weight.dtype) if marks else jnp.zeros(count_units(outputs), weight.dtype)
+    )

@@ -1,4 +1,4 @@
-"""Dropout."""
+"""Dropout of single entries, and of whole branches of a residual network."""
 
 import jax
 import jax.numpy as jnp
@@ -47,3 +47,45 @@ def _dropout(x, *, key, rate, size):
     if isinstance(size, Size) and size.blocks > 1:
         kept = kept[size.ranks()]
     return jnp.where(kept, x / (1 - rate), jnp.zeros((), x.dtype))
+
+
+def stochastic_depth(
+    key: Array, x: Shaped[ArrayLike, "batch *features"], rate: ArrayLike
+) -> Float[Array, "batch *features"]:
+    """Sets each whole example to 0 with probability `rate` and divides the others by 1 - rate.
+
+    Applied to a branch of a residual network, `x + stochastic_depth(key, branch(x), rate)`, it leaves layers out for
+    some examples of a minibatch in training; call it where there is a key. Published rates grow linearly from 0 in the
+    first block to the given rate in the last.
+
+    Args:
+        key: a `jax.random.key`, a new one for every call.
+        x: shape (batch, ...), the outputs of the branch.
+        rate: the probability of *dropping*, in [0, 1); may be traced.
+
+    Returns:
+        The shape of x.
+
+    Raises:
+        TypeError: `key` is not a single `jax.random.key`.
+        ValueError: the rate lies outside [0, 1), or x has no batch axis.
+
+    Example:
+        >>> dropped = stochastic_depth(jax.random.key(0), jnp.ones((100, 2)), 0.75)
+        >>> sorted(set(map(tuple, dropped.tolist())))
+        [(0.0, 0.0), (4.0, 4.0)]
+
+    References:
+        Huang et al. (2016), Deep networks with stochastic depth.
+    """
+    check_key(key)
+    check_rate("stochastic_depth", rate)
+    if jnp.ndim(x) < 2:
+        raise ValueError(f"stochastic_depth: x must have shape (batch, …), the batch axis included, not {jnp.shape(x)}")
+    return _stochastic_depth(x, key=key, rate=rate)
+
+
+@batch_last
+def _stochastic_depth(x, *, key, rate):
+    kept = jax.random.bernoulli(key, 1 - rate, x.shape[-1:])
+    return jnp.where(kept.reshape((1,) * (x.ndim - 1) + (-1,)), x / (1 - rate), jnp.zeros((), x.dtype))

@@ -32,6 +32,18 @@ def correlate_groups(params: nn.Affine, x: np.ndarray, *, groups: int, **options
     return np.concatenate([correlate(nn.Affine(*part), x, **options) for *part, x in parts], axis=-1)
 
 
+def spread(params: nn.Affine, x: np.ndarray, *, stride: int, padding: int) -> np.ndarray:
+    """Computes a transposed convolution in two dimensions by its definition, position by position."""
+    weight, bias = (np.asarray(leaf) for leaf in params)
+    window, space = np.array(weight.shape[:2]), np.array(x.shape[1:3])
+    full = np.zeros((len(x), *((space - 1) * stride + window), weight.shape[-1]))
+    for i, j in np.ndindex(*space):
+        patch = np.einsum("bi,hwio->bhwo", x[:, i, j], weight[::-1, ::-1])
+        full[:, i * stride : i * stride + window[0], j * stride : j * stride + window[1]] += patch
+    cut = slice(padding, -padding)
+    return full[:, cut, cut] + bias
+
+
 def pool(reduce: Callable, x: np.ndarray, window: tuple[int, ...], stride: tuple[int, ...]) -> np.ndarray:
     axes = tuple(range(1, x.ndim - 1))
     windows = np.lib.stride_tricks.sliding_window_view(x, window, axes)
@@ -43,6 +55,11 @@ def drop(params: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
     """Drops entries by one flat draw, in the order of the batch-last array, and scales up the others."""
     kept = jax.random.bernoulli(jax.random.key(3), 1 - params["rate"], (x.size,))
     return np.where(np.asarray(kept).reshape(x.T.shape).T, x / (1 - params["rate"]), 0)
+
+
+def drop_examples(params: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
+    kept = np.asarray(jax.random.bernoulli(jax.random.key(3), 1 - params["rate"], (len(x),)))
+    return np.where(kept.reshape(-1, *[1] * (x.ndim - 1)), x / (1 - params["rate"]), 0)
 
 
 def norm(params: nn.NormParams, x: np.ndarray) -> np.ndarray:

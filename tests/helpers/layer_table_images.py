@@ -5,7 +5,7 @@ import functools
 import numpy as np
 
 import jaxnn as nn
-from helpers.layer_references import correlate, correlate_groups, pool
+from helpers.layer_references import correlate, correlate_groups, pool, spread
 from helpers.layer_rows import Row, affine, nothing, spaced
 
 ONE_TO_SIXTEEN = np.arange(1.0, 17.0).reshape(1, 4, 4, 1)
@@ -104,6 +104,25 @@ CONVOLUTIONS = [
     ),
 ]
 
+TRANSPOSED = Row(
+    "conv_transpose",
+    functools.partial(nn.conv_transpose, stride=2, padding=1),
+    affine((3, 2, 2, 3)),
+    spaced(2, 3, 4, 2),
+    # Windows start at 0 and 2, and hold the filter backwards: [3, 2, 1] + 10 · [3, 2, 1], of which both ends are cut.
+    (
+        nn.Affine(np.array([1.0, 2.0, 3.0]).reshape(3, 1, 1), np.array([0.5])),
+        np.array([1.0, 10.0]).reshape(1, 2, 1),
+        np.array([2.5, 31.5, 20.5]).reshape(1, 3, 1),
+    ),
+    functools.partial(spread, stride=2, padding=1),
+    (
+        lambda: nn.conv_transpose(nn.Affine(np.ones((3, 3, 1, 4)), np.ones(4)), np.ones((5, 8, 8, 3))),
+        ValueError,
+        "conv_transpose: x (5, 8, 8, 3) has 3 channels, but weight (3, 3, 1, 4) takes 1",
+    ),
+)
+
 POOLINGS = [
     Row(
         "max_pool, overlapping",
@@ -159,4 +178,4 @@ POOLINGS = [
     ),
 ]
 
-IMAGE_LAYERS = [*CONVOLUTIONS, *POOLINGS]
+IMAGE_LAYERS = [*CONVOLUTIONS, TRANSPOSED, *POOLINGS]

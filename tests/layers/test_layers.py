@@ -92,6 +92,13 @@ def test_dropout_passes_no_gradient_to_dropped_entries() -> None:
     np.testing.assert_array_equal(slopes, nn.dropout(jax.random.key(0), x, 0.5))
 
 
+def test_stochastic_depth_drops_whole_examples_and_keeps_the_expected_value() -> None:
+    dropped = np.asarray(nn.stochastic_depth(jax.random.key(0), jnp.ones((20_000, 2, 3)), 0.2)).reshape(20_000, 6)
+    np.testing.assert_array_equal(dropped.min(1), dropped.max(1))
+    assert set(np.unique(dropped)) == {0.0, np.float32(1 / 0.8)}
+    assert abs((dropped == 0).mean() - 0.2) < 0.012
+
+
 def test_layer_norm_of_a_constant_row_and_its_gradient_are_finite() -> None:
     x = jnp.full((2, 3), 7.0)
     value, slopes = jax.value_and_grad(lambda x: (nn.layer_norm(nn.init_layer_norm(3), x) ** 2).sum())(x)

@@ -138,11 +138,15 @@ def test_folds_populations_and_nested_spaces_open_too(tmp_path):
     assert loaded.best.hypers == expected
 
 
-def test_layers_without_bias_open_too(tmp_path):
+def test_params_of_params_and_layers_without_bias_open_too(tmp_path):
     def init(key):
-        return {"weight": nn.init_dense(key, 4, 3, bias=False), "scale": jax.numpy.ones(3)}
+        keys = jax.random.split(key)
+        return {"gru": nn.init_gru(keys[0], 4, 5), "weight": nn.init_dense(keys[1], 5, 3, bias=False)}
 
-    model = nn.Model(init, lambda params, x, *, key=None: nn.dense(params["weight"], x) * params["scale"][None])
+    def apply(params, x, *, key=None):
+        return nn.dense(params["weight"], nn.gru(params["gru"], x[:, None])[:, 0])
+
+    model = nn.Model(init, apply)
 
     def make(hypers):
         return nn.Recipe(model, nn.cross_entropy, optax.sgd(hypers["learning_rate"]))

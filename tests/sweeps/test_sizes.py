@@ -23,6 +23,7 @@ from jaxnn.units import Size
 RNG = np.random.default_rng(0)
 TABLE = RNG.normal(size=(24, 3)), np.arange(24) % 2
 # Two poolings leave 1 × 2 positions: the units of a channel are not next to one another when flattened.
+SERIES = RNG.normal(size=(24, 5, 2)), np.arange(24) % 2
 IMAGES = RNG.normal(size=(12, 4, 8, 1)), np.arange(12) % 2
 
 
@@ -54,6 +55,14 @@ def cnn(h: dict) -> nn.Model:
 
 
 # make_model(hypers), the space of sizes, the values of a trial (none of them the largest), and the data.
+def recurrent_model(width: Any) -> nn.Model:
+    def init(key: jax.Array) -> Any:
+        keys = jax.random.split(key, 2)
+        return {"gru": nn.init_gru(keys[0], 2, width), "out": nn.init_dense(keys[1], width, 2)}
+
+    return nn.Model(init, lambda params, x, *, key=None: nn.dense(params["out"], nn.gru(params["gru"], x)[:, -1]))
+
+
 NETWORKS = {
     "mlp": (
         lambda h: nn.mlp([3, h["a"], h["b"], 2], activation=nn.softplus),
@@ -64,7 +73,12 @@ NETWORKS = {
         {"a": nn.sizes(2, 8)}, {"a": 5.0}, TABLE,
     ),
     "buffers": (lambda h: hidden_model(h["a"], 3, 2), {"a": nn.sizes(2, 8)}, {"a": 5.0}, TABLE),
+    "batch norm": (
+        lambda h: nn.cnn((4, 8, 1), (h["a"],), 2, norm="batch", activation=nn.softplus),
+        {"a": nn.sizes(1, 4)}, {"a": 2.0}, IMAGES,
+    ),
     "own model": (lambda h: own_model(h["a"]), {"a": nn.sizes(2, 8)}, {"a": 5.0}, TABLE),
+    "gru": (lambda h: recurrent_model(h["a"]), {"a": nn.sizes(2, 5)}, {"a": 3.0}, SERIES),
     "cnn": (cnn, {"a": nn.sizes(1, 4), "b": nn.sizes(1, 5), "rate": 0.0}, {"a": 2.0, "b": 3.0}, IMAGES),
     "cnn dropout": (cnn, {"a": nn.sizes(1, 4), "b": nn.sizes(1, 5), "rate": 0.4}, {"a": 2.0, "b": 3.0}, IMAGES),
     "depth": (

@@ -4,13 +4,17 @@ import functools
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, cast
 
+import numpy as np
+
 from jaxnn._checks.paths import check_path
 from jaxnn.buffers import Buffer
 from jaxnn.io.runs.fingerprint import describe_environment
 from jaxnn.io.runs.stored import StoredRun, list_runs, read_run
+from jaxnn.layers.attention import AttentionParams
 from jaxnn.layers.batch_norm import BatchNormParams
 from jaxnn.layers.dense import Affine
 from jaxnn.layers.norms import NormParams
+from jaxnn.layers.recurrent import RecurrentParams
 from jaxnn.sweeps.engine.trial import TrialLayout
 from jaxnn.sweeps.results.replay import Programs
 from jaxnn.sweeps.results.result import SweepResult
@@ -28,16 +32,16 @@ _PARAMS = {frozenset(each._fields): each for each in (Affine, NormParams, BatchN
     frozenset({"weight"}): functools.partial(Affine, bias=None),
     frozenset({"scale"}): functools.partial(NormParams, bias=None),
 }
+_PARAMS_OF_AFFINES = {frozenset(each._fields): each for each in (RecurrentParams, AttentionParams)}
 
 
 def load(directory: str | Path) -> SweepResult:
     """Opens the result of a sweep from its directory, also of one that runs or has not ended.
 
     It has settings, tables, curves, importance and plots, and the parameters of the kept trials as of the last
-    checkpoint: dicts of arrays by name, in which those of a layer are an `Affine`, `NormParams` or `BatchNormParams`
-    again, and a lone `value` is a `Buffer`. Functions among the options of the space are their names. What needs code
-    (`recipe_of`, `predict`, `replay`) raises ValueError: call `sweep` again with the same arguments and directory for
-    these.
+    checkpoint: dicts of arrays by name, in which those of a layer are an `Affine`, `NormParams`, … again, and a lone
+    `value` is a `Buffer`. Functions among the options of the space are their names. What needs code (`recipe_of`,
+    `predict`, `replay`) raises ValueError: call `sweep` again with the same arguments and directory for these.
 
     Args:
         directory: as given to `sweep`.
@@ -123,6 +127,7 @@ def _name_layers(params: Any) -> Any:
     if not isinstance(params, dict):
         return params
     parts = {name: _name_layers(part) for name, part in params.items()}
-    is_layer = not any(isinstance(part, dict) for part in parts.values())
-    layer = _PARAMS.get(frozenset(parts)) if is_layer else None
+    kinds = {type(part) for part in parts.values()}
+    known = _PARAMS_OF_AFFINES if kinds == {Affine} else _PARAMS if kinds <= {np.ndarray, Buffer} else {}
+    layer = known.get(frozenset(parts))
     return layer(**parts) if layer else parts

@@ -29,6 +29,16 @@ LAYER_CALLS = {
         "init_conv: groups must divide inputs 4 and outputs 6, not 3",
     ),
     "no groups": (lambda: nn.conv(AFFINE, IMAGES, groups=0), ValueError, "conv: groups must be at least 1, not 0"),
+    "transposed with an unknown padding": (
+        lambda: nn.conv_transpose(AFFINE, IMAGES, padding="full"),
+        ValueError,
+        'conv_transpose: padding must be "valid", "same" or a whole number, not \'full\'',
+    ),
+    "transposed without an output": (
+        lambda: nn.conv_transpose(AFFINE, IMAGES, padding=(1, 5)),
+        ValueError,
+        "conv_transpose: padding (1, 5) cuts off all of the (10, 10) positions",
+    ),
     "rate of one": (
         lambda: nn.dropout(jax.random.key(0), X, 1.0),
         ValueError,
