@@ -6,7 +6,7 @@ hyperparameter sweep is a `jax.vmap` of it. See README.md for an example of twen
 `nn.normal` and `nn.uniform` are search distributions for `sweep`; initial weights come from `nn.initializers`.
 """
 
-from jaxnn import datasets, initializers, plots, sweeps
+from jaxnn import augment, datasets, initializers, plots, sweeps
 from jaxnn.activations import (
     argmax,
     elu,
@@ -34,6 +34,7 @@ from jaxnn.integrations.safetensors import load_safetensors, save_safetensors
 from jaxnn.integrations.tensorboard import tensorboard
 from jaxnn.io.checkpoint import CheckpointError, load, save
 from jaxnn.layers.attention import AttentionParams, attention, init_attention, multi_head_attention
+from jaxnn.layers.batch_norm import BatchNormParams, batch_norm, init_batch_norm, train_batch_norm
 from jaxnn.layers.convolution import conv, init_conv
 from jaxnn.layers.dense import Affine, dense, flatten, init_dense
 from jaxnn.layers.dropout import dropout, stochastic_depth
@@ -45,12 +46,21 @@ from jaxnn.layers.norms import NormParams, init_layer_norm, init_rms_norm, layer
 from jaxnn.layers.pooling import avg_pool, global_avg_pool, global_max_pool, max_pool
 from jaxnn.layers.recurrent import RecurrentParams
 from jaxnn.layers.transposed_convolution import conv_transpose
-from jaxnn.losses import absolute_error, cross_entropy, squared_error
+from jaxnn.losses.binary import binary_cross_entropy
+from jaxnn.losses.classes import cross_entropy
+from jaxnn.losses.focal import focal
+from jaxnn.losses.regression import absolute_error, gaussian_nll, huber, squared_error
+from jaxnn.models.chain import chain
 from jaxnn.models.cnn import cnn
 from jaxnn.models.mlp import mlp
 from jaxnn.models.model import Model
+from jaxnn.models.resnet import resnet
 from jaxnn.scaling import Scaling, min_max_scaling, scale, standard_scaling, unscale
-from jaxnn.scores import accuracy, confusion_matrix, r_squared
+from jaxnn.scores.classes import accuracy, balanced_accuracy, confusion_matrix
+from jaxnn.scores.errors import log_loss, mean_absolute_error, negative
+from jaxnn.scores.f_scores import f1, precision, recall
+from jaxnn.scores.ranking import auc
+from jaxnn.scores.regression import r_squared
 from jaxnn.sweeps import (
     SweepResult,
     asha,
@@ -78,12 +88,14 @@ from jaxnn.training.recipe import Recipe
 from jaxnn.training.stopping import StoppingRule, no_improvement, small_step
 from jaxnn.training.train import TrainResult, train
 from jaxnn.units import mask_units
+from jaxnn.weights import balanced_weights, weighted
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Affine",
     "AttentionParams",
+    "BatchNormParams",
     "Buffer",
     "CheckpointError",
     "EpochInfo",
@@ -107,7 +119,14 @@ __all__ = [
     "argmax",
     "asha",
     "attention",
+    "auc",
+    "augment",
     "avg_pool",
+    "balanced_accuracy",
+    "balanced_weights",
+    "batch_norm",
+    "binary_cross_entropy",
+    "chain",
     "choice",
     "cnn",
     "confusion_matrix",
@@ -121,16 +140,21 @@ __all__ = [
     "elu",
     "embedding",
     "evaluate",
+    "f1",
     "fit",
     "flatten",
+    "focal",
+    "gaussian_nll",
     "gelu",
     "global_avg_pool",
     "global_max_pool",
     "group_norm",
     "gru",
     "gru_cell",
+    "huber",
     "hyperband",
     "init_attention",
+    "init_batch_norm",
     "init_conv",
     "init_dense",
     "init_embedding",
@@ -147,6 +171,7 @@ __all__ = [
     "leaky_relu",
     "load",
     "load_safetensors",
+    "log_loss",
     "log_normal",
     "log_softmax",
     "log_uniform",
@@ -154,20 +179,25 @@ __all__ = [
     "lstm_cell",
     "mask_units",
     "max_pool",
+    "mean_absolute_error",
     "median_stopping",
     "min_max_scaling",
     "minibatches",
     "mlp",
     "multi_head_attention",
+    "negative",
     "no_improvement",
     "normal",
     "plots",
     "population_based",
+    "precision",
     "predict",
     "quantized",
     "r_squared",
+    "recall",
     "reduce_on_plateau",
     "relu",
+    "resnet",
     "rms_norm",
     "save",
     "save_safetensors",
@@ -188,9 +218,11 @@ __all__ = [
     "tanh",
     "tensorboard",
     "train",
+    "train_batch_norm",
     "train_test_split",
     "uniform",
     "unscale",
     "use_all_cores",
     "use_compilation_cache",
+    "weighted",
 ]

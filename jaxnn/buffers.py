@@ -12,7 +12,9 @@ import jax
 class Buffer(NamedTuple):
     """Marks an array among the parameters that is carried and not learned, as PyTorch's buffers are.
 
-    A model with buffers has a function `train_apply`, which returns their new values; see `Model`.
+    A model with buffers has a function `train_apply`, which returns their new values; see `Model` for an example. They
+    are evaluated, saved, copied and replayed with the parameters. Gradients, optimizers with their masks and labels,
+    step sizes and the mean of `Recipe.ema` leave them out.
 
     Attributes:
         value: an array of any type.

@@ -136,7 +136,7 @@ def check_labels(caller: str, name: str, logits: Any, labels: Any) -> int:
         raise ValueError(
             f"{caller}: labels must have shape ({batch},), one for each row of {name}, not {jnp.shape(labels)}"
         )
-    if not jnp.issubdtype(_get_dtype(labels), jnp.integer):
+    if not jnp.issubdtype(get_dtype(labels), jnp.integer):
         raise TypeError(f"{caller}: labels must be class numbers of an integer dtype, {_describe_label_dtype(labels)}")
     if not is_traced(labels):
         values = np.asarray(labels)
@@ -147,14 +147,14 @@ def check_labels(caller: str, name: str, logits: Any, labels: Any) -> int:
     return classes
 
 
-def _get_dtype(labels: Any) -> Any:
+def get_dtype(labels: Any) -> Any:
     """Returns the dtype of labels; JAX has none for another byte order."""
     return labels.dtype if isinstance(labels, np.ndarray) else jnp.result_type(labels)
 
 
 def _describe_label_dtype(labels: Any) -> str:
     """Describes a dtype that is not an integer: by the first fraction among floats, or by how to convert them."""
-    dtype = _get_dtype(labels)
+    dtype = get_dtype(labels)
     if is_traced(labels) or not jnp.issubdtype(dtype, jnp.floating):
         return f"not {dtype}"
     values = np.asarray(labels).ravel()

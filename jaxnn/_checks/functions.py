@@ -16,8 +16,15 @@ def never_changes(function: Any) -> bool:
     """
     if dataclasses.is_dataclass(function):
         parts = [getattr(function, part.name) for part in dataclasses.fields(function)]
-        return _is_ours(type(function)) and all(never_changes(part) for part in parts if callable(part))
+        return _is_ours(type(function)) and all(map(_is_constant, parts))
     return _is_ours(function)
+
+
+def _is_constant(part: Any) -> bool:
+    """Returns whether a part of a function never changes; models of models hold their functions in tuples."""
+    if isinstance(part, tuple):
+        return all(map(_is_constant, part))
+    return never_changes(part) if callable(part) else True
 
 
 def _is_ours(value: Any) -> bool:

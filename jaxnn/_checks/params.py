@@ -15,6 +15,9 @@ def check_model(caller: str, model: Any) -> None:
     """Checks that `model` has the two functions of a Model."""
     if not all(callable(getattr(model, name, None)) for name in ("init", "apply")):
         raise TypeError(f"{caller}: model must be a Model, a pair of functions (init, apply), not {model!r}")
+    train_apply = getattr(model, "train_apply", None)
+    if not (train_apply is None or callable(train_apply)):
+        raise TypeError(f"{caller}: train_apply of the model must be a function or None, not {train_apply!r}")
 
 
 def check_params(caller: str, model: Any, params: Any) -> None:
@@ -61,6 +64,8 @@ def _check_leaf(caller: str, name: str, leaf: Any, expected: Any) -> None:
     dtype = jnp.result_type(leaf)
     if jnp.issubdtype(expected.dtype, jnp.floating) and not jnp.issubdtype(dtype, jnp.floating):
         raise TypeError(f"{caller}: params: {name} must hold floating-point numbers, not {dtype}")
+    if jnp.issubdtype(expected.dtype, jnp.integer) and not jnp.issubdtype(dtype, jnp.integer):
+        raise TypeError(f"{caller}: params: {name} must hold whole numbers, not {dtype}")
 
 
 def _name_leaves(tree: Any) -> dict[str, Any]:

@@ -53,3 +53,7 @@ def batch_last(function: Function, *, least: Any = None) -> Function:
         return swap_batch_axis(function(*(swap_batch_axis(as_type(array, dtype)) for array in arrays), **options))
 
     return cast(Function, batch_first)
+
+
+# For losses: in half precision squares of large numbers overflow.
+wide_batch_last = functools.partial(batch_last, least=jnp.float32)

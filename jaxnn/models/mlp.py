@@ -11,6 +11,7 @@ from jaxtyping import Array, ArrayLike, Shaped
 
 from jaxnn._checks.arrays import check_key, check_rate, check_whole
 from jaxnn.activations import relu
+from jaxnn.initializers import Initializer, he_normal
 from jaxnn.layers.dense import dense, init_dense
 from jaxnn.models.model import Model
 from jaxnn.models.parts import drop_inputs, make_hashable, mask_size, number_names
@@ -18,7 +19,12 @@ from jaxnn.units import Optional, Size, bypass, check_size, get_width
 
 
 def mlp(
-    sizes: Sequence[int | Size | Optional], *, activation: Callable[[Array], Array] = relu, dropout: ArrayLike = 0.0
+    sizes: Sequence[int | Size | Optional],
+    *,
+    activation: Callable[[Array], Array] = relu,
+    dropout: ArrayLike = 0.0,
+    initializer: Initializer = he_normal,
+    output_initializer: Initializer | None = None,
 ) -> Model:
     """Makes a multilayer perceptron: dense layers with an activation between them, and none after the last.
 
@@ -28,6 +34,8 @@ def mlp(
             layers as `depth(...)` says.
         activation: the activation function after each hidden layer.
         dropout: the probability of dropping a hidden node in training, in [0, 1).
+        initializer: of the weights, see `jaxnn.initializers`; those of `jax.nn.initializers` serve too.
+        output_initializer: of the weights of the last layer; None takes `initializer`.
 
     Returns:
         A model with params `{"hidden_1": Affine, …, "output": Affine}`, x of shape (batch, sizes[0]) and outputs of
@@ -50,11 +58,16 @@ def mlp(
     if len(sizes) < 2:
         raise ValueError(f"mlp: sizes must hold at least the inputs and the outputs, not {list(sizes)}")
     inputs, outputs = (check_whole("mlp", f"sizes[{i}]", sizes[i], least=1) for i in (0, -1))
-    return make_mlp(inputs, sizes[1:-1], outputs, activation, dropout)
+    return make_mlp(inputs, sizes[1:-1], outputs, activation, dropout, (initializer, output_initializer))
 
 
 def make_mlp(
-    inputs: Any, hidden: Sequence[Any], outputs: int, activation: Callable[[Array], Array], dropout: ArrayLike
+    inputs: Any,
+    hidden: Sequence[Any],
+    outputs: int,
+    activation: Callable[[Array], Array],
+    dropout: ArrayLike,
+    initializers: tuple[Initializer, Initializer | None],
 ) -> Model:
     """Makes the MLP of valid inputs and outputs; the inputs may be a multiple of a `Size`."""
     check_rate("mlp", dropout)
@@ -62,7 +75,7 @@ def make_mlp(
     names = (*number_names("hidden", len(hidden)), "output")
     # Models that differ in whole numbers alone have equal functions `apply`, which share compiled programs.
     traced = tuple(None if isinstance(width, int) else width for width in widths[1:-1])
-    return Model(_InitMlp(names, widths), make_hashable(_ApplyMlp(names, activation, dropout, traced)))
+    return Model(_InitMlp(names, widths, *initializers), make_hashable(_ApplyMlp(names, activation, dropout, traced)))
 
 
 def _check_widths(inputs: Any, hidden: Sequence[Any]) -> tuple[Any, ...]:
@@ -82,15 +95,21 @@ def _check_widths(inputs: Any, hidden: Sequence[Any]) -> tuple[Any, ...]:
 class _InitMlp:
     names: tuple[str, ...]
     sizes: tuple[Any, ...]
+    initializer: Initializer
+    output_initializer: Initializer | None
 
     def __call__(self, key: Array) -> dict[str, Any]:
         check_key(key)
         widths = itertools.pairwise(self.sizes)
         keys = jax.random.split(key, len(self.names))
-        return {name: self._init_layer(k, *pair) for name, k, pair in zip(self.names, keys, widths, strict=True)}
+        initializers = [self.initializer] * len(self.names)
+        if self.output_initializer is not None:
+            initializers[-1] = self.output_initializer
+        layers = zip(self.names, keys, widths, initializers, strict=True)
+        return {name: self._init_layer(k, *pair, initializer) for name, k, pair, initializer in layers}
 
-    def _init_layer(self, key: Array, inputs: Any, outputs: Any) -> Any:
-        params = init_dense(key, get_width(inputs), get_width(outputs))
+    def _init_layer(self, key: Array, inputs: Any, outputs: Any, initializer: Initializer) -> Any:
+        params = init_dense(key, get_width(inputs), get_width(outputs), initializer=initializer)
         if not isinstance(outputs, Optional):
             return params
         # The parameters of a bypassed layer are 0, so that they do not enter norms over all parameters.

@@ -10,20 +10,39 @@ class Model(NamedTuple):
     """A network as two pure functions, or three; your own network is a `Model` of your own functions.
 
     Attributes:
-        init: `init(key) -> params`, any pytree of arrays.
+        init: `init(key) -> params`, any pytree of arrays; those that are carried and not learned are each a `Buffer`.
         apply: `apply(params, x, *, key=None) -> outputs`, batch first. It must accept `key`, from which dropout is
             drawn: training passes a new key in every step, and evaluation passes None, which means no dropout. In
             evaluation the outputs of an example must not depend on the others, since they come in tiles.
-        train_apply: `train_apply(params, x, *, key, where=None) -> (outputs, params)`, for a model that has a `Buffer`
-            among its params, such as a batch norm's means: training calls it in place of `apply`, and goes on with the
-            buffers of the params that it returns. `where`, shape (batch,), is False for rows that only fill the last
-            minibatch, and None if all rows count.
+        train_apply: `train_apply(params, x, *, key, where=None) -> (outputs, params)`, required with a `Buffer` among
+            the params, such as a batch norm's means: training calls it in place of `apply`, and goes on with the
+            buffers of the params that it returns; the other params are the optimizer's. It must return the structure,
+            shapes and types that it gets. `where`, shape (batch,), is False for rows that only fill the last minibatch
+            or fold, and None if all rows count. Evaluation always calls `apply`.
 
     Example:
         >>> from jaxnn import Model, init_dense, dense
         >>> line = Model(lambda key: init_dense(key, 1, 1), lambda params, x, *, key=None: dense(params, x))
         >>> line.apply(line.init(jax.random.key(0)), jax.numpy.zeros((5, 1))).shape
         (5, 1)
+
+    A network of your own with a batch norm, whose running means `train_apply` returns:
+
+        >>> import jaxnn as nn
+        >>> def init(key):
+        ...     keys = jax.random.split(key)
+        ...     norm = nn.init_batch_norm(16)
+        ...     return {"hidden": nn.init_dense(keys[0], 4, 16), "norm": norm, "output": nn.init_dense(keys[1], 16, 3)}
+        >>> def apply(params, x, *, key=None):
+        ...     hidden = nn.batch_norm(params["norm"], nn.dense(params["hidden"], x))
+        ...     return nn.dense(params["output"], nn.relu(hidden))
+        >>> def train_apply(params, x, *, key, where=None):
+        ...     hidden, norm = nn.train_batch_norm(params["norm"], nn.dense(params["hidden"], x), where=where)
+        ...     return nn.dense(params["output"], nn.relu(hidden)), params | {"norm": norm}
+        >>> model = Model(init, apply, train_apply)
+        >>> outputs, params = model.train_apply(model.init(jax.random.key(0)), jax.numpy.ones((5, 4)), key=None)
+        >>> outputs.shape, model.apply(params, jax.numpy.ones((5, 4))).shape
+        ((5, 3), (5, 3))
     """
 
     init: Callable[[Array], Any]

@@ -2,21 +2,26 @@
 
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jaxnn._checks.warn import warn_user
+from jaxnn.sweeps.describe import describe_result, mismatch_error
+from jaxnn.sweeps.earlier import EarlierRun
 from jaxnn.sweeps.engine.memory_fit import fit_program
 from jaxnn.sweeps.engine.padding_check import check_padding
 from jaxnn.sweeps.engine.plan import Plan
 from jaxnn.sweeps.engine.program import Program
 from jaxnn.sweeps.engine.run import ChunkStats, run_trials
+from jaxnn.sweeps.engine.trial import TrialResult
 from jaxnn.sweeps.results.replay import Programs
+from jaxnn.sweeps.results.stored_trials import fill_by_name
 from jaxnn.sweeps.resume import SweepJournal
 from jaxnn.sweeps.samplers.base import TrialSampler, ask_settings
-from jaxnn.sweeps.schedulers.base import TrialScheduler
+from jaxnn.sweeps.schedulers.base import Scheduler, TrialScheduler
 from jaxnn.sweeps.shape_check import ShapeCheck
 from jaxnn.sweeps.space.space import Choices, Setting
 from jaxnn.sweeps.space.traced import check_settings
+from jaxnn.sweeps.train_on import find_longer, warn_of_restarts
 
 # Settings with the numbers of their trials.
 Batch = list[tuple[int, Setting]]
@@ -33,21 +38,27 @@ class Search(NamedTuple):
         programs: those made so far, by their choices.
         first: the settings of the first trials.
         sampler: gives the other settings.
-        scheduler: stops trials; None lets them run.
+        scheduler: as the user gave it; None lets trials run.
+        trial_scheduler: stops trials; None lets them run.
         journal: records what happens.
+        earlier: the run from which it goes on, or None.
     """
 
     plan: Plan
     programs: Programs
     first: list[Setting]
     sampler: TrialSampler
-    scheduler: TrialScheduler | None
+    scheduler: Scheduler | None
+    trial_scheduler: TrialScheduler | None
     journal: SweepJournal
+    earlier: EarlierRun | None = None
 
 
 def run_batches(search: Search, shapes: ShapeCheck) -> Generator[ChunkStats, None, None]:
     """Asks the sampler for settings, runs them, and passes it their results, until all trials have run."""
     best = search.journal.best
+    if search.earlier is not None:
+        yield from _run_earlier(search, search.earlier, shapes)
     while (done := len(best.drawn)) < search.plan.trials:
         first = search.first if not done else []
         asked = _count_next(search, search.plan.trials - done - len(first))
@@ -60,9 +71,45 @@ def run_batches(search: Search, shapes: ShapeCheck) -> Generator[ChunkStats, Non
         check_settings(search.plan.space, [setting for _, setting in batch])
         search.journal.record_batch(batch, asked)
         yield from _run_batch(search, shapes.drop_failed(batch, search.journal))
-        for told in (batch[: len(first)], batch[len(first) :]):
-            if told:
-                search.sampler.tell([best.results[number] for number, _ in told])
+        _tell(search, [best.results[number] for number, _ in batch], asked)
+
+
+def _run_earlier(search: Search, earlier: EarlierRun, shapes: ShapeCheck) -> Iterator[ChunkStats]:
+    """Repeats the calls of an earlier run, and runs its trials that have not ended, then those with epochs left."""
+    best, longer = search.journal.best, find_longer(search.plan, earlier)
+    best.earlier, best.chunks = earlier.results, [*earlier.chunks]
+    for settings, asked in earlier.batches:
+        best.drawn |= settings
+        if asked and ask_settings(search.sampler, search.plan.space, asked) != list(settings.values())[-asked:]:
+            raise mismatch_error("the settings that the sampler gives are others")
+        for number in settings.keys() & earlier.results.keys() - longer.keys():
+            _add_earlier(search, earlier, number)
+        waiting = [(number, setting) for number, setting in settings.items() if number not in earlier.results]
+        yield from _run_batch(search, shapes.drop_failed(waiting, search.journal))
+        if asked is not None:
+            _tell(search, [earlier.results.get(number) or best.results[number] for number in settings], asked)
+    if not search.journal.resuming:
+        warn_of_restarts(longer, earlier)
+    yield from _run_batch(search._replace(trial_scheduler=None), list(longer.items()), earlier)
+
+
+def _add_earlier(search: Search, earlier: EarlierRun, number: int) -> None:
+    result, params, journal = earlier.results[number], earlier.params.get(number), search.journal
+
+    def read_params() -> Any:
+        if params is None or not earlier.is_stored:
+            return params
+        return fill_by_name(params, journal.params_shapes(describe_result(result)))
+
+    journal.add_earlier(result, read_params)
+
+
+def _tell(search: Search, results: list[TrialResult], asked: int) -> None:
+    """Tells the sampler the results of a batch; those of settings that it was not asked for come first."""
+    first = len(results) - asked
+    for told in (results[:first], results[first:]):
+        if told:
+            search.sampler.tell(told)
 
 
 def _count_next(search: Search, wanted: int) -> int:
@@ -71,9 +118,12 @@ def _count_next(search: Search, wanted: int) -> int:
     return recorded.popleft() if recorded else min(wanted, wanted if limit is None else limit)
 
 
-def _run_batch(search: Search, batch: Batch) -> Iterator[ChunkStats]:
-    """Runs a batch of trials, one program after another; a program is built when it is first needed."""
-    plan, programs, journal, scheduler = search.plan, search.programs, search.journal, search.scheduler
+def _run_batch(search: Search, batch: Batch, earlier: EarlierRun | None = None) -> Iterator[ChunkStats]:
+    """Runs a batch of trials, one program after another; a program is built when it is first needed.
+
+    Trials with a state in an earlier run go on from it.
+    """
+    plan, programs, journal, scheduler = search.plan, search.programs, search.journal, search.trial_scheduler
     with ThreadPoolExecutor(_COMPILER_THREADS) as executor:
 
         def get_program(setting: Setting) -> Program:
@@ -94,7 +144,7 @@ def _run_batch(search: Search, batch: Batch) -> Iterator[ChunkStats]:
             runner = journal.wrap_program(program, group[0][1])
             for stats in run_trials(
                 runner, group, layout=plan.layout, scheduler=scheduler, on_trial_end=journal.record_trial,
-                epochs_of=plan.epochs_of if limited else None,
+                epochs_of=plan.epochs_of if limited else None, earlier=None if earlier is None else earlier.trained,
             ):  # fmt: skip
                 yield journal.record_chunk(stats)
 

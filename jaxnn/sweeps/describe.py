@@ -69,3 +69,11 @@ def mismatch_error(difference: str) -> ValueError:
         f"sweep: cannot resume from the journal: {difference}. A sampler and a scheduler must give the same answers "
         "to the same calls: pass new objects with the same arguments, not objects that a sweep has used"
     )
+
+
+def recipe_error(choices: Choices) -> ValueError:
+    """Returns the error of a directory whose programs computed something else."""
+    return ValueError(
+        "sweep: the directory holds a run with another recipe: what make_recipe returns for "
+        f"{dict(choices) or 'this space'} has changed. Use the same recipe, or another directory"
+    )

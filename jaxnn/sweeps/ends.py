@@ -11,14 +11,17 @@ from jaxnn._checks.arrays import check_whole
 from jaxnn._checks.warn import warn_user
 from jaxnn.progress import progress_bar
 from jaxnn.sweeps.batches import Search, run_batches
-from jaxnn.sweeps.engine.plan import Plan
+from jaxnn.sweeps.earlier import EarlierBatch, EarlierRun
+from jaxnn.sweeps.engine.plan import SCHEDULER_KEY, Plan
 from jaxnn.sweeps.engine.run import ChunkStats
 from jaxnn.sweeps.results.best_trials import BestTrials
 from jaxnn.sweeps.results.refit import Refit
 from jaxnn.sweeps.results.replay import Programs, replay
 from jaxnn.sweeps.results.result import Continuation, SweepResult
 from jaxnn.sweeps.resume import SweepJournal
+from jaxnn.sweeps.schedulers.base import init_scheduler
 from jaxnn.sweeps.shape_check import ShapeCheck
+from jaxnn.sweeps.train_on import check_train_on
 
 
 class Limits(NamedTuple):
@@ -115,8 +118,8 @@ def make_result(search: Search, progress: bool | None) -> SweepResult:
     if progress is None:
         return result
 
-    def extend(trials: int) -> SweepResult:
-        return _extend(search, result, trials, progress)
+    def extend(trials: int | None, epochs: int | None) -> SweepResult:
+        return _extend(search, result, trials, epochs, progress)
 
     return result._replace(continuation=Continuation(extend))
 
@@ -124,24 +127,53 @@ def make_result(search: Search, progress: bool | None) -> SweepResult:
 def add_refit(result: SweepResult, refit: Callable[[SweepResult], Refit]) -> SweepResult:
     """Returns the result with its best setting trained on all rows; `extend` does so too."""
     extend = result.continuation.extend
-    continuation = Continuation(None if extend is None else lambda trials: add_refit(extend(trials), refit))
+    continuation = Continuation(None if extend is None else lambda *limits: add_refit(extend(*limits), refit))
     return result._replace(refit=refit(result) if result.kept else None, continuation=continuation)
 
 
-def _extend(search: Search, result: SweepResult, trials: int, progress: bool) -> SweepResult:
-    """Goes on with a search, up to more trials."""
+def _extend(search: Search, result: SweepResult, trials: int | None, epochs: int | None, progress: bool) -> SweepResult:
+    """Goes on with a search, to more epochs and then to more trials."""
     best, count = search.journal.best, len(result.trials)
-    trials = check_whole("extend", "trials", trials, least=count + 1)
-    if len(best.drawn) != count:
-        raise ValueError(f"extend: this result was extended before, to {len(best.drawn)} trials; extend that one")
+    trials = count if trials is None else check_whole("extend", "trials", trials, least=count + 1)
+    done = search.plan.layout.epochs
+    epochs = done if epochs is None else check_whole("extend", "epochs", epochs, least=done + 1)
+    if len(best.drawn) != count or best.extended_to:
+        to = f"{best.extended_to} epochs" if best.extended_to else f"{len(best.drawn)} trials"
+        raise ValueError(f"extend: this result was extended before, to {to}; extend that one")
     if len(best.results) != count:
         raise ValueError(
             f"extend: {count - len(best.results)} of {count} trials are unfinished; a sweep with directory= goes on"
         )
-    plan = search.plan._replace(trials=trials)
-    search = search._replace(plan=plan)
-    with attach_result(plan, search.programs, best):
+    search = search._replace(plan=search.plan._replace(trials=trials))
+    if epochs > done:
+        search = _train_on(search, epochs)
+    with attach_result(search.plan, search.programs, search.journal.best):
         run_search(search, Limits(), progress)
-    if len(best.drawn) == count:
+    if trials > count and len(search.journal.best.drawn) == count:
         warn_user("extend: the sampler has no more settings, such as a grid of fewer trials")
-    return make_result(search, progress)
+    return make_result(search._replace(earlier=None), progress)
+
+
+def _train_on(search: Search, epochs: int) -> Search:
+    """Returns the search that goes on from one that has ended, with trials of more epochs."""
+    plan, best = search.plan, search.journal.best
+    earlier = EarlierRun(
+        batches=(EarlierBatch(dict(best.drawn), None),),
+        results=dict(best.results),
+        states=best.states,
+        params=best.params_at_hand(),
+        epochs=plan.layout.epochs,
+        chunks=tuple(best.chunks),
+        lane_counts={},
+        traced={},
+        is_stored=False,
+    )
+    longer = plan._replace(layout=plan.layout._replace(epochs=epochs))
+    key = jax.random.fold_in(plan.key, SCHEDULER_KEY)
+    trial_scheduler = init_scheduler(search.scheduler, epochs, plan.space, key)
+    check_train_on(longer, earlier, search.scheduler, trial_scheduler)
+    best.extended_to = epochs
+    journal = search.journal.start_again(longer)
+    return Search(
+        longer, Programs(), [], search.sampler, search.scheduler, trial_scheduler, journal, earlier
+    )  # fmt: skip

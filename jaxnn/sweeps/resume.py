@@ -9,28 +9,37 @@ import json
 import math
 from collections import deque
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
 
 from jaxnn.io.runs import Log, Run
-from jaxnn.io.runs.journal import pack_array, unpack_array
-from jaxnn.sweeps.describe import as_choices, describe_result, describe_setting, first_difference, mismatch_error
+from jaxnn.io.runs.journal import unpack_array
+from jaxnn.io.runs.run import NoRun
+from jaxnn.sweeps.describe import (
+    as_choices,
+    describe_result,
+    describe_setting,
+    first_difference,
+    mismatch_error,
+    recipe_error,
+)
 from jaxnn.sweeps.engine.chunk_result import ChunkResult
 from jaxnn.sweeps.engine.lane_count import LaneCount
-from jaxnn.sweeps.engine.lanes import Lanes, LaneUpdates
+from jaxnn.sweeps.engine.lanes import LaneReader, Lanes
 from jaxnn.sweeps.engine.plan import Plan
 from jaxnn.sweeps.engine.program import ChunkRunner, Program
 from jaxnn.sweeps.engine.run import ChunkStats
 from jaxnn.sweeps.engine.trial import TrialResult
 from jaxnn.sweeps.engine.trim import Trimmer
+from jaxnn.sweeps.journaled_program import JournaledChunk, JournaledProgram
 from jaxnn.sweeps.results.best_trials import BestTrials
 from jaxnn.sweeps.results.tables import curves_csv, flatten_hypers, make_rows, trials_csv
 from jaxnn.sweeps.space.space import Choices, Setting
 
 # Fields that are not compared when events are repeated: times, fields of the journal itself, and results read from it.
-_NOT_COMPARED = {"seconds", "line", "sha256", "diverged", "curves", "stopped", "starts", "limits"}
+_NOT_COMPARED = {"seconds", "line", "sha256", "diverged", "curves", "stopped", "starts", "continued", "limits"}
 
 
 class SweepJournal:
@@ -43,7 +52,7 @@ class SweepJournal:
         asked: the numbers of settings that the sampler was asked for in the recorded calls that are to be repeated.
     """
 
-    def __init__(self, run: Run, plan: Plan, best: BestTrials, log: Log | None) -> None:
+    def __init__(self, run: Run, plan: Plan, best: BestTrials, log: Log | None, earlier_trials: int = 0) -> None:
         self.best = best
         self._run, self._plan, self._log = run, plan, log
         self._events = deque(event for event in run.events if event["event"] != "checkpoint")
@@ -51,19 +60,22 @@ class SweepJournal:
         self.resuming = bool(self._events)
         batches = [event for event in run.events if event["event"] == "batch"]
         self.asked = deque(event["asked"] for event in batches)
-        if (recorded := sum(len(event["settings"]) for event in batches)) > plan.trials:
+        recorded = earlier_trials + sum(len(event["settings"]) for event in batches)
+        if recorded > plan.trials:
             raise ValueError(f"sweep: the directory holds {recorded} trials, more than trials={plan.trials}")
         self._program_number = -1
         for event in run.events:
             if event["event"] == "program":
                 plan.lane_counts[as_choices(event["choices"])] = LaneCount(*event["lane_count"])
         self._digests: dict[Choices, str] = {}
+        self._lane_shapes: dict[Choices, list[Any]] = {}
         self._lanes: Lanes | None = None
-        self._chunk: _Chunk | None = None
+        self._chunk: JournaledChunk | None = None
         # Events since the last chunk, which are written with the next one.
         self._pending: list[tuple[str, dict[str, Any]]] = []
         self._settled: tuple[dict[str, Any], dict[str, Any]] | None = None
-        self._saved_params: dict[str, Any] = {}
+        self._saved: dict[str, Any] = {"kept": {}, "states": {}}
+        self._earlier: dict[int, dict[str, Any]] = {}
         self.trimmer = Trimmer(plan)
 
     def record_batch(self, batch: list[tuple[int, Setting]], asked: int) -> None:
@@ -92,9 +104,18 @@ class SweepJournal:
         resumed = self._run.resumed_from
         if self.resuming and resumed is not None and resumed["run"] == self._program_number:
             self._restore(program)
-        return _JournaledProgram(self, program, self._lanes)
+        return JournaledProgram(self, program, self._lanes)
 
-    def record_trial(self, result: TrialResult, read_params: Callable[[], Any] = lambda: None) -> None:
+    def start_again(self, plan: Plan) -> "SweepJournal":
+        """Returns the journal of a search in memory that goes on from this one."""
+        return SweepJournal(NoRun(), plan, BestTrials(self.best.keep, keeps_states=self.best.keeps_states), self._log)
+
+    def add_earlier(self, result: TrialResult, read_params: Callable[[], Any]) -> None:
+        """Adds the result of an earlier run, which the journal of that run holds."""
+        self._earlier[result.trial] = describe_result(result)
+        self.best.add(result, read_params)
+
+    def record_trial(self, result: TrialResult, reader: LaneReader | None = None) -> None:
         """Records a trial that has ended, and logs it unless it ended before the checkpoint."""
         if self._plan.debug_nans and result.status != "failed" and math.isnan(result.score):
             hypers = flatten_hypers(self._plan.hypers(result.setting))
@@ -108,7 +129,9 @@ class SweepJournal:
                 self.best.add(result._replace(seconds=float(recorded["seconds"])), lambda: None)
                 self._end_resuming()
                 return
-        self.best.add(result, lambda: self.trimmer(result, read_params()))
+        self.best.add(result, lambda: self._read_params(result, reader))
+        if self.best.keeps_states and result.status == "finished" and reader is not None:
+            self.best.states[result.trial] = reader.read_state()
         if self._log is not None:
             hypers = flatten_hypers(self._plan.hypers(result.setting)).items()
             numbers = {name: float(value) for name, value in hypers if isinstance(value, int | float)}
@@ -161,7 +184,7 @@ class SweepJournal:
         # Trials write into the curves after a lane has ended early.
         return ChunkResult(unpack_array(event["diverged"]), unpack_array(event["curves"]).copy(), stopped)
 
-    def set_lanes(self, lanes: Lanes, chunk: "_Chunk | None" = None) -> None:
+    def set_lanes(self, lanes: Lanes, chunk: JournaledChunk | None = None) -> None:
         """Sets the lanes to save, and the chunk that led to them."""
         self._lanes, self._chunk = lanes, self._chunk if chunk is None else chunk
 
@@ -172,10 +195,7 @@ class SweepJournal:
             return fields
         recorded, now = self._events.popleft(), json.loads(json.dumps({"event": event, **fields}))
         if event == "program" == recorded["event"] and now["traced"] != recorded["traced"]:
-            raise ValueError(
-                "sweep: the directory holds a run with another recipe: what make_recipe returns for "
-                f"{dict(fields['choices']) or 'this space'} has changed. Use the same recipe, or another directory"
-            )
+            raise recipe_error(fields["choices"])
         for name in [name for name in now if name not in _NOT_COMPARED]:
             if recorded.get(name) != now[name]:
                 was, is_now = first_difference(recorded.get(name), now[name])
@@ -194,84 +214,54 @@ class SweepJournal:
         """Goes on with new chunks after the last recorded event."""
         if self.resuming and not self._events:
             self.resuming = False
-            self.best.kept = {trial: self._saved_params.get(str(trial)) for trial in self.best.kept}
+            self.best.kept = {trial: self._saved["kept"].get(str(trial)) for trial in self.best.kept}
+            self.best.states |= {int(trial): state for trial, state in self._saved["states"].items()}
 
     def _state(self) -> dict[str, Any]:
-        return {"lanes": self._lanes, "kept": {str(trial): each for trial, each in self.best.params_at_hand().items()}}
+        kept, states = self.best.params_at_hand(), self.best.states
+        by_trial = {"kept": kept, "states": states}
+        return {"lanes": self._lanes} | {
+            name: {str(trial): each for trial, each in trees.items()} for name, trees in by_trial.items()
+        }
 
     def _position(self) -> dict[str, Any]:
-        kept = sorted(self.best.params_at_hand())
-        return {"run": self._program_number, "kept": kept, "trials": len(self.best.results)}
+        kept, states = sorted(self.best.params_at_hand()), sorted(self.best.states)
+        return {
+            "run": self._program_number, "kept": kept, "states": states, "trials": len(self.best.results),
+        }  # fmt: skip
 
     def _trials_table(self) -> dict[str, str]:
         rows = make_rows(self._plan.space, self.best.sorted_results())
         return {"trials.csv": trials_csv(rows, tuple(self._plan.metrics))}
 
-    def _restore(self, program: Program) -> None:
-        """Loads the lanes of the checkpoint, and its kept parameters, which are used after the last recorded chunk."""
-        assert self._run.resumed_from is not None
-        trials = {event["trial"]: event for event in self._run.events if event["event"] == "trial"}
-        kept = {str(trial): self._params_shapes(trials[trial]) for trial in self._run.resumed_from["kept"]}
-        saved = self._run.restore({"lanes": program.shapes, "kept": kept})
-        self._lanes, self._saved_params = program.place(saved["lanes"]), saved["kept"]
-
-    def _params_shapes(self, trial: dict[str, Any]) -> Any:
-        """Returns arrays shaped as a trial's kept parameters, with the lanes on the first axis."""
+    def params_shapes(self, trial: dict[str, Any]) -> Any:
+        """Returns arrays shaped as the kept parameters of a described trial, with the lanes on the first axis."""
         # The kept parameters have the sizes of the last copy before the epoch of the score.
         copies = [values for epoch, _, values in trial["copies"] if epoch < trial["score_epoch"]]
         recipe = self._plan.recipe(as_choices(trial["choices"]), copies[-1] if copies else trial["values"])
         shapes = jax.eval_shape(recipe.model.init, self._plan.key)
         return jax.tree.map(lambda leaf: np.empty((self._plan.layout.lanes, *leaf.shape), leaf.dtype), shapes)
 
+    def _read_params(self, result: TrialResult, reader: LaneReader | None) -> Any:
+        """Reads the parameters of a trial whose score is that of its last epoch."""
+        at_hand = reader is not None and result.score_epoch == result.epochs
+        return self.trimmer(result, reader.read_params()) if at_hand else None
 
-class _Chunk(NamedTuple):
-    """The result of a chunk, and what changed in the lanes before it."""
+    def _restore(self, program: Program) -> None:
+        """Loads what the checkpoint holds, which is used after the last recorded chunk."""
+        assert self._run.resumed_from is not None
+        trials = self._earlier | {event["trial"]: event for event in self._run.events if event["event"] == "trial"}
+        kept = {str(trial): self.params_shapes(trials[trial]) for trial in self._run.resumed_from["kept"]}
+        with_states = self._run.resumed_from.get("states", ())
+        states = {str(trial): self._state_shapes(trials[trial]) for trial in with_states}
+        self._saved = self._run.restore({"lanes": program.shapes, "kept": kept, "states": states})
+        self._lanes = program.place(self._saved["lanes"])
 
-    result: ChunkResult
-    updates: LaneUpdates
-
-    def describe(self) -> dict[str, Any]:
-        """Returns the fields of its event: with starts and limits, a reader finds the curves of each trial."""
-        starts = np.flatnonzero(self.updates.starts)
-        return {
-            "diverged": pack_array(self.result.diverged),
-            "curves": pack_array(self.result.curves),
-            "stopped": None if self.result.stopped is None else pack_array(self.result.stopped),
-            "starts": np.stack([starts, self.updates.trial[starts]], axis=1).tolist(),
-            "limits": self.updates.limit.tolist(),
-        }
-
-
-class _JournaledProgram:
-    """A program whose past chunks are read from the journal, and whose new chunks are written to it.
-
-    It has no lookahead: the lanes of a checkpoint are those after the last chunk in the journal.
-    """
-
-    lookahead = 0
-
-    def __init__(self, journal: SweepJournal, program: Program, lanes: Lanes | None) -> None:
-        self._journal, self._program, self._lanes = journal, program, lanes
-        self.size, self.width, self.max_epochs = program.size, program.width, program.max_epochs
-
-    def empty(self) -> Any:
-        # Recorded chunks read no lanes; those of the checkpoint are passed on to the first new chunk.
-        return self._lanes if self._journal.resuming else self._program.empty()
-
-    def copy(self, lanes: Any, parents: np.ndarray, mask: np.ndarray, values: dict[str, np.ndarray]) -> Any:
-        if not self._journal.resuming:
-            lanes = self._program.copy(lanes, parents, mask, values)
-            self._journal.set_lanes(lanes)
-        return lanes
-
-    def advance(self, lanes: Any, updates: LaneUpdates, epochs: int) -> tuple[Any, Callable[[], ChunkResult]]:
-        if self._journal.resuming:
-            return lanes, lambda: self._journal.next_chunk_result(epochs)
-        lanes, read = self._program.advance(lanes, updates, epochs)
-
-        def read_and_record() -> ChunkResult:
-            result = read()
-            self._journal.set_lanes(lanes, _Chunk(result, updates))
-            return result
-
-        return lanes, read_and_record
+    def _state_shapes(self, trial: dict[str, Any]) -> list[np.ndarray]:
+        """Returns arrays shaped as the state of a described trial."""
+        choices = as_choices(trial["choices"])
+        if choices not in self._lane_shapes:
+            program = self._plan.make_program(Setting(choices, trial["values"]))
+            self._lane_shapes[choices] = jax.tree.leaves(program.shapes)
+        lanes = self._plan.layout.lanes
+        return [np.empty((lanes, *leaf.shape[1:]), leaf.dtype) for leaf in self._lane_shapes[choices]]

@@ -17,6 +17,7 @@ from jaxnn.io.runs import Log, check_run, open_run
 from jaxnn.io.runs.fingerprint import describe_arrays
 from jaxnn.sweeps.batches import Search
 from jaxnn.sweeps.describe import describe_sweep
+from jaxnn.sweeps.earlier import choose_run
 from jaxnn.sweeps.ends import Limits, add_refit, attach_result, make_result, run_search
 from jaxnn.sweeps.engine.make_plan import make_plan
 from jaxnn.sweeps.engine.plan import SAMPLER_KEY, SCHEDULER_KEY
@@ -33,6 +34,7 @@ from jaxnn.sweeps.schedulers.base import Scheduler, TrialScheduler, check_schedu
 from jaxnn.sweeps.space.known import make_setting
 from jaxnn.sweeps.space.space import Setting
 from jaxnn.sweeps.space.traced import count_programs
+from jaxnn.sweeps.train_on import check_train_on
 from jaxnn.training.evaluation import Metrics, Score
 from jaxnn.training.recipe import Recipe
 from jaxnn.training.stopping import StoppingRule
@@ -69,8 +71,10 @@ def sweep(
     target_score: float | None = None,
     lanes: int | str = "auto",
     keep: int = 1,
+    keep_states: bool = False,
     refit: bool = False,
     directory: str | Path | None = None,
+    on_mismatch: str = "raise",
     save_every: float = 60.0,
     log: Log | None = None,
     progress: bool = True,
@@ -86,7 +90,11 @@ def sweep(
         key: a `jax.random.key`. A trial's key is `fold_in(fold_in(key, trial), repeat)`, unless it has a seed of its
             own, see `seeds`.
         trials: the number of settings to try. In the directory of a sweep with fewer, that sweep goes on.
-        epochs: the epochs of every trial, unless its `Recipe(epochs=...)` has fewer, or something stops it.
+        epochs: the epochs of every trial, unless its `Recipe(epochs=...)` has fewer, or something stops it. In the
+            directory of a sweep with fewer that has ended, its trials that finished go on to these: from their states
+            with `keep_states`, otherwise again from the start, which a warning says before it starts. They are not
+            compared on the way; a scheduler stops new trials only. The sweep before stays as it is, and the new one has
+            the subfolder `continued-2`, `continued-3`, … of the directory.
         validation: `(x, targets)` to evaluate on.
         folds: the number of folds of a cross-validation; or row numbers, an `nn.Folds`; or an object with `split` and
             `get_n_splits`, such as `GroupKFold(5)`, `TimeSeriesSplit()` and `ShuffleSplit(random_state=0)` of
@@ -134,11 +142,16 @@ def sweep(
             where sweeps of different sizes should agree to the bit. A resumed sweep keeps its lanes. Without a
             scheduler a lane may run several trials in a chunk, one after another.
         keep: the number of best trials whose parameters are kept.
+        keep_states: whether to keep the state of every trial that finished, with that of its optimizer, so that it can
+            go on to more epochs. They take memory, and time in every checkpoint.
         refit: whether to train the best setting once more, on all rows, those of `validation` included, up to the epoch
             of its score and with its key: `SweepResult.refit`. All rows are prepared together.
         directory: where to keep the sweep, so that the same call resumes it: the configuration, a journal with a line
             for each trial, the last two checkpoints, `trials.csv` as of the last checkpoint, and at the end
             `curves.csv`. Its parent must exist.
+        on_mismatch: "raise" refuses to go on in a directory under other versions, devices, cores or options of JAX.
+            "continue" keeps the trials that have ended, whose `reason` then says so, and starts the others again; a
+            scheduler compares these and new ones alone.
         save_every: seconds between two checkpoints.
         log: `log(trial, {"learning_rate": …, "score": …, "epochs": …})`, with all hypers that are numbers and all
             metrics, called when a trial has ended. A resumed sweep calls it again for the trials since the last
@@ -177,6 +190,8 @@ def sweep(
     if cast(Any, jax.config).jax_disable_jit:
         raise ValueError("sweep: trials run in compiled programs, which jax.disable_jit() rules out; fit runs without")
     check_run("sweep", directory, save_every, log)
+    if on_mismatch not in ("raise", "continue"):
+        raise ValueError(f'sweep: on_mismatch must be "raise" or "continue", not {on_mismatch!r}')
     check_sampler(sampler)
     check_scheduler(scheduler)
     plan = make_plan(
@@ -195,12 +210,17 @@ def sweep(
     drawn = folds is None or not (isinstance(folds, Folds | Splitter) or groups is not None)
     options |= {} if drawn else describe_arrays("folds", plan.folds)
     options |= {"prepare": prepare} if prepare is not None else {}
-    configuration = functools.partial(describe_sweep, plan, options)
-    best, programs = BestTrials(keep), Programs()
-    opened = open_run("sweep", directory, configuration, every=float(save_every))
+    chosen = choose_run(directory, functools.partial(describe_sweep, plan, options), trials, on_mismatch)
+    earlier = chosen.earlier
+    if earlier is not None:
+        plan.lane_counts.update(earlier.lane_counts)
+        if chosen.is_new:
+            check_train_on(plan, earlier, scheduler, trial_scheduler)
+    best, programs = BestTrials(keep, keeps_states=keep_states), Programs()
+    opened = open_run("sweep", chosen.path, chosen.describe, every=float(save_every), given=directory)
     with attach_result(plan, programs, best), opened as run:
-        journal = SweepJournal(run, plan, best, log)
-        search = Search(plan, programs, known, trial_sampler, trial_scheduler, journal)
+        journal = SweepJournal(run, plan, best, log, 0 if earlier is None else len(earlier.results))
+        search = Search(plan, programs, known, trial_sampler, scheduler, trial_scheduler, journal, earlier)
         run_search(search, limits, progress)
         run.write_tables(journal.tables)
     if not best.has_finite_score():

@@ -11,20 +11,25 @@ from jaxtyping import Array, Float, Int
 from jaxnn._checks.arrays import check_key
 from jaxnn._kernels.batch_last import swap_batch_axes
 from jaxnn._kernels.dtypes import as_arrays
+from jaxnn.augment.mix import compute_losses
+from jaxnn.buffers import merge, partition
 from jaxnn.data import FoldRows, fold_minibatches, minibatches
+from jaxnn.models.model import Model
+from jaxnn.training.augmentation import augment_batch
 from jaxnn.training.ema import MeanState
+from jaxnn.training.penalty import add_penalty
 from jaxnn.training.plateau import report_loss
-from jaxnn.training.recipe import Recipe, compute_updates, get_optimizer, reduce_losses
+from jaxnn.training.recipe import Recipe, compute_updates, init_optimizer, reduce_losses
 
 
 class TrainingState(NamedTuple):
     """Everything that a training carries from epoch to epoch.
 
     Attributes:
-        params: the parameters of the model.
+        params: the parameters of the model, with its buffers.
         optimizer_state: the state of the optimizer; with `Recipe.ema`, `optimizer_state.mean` is the mean of the
-            parameters.
-        key: each epoch draws its minibatch order and dropout from it and `epoch`, and does not change it.
+            learned parameters.
+        key: each epoch draws its minibatch order, dropout and augmentation from it and `epoch`, and does not change it.
         epoch: the number of epochs done.
     """
 
@@ -35,17 +40,18 @@ class TrainingState(NamedTuple):
 
 
 def judged_params(state: TrainingState) -> Any:
-    """Returns the parameters that are evaluated and kept: their mean with `Recipe.ema`, else the parameters."""
+    """Returns the parameters that are evaluated and kept: with `Recipe.ema` their mean and the latest buffers."""
     learned = state.optimizer_state
-    return learned.mean if isinstance(learned, MeanState) else state.params
+    return merge(learned.mean, partition(state.params)[1]) if isinstance(learned, MeanState) else state.params
 
 
 def replace_judged_params(state: TrainingState, params: Any) -> TrainingState:
     """Returns the state with other parameters in the place of those that `judged_params` returns."""
-    learned = state.optimizer_state
-    if isinstance(learned, MeanState):
-        return state._replace(optimizer_state=learned._replace(mean=params))
-    return state._replace(params=params)
+    if not isinstance(state.optimizer_state, MeanState):
+        return state._replace(params=params)
+    mean, buffers = partition(params)
+    latest = merge(partition(state.params)[0], buffers)
+    return state._replace(params=latest, optimizer_state=state.optimizer_state._replace(mean=mean))
 
 
 def report_epoch(state: TrainingState, loss: Array) -> TrainingState:
@@ -58,7 +64,7 @@ class EpochInfo(NamedTuple):
 
     Attributes:
         losses: the reduction of the losses of all examples, each before the update of its batch; shape (epochs,).
-        step_sizes: the largest change of any parameter over the epoch, shape (epochs,).
+        step_sizes: the largest change of any learned parameter over the epoch, shape (epochs,).
     """
 
     losses: Float[Array, "epochs"]
@@ -85,7 +91,7 @@ def init_training(recipe: Recipe, key: Array, *, params: Any = None) -> Training
     check_key(key)
     init_key, run_key = jax.random.split(key)
     params = recipe.model.init(init_key) if params is None else as_arrays(params)
-    return TrainingState(params, get_optimizer(recipe).init(params), run_key, jnp.zeros((), jnp.int32))
+    return TrainingState(params, init_optimizer(recipe, params), run_key, jnp.zeros((), jnp.int32))
 
 
 def to_loop_layout(recipe: Recipe, data: Any) -> Any:
@@ -158,14 +164,17 @@ def _train_minibatches(
 def _step(recipe: Recipe, learned: tuple[Any, Any], batch: tuple[Any, Any, Array]) -> tuple[tuple[Any, Any], Array]:
     """Makes one update; returns parameters and optimizer state, and the examples' losses before the update."""
     params, optimizer_state = learned
+    params, buffers = partition(params)
     (x, targets), mask, key = batch
+    x, targets = augment_batch(recipe.augment, key, x, targets)
 
-    def objective(params: Any) -> tuple[Array, Array]:
+    def objective(params: Any) -> tuple[Array, Any]:
         # A line search evaluates other parameters under the same dropout; the clone lets it use the key again.
-        losses = recipe.loss(recipe.model.apply(params, x, key=jax.random.clone(key)), targets)
-        return reduce_losses(recipe, losses, mask), losses
+        outputs, new = apply_in_training(recipe.model, merge(params, buffers), x, jax.random.clone(key), mask)
+        losses = add_penalty(recipe.penalty, compute_losses(recipe.loss, outputs, targets), params)
+        return reduce_losses(recipe, losses, mask), (losses, new)
 
-    (value, losses), grad = jax.value_and_grad(objective, has_aux=True)(params)
+    (value, (losses, new)), grad = jax.value_and_grad(objective, has_aux=True)(params)
     updates, optimizer_state = compute_updates(
         recipe,
         (grad, optimizer_state, params),
@@ -174,13 +183,23 @@ def _step(recipe: Recipe, learned: tuple[Any, Any], batch: tuple[Any, Any, Array
         value_fn=lambda params: objective(params)[0],
         grad_fn=lambda params, _: jax.grad(objective, has_aux=True)(params)[0],
     )
-    return (optax.apply_updates(params, updates), optimizer_state), losses
+    return (merge(optax.apply_updates(params, updates), new), optimizer_state), losses
+
+
+def apply_in_training(model: Model, params: Any, x: Any, key: Array, mask: Array | None) -> tuple[Any, Any]:
+    """Returns the outputs of a model in training, and its new buffers; None if it has none."""
+    if model.train_apply is None:
+        return model.apply(params, x, key=key), partition(params)[1]
+    outputs, after = model.train_apply(params, x, key=key, where=mask)
+    return outputs, partition(after)[1]
 
 
 def _largest_change(before: Any, after: Any) -> Array:
+    """Returns the largest change of any learned parameter."""
+
     # Functions of `jax.lax` take a fifth of the time to trace.
     def largest(a: Array, b: Array) -> Array:
         return jax.lax.reduce_max(jax.lax.abs(jax.lax.sub(b, a)), tuple(range(a.ndim)))
 
-    changes = jax.tree.leaves(jax.tree.map(largest, before, after))
+    changes = jax.tree.leaves(jax.tree.map(largest, partition(before)[0], partition(after)[0]))
     return functools.reduce(jnp.maximum, changes)

@@ -118,7 +118,7 @@ def evaluate(recipe: Recipe, params: PyTree, data: tuple[Any, Any], *, score: Sc
     if not (score is None or callable(score)):
         raise TypeError(f"evaluate: score must be a function of outputs and targets, not {score!r}")
     check_arrays("evaluate", params)
-    check_training("evaluate", recipe._replace(batch_size=None), data, params)
+    check_training("evaluate", recipe._replace(batch_size=None, augment=None), data, params)
     x, targets = data
     outputs = predict_in_tiles(recipe.model.apply, params, x)
     checked_score = None if score is None else _with_checked_result(score)

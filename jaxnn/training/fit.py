@@ -10,8 +10,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from jaxnn._checks.arrays import check_whole
+from jaxnn._checks.arrays import check_whole, count_rows
 from jaxnn._kernels.dtypes import as_arrays
+from jaxnn.training.buffer_check import check_buffers
 from jaxnn.training.epoch import EpochInfo, TrainingState, judged_params, report_epoch, to_loop_layout, train_epoch
 from jaxnn.training.prepare import check_training, prepare
 from jaxnn.training.recipe import Recipe
@@ -68,6 +69,7 @@ def advance(
     epochs = check_whole("advance", "epochs", epochs, least=1)
     check_state("advance", recipe, state)
     check_training("advance", recipe, data, state.params)
+    check_buffers("advance", recipe, data, count_rows("advance", data), state.params)
     return _advance(recipe, as_arrays(data), state, epochs)
 
 

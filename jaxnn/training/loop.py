@@ -19,6 +19,7 @@ from jaxtyping import Array
 from jaxnn._kernels.batch_last import swap_batch_axes
 from jaxnn._kernels.compiler_options import choose_compiler_options
 from jaxnn._kernels.program_cache import compile_function, trace_function
+from jaxnn.buffers import partition
 from jaxnn.training.epoch import TrainingState, judged_params, report_epoch, to_loop_layout, train_epoch
 from jaxnn.training.evaluation import Curves, Score, loss_and_score
 from jaxnn.training.recipe import Recipe
@@ -209,7 +210,7 @@ def _restore_best(loop: LoopState, optimizer: optax.GradientTransformation) -> L
     params, restores = loop.best.params, loop.restores + 1
     state = loop.state._replace(
         params=params,
-        optimizer_state=optimizer.init(params),
+        optimizer_state=optimizer.init(partition(params)[0]),
         key=jax.random.fold_in(loop.state.key, restores),
     )
     return loop._replace(state=state, diverged=jnp.zeros_like(loop.diverged), restores=restores)
@@ -221,5 +222,9 @@ def _are_finite(params: Any) -> bool:
 
 @jax.jit
 def _all_finite(params: Any) -> Array:
-    finite = [jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(params) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
+    learned, buffers = partition(params)
+    # A buffer may hold infinity on purpose, such as a running minimum before the first step.
+    checked = [(jnp.isfinite, leaf) for leaf in jax.tree.leaves(learned)]
+    checked += [(lambda leaf: ~jnp.isnan(leaf), leaf) for leaf in jax.tree.leaves(buffers)]
+    finite = [holds(leaf).all() for holds, leaf in checked if jnp.issubdtype(leaf.dtype, jnp.inexact)]
     return jnp.array(finite, bool).all()

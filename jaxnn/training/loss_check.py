@@ -4,6 +4,7 @@ Outputs of shape (batch, 1) minus targets of shape (batch,) broadcast to (batch,
 the right shape again, and the training converges to a wrong model. Shapes cannot tell; three examples can.
 """
 
+import functools
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -15,13 +16,19 @@ import numpy as np
 from jaxnn._checks.arrays import is_traced
 from jaxnn._kernels.host import COMPILER_OPTIONS, get_host
 from jaxnn._kernels.program_cache import request_program
-from jaxnn.losses import absolute_error, cross_entropy, squared_error
+from jaxnn.losses.binary import binary_cross_entropy
+from jaxnn.losses.classes import cross_entropy
+from jaxnn.losses.focal import focal
+from jaxnn.losses.regression import absolute_error, gaussian_nll, huber, squared_error
+from jaxnn.weights import weigh
 
 _ROWS = 3
 # The relative difference that rounding may make.
 _TOLERANCE = 1e-4
 # Losses that are known to pass. A check takes up to a tenth of a second.
-_KNOWN = (cross_entropy, squared_error, absolute_error)
+_KNOWN = (
+    cross_entropy, squared_error, absolute_error, huber, gaussian_nll, binary_cross_entropy, focal
+)  # fmt: skip
 # The structures, shapes and types for which each loss was checked.
 _CHECKED: weakref.WeakKeyDictionary[Any, set[Any]] = weakref.WeakKeyDictionary()
 
@@ -42,7 +49,7 @@ def check_loss_rows(caller: str, loss: Callable[[Any, Any], Any], outputs: Any, 
     Raises:
         ValueError: the loss of an example changes with the other examples.
     """
-    if any(loss is known for known in _KNOWN):
+    if _is_known(loss):
         return
     leaves, structure = jax.tree.flatten((outputs, targets))
     if any(leaf.shape[:1] != leaves[-1].shape[:1] for leaf in leaves):
@@ -63,6 +70,13 @@ def check_loss_rows(caller: str, loss: Callable[[Any, Any], Any], outputs: Any, 
             "or the loss may compute with the whole batch"
         )
     checked.add(described)
+
+
+def _is_known(loss: Any) -> bool:
+    """Returns whether a loss is one of this library's, also with options or with weights of examples."""
+    if isinstance(loss, functools.partial):
+        return _is_known(loss.args[0]) if loss.func is weigh else not loss.args and _is_known(loss.func)
+    return any(loss is known for known in _KNOWN)
 
 
 def _agree(together: np.ndarray, alone: np.ndarray) -> bool:

@@ -17,8 +17,12 @@ from jaxnn._checks.arrays import check_key, check_whole, is_traced
 from jaxnn._checks.data import check_data
 from jaxnn._checks.params import check_arrays, check_params
 from jaxnn._kernels.dtypes import as_arrays, as_native
+from jaxnn.scores.errors import check_higher_is_better
+from jaxnn.training.augmentation import check_augmentation
+from jaxnn.training.buffer_check import check_buffers
 from jaxnn.training.epoch import TrainingState, init_training
 from jaxnn.training.loss_check import check_loss_rows
+from jaxnn.training.penalty import check_penalty
 from jaxnn.training.recipe import Recipe, build_optimizer, check_recipe, limit_epochs, reduce_losses, steps_per_epoch
 from jaxnn.training.state_check import check_goes_on, check_state
 
@@ -85,8 +89,10 @@ def prepare(
     if state is not None:
         check_state(caller, recipe, state)
     _check_traces(caller, recipe, data, count, shapes)
+    check_buffers(caller, recipe, data, count, shapes)
     if validation is not None:
-        check_training(f"{caller}: validation", recipe._replace(batch_size=None), validation, shapes)
+        evaluated = recipe._replace(batch_size=None, augment=None)
+        check_training(f"{caller}: validation", evaluated, validation, shapes)
         check_score(caller, score, recipe, shapes, validation)
     start = state or drawn or init_training(recipe, key, params=params)
     data, validation = as_arrays((data, validation))
@@ -113,6 +119,7 @@ def _check_traces(caller: str, recipe: Recipe, data: tuple[Any, Any], count: int
     The model is traced with the rows of a minibatch, as the training traces it: layers that have been traced with the
     same shapes are not traced again. Where that fails, the model is traced with all rows, which the message names.
     """
+    check_augmentation(caller, recipe, data, params)
     if recipe.batch_size is not None and recipe.batch_size < count:
         try:
             return _check_rows(caller, recipe, data, count, params, recipe.batch_size)
@@ -140,6 +147,7 @@ def _check_rows(
     if not jnp.issubdtype(losses.dtype, jnp.floating):
         raise TypeError(f"{caller}: the loss must give real floating-point numbers, not {losses.dtype}")
     check_loss_rows(caller, recipe.loss, outputs, targets)
+    check_penalty(caller, recipe.penalty, params)
     _check_reduction(caller, recipe, losses)
 
 
@@ -175,6 +183,8 @@ def find_trace_error(
     """
     if not callable(function):
         raise TypeError(f"{caller}: {name} must be a function of outputs and targets, not {function!r}")
+    if name == "score":
+        check_higher_is_better(caller, function)
     x, targets = as_native(data)
     outputs = jax.eval_shape(functools.partial(recipe.model.apply, key=None), params, x)
 

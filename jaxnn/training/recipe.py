@@ -12,6 +12,8 @@ from jaxtyping import Array, Float, Int
 
 from jaxnn._checks.arrays import check_whole, is_traced
 from jaxnn._checks.params import check_model
+from jaxnn.augment.calls import Augmentation, takes_targets
+from jaxnn.buffers import partition
 from jaxnn.models.model import Model
 from jaxnn.training.ema import check_ema, keep_mean
 
@@ -32,9 +34,21 @@ class Recipe(NamedTuple):
         reduction: reduces the losses of a batch to one number: `jnp.mean` or `jnp.sum`. It takes `where=`, a mask.
         ema: the decay of an exponential moving average of the parameters, such as 0.999. Training goes on with the
             parameters, while their mean is evaluated and returned: mean = ema * mean + (1 - ema) * params after each
-            update, at first the initial parameters. It may be a traced hyper. None keeps no mean.
+            update, at first the initial parameters. Each `Buffer` is returned as it is. It may be a traced hyper. None
+            keeps no mean.
         epochs: the most epochs of a training, at most those of the call. As a hyper it limits each trial of a sweep; an
             optimizer that is a function of the total steps gets those of the call.
+        penalty: `penalty(params) -> number`, added to the training loss of each example, and so to their mean: it is
+            learned from, and the reported training losses show it. Buffers are left out. Validation losses and the
+            default score do not hold it, or a search over its strength would choose the weakest. It may use traced
+            hypers. None adds nothing.
+        augment: changes each batch at random, in training only: `augment(key, x) -> x`, or `augment(key, x, targets) ->
+            (x, targets)`, in functions of `jax.numpy`. `jaxnn.augment` has some. x keeps its shape. The training loss
+            is that of the augmented examples.
+
+    The optimizer sees what is learned: its masks and labels are functions of params that have None in the places of
+    buffers. Decay on weights alone is `optax.adamw(rate, mask=lambda params: jax.tree.map(lambda leaf: leaf.ndim > 1,
+    params))`, also for models without buffers.
 
     To freeze parameters, use `optax.selective_transform(optimizer, freeze_mask=...)` or `optax.chain(optimizer,
     optax.freeze(mask))`. Do not use `optax.masked`, which applies raw gradients to the other parameters.
@@ -43,6 +57,30 @@ class Recipe(NamedTuple):
         >>> import jaxnn as nn
         >>> recipe = Recipe(nn.mlp([4, 16, 3]), nn.cross_entropy, optax.adam(0.01), batch_size=20)
         >>> warmup = recipe._replace(optimizer=lambda steps: optax.adam(optax.linear_schedule(0.0, 0.01, steps)))
+        >>> lasso = recipe._replace(penalty=lambda params: 1e-4 * optax.tree.norm(params, ord=1))
+
+    A schedule is a function of the step, so a traced peak may multiply a fixed one. `warmup_cosine_decay_schedule` and
+    `sgdr_schedule` of optax need that, since Python compares their peak; its others take a traced one. Here the
+    gradient is clipped, weights decay and biases do not, and the mean of the parameters is kept:
+
+        >>> def make_recipe(hypers):
+        ...     def make_optimizer(steps):
+        ...         unit = optax.warmup_cosine_decay_schedule(0.0, 1.0, steps // 10, steps)
+        ...         adamw = optax.adamw(
+        ...             lambda step: hypers["peak"] * unit(step),
+        ...             weight_decay=hypers["decay"],
+        ...             mask=lambda params: jax.tree.map(lambda leaf: leaf.ndim > 1, params),
+        ...         )
+        ...         return optax.chain(optax.clip_by_global_norm(1.0), adamw)
+        ...     return nn.Recipe(nn.mlp([4, 16, 3]), nn.cross_entropy, make_optimizer, batch_size=20, ema=0.99)
+        >>> fitted = nn.fit(
+        ...     make_recipe({"peak": 0.01, "decay": 1e-4}), nn.datasets.iris().data, key=jax.random.key(0), epochs=2
+        ... )
+
+    Layers learn at rates of their own by their names in `params`:
+
+        >>> rates = {"body": optax.sgd(0.001), "head": optax.sgd(0.01)}
+        >>> layers = recipe._replace(optimizer=optax.partition(rates, {"hidden_1": "body", "output": "head"}))
 
     `optax.lookahead` keeps fast and slow parameters. Its model learns the fast ones; use the slow ones of the result:
 
@@ -66,6 +104,8 @@ class Recipe(NamedTuple):
     reduction: Callable[..., Float[Array, ""]] = jnp.mean
     ema: float | Float[Array, ""] | None = None
     epochs: int | Int[Array, ""] | None = None
+    penalty: Callable[[Any], Float[Array, ""]] | None = None
+    augment: Augmentation | None = None
 
 
 def check_recipe(recipe: Any) -> None:
@@ -76,14 +116,18 @@ def check_recipe(recipe: Any) -> None:
     for name in ("loss", "reduction"):
         if not callable(getattr(recipe, name)):
             raise TypeError(f"Recipe: {name} must be a function, not {getattr(recipe, name)!r}")
+    if not (recipe.penalty is None or callable(recipe.penalty)):
+        raise TypeError(f"Recipe: penalty must be a function of the params, not {recipe.penalty!r}")
     check_ema(recipe.ema)
+    if recipe.augment is not None:
+        takes_targets("Recipe", recipe.augment)
     if recipe.epochs is not None and not is_traced(recipe.epochs):
         _check_epochs(recipe.epochs)
     optimizer = recipe.optimizer
     if isinstance(optimizer, optax.GradientTransformation | optax.MultiSteps):
         return
     # optax.adam itself is callable too, and would take the number of steps as its learning rate.
-    if not callable(optimizer) or getattr(optimizer, "__module__", "").startswith("optax"):
+    if not callable(optimizer) or str(getattr(optimizer, "__module__", "")).startswith("optax"):
         raise TypeError(
             "Recipe: optimizer must be an optax transformation, such as optax.adam(0.01), "
             f"or a function of the total steps that gives one, not {optimizer!r}"
@@ -156,6 +200,24 @@ def get_optimizer(recipe: Recipe) -> optax.GradientTransformationExtraArgs:
         )
     optimizer = optax.with_extra_args_support(optimizer)
     return optimizer if recipe.ema is None else keep_mean(optimizer, recipe.ema)
+
+
+def init_optimizer(recipe: Recipe, params: Any) -> Any:
+    """Returns the state of the optimizer before the first step; the optimizer sees the learned parameters alone.
+
+    Raises:
+        ValueError: a mask or labels that are a tree with buffers.
+    """
+    learned, buffers = partition(params)
+    try:
+        return get_optimizer(recipe).init(learned)
+    except ValueError as error:
+        if buffers is None:
+            raise
+        raise ValueError(
+            "Recipe: the optimizer does not take the learned params, which have None in the places of buffers; "
+            f"give masks and labels as functions, lambda params: jax.tree.map(…, params): {error}"
+        ) from error
 
 
 def _convert_multi_steps(optimizer: Any) -> Any:

@@ -1,5 +1,6 @@
 """Checks of a training state with which a training goes on."""
 
+import functools
 from typing import Any
 
 import jax
@@ -9,7 +10,7 @@ import optax
 from jaxnn._checks.arrays import check_key, leaf_name
 from jaxnn._checks.names import name_value
 from jaxnn.training.epoch import TrainingState
-from jaxnn.training.recipe import Recipe, get_optimizer
+from jaxnn.training.recipe import Recipe, init_optimizer
 
 
 def check_state(caller: str, recipe: Recipe, state: Any) -> None:
@@ -20,7 +21,7 @@ def check_state(caller: str, recipe: Recipe, state: Any) -> None:
         ValueError: the state of another optimizer, or for parameters of other shapes.
     """
     _check_type(caller, state)
-    expected = jax.eval_shape(get_optimizer(recipe).init, state.params)
+    expected = jax.eval_shape(functools.partial(init_optimizer, recipe), state.params)
     if jax.tree.structure(expected) != jax.tree.structure(state.optimizer_state):
         raise ValueError(f"{caller}: state holds an optimizer state that the recipe's optimizer does not make")
     made = jax.tree_util.tree_leaves_with_path(expected)

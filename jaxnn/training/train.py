@@ -80,8 +80,8 @@ def train(
 ) -> TrainResult:
     """Trains a model with a progress bar and curves, and keeps the best parameters.
 
-    It takes the same steps as `fit` with the same recipe, data and key. Calls with the same recipe object share one
-    compilation. An optimizer that is a function of the total steps is built, and compiled, in every call.
+    It takes the same steps as `fit` with the same recipe, data and key. Calls that compute the same share one
+    compilation, also those of new recipes and of optimizers that are functions of equal total steps.
 
     Args:
         recipe: what is trained, and how.

@@ -65,3 +65,9 @@ def drop_examples(params: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
 def norm(params: nn.NormParams, x: np.ndarray) -> np.ndarray:
     centered = x - x.mean(-1, keepdims=True)
     return params.scale * centered / np.sqrt(x.var(-1, keepdims=True) + 1e-6) + params.bias
+
+
+def standardize(
+    params: nn.BatchNormParams, x: np.ndarray, mean: np.ndarray, variance: np.ndarray, epsilon: float
+) -> np.ndarray:
+    return params.scale * (x - mean) / np.sqrt(variance + epsilon) + params.bias

@@ -47,6 +47,16 @@ def affine(weight: tuple[int, ...]) -> Callable[[np.random.Generator], nn.Affine
     return lambda rng: nn.Affine(**normal(weight=weight, bias=weight[-1:])(rng))
 
 
+def batch_norms(features: int) -> Callable[[np.random.Generator], nn.BatchNormParams]:
+    """Draws parameters of a batch norm, with positive running variances."""
+
+    def draw(rng: np.random.Generator) -> nn.BatchNormParams:
+        scale, bias, mean, variance = rng.normal(size=(4, features))
+        return nn.BatchNormParams(scale, bias, nn.Buffer(mean), nn.Buffer(0.5 + variance**2))
+
+    return draw
+
+
 def logits_and_labels(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     return spaced(5, 3)(rng), rng.integers(0, 3, 5)
 
@@ -71,7 +81,14 @@ def over_classes(name: str, reference: Callable, case: tuple[Any, Any], message:
     return Row(name, lambda _, x: function(x), nothing, spaced(5, 3), ((), *case), lambda _, x: reference(x), bad_input)
 
 
-def loss(name: str, reference: Callable, data: Callable, case: tuple[Any, Any], bad_input: tuple) -> Row:
+def loss(
+    name: str,
+    reference: Callable,
+    data: Callable,
+    case: tuple[Any, Any],
+    bad_input: tuple,
+    function: Callable | None = None,
+) -> Row:
     """Makes the row of a loss of (outputs, targets)."""
-    function = getattr(nn, name)
+    function = function or getattr(nn, name)
     return Row(name, lambda _, x: function(*x), nothing, data, ((), *case), lambda _, x: reference(x), bad_input)

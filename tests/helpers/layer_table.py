@@ -7,22 +7,21 @@ import numpy as np
 import scipy.special
 
 import jaxnn as nn
-from helpers.layer_references import drop, drop_examples, norm
+from helpers.layer_references import drop, drop_examples, norm, standardize
 from helpers.layer_rows import (
     Row,
     activation,
     affine,
-    logits_and_labels,
-    loss,
+    batch_norms,
     normal,
     nothing,
-    outputs_and_targets,
     over_classes,
     spaced,
 )
 from helpers.layer_table_images import IMAGE_LAYERS
 from helpers.layer_table_norms import NORMS
 from helpers.layer_table_sequences import SEQUENCE_LAYERS
+from helpers.loss_table import LOSSES
 
 DENSE = Row(
     "dense",
@@ -94,6 +93,45 @@ OTHER_LAYERS = [
     ),
 ]
 
+BATCH_NORMS = [
+    Row(
+        "batch_norm",
+        functools.partial(nn.batch_norm, epsilon=0.25),
+        batch_norms(3),
+        spaced(3, 2, 4, 3),
+        # (6 - 2) / √(3.75 + 0.25) = 2, times 10, plus 1.
+        (
+            nn.BatchNormParams(np.array([10.0]), np.ones(1), nn.Buffer(np.array([2.0])), nn.Buffer(np.array([3.75]))),
+            np.array([[6.0]]),
+            [[21.0]],
+        ),
+        lambda params, x: standardize(params, x, params.mean.value, params.variance.value, 0.25),
+        (
+            lambda: nn.batch_norm(nn.init_batch_norm(3), np.ones((5, 4))),
+            ValueError,
+            "batch_norm: x must have shape (batch, …, 3), the scale's features, not (5, 4)",
+        ),
+    ),
+    Row(
+        "train_batch_norm",
+        lambda params, x: nn.train_batch_norm(params, x, epsilon=0.25)[0],
+        batch_norms(3),
+        spaced(3, 2, 4, 3),
+        # Mean 3, variance 0.75: (3 + √0.75 - 3) / √(0.75 + 0.25) = √0.75, times 10, plus 1.
+        (
+            nn.BatchNormParams(np.array([10.0]), np.ones(1), nn.Buffer(np.zeros(1)), nn.Buffer(np.ones(1))),
+            np.array([[3 + 0.75**0.5], [3 - 0.75**0.5]]),
+            [[1 + 10 * 0.75**0.5], [1 - 10 * 0.75**0.5]],
+        ),
+        lambda params, x: standardize(params, x, x.mean((0, 1, 2)), x.var((0, 1, 2)), 0.25),
+        (
+            lambda: nn.train_batch_norm(nn.init_batch_norm(4), np.ones((5, 4)), where=np.ones(4, bool)),
+            ValueError,
+            "train_batch_norm: where must have shape (5,), one for each row of x, not (4,)",
+        ),
+    ),
+]
+
 ACTIVATIONS = [
     activation("relu", lambda x: np.maximum(x, 0), {-2.0: 0.0, 0.0: 0.0, 3.0: 3.0}),
     activation("leaky_relu", lambda x: np.where(x < 0, 0.01 * x, x), {-2.0: -0.02, 0.0: 0.0, 3.0: 3.0}),
@@ -133,40 +171,4 @@ ACTIVATIONS = [
     ),
 ]
 
-LOSSES = [
-    loss(
-        "squared_error",
-        lambda x: ((x[1] - x[0]) ** 2).sum(-1),
-        outputs_and_targets,
-        ((np.array([[1.0, 2.0], [0.0, 1.0]]), np.array([[2.0, 5.0], [0.0, 0.5]])), [10.0, 0.25]),
-        (
-            lambda: nn.squared_error(np.ones((5, 1)), np.ones(5)),
-            ValueError,
-            "squared_error: outputs and targets must have the same shape (batch, outputs), not (5, 1) and (5,)",
-        ),
-    ),
-    loss(
-        "absolute_error",
-        lambda x: np.abs(x[1] - x[0]).sum(-1),
-        outputs_and_targets,
-        ((np.array([[1.0, 2.0], [0.0, 1.0]]), np.array([[2.0, 5.0], [0.0, 0.5]])), [4.0, 0.5]),
-        (
-            lambda: nn.absolute_error(np.ones((5, 1)), np.ones((5, 2))),
-            ValueError,
-            "absolute_error: outputs and targets must have the same shape (batch, outputs), not (5, 1) and (5, 2)",
-        ),
-    ),
-    loss(
-        "cross_entropy",
-        lambda x: -scipy.special.log_softmax(x[0], axis=-1)[np.arange(len(x[1])), x[1]],
-        logits_and_labels,
-        ((np.log([[1.0, 2.0, 5.0], [1.0, 2.0, 5.0]]), np.array([0, 2])), np.log([8.0, 1.6])),
-        (
-            lambda: nn.cross_entropy(np.ones((3, 2)), np.array([0, 1, 2])),
-            ValueError,
-            "cross_entropy: labels must lie in 0 … 1 for 2 classes, but row 2 holds 2",
-        ),
-    ),
-]
-
-ROWS = [DENSE, *IMAGE_LAYERS, *OTHER_LAYERS, *NORMS, *SEQUENCE_LAYERS, *ACTIVATIONS, *LOSSES]
+ROWS = [DENSE, *IMAGE_LAYERS, *OTHER_LAYERS, *NORMS, *BATCH_NORMS, *SEQUENCE_LAYERS, *ACTIVATIONS, *LOSSES]

@@ -47,7 +47,7 @@ OTHER_CALLS = {
         {"recipe": RECIPE._replace(model=nn.mlp([4, 5, 3], activation=nn.tanh))},
         "recipe.traced has changed",
     ),
-    "score": ({"score": nn.accuracy}, "score was None and is jaxnn.scores.accuracy"),
+    "score": ({"score": nn.accuracy}, "score was None and is jaxnn.scores.classes.accuracy"),
     "stop": ({"stop": nn.no_improvement(5)}, "stop was None and is {'NoImprovement': {'patience': 5"),
 }
 

@@ -97,3 +97,25 @@ def test_an_error_of_the_users_own_is_raised_as_it_is() -> None:
 def test_distributions_beyond_float32_are_refused(make, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def sweep_schedule(schedule):
+    """Sweeps with a learning rate that reads the hypers when the compiled step calls it."""
+
+    def make_recipe(hypers):
+        return nn.Recipe(nn.mlp([1, 1]), nn.squared_error, optax.sgd(lambda step: schedule(hypers)))
+
+    options = {"trials": 2, "epochs": 1, "validation": (X, X), "progress": False, "lanes": 2}
+    return nn.sweep(make_recipe, SPACE, (X, X), key=jax.random.key(0), **options)
+
+
+def test_a_hyper_that_only_a_schedule_reads_counts_as_used() -> None:
+    assert len(sweep_schedule(lambda h: h["rate"] / h["n"]).trials) == 2
+    with pytest.warns(UserWarning, match=r"make_recipe does not use 'n'$"):
+        sweep_schedule(lambda h: h["rate"])
+
+
+@pytest.mark.filterwarnings("ignore:sweep. make_recipe does not use")
+def test_a_schedule_that_needs_the_value_names_the_hyper() -> None:
+    with pytest.raises(ValueError, match=r"needs the value of 'rate' .* multiply a fixed schedule by it"):
+        sweep_schedule(lambda h: 0.1 if h["rate"] > 0.01 else 0.2)

@@ -11,6 +11,7 @@ import pytest
 import jaxnn as nn
 from helpers.compilations import Compilations
 from helpers.resumable_runs import InjectedError, assert_same_bits, assert_same_sweep
+from helpers.running_mean import hidden_model
 from jaxnn.sweeps import Setting
 from jaxnn.sweeps.engine.trim import find_entries, pad, trim
 from jaxnn.sweeps.samplers import GridSampler
@@ -71,6 +72,7 @@ NETWORKS = {
         lambda h: nn.mlp([3, h["a"], h["a"], 2], activation=nn.softplus, dropout=0.4),
         {"a": nn.sizes(2, 8)}, {"a": 5.0}, TABLE,
     ),
+    "buffers": (lambda h: hidden_model(h["a"], 3, 2), {"a": nn.sizes(2, 8)}, {"a": 5.0}, TABLE),
     "own model": (lambda h: own_model(h["a"]), {"a": nn.sizes(2, 8)}, {"a": 5.0}, TABLE),
     "gru": (lambda h: recurrent_model(h["a"]), {"a": nn.sizes(2, 5)}, {"a": 3.0}, SERIES),
     "cnn": (cnn, {"a": nn.sizes(1, 4), "b": nn.sizes(1, 5), "rate": 0.0}, {"a": 2.0, "b": 3.0}, IMAGES),

@@ -57,19 +57,24 @@ def check_configuration(caller: str, path: Path, saved: dict[str, Any] | None, c
     """
     if saved is None:
         raise CheckpointError(f"{caller}: {path / _NAME} is missing, although the directory has checkpoints")
-    configuration = json.loads(json.dumps(configuration))
-    # The names of a training and those of a sweep are unrelated.
-    names = ["kind"] if saved["kind"] != configuration["kind"] else sorted(saved.keys() | configuration.keys())
-    differing = [
-        _describe_change(name, saved.get(name), configuration.get(name))
-        for name in names
-        if saved.get(name) != configuration.get(name)
-    ]
-    if differing:
+    changes = find_changes(saved, configuration)
+    if changes:
         raise ValueError(
-            f"{caller}: directory={str(path)!r} holds a run of another configuration: {'; '.join(differing)}. "
+            f"{caller}: directory={str(path)!r} holds a run of another configuration: {'; '.join(changes.values())}. "
             "Make the same call, or give another directory"
         )
+
+
+def find_changes(saved: dict[str, Any], configuration: dict[str, Any]) -> dict[str, str]:
+    """Returns the names in which two configurations differ, each with words for its change."""
+    configuration = json.loads(json.dumps(configuration))
+    # The names of a training and those of a sweep are unrelated.
+    names = ["kind"] if saved.get("kind") != configuration.get("kind") else sorted(saved.keys() | configuration.keys())
+    return {
+        name: _describe_change(name, saved.get(name), configuration.get(name))
+        for name in names
+        if saved.get(name) != configuration.get(name)
+    }
 
 
 def _parse(text: bytes) -> dict[str, Any] | None:

@@ -74,8 +74,8 @@ class RunDirectory:
 
     def finish(self, tree: Any, **fields: Any) -> None:
         self.done = True
-        fields, resumed = {"done": True, **fields}, self.resumed_from or {}
-        if any(resumed.get(name) != value for name, value in fields.items()):
+        fields = {"done": True, **fields}
+        if any(self._last_fields.get(name) != value for name, value in fields.items()):
             self._save(tree, fields)
 
     def write_tables(self, tables: Tables) -> None:
@@ -92,7 +92,7 @@ class RunDirectory:
         write(self.path / name, content, self.caller)
         self.record("checkpoint", number=number, file=name, sha256_of_file=_sha256(content), **fields)
         self._journal.sync()
-        self._last_number = number
+        self._last_number, self._last_fields = number, fields
         with contextlib.suppress(FileNotFoundError):
             (self.path / _file_name(number - _CHECKPOINTS_KEPT)).unlink()
         self._saved_at = time.monotonic()
@@ -125,7 +125,8 @@ class RunDirectory:
         self._journal.truncate(lines)
         self.events = tuple(entry.event for entry in self._journal.entries)
         self.resumed_from = self.events[-1] if self.events else None
-        self._last_number = self.resumed_from["number"] if self.resumed_from else 0
+        self._last_fields = self.resumed_from or {}
+        self._last_number = self._last_fields.get("number", 0)
         for path in self.path.iterdir():
             number = _checkpoint_number(path)
             is_current = number in (self._last_number, self._last_number - 1)
@@ -141,6 +142,7 @@ def open_run(
     *,
     every: float,
     adapt: Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]] | None = None,
+    given: str | Path | None = None,
 ) -> Iterator[Run]:
     """Opens a new run directory or resumes one, for this process alone; the `with` block gets the `Run`.
 
@@ -151,6 +153,7 @@ def open_run(
         every: seconds between two checkpoints; `check_run` checks it, and `path`.
         adapt: replaces `configuration` for a run with checkpoints. It gets the saved configuration and the event of the
             last checkpoint, and takes from them what may differ between two calls.
+        given: the directory that the user gave; by default `path`.
 
     Raises:
         ValueError: a run of another configuration, whose differences the message names, or in the format of another
@@ -162,7 +165,7 @@ def open_run(
     if path is None:
         yield NoRun()
         return
-    given = path
+    given = path if given is None else given
     make_directory(caller, Path(path))
     path = Path(path).resolve()
     with lock_directory(caller, path), catch_signals(caller) as caught:

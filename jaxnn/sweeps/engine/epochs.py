@@ -18,6 +18,7 @@ import numpy as np
 from jaxtyping import Array
 
 from jaxnn._kernels.batch_last import swap_batch_axes
+from jaxnn.augment.calls import call_augmentation
 from jaxnn.data import FoldRows, Folds
 from jaxnn.sweeps.engine.early_stop import can_train, stop_or_go_on
 from jaxnn.sweeps.engine.lanes import Lanes, ProgramSpec, select, unwrap_key, wrap_key
@@ -201,16 +202,31 @@ def _fill_curves(spec: ProgramSpec, value: Any) -> Curves:
 
 
 def _look_up_rows(recipe: Recipe, data: tuple[Any, Any]) -> Recipe:
-    """Returns a recipe for row numbers as data: its model and loss look the rows up in the whole data set."""
-    x, targets = data
+    """Returns a recipe for row numbers as data: its model and loss look the rows up in the whole data set.
+
+    With an augmentation, that looks them up.
+    """
+    (x, targets), model = data, recipe.model
+
+    def augment(key: Array, rows: Array, _: Array) -> tuple[Any, Any]:
+        assert recipe.augment is not None
+        return call_augmentation(recipe.augment, key, _take(x, rows), _take(targets, rows))
+
+    if recipe.augment is not None:
+        return recipe._replace(augment=augment)
 
     def apply(params: Any, rows: Array, *, key: Array | None = None) -> Any:
-        return recipe.model.apply(params, _take(x, rows), key=key)
+        return model.apply(params, _take(x, rows), key=key)
+
+    def train_apply(params: Any, rows: Array, **options: Any) -> tuple[Any, Any]:
+        assert model.train_apply is not None
+        return model.train_apply(params, _take(x, rows), **options)
 
     def loss(outputs: Any, rows: Array) -> Array:
         return recipe.loss(outputs, _take(targets, rows))
 
-    return recipe._replace(model=recipe.model._replace(apply=apply), loss=loss)
+    by_rows = model._replace(apply=apply, train_apply=None if model.train_apply is None else train_apply)
+    return recipe._replace(model=by_rows, loss=loss)
 
 
 def _write_epoch(spec: ProgramSpec, history: Curves, numbers: Curves, epoch: Array) -> Curves:

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnn._kernels.program_cache import compile_function
-from jaxnn.sweeps.engine.lanes import Lanes, ProgramSpec, read_params
+from jaxnn.sweeps.engine.lanes import LaneReader, Lanes, ProgramSpec
 from jaxnn.training.evaluation import Curves
 from jaxnn.training.prepare import check_real_number
 from jaxnn.training.tiles import apply_in_tiles
@@ -48,7 +48,8 @@ class HostFunctions:
         arrived = np.flatnonzero((limits > 0) & (at_end | (ended < 0)) & (last >= 0))
         if not arrived.size:
             return curves
-        params, values, fold = read_params(lanes, slice(0, len(limits))), *jax.device_get((lanes.values, lanes.fold))
+        params = LaneReader(lanes, slice(0, len(limits))).read_params()
+        values, fold = jax.device_get((lanes.values, lanes.fold))
         for lane in arrived.tolist():
             own_params, own_values = jax.tree.map(lambda leaf, lane=lane: leaf[lane], (params, values))
             for name, value in self._compute(own_params, own_values, int(fold[lane])).items():

@@ -1,6 +1,6 @@
 """The hypers that `make_recipe` gets, and checks of how it uses them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import jax
@@ -109,15 +109,18 @@ def as_python_numbers(distributions: dict[str, Any], values: dict[str, float]) -
     return {path: int(value) if is_whole(distributions[path]) else value for path, value in values.items()}
 
 
-def check_traced(compute: Callable[[dict[str, Any], Array], Any], values: dict[str, float], key: Array) -> None:
+def check_traced(
+    compute: Callable[[dict[str, Any], Array], Any], values: dict[str, float], key: Array, names: Iterable[str]
+) -> None:
     """Computes with one hyper after another traced; the error names one whose value Python needs.
 
     Args:
         compute: calls `make_recipe` and what it returns; it works with `values`.
         values: of all traced hypers, by path.
         key: passed on.
+        names: the hypers to trace.
     """
-    for name in values:
+    for name in names:
         try:
             jax.eval_shape(lambda value, key, name=name: compute({**values, name: value}, key), 0.5, key)
         except Exception as error:

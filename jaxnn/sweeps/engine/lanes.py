@@ -171,12 +171,34 @@ def wrap_key(state: TrainingState) -> TrainingState:
     return state._replace(key=jax.random.wrap_key_data(state.key))
 
 
-def read_params(lanes: Lanes, rows: slice) -> Any:
-    """Reads the parameters of some lanes as NumPy arrays with the lanes on the first axis.
+def put_states(lanes: Lanes, states: Lanes, mask: Array) -> Lanes:
+    """Puts the states of earlier trainings into the lanes of the mask."""
+    return jax.vmap(select)(mask, states, lanes)
 
-    Reads device by device, which is many times faster than slicing a sharded array.
+
+class LaneReader(NamedTuple):
+    """Reads the lanes of a trial while they are on the devices, as NumPy arrays with the lanes on the first axis.
+
+    Attributes:
+        lanes: all lanes after a chunk.
+        rows: those of the trial.
     """
-    leaves, structure = jax.tree.flatten(judged_params(lanes.state))
+
+    lanes: Any
+    rows: slice
+
+    def read_params(self) -> Any:
+        """Reads the parameters that are evaluated and kept."""
+        return read_rows(judged_params(self.lanes.state), self.rows)
+
+    def read_state(self) -> list[np.ndarray]:
+        """Reads everything with which the trial can go on: the leaves of its `Lanes`."""
+        return jax.tree.leaves(read_rows(self.lanes, self.rows))
+
+
+def read_rows(tree: Any, rows: slice) -> Any:
+    """Reads some rows of sharded arrays, device by device: this is many times faster than slicing them."""
+    leaves, structure = jax.tree.flatten(tree)
     parts = []
     for device in range(len(leaves[0].sharding.device_set)):
         shards = [leaf.addressable_data(device) for leaf in leaves]

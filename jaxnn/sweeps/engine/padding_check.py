@@ -15,6 +15,7 @@ import numpy as np
 
 from jaxnn._kernels.host import COMPILER_OPTIONS, get_host
 from jaxnn._kernels.program_cache import request_program
+from jaxnn.buffers import partition
 from jaxnn.sweeps.engine.plan import Plan
 from jaxnn.sweeps.engine.trim import Trimmer, pad
 from jaxnn.sweeps.space.space import Setting
@@ -49,7 +50,7 @@ def check_padding(plan: Plan, setting: Setting, trimmer: Trimmer) -> None:
     with jax.default_device(get_host()):
         entries = trimmer.find_entries(smallest)
         masked, narrow = plan.traced_recipe(*smallest), plan.recipe(*smallest)
-        like, shapes = (jax.eval_shape(recipe.model.init, plan.key) for recipe in (masked, narrow))
+        like, shapes = (partition(jax.eval_shape(recipe.model.init, plan.key))[0] for recipe in (masked, narrow))
         rng = np.random.default_rng(0)  # the gradients are random, and the same in every process
         params = jax.tree.map(lambda leaf: rng.normal(size=leaf.shape).astype(leaf.dtype), shapes)
         slopes = jax.tree.map(lambda leaf: _draw_slopes(rng, leaf), shapes)

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array
 
 from jaxnn._checks.warn import warn_user
+from jaxnn.augment.mix import compute_losses
 from jaxnn.data import Folds
 from jaxnn.sweeps.engine.device import Device
 from jaxnn.sweeps.engine.folds import Labels
@@ -33,8 +34,11 @@ from jaxnn.sweeps.engine.trial import TrialLayout
 from jaxnn.sweeps.space.space import Choices, Setting, active_distributions, fill_space
 from jaxnn.sweeps.space.traced import fill_traced, find_seed
 from jaxnn.sweeps.space.whole import Inherited
-from jaxnn.training.epoch import init_training
+from jaxnn.training.augmentation import augment_batch, check_augmentation
+from jaxnn.training.buffer_check import check_buffers
+from jaxnn.training.epoch import init_training, to_loop_layout, train_epoch
 from jaxnn.training.evaluation import Metrics, Score
+from jaxnn.training.penalty import add_penalty
 from jaxnn.training.prepare import check_functions
 from jaxnn.training.recipe import Recipe, limit_epochs
 from jaxnn.training.stopping import StoppingRule
@@ -218,9 +222,11 @@ class Plan(NamedTuple):
 
 def _check_recipe(plan: Plan, choices: Choices, recipe: Recipe) -> None:
     check_batch_size(plan.folds, recipe.batch_size)
-    full_batch = recipe._replace(batch_size=None)
+    full_batch = recipe._replace(batch_size=None, augment=None)
     params = jax.eval_shape(recipe.model.init, plan.key)
+    check_augmentation("sweep", recipe, plan.data, params)
     check_functions("sweep", full_batch, plan.data, _count(plan.data), params)
+    check_buffers("sweep", recipe, plan.data, plan.rows, params)
     if plan.validation is not None:
         check_functions("sweep: validation", full_batch, plan.validation, _count(plan.validation), params)
     scored = plan.data if plan.validation is None else plan.validation
@@ -232,24 +238,43 @@ def _check_recipe(plan: Plan, choices: Choices, recipe: Recipe) -> None:
 def _check_traced(plan: Plan, setting: Setting, values: dict[str, Any]) -> None:
     hypers = RecordedHypers(fill_space(plan.space, setting.choices, values))
     jax.eval_shape(lambda key: _call_functions(plan, plan.recipe_maker(hypers), key), plan.key)
-    seed = find_seed(plan.space, setting.choices)
-    unused = [name for name in plan.space if name not in hypers.read and name != (seed or "").split(".")[0]]
+    seed = (find_seed(plan.space, setting.choices) or "").split(".")[0]
+    late = [name for name in plan.space if name not in (seed, *hypers.read)]
+    if late:
+        # A schedule may read a hyper when it is called. Tracing a whole step takes longer.
+        jax.eval_shape(lambda key: _make_step(plan, plan.recipe_maker(hypers), key), plan.key)
+        names = [name for name in values if name.split(".")[0] in hypers.read.intersection(late)]
+        check_traced(functools.partial(_compute, plan, setting.choices, _make_step), values, plan.key, names)
+    unused = [name for name in late if name not in hypers.read]
     if unused:
         warn_user(f"sweep: make_recipe does not use {', '.join(map(repr, unused))}")
 
-    def compute(values: dict[str, Any], key: Array) -> Any:
-        return _call_functions(plan, plan.traced_recipe(setting.choices, values), key)
-
+    compute = functools.partial(_compute, plan, setting.choices, _call_functions)
     inherited = plan.inherited(setting.choices)
     if inherited:
         check_sizes(compute, values, plan.key, inherited)
-    check_traced(compute, values, plan.key)
+    check_traced(compute, values, plan.key, values)
+
+
+def _compute(plan: Plan, choices: Choices, call: Callable[..., Any], values: dict[str, Any], key: Array) -> Any:
+    return call(plan, plan.traced_recipe(choices, values), key)
 
 
 def _call_functions(plan: Plan, recipe: Recipe, key: Array) -> Any:
-    """Calls model, optimizer and loss of a recipe: initializes a training and computes its losses."""
+    """Calls the functions of a recipe: initializes a training and computes its losses."""
     state = init_training(recipe, key)
-    return state, recipe.loss(recipe.model.apply(state.params, plan.data[0]), plan.data[1])
+    x, targets = augment_batch(recipe.augment, jax.random.clone(key), *plan.data)
+    losses = compute_losses(recipe.loss, recipe.model.apply(state.params, x), targets)
+    losses = add_penalty(recipe.penalty, losses, state.params)
+    if recipe.model.train_apply is None:
+        return state, losses
+    return state, losses, recipe.model.train_apply(state.params, x, key=jax.random.clone(key), where=None)
+
+
+def _make_step(plan: Plan, recipe: Recipe, key: Array) -> Any:
+    """Makes a step on the full batch."""
+    recipe = recipe._replace(batch_size=None)
+    return train_epoch(recipe, to_loop_layout(recipe, plan.data), init_training(recipe, key))
 
 
 def _count(data: tuple[Any, Any]) -> int:

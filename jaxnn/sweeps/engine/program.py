@@ -23,9 +23,11 @@ from jaxnn.sweeps.engine.chunk_result import ChunkResult
 from jaxnn.sweeps.engine.epochs import advance_lanes
 from jaxnn.sweeps.engine.host_functions import HostFunctions
 from jaxnn.sweeps.engine.lane_count import LaneCount
-from jaxnn.sweeps.engine.lanes import Lanes, LaneUpdates, ProgramSpec, copy_lanes, init_lane, start_lanes
+from jaxnn.sweeps.engine.lanes import Lanes, LaneUpdates, ProgramSpec, copy_lanes, init_lane, put_states, start_lanes
 
 _BY_LANE = PartitionSpec("lane")
+# The number of a trial, its lanes, and the state that `LaneReader.read_state` read.
+EarlierState = tuple[int, slice, list[np.ndarray]]
 
 
 @runtime_checkable
@@ -47,6 +49,8 @@ class ChunkRunner(Protocol):
     def empty(self) -> Any: ...
 
     def copy(self, lanes: Any, parents: np.ndarray, mask: np.ndarray, values: dict[str, np.ndarray]) -> Any: ...
+
+    def put(self, lanes: Any, states: list[EarlierState]) -> Any: ...
 
     def advance(self, lanes: Any, updates: LaneUpdates, epochs: int) -> tuple[Any, Callable[[], ChunkResult]]: ...
 
@@ -108,6 +112,22 @@ class Program:
     def copy(self, lanes: Lanes, parents: np.ndarray, mask: np.ndarray, values: dict[str, np.ndarray]) -> Lanes:
         """Copies what the parents have learned into the lanes of the mask."""
         return self._copy.result()(lanes, *self.place((parents, mask, values)))
+
+    def put(self, lanes: Lanes, states: list[EarlierState]) -> Lanes:
+        """Puts the states of earlier trials into their lanes.
+
+        Raises:
+            ValueError: the state of another training.
+        """
+        shapes, structure = jax.tree.flatten(self.shapes)
+        leaves, mask = [np.zeros(leaf.shape, leaf.dtype) for leaf in shapes], self._zeros(bool)
+        for _, rows, state in states:
+            mask[rows] = True
+            if [leaf.shape[1:] for leaf in state] != [leaf.shape[1:] for leaf in shapes]:
+                raise ValueError("sweep: a kept state has other shapes than this recipe makes; use the same recipe")
+            for leaf, part in zip(leaves, state, strict=True):
+                leaf[rows] = part
+        return self._put.result()(lanes, *self.place((jax.tree.unflatten(structure, leaves), mask)))
 
     def advance(self, lanes: Lanes, updates: LaneUpdates, epochs: int) -> tuple[Lanes, Callable[[], ChunkResult]]:
         """Dispatches a chunk, each lane up to its own limit; returns the lanes and a function that reads the result."""
@@ -214,12 +234,18 @@ class Program:
 
     @functools.cached_property
     def _copy(self) -> Future[Compiled]:
-        # Lanes are donated, as no others than the copies are read later. It may be needed after the executor has ended.
-        jitted = jax.jit(copy_lanes, donate_argnums=0, out_shardings=self._sharding)
+        # Lanes are donated, as no others than the copies are read later.
         numbers = np.zeros(self.size, int), self._zeros(bool), self._updates.values
-        return self._request(
-            jitted.trace(self._shard_shapes(self.shapes, self._mesh), *self.place(numbers)), self._mesh
-        )
+        return self._request_update(copy_lanes, *numbers, donate=True)
+
+    @functools.cached_property
+    def _put(self) -> Future[Compiled]:
+        return self._request_update(put_states, self.shapes, self._zeros(bool), donate=False)
+
+    def _request_update(self, function: Callable[..., Lanes], *arguments: Any, donate: bool) -> Future[Compiled]:
+        """Compiles a function of the lanes and other arrays; it may be needed after the executor has ended."""
+        jitted = jax.jit(function, donate_argnums=(0,) if donate else (), out_shardings=self._sharding)
+        return self._request(jitted.trace(*self._shard_shapes((self.shapes, *arguments), self._mesh)), self._mesh)
 
     def _request(
         self, traced: Traced, mesh: Mesh, *, runs_once: bool = False, executor: Executor | None = None

@@ -12,7 +12,7 @@ one chunk later.
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -20,7 +20,7 @@ import numpy as np
 
 from jaxnn._kernels.garbage import pause_collection
 from jaxnn.sweeps.engine.chunk_result import ChunkResult
-from jaxnn.sweeps.engine.lanes import LaneUpdates, read_params
+from jaxnn.sweeps.engine.lanes import LaneReader, LaneUpdates
 from jaxnn.sweeps.engine.program import ChunkRunner
 from jaxnn.sweeps.engine.trial import RunningTrial, TrialLayout, TrialResult
 from jaxnn.sweeps.schedulers.base import Copy, Stop, TrialScheduler, report_trial, start_trial
@@ -30,8 +30,10 @@ from jaxnn.sweeps.space.space import Setting
 # between two of them takes about half a millisecond.
 _MAX_WASTE = 0.03
 
-# Called with a trial's result and a function that reads its parameters, (lanes, …), while they are on the devices.
-OnTrialEnd = Callable[[TrialResult, Callable[[], Any]], None]
+# Called with a trial's result, and what reads its lanes while they are on the devices.
+OnTrialEnd = Callable[[TrialResult, LaneReader], None]
+# What trials go on from, by number: the result of an earlier run, and the state that its lanes had at the end.
+Earlier = Mapping[int, tuple[TrialResult, list[np.ndarray]]]
 
 
 class ChunkStats(NamedTuple):
@@ -72,6 +74,7 @@ def run_trials(
     scheduler: TrialScheduler | None,
     on_trial_end: OnTrialEnd,
     epochs_of: Callable[[Setting], int] | None = None,
+    earlier: Earlier | None = None,
 ) -> Iterator[ChunkStats]:
     """Runs trials through the lanes of one program; yields after each chunk.
 
@@ -82,6 +85,7 @@ def run_trials(
         scheduler: of the sweep, or None.
         on_trial_end: called with the result of each trial that ends, the best of a chunk first.
         epochs_of: returns the most epochs of a setting; None is those of the layout for all.
+        earlier: what some of the trials go on from; the scheduler does not know their epochs.
     """
     epochs_of = epochs_of or (lambda _: layout.epochs)
     queue, slots = deque(trials), _lane_slots(program, layout.lanes)
@@ -94,6 +98,8 @@ def run_trials(
             with pause_collection():
                 started = _start_trials(queue, slots, running, layout, scheduler, epochs_of)
                 running = sorted(running + started, key=lambda trial: trial.trial)
+                if earlier:
+                    lanes, started = _go_on(program, lanes, started, earlier)
                 in_flight.append(_dispatch(program, lanes, running, started, layout))
             lanes = in_flight[-1].lanes
             running = [trial for trial in running if trial.dispatched < trial.epochs]
@@ -152,6 +158,20 @@ def _start_trial(
         limit = min(start_trial(scheduler, number, setting), limit)
     keeps_best = layout.keep_epoch == "best"
     return RunningTrial(number, setting, slot, limit, dict(setting.values), epochs, keeps_best, layout.metrics)
+
+
+def _go_on(
+    program: ChunkRunner, lanes: Any, started: list[RunningTrial], earlier: Earlier
+) -> tuple[Any, list[RunningTrial]]:
+    """Puts the states of earlier trials into their lanes; returns the lanes, and the trials that start anew."""
+    states = []
+    for trial in started:
+        if trial.trial in earlier:
+            result, state = earlier[trial.trial]
+            trial.go_on(result)
+            states.append((trial.trial, trial.lanes, state))
+    lanes = program.put(lanes, states) if states else lanes
+    return lanes, [trial for trial in started if trial.trial not in earlier]
 
 
 def _dispatch(
@@ -244,7 +264,7 @@ def _report_best_first(ended: list[tuple[RunningTrial, str]], lanes: Any, on_tri
     """Reports the best first, so that no parameters are copied that the next trial would replace."""
     results = [(trial.end(status), trial.lanes) for trial, status in ended]
     for result, slot in sorted(results, key=lambda pair: -pair[0].rank):
-        on_trial_end(result, lambda slot=slot: read_params(lanes, slot))
+        on_trial_end(result, LaneReader(lanes, slot))
 
 
 def _apply_copies(

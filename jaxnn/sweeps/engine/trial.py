@@ -62,7 +62,7 @@ class TrialResult(NamedTuple):
         copies: (epoch, parent, values) of each copy under population-based training.
         score_epoch: the epoch of the score and of the parameters that are kept: the last, or with `keep_epoch="best"`
             the best of the mean of the lanes' curves.
-        reason: why it did not finish; empty if it did.
+        reason: why it did not finish, and in which other environment it ran; empty if neither.
     """
 
     trial: int
@@ -86,6 +86,11 @@ class TrialResult(NamedTuple):
     def has_params(self) -> bool:
         """Whether it has trained parameters."""
         return self.status in ("finished", "stopped")
+
+    @property
+    def table(self) -> np.ndarray:
+        """The curves as one array, (quantity, lane, epoch)."""
+        return np.stack([*self.curves[:3], *self.curves.metrics.values()])
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -125,7 +130,8 @@ class RunningTrial:
         diverged: the first epoch in which a loss of a lane was not finite; 0 without one.
         stopped: the epoch after which the stopping rule had ended all lanes; 0 before that.
         started: the time at which its first chunk began.
-        history: each chunk's curves of all lanes, (quantity, lane, epoch), and the number of its own epochs in them.
+        seconds: the time that it took in an earlier run.
+        history: the curves of its lanes in each chunk, (quantity, lane, epoch), and the number of its epochs in them.
         copies: (epoch, parent, values) so far.
         keeps_best: whether the best epoch so far counts, rather than the last.
         best: the best mean score of its lanes so far, and its epoch.
@@ -144,9 +150,18 @@ class RunningTrial:
     diverged: int = 0
     stopped: int = 0
     started: float = 0.0
+    seconds: float = 0.0
     history: list[tuple[np.ndarray, int]] = field(default_factory=list)
     copies: list[tuple[int, int, dict[str, float]]] = field(default_factory=list)
     best: tuple[float, int] = (-math.inf, 0)
+
+    def go_on(self, earlier: TrialResult) -> None:
+        """Goes on after the last epoch of an earlier run, whose state is put into its lanes."""
+        table = earlier.table
+        self.history.append((table, earlier.epochs))
+        self.dispatched, self.epoch, self.seconds = earlier.epochs, earlier.epochs, earlier.seconds
+        if self.keeps_best:
+            self._update_best(table[_SCORES].mean(axis=0), 0)
 
     def dispatch(self, epochs: int) -> int:
         """Counts a chunk that is dispatched; returns how many of its epochs this trial trains."""
@@ -169,7 +184,7 @@ class RunningTrial:
         self.epoch += own
         self.started = self.started or chunk_started
         trained = self._record_ends(own, before, result) if has_ends else None
-        self.history.append((result.curves, own))
+        self.history.append((result.curves[:, self.lanes], own))
         if self.keeps_best:
             self._update_best(result.curves[_SCORES, self.lanes, :own].mean(axis=0), before)
         return (self.lanes.stop - self.lanes.start) * own if trained is None else trained
@@ -183,9 +198,10 @@ class RunningTrial:
         elif stopped.all():
             self.stopped = int(stopped.max())
         last = self.history[-1][0][:, :, self.history[-1][1] - 1] if self.history else None
-        for lane, end in enumerate(stopped.tolist(), self.lanes.start):
+        first = self.lanes.start
+        for lane, end in enumerate(stopped.tolist(), first):
             if end:
-                repeat_last(result.curves, None if last is None else last[:, lane], lane, max(end - before, 0))
+                repeat_last(result.curves, None if last is None else last[:, lane - first], lane, max(end - before, 0))
         ends = np.where(diverged > 0, diverged, stopped)
         return int(np.where(ends > 0, ends - before, own).clip(0, own).sum())
 
@@ -213,14 +229,14 @@ class RunningTrial:
         if self.diverged:
             return float("nan")
         curves, own = self.history[-1]
-        scores = curves[_SCORES, self.lanes, own - 1]
+        scores = curves[_SCORES, :, own - 1]
         return float(scores.sum() / len(scores))  # twice as fast as NumPy's mean
 
     def end(self, status: str) -> TrialResult:
         """Returns the result of a trial that has ended."""
         epochs = self.diverged or self.stopped or self.epoch
         score_epoch = self.best[1] if self.best[1] and not self.diverged else epochs
-        parts = [curves[:, self.lanes, :own] for curves, own in self.history]
+        parts = [curves[..., :own] for curves, own in self.history]
         joined = np.concatenate(parts, axis=2) if len(parts) > 1 else parts[0]
         curves = name_curves(joined[..., :epochs], self.metrics)
         score_std = 0.0 if len(curves.scores) == 1 else float(curves.scores[:, score_epoch - 1].std())
@@ -235,7 +251,7 @@ class RunningTrial:
             epochs=epochs,
             score=self.score,
             score_std=float("nan") if self.diverged else score_std,
-            seconds=time.perf_counter() - self.started,
+            seconds=self.seconds + time.perf_counter() - self.started,
             curves=curves,
             copies=tuple(self.copies),
             score_epoch=score_epoch,

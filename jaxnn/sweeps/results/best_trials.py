@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from jaxnn.sweeps.engine.run import ChunkStats
 from jaxnn.sweeps.engine.trial import TrialLayout, TrialResult, make_untrained
 from jaxnn.sweeps.space.space import Setting
@@ -20,23 +22,30 @@ class BestTrials:
         kept: the parameters of the best, by number; None for a trial whose best epoch was not its last, until it is
             replayed.
         chunks: the statistics of every chunk, in order.
+        keeps_states: whether to keep the states of trainings, so that they can go on.
+        states: of the lanes of trials that finished, by number.
+        extended_to: the epochs to which another search went on from these; 0 without one.
+        earlier: the results of an earlier run, which trials have until they have ended in this one.
     """
 
-    def __init__(self, keep: int) -> None:
-        self.keep = keep
+    def __init__(self, keep: int, *, keeps_states: bool = False) -> None:
+        self.keep, self.keeps_states = keep, keeps_states
+        self.states: dict[int, list[np.ndarray]] = {}
+        self.extended_to = 0
+        self.earlier: dict[int, TrialResult] = {}
         self.drawn: dict[int, Setting] = {}
         self.results: dict[int, TrialResult] = {}
         self.kept: dict[int, Any] = {}
         self.chunks: list[ChunkStats] = []
 
     def add(self, result: TrialResult, read_params: Callable[[], Any]) -> None:
-        """Adds a trial; reads its parameters only if it is among the best."""
+        """Adds a trial; reads its parameters only if it is among the best. None are replayed later."""
         self.results[result.trial] = result
         if not result.has_params:
             return
         if len(self.kept) == self.keep and result.rank <= min(map(self._rank_of, self.kept)):
             return
-        self.kept[result.trial] = read_params() if result.score_epoch == result.epochs else None
+        self.kept[result.trial] = read_params()
         if len(self.kept) > self.keep:
             del self.kept[min(self.kept, key=self._rank_of)]
 
@@ -48,7 +57,9 @@ class BestTrials:
         """Returns the results of all trials that were drawn; those that have not ended are "unfinished"."""
         reason = "the sweep ended before it"
         return tuple(
-            self.results.get(number) or make_untrained(number, setting, layout, "unfinished", reason)
+            self.results.get(number)
+            or self.earlier.get(number)
+            or make_untrained(number, setting, layout, "unfinished", reason)
             for number, setting in sorted(self.drawn.items())
         )
 

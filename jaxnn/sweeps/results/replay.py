@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from jaxnn.sweeps.engine.lanes import LaneReader
 from jaxnn.sweeps.engine.plan import Plan
 from jaxnn.sweeps.engine.program import Program
 from jaxnn.sweeps.engine.run import run_trials
@@ -63,9 +64,9 @@ def _replay_group(
     replayed: dict[int, Replay] = {}
     trim = Trimmer(plan)
 
-    def collect(result: TrialResult, read_params: Any) -> None:
+    def collect(result: TrialResult, reader: LaneReader) -> None:
         if result.trial in trials:
-            replayed[result.trial] = Replay(trim(result, read_params()), result.curves)
+            replayed[result.trial] = Replay(trim(result, reader.read_params()), result.curves)
 
     settings = [(number, results[number].setting) for number in numbers]
     layout = plan.layout._replace(epochs=max(ran[trial].epochs for trial in trials), keep_epoch="last")

@@ -26,7 +26,7 @@ from jaxnn.training.recipe import Recipe
 class Continuation:
     """Goes on with a search in the process that ran it; a pickle holds none."""
 
-    def __init__(self, extend: Callable[[int], "SweepResult"] | None = None) -> None:
+    def __init__(self, extend: Callable[[int | None, int | None], "SweepResult"] | None = None) -> None:
         self.extend = extend
 
     def __reduce__(self) -> Any:
@@ -103,26 +103,30 @@ class SweepResult(NamedTuple):
         self.recipe_of(trial)  # a result that was loaded has none, and says so
         return replay(self.plan, self.programs, dict(enumerate(self.trials)), [trial])[trial]
 
-    def extend(self, *, trials: int) -> "SweepResult":
-        """Returns the result with more trials: those of the sampler that come next.
+    def extend(self, *, trials: int | None = None, epochs: int | None = None) -> "SweepResult":
+        """Returns the result with more trials, those of the sampler that come next, or with more epochs, or both.
 
-        The bits of each are those of a sweep with all trials from the start, if that has as many lanes (`lanes=`). With
-        a directory, call `sweep` with more trials instead.
+        The bits of each trial are those of one sweep, if that has as many lanes (`lanes=`). Trials that finished train
+        on to more epochs: from their states with `keep_states=True`, otherwise again from the start. A scheduler stops
+        none of them, but only new trials. With a directory, call `sweep` with more trials or epochs instead.
 
         Args:
-            trials: the number of all trials.
+            trials: the number of all trials; None adds none.
+            epochs: the epochs of a trial; None adds none.
 
         Raises:
             TypeError: not a whole number.
-            ValueError: no more trials than there are; unfinished trials; or a result with a directory, unpickled,
-                loaded or extended before.
+            ValueError: neither, or no more than there are; unfinished trials; a scheduler or an optimizer that was made
+                for the epochs before; or a result with a directory, unpickled, loaded or extended before.
         """
+        if trials is None and epochs is None:
+            raise ValueError("extend: give the number of all trials, or of epochs, or both")
         if self.continuation.extend is None:
             raise ValueError(
                 "extend: only the result of a sweep without a directory can go on, in its own process; with "
-                "directory=, call sweep with more trials"
+                "directory=, call sweep with more trials or epochs"
             )
-        return self.continuation.extend(trials)
+        return self.continuation.extend(trials, epochs)
 
     @property
     def scores(self) -> Float[np.ndarray, "trials"]:

@@ -1,5 +1,7 @@
 """Tables of bad input: each call or data set with the type and the message of its error, for test_bad_input.py."""
 
+from helpers.bad_input.augmentation import AUGMENTATION_CALLS
+from helpers.bad_input.buffers import BUFFER_CALLS
 from helpers.bad_input.data import DATA_CALLS
 from helpers.bad_input.fit_types import FIT_TYPES
 from helpers.bad_input.fit_values import FIT_VALUES
@@ -12,9 +14,11 @@ FIT_DATA = [*FIT_VALUES, *FIT_TYPES]
 TABLES = {
     "layers": LAYER_CALLS,
     "training": TRAINING_CALLS,
+    "buffers": BUFFER_CALLS,
     "data": DATA_CALLS,
     "sweep": SWEEP_CALLS,
     "folds": FOLD_CALLS,
+    "augmentation": AUGMENTATION_CALLS,
 }
 CALLS = {f"{table}: {name}": row for table, rows in TABLES.items() for name, row in rows.items()}
 

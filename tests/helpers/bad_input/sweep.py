@@ -77,6 +77,11 @@ SWEEP_CALLS = {
         TypeError,
         "sweep: score must be a function of outputs and targets, not 'accuracy'",
     ),
+    "score of which lower is better": (
+        sweep(score=nn.log_loss),
+        ValueError,
+        "sweep: of a score higher is better, but log_loss is an error; use nn.negative(nn.log_loss)",
+    ),
     "score that returns a string": (
         sweep(score=lambda outputs, labels: "good"),
         ValueError,
@@ -122,6 +127,11 @@ SWEEP_CALLS = {
         sweep(metrics={"f1": lambda outputs, labels: outputs[:, 0]}),
         ValueError,
         "sweep: f1 must give one real number, not an array of shape (15,)",
+    ),
+    "an unknown on_mismatch": (
+        sweep(on_mismatch="ignore"),
+        ValueError,
+        'sweep: on_mismatch must be "raise" or "continue", not \'ignore\'',
     ),
     "save_every 0": (
         sweep(directory=".", save_every=0.0),

@@ -190,6 +190,17 @@ TRAINING_CALLS = {
         ValueError,
         "train: a score needs validation=(x, targets), on which it is computed",
     ),
+    "score of which lower is better": (
+        train(validation=DATA, score=nn.mean_absolute_error),
+        ValueError,
+        "train: of a score higher is better, but mean_absolute_error is an error; use "
+        "nn.negative(nn.mean_absolute_error)",
+    ),
+    "penalty a number": (
+        fit(RECIPE._replace(penalty=0.1)),
+        TypeError,
+        "Recipe: penalty must be a function of the params, not 0.1",
+    ),
     "score a string": (
         evaluate(score="accuracy"),
         TypeError,

@@ -1,4 +1,4 @@
-"""Scores against scikit-learn, with and without a mask."""
+"""Scores of classes against scikit-learn, with and without a mask, with weights, and their errors."""
 
 import jax
 import numpy as np
@@ -15,12 +15,6 @@ def classified(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.nda
     return rng.normal(size=(40, 4)) + 1.5 * np.eye(4)[labels], labels, rng.random(40) < 0.6
 
 
-@pytest.fixture
-def measured(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    targets = rng.normal(size=(40, 3))
-    return targets + 0.4 * rng.normal(size=(40, 3)), targets, rng.random(40) < 0.6
-
-
 def test_accuracy_equals_that_of_scikit_learn(classified) -> None:
     logits, labels, mask = classified
     predicted = logits.argmax(-1)
@@ -29,19 +23,6 @@ def test_accuracy_equals_that_of_scikit_learn(classified) -> None:
     )
     masked = sklearn.metrics.accuracy_score(labels[mask], predicted[mask])
     np.testing.assert_allclose(nn.accuracy(logits, labels, where=mask), masked, rtol=1e-7)
-
-
-def test_r_squared_equals_that_of_scikit_learn(measured, x64: None) -> None:
-    outputs, targets, mask = measured
-    np.testing.assert_allclose(nn.r_squared(outputs, targets), sklearn.metrics.r2_score(targets, outputs), rtol=1e-12)
-    masked = sklearn.metrics.r2_score(targets[mask], outputs[mask])
-    np.testing.assert_allclose(nn.r_squared(outputs, targets, where=mask), masked, rtol=1e-12)
-
-
-def test_r_squared_of_the_mean_is_0_and_of_the_targets_1(measured, x64: None) -> None:
-    _, targets, _ = measured
-    np.testing.assert_allclose(nn.r_squared(np.zeros_like(targets) + targets.mean(0)[None], targets), 0, atol=1e-12)
-    assert float(nn.r_squared(targets, targets)) == 1
 
 
 def test_confusion_matrix_equals_that_of_scikit_learn(classified) -> None:
@@ -59,19 +40,13 @@ def test_a_class_without_examples_has_a_row_and_a_column() -> None:
     np.testing.assert_array_equal(matrix, [[0, 0, 0], [1, 0, 0], [0, 0, 0]])
 
 
-def test_scores_jit_and_map_over_lanes(classified, measured) -> None:
+def test_scores_jit_and_map_over_lanes(classified) -> None:
     logits, labels, mask = classified
     lanes = np.stack([logits, logits[::-1]]).astype("f")
     for score in (nn.accuracy, nn.confusion_matrix):
         alone = np.stack([np.asarray(score(lane, labels, where=mask)) for lane in lanes])
         mapped = jax.jit(jax.vmap(lambda lane, score=score: score(lane, labels, where=mask)))(lanes)
         np.testing.assert_allclose(mapped, alone, rtol=1e-6)
-    outputs, targets, mask = measured
-    both = np.stack([outputs, targets]).astype("f")
-    mapped = jax.jit(jax.vmap(lambda lane: nn.r_squared(lane, targets.astype("f"), where=mask)))(both)
-    np.testing.assert_allclose(
-        mapped, [nn.r_squared(lane, targets.astype("f"), where=mask) for lane in both], rtol=1e-5
-    )
 
 
 @pytest.mark.parametrize("score", [nn.accuracy, nn.confusion_matrix])
@@ -79,3 +54,29 @@ def test_an_error_names_the_row_of_a_label_out_of_range(score, as_installed: Non
     message = f"^{score.__name__}: labels must lie in 0 … 1 for 2 classes, but row 1 holds -1$"
     with pytest.raises(ValueError, match=message):
         score(np.zeros((3, 2)), np.array([0, -1, 5]))
+
+
+@pytest.mark.parametrize("outputs", [np.zeros((3, 1), "f"), np.zeros(3, "f")], ids=["column", "vector"])
+def test_one_logit_takes_labels_0_and_1_of_any_type(outputs: np.ndarray, as_installed: None) -> None:
+    for labels in (np.array([0, 1, 0]), np.array([0.0, 1.0, 0.0]), np.array([False, True, False])):
+        np.testing.assert_allclose(nn.accuracy(outputs, labels), 2 / 3, rtol=1e-6)
+    with pytest.raises(ValueError, match=r"^accuracy: labels must be 0 or 1, but row 1 holds 2$"):
+        nn.accuracy(outputs, np.array([0, 2, 0]))
+    with pytest.raises(ValueError, match=r"^accuracy: labels must have shape \(3,\), one for each of the outputs"):
+        nn.accuracy(outputs, np.array([0, 1]))
+
+
+def test_one_hot_rows_are_refused_where_class_numbers_are_expected(as_installed: None) -> None:
+    for score in (nn.accuracy, nn.balanced_accuracy, nn.confusion_matrix, nn.log_loss):
+        with pytest.raises(ValueError, match=rf"^{score.__name__}: labels must have shape \(3,\), one for each row"):
+            score(np.zeros((3, 4), "f"), np.eye(4)[:3])
+
+
+def test_an_average_over_classes_must_be_chosen_for_three(as_installed: None) -> None:
+    message = '^f1: average="binary" needs two classes, not 3 classes; choose "macro", "micro" or "weighted"$'
+    with pytest.raises(ValueError, match=message):
+        nn.f1(np.zeros((3, 3), "f"), np.array([0, 1, 2]))
+    with pytest.raises(
+        ValueError, match=r"^recall: average must be one of 'binary', 'macro', 'micro', 'weighted', not"
+    ):
+        nn.recall(np.zeros((3, 3), "f"), np.array([0, 1, 2]), average="mean")

@@ -1,0 +1,71 @@
+"""The norms that a convolutional model may have after its convolutions, chosen by name."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from jaxtyping import Array
+
+from jaxnn.layers.batch_norm import batch_norm, init_batch_norm, train_batch_norm
+from jaxnn.layers.norms import init_layer_norm, layer_norm
+
+
+class Norm(NamedTuple):
+    """A norm as functions of its parameters, of x and of the number of channels, which may be a `Size`.
+
+    Attributes:
+        init: `init(channels) -> params`.
+        apply: `apply(params, x, channels) -> outputs`.
+        train_apply: `train_apply(params, x, where) -> (outputs, params)`, if training differs from evaluation.
+    """
+
+    init: Callable[[Any], Any]
+    apply: Callable[[Any, Array, Any], Array]
+    train_apply: Callable[[Any, Array, Any], tuple[Array, Any]] | None = None
+
+
+# Functions with names, so that models can be pickled.
+def _apply_batch_norm(params: Any, x: Array, channels: Any) -> Array:
+    del channels  # every channel has statistics of its own
+    return batch_norm(params, x)
+
+
+def _train_batch_norm(params: Any, x: Array, where: Any) -> tuple[Array, Any]:
+    return train_batch_norm(params, x, where=where)
+
+
+def _apply_layer_norm(params: Any, x: Array, channels: Any) -> Array:
+    return layer_norm(params, x, size=channels)
+
+
+NORMS = {
+    "batch": Norm(init_batch_norm, _apply_batch_norm, _train_batch_norm),
+    "layer": Norm(init_layer_norm, _apply_layer_norm),
+}
+
+
+def choose_norm(caller: str, name: Any) -> Norm | None:
+    """Returns the norm of a name, or None for None.
+
+    Raises:
+        ValueError: a name that no norm has.
+    """
+    if name is None:
+        return None
+    if not isinstance(name, str) or name not in NORMS:
+        raise ValueError(f"{caller}: norm must be one of {', '.join(map(repr, NORMS))} or None, not {name!r}")
+    return NORMS[name]
+
+
+def normalize(norm: Norm, params: Any, x: Array, channels: Any, train: tuple[Any] | None) -> tuple[Array, Any]:
+    """Applies a norm; returns the outputs and the parameters with new running statistics.
+
+    Args:
+        norm: of `choose_norm`.
+        params: of the norm.
+        x: batch first.
+        channels: what `make_recipe` gets for `sizes(...)`, else None.
+        train: (where,) in training, None in evaluation.
+    """
+    if train is None or norm.train_apply is None:
+        return norm.apply(params, x, channels), params
+    return norm.train_apply(params, x, *train)

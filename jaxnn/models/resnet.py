@@ -1,0 +1,271 @@
+"""The residual network for small images."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, Shaped
+
+from jaxnn._checks.arrays import check_each_whole, check_key, check_rate, check_whole
+from jaxnn.activations import relu
+from jaxnn.initializers import Initializer, he_normal
+from jaxnn.layers.convolution import conv, init_conv
+from jaxnn.layers.dense import dense, init_dense
+from jaxnn.layers.pooling import global_avg_pool
+from jaxnn.models.model import Model
+from jaxnn.models.norm_choice import Norm, choose_norm, normalize
+from jaxnn.models.parts import add, drop_inputs, make_hashable, mask_size, number_names
+from jaxnn.units import Size, check_size
+
+
+def resnet(
+    image: Sequence[int],
+    channels: Sequence[int | Size],
+    classes: int,
+    *,
+    blocks: int | Sequence[int] = 3,
+    norm: str | None = "batch",
+    preactivation: bool = False,
+    window: int = 3,
+    activation: Callable[[Array], Array] = relu,
+    dropout: ArrayLike = 0.0,
+    initializer: Initializer = he_normal,
+    output_initializer: Initializer | None = None,
+) -> Model:
+    """Makes a residual network: a convolution, stages of blocks x + f(x), the mean over positions, a dense layer.
+
+    A block is (conv, norm, activation, conv, norm), then the sum and an activation. The first block of each stage but
+    the first halves the size of the image, and its x is projected by a convolution with a window of 1. Three stages of
+    3 blocks with 16, 32 and 64 channels are the ResNet-20 of He et al. for CIFAR-10.
+
+    Args:
+        image: (height, width, channels) of the input; also (length, channels) or (depth, height, width, channels).
+        channels: the number of channels of each stage. It may be what `make_recipe` gets for `sizes(...)`.
+        classes: the number of outputs.
+        blocks: the number of blocks of a stage; one number, or one for each stage.
+        norm: the norm after each convolution: "batch", "layer", or None, which gives convolutions a bias.
+        preactivation: puts norm and activation before each convolution instead, as He et al. (2016b) do. Nothing then
+            comes after the sum, and the last block is followed by one more norm and activation.
+        window: the size of a filter along every axis, an odd number.
+        activation: the activation function.
+        dropout: the probability of dropping an input of the dense layer in training, in [0, 1).
+        initializer: of all weights, see `jaxnn.initializers`; those of `jax.nn.initializers` serve too.
+        output_initializer: of the weights of the dense layer; None takes `initializer`.
+
+    Returns:
+        A model with params `{"stem": {"conv": Affine, "norm": …}, "block_1": {"conv_1": …, "norm_1": …, "conv_2": …,
+        "norm_2": …}, …, "output": Affine}`; blocks that project have "conv_shortcut" and "norm_shortcut" too. x has
+        shape (batch, *image), outputs (batch, classes). With batch norm it has a `train_apply`.
+
+    Raises:
+        TypeError: a size is not a whole number.
+        ValueError: a size below 1, an even window, a number of blocks for another number of stages, a rate outside
+            [0, 1), or an unknown norm.
+
+    Example:
+        >>> model = resnet((32, 32, 3), channels=(16, 32, 64), blocks=3, classes=10)
+        >>> params = model.init(jax.random.key(0))
+        >>> params["block_4"]["conv_shortcut"].weight.shape, params["output"].weight.shape
+        ((1, 1, 16, 32), (64, 10))
+        >>> outputs, params = model.train_apply(params, jnp.zeros((2, 32, 32, 3)), key=jax.random.key(1))
+        >>> outputs.shape
+        (2, 10)
+
+    References:
+        He et al. (2016a), Deep residual learning for image recognition; (2016b), Identity mappings in deep residual
+        networks.
+    """
+    image = check_each_whole("resnet", "image", image, least=1)
+    if not 2 <= len(image) <= 4:
+        raise ValueError(
+            f"resnet: image must be (height, width, channels), or with one or three spatial axes, not {image}"
+        )
+    widths, counts = _check_stages(channels, blocks)
+    classes = check_whole("resnet", "classes", classes, least=1)
+    if check_whole("resnet", "window", window, least=1) % 2 == 0:
+        raise ValueError(f"resnet: window must be odd, not {window}")
+    check_rate("resnet", dropout)
+    chosen = choose_norm("resnet", norm)
+    plan = tuple(_plan_blocks(widths, counts))
+    shapes = _Shapes(plan, image[-1], classes, (window,) * (len(image) - 1), chosen, preactivation)
+    run = _Run(
+        tuple(block.keep_sizes() for block in plan), image, window // 2, chosen, preactivation, activation, dropout
+    )
+    return Model(
+        make_hashable(_InitResnet(shapes, initializer, output_initializer or initializer)),
+        make_hashable(_ApplyResnet(run)),
+        make_hashable(_TrainResnet(run)) if chosen is not None and chosen.train_apply is not None else None,
+    )
+
+
+class _Block(NamedTuple):
+    """A residual block: its name, its numbers of channels and the stride of its first convolution."""
+
+    name: str
+    inputs: Any
+    outputs: Any
+    stride: int
+
+    def keep_sizes(self) -> "_Block":
+        """Returns the block without whole numbers of channels: networks that differ in them share programs."""
+        inputs, outputs = (size if isinstance(size, Size) else None for size in self[1:3])
+        return self._replace(inputs=inputs, outputs=outputs)
+
+
+def _check_stages(channels: Any, blocks: Any) -> tuple[tuple[Any, ...], tuple[int, ...]]:
+    """Returns the channels of each stage and its number of blocks."""
+    if not isinstance(channels, Sequence) or isinstance(channels, str) or not channels:
+        raise TypeError(f"resnet: channels must be a sequence of whole numbers, one for each stage, not {channels!r}")
+    widths = tuple(check_size("resnet", f"channels[{i}]", size) for i, size in enumerate(channels))
+    if not isinstance(blocks, Sequence):
+        return widths, (check_whole("resnet", "blocks", blocks, least=1),) * len(widths)
+    counts = check_each_whole("resnet", "blocks", blocks, least=1)
+    if len(counts) != len(widths):
+        raise ValueError(f"resnet: blocks must be one number or one for each of the {len(widths)} stages, not {blocks}")
+    return widths, counts
+
+
+def _plan_blocks(widths: Sequence[Any], counts: Sequence[int]) -> Iterator[_Block]:
+    names, inputs = iter(number_names("block", sum(counts))), widths[0]
+    for stage, (outputs, count) in enumerate(zip(widths, counts, strict=True)):
+        for place in range(count):
+            yield _Block(next(names), inputs, outputs, 2 if stage and not place else 1)
+            inputs = outputs
+
+
+class _Shapes(NamedTuple):
+    """What parameters a network has."""
+
+    blocks: tuple[_Block, ...]
+    inputs: int
+    classes: int
+    window: tuple[int, ...]
+    norm: Norm | None
+    preactivation: bool
+
+    def list_layers(self) -> Iterator[tuple[tuple[str, ...], tuple[Any, Any, tuple[int, ...]]]]:
+        """Yields the path and the shape of each convolution."""
+        yield ("stem", "conv"), (self.inputs, self.blocks[0].inputs, self.window)
+        for name, inputs, outputs, stride in self.blocks:
+            yield (name, "conv_1"), (inputs, outputs, self.window)
+            yield (name, "conv_2"), (outputs, outputs, self.window)
+            if stride > 1:
+                yield (name, "conv_shortcut"), (inputs, outputs, (1,) * len(self.window))
+
+    def list_norms(self) -> Iterator[tuple[tuple[str, ...], Any]]:
+        """Yields the path of each norm and the number of its channels."""
+        if self.norm is None:
+            return
+        if not self.preactivation:
+            yield ("stem", "norm"), self.blocks[0].inputs
+        for name, inputs, outputs, stride in self.blocks:
+            yield (name, "norm_1"), inputs if self.preactivation else outputs
+            yield (name, "norm_2"), outputs
+            if stride > 1 and not self.preactivation:
+                yield (name, "norm_shortcut"), outputs
+        if self.preactivation:
+            yield ("head", "norm"), self.blocks[-1].outputs
+
+
+# The functions of a model are objects, so that models can be pickled, and equal models share compiled programs.
+@dataclass(frozen=True)
+class _InitResnet:
+    shapes: _Shapes
+    initializer: Initializer
+    output_initializer: Initializer
+
+    def __call__(self, key: Array) -> dict[str, Any]:
+        check_key(key)
+        shapes, layers = self.shapes, list(self.shapes.list_layers())
+        *keys, output_key = jax.random.split(key, len(layers) + 1)
+        params: dict[str, Any] = {}
+        for (part, name), shape, k in ((*layer, k) for layer, k in zip(layers, keys, strict=True)):
+            layer = init_conv(k, *shape, bias=shapes.norm is None, initializer=self.initializer)
+            params.setdefault(part, {})[name] = layer
+        if shapes.norm is not None:
+            for (part, name), channels in shapes.list_norms():
+                params.setdefault(part, {})[name] = shapes.norm.init(channels)
+        features = shapes.blocks[-1].outputs
+        params["output"] = init_dense(output_key, features, shapes.classes, initializer=self.output_initializer)
+        return params
+
+
+class _Run(NamedTuple):
+    """The network as a function; `train` is (where,) in training, and None in evaluation."""
+
+    blocks: tuple[_Block, ...]
+    image: tuple[int, ...]
+    padding: int
+    norm: Norm | None
+    preactivation: bool
+    activation: Callable[[Array], Array]
+    dropout: ArrayLike
+
+    def __call__(self, params: dict[str, Any], x: Any, key: Array | None, train: Any) -> tuple[Array, dict[str, Any]]:
+        """Returns outputs and parameters, those of norms as training leaves them."""
+        if jnp.shape(x)[1:] != self.image:
+            raise ValueError(
+                f"resnet: x must have shape (batch, {', '.join(map(str, self.image))}), not {jnp.shape(x)}"
+            )
+        updated, size = dict(params), self.blocks[0].inputs
+        x = conv(params["stem"]["conv"], x, padding=self.padding)
+        if not self.preactivation:
+            x, updated["stem"] = self._norm_and_activate(params["stem"], "norm", x, size, train)
+        run_block = self._run_preactivated if self.preactivation else self._run_classic
+        for block in self.blocks:
+            x, updated[block.name] = run_block(block, params[block.name], x, train)
+        size = self.blocks[-1].outputs
+        if self.preactivation:
+            x, head = self._norm_and_activate(params.get("head", {}), "norm", x, size, train)
+            updated |= {"head": head} if head else {}
+        return dense(params["output"], drop_inputs(key, global_avg_pool(x), self.dropout, size)), updated
+
+    def _run_classic(self, block: _Block, params: Any, x: Array, train: Any) -> tuple[Array, Any]:
+        hidden = conv(params["conv_1"], x, stride=block.stride, padding=self.padding)
+        hidden, params = self._norm_and_activate(params, "norm_1", hidden, block.outputs, train)
+        hidden = conv(params["conv_2"], hidden, padding=self.padding)
+        hidden, params = self._norm(params, "norm_2", hidden, block.outputs, train)
+        if "conv_shortcut" in params:
+            x = conv(params["conv_shortcut"], x, stride=block.stride)
+            x, params = self._norm(params, "norm_shortcut", x, block.outputs, train)
+        return mask_size(self.activation(add(hidden, x)), block.outputs), params
+
+    def _run_preactivated(self, block: _Block, params: Any, x: Array, train: Any) -> tuple[Array, Any]:
+        hidden, params = self._norm_and_activate(params, "norm_1", x, block.inputs, train)
+        if "conv_shortcut" in params:
+            x = conv(params["conv_shortcut"], hidden, stride=block.stride)
+        hidden = conv(params["conv_1"], hidden, stride=block.stride, padding=self.padding)
+        hidden, params = self._norm_and_activate(params, "norm_2", hidden, block.outputs, train)
+        return add(conv(params["conv_2"], hidden, padding=self.padding), x), params
+
+    def _norm_and_activate(self, params: Any, name: str, x: Array, size: Any, train: Any) -> tuple[Array, Any]:
+        x, params = self._norm(params, name, x, size, train)
+        return mask_size(self.activation(x), size), params
+
+    def _norm(self, params: Any, name: str, x: Array, size: Any, train: Any) -> tuple[Array, Any]:
+        if self.norm is None:
+            return x, params
+        x, updated = normalize(self.norm, params[name], x, size, train)
+        return x, params | {name: updated}
+
+
+@dataclass(frozen=True)
+class _ApplyResnet:
+    run: _Run
+
+    def __call__(
+        self, params: dict[str, Any], x: Shaped[ArrayLike, "batch *image"], *, key: Array | None = None
+    ) -> Array:
+        return self.run(params, x, key, None)[0]
+
+
+@dataclass(frozen=True)
+class _TrainResnet:
+    run: _Run
+
+    def __call__(
+        self, params: dict[str, Any], x: Any, *, key: Array | None, where: Any = None
+    ) -> tuple[Array, dict[str, Any]]:
+        return self.run(params, x, key, (where,))

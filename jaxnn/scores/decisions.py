@@ -1,0 +1,80 @@
+"""What scores of classes and labels read: outputs and labels in one form, without weights, and the decisions made."""
+
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, ArrayLike, Bool, Shaped
+
+from jaxnn._checks.arrays import check_labels
+from jaxnn._checks.labels import check_binary
+from jaxnn._kernels.dtypes import as_arrays
+from jaxnn.activations import argmax
+from jaxnn.weights import split_weights
+
+# Logits of classes, a table of logits of labels, or one logit for each example.
+Outputs = Shaped[ArrayLike, "batch outputs"] | Shaped[ArrayLike, "batch"]
+# Labels, or a pair (labels, weights).
+Labels = ArrayLike | tuple[ArrayLike, ArrayLike]
+
+
+class Decisions(NamedTuple):
+    """Tables of bools with a column for each class or label.
+
+    Attributes:
+        predicted: True where the model decides for the column, shape (batch, columns).
+        observed: True where the column holds, the same shape.
+        exclusive: whether columns are classes, of which an example has exactly one.
+    """
+
+    predicted: Bool[Array, "batch columns"]
+    observed: Bool[Array, "batch columns"]
+    exclusive: bool
+
+
+def read_classes(caller: str, outputs: Any, targets: Any) -> tuple[Any, Any]:
+    """Returns outputs of shape (batch, classes) and class numbers, checked; one logit becomes those of two classes.
+
+    The logits 0 and z have the softmax 1 - sigmoid(z) and sigmoid(z).
+    """
+    labels, _ = split_weights(targets)
+    if not is_single(outputs):
+        check_labels(caller, "outputs", outputs, labels)
+        return outputs, as_arrays(labels)
+    check_binary(caller, "outputs", outputs, labels)
+    logits, labels = as_arrays((outputs, labels))
+    logits = logits.reshape(-1)
+    return jnp.stack([jnp.zeros_like(logits), logits], axis=1), labels.reshape(-1).astype(jnp.int32)
+
+
+def is_single(outputs: Any) -> bool:
+    """Returns whether outputs hold one logit for each example."""
+    return jnp.ndim(outputs) == 1 or (jnp.ndim(outputs) == 2 and jnp.shape(outputs)[1] == 1)
+
+
+def is_table(outputs: Any, targets: Any) -> bool:
+    """Returns whether targets are a table of zeros and ones, with a column for each of several outputs."""
+    return np.ndim(split_weights(targets)[0]) == 2 and not is_single(outputs)
+
+
+def decide(caller: str, outputs: Any, targets: Any) -> Decisions:
+    """Decides for the class of the largest output; of many labels for each whose logit is above 0."""
+    if is_table(outputs, targets):
+        labels, _ = split_weights(targets)
+        check_binary(caller, "outputs", outputs, labels)
+        outputs, labels = as_arrays((outputs, labels))
+        return Decisions(outputs > 0, labels > 0, False)
+    outputs, labels = read_classes(caller, outputs, targets)
+    classes = jnp.arange(jnp.shape(outputs)[1])[None]
+    return Decisions(argmax(outputs)[:, None] == classes, labels[:, None] == classes, True)
+
+
+def count_rows(table: Bool[Array, "batch columns"], where: ArrayLike | None) -> Array:
+    """Returns how many of the rows that count are True in each column, as floats."""
+    mask = None if where is None else jnp.asarray(where)[:, None]
+    return jnp.sum(table, axis=0, where=mask).astype(float)
+
+
+def divide(numerator: Array, denominator: Array) -> Array:
+    """Returns the quotient, and 0 where the denominator is 0, as scikit-learn does."""
+    return numerator / jnp.where(denominator == 0, 1, denominator)
