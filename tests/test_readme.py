@@ -30,7 +30,7 @@ def test_the_program_prints_the_numbers_in_its_comments():
 
 
 def test_the_sweep_finds_settings_that_work(capsys):
-    first, sweep, _ = PROGRAMS
+    first, sweep, *_ = PROGRAMS
     data = first.split("def final_accuracy")[0]
     names: dict = {}
     exec(compile(data + sweep.replace("keep=5,", "keep=5, progress=False,"), "README.md", "exec"), names)
@@ -41,7 +41,7 @@ def test_the_sweep_finds_settings_that_work(capsys):
 
 def test_the_run_directory_keeps_the_training(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    first, _, night = PROGRAMS
+    first, _, night, _ = PROGRAMS
     names: dict = {}
     program = first.split("def final_accuracy")[0] + night.replace("directory=", "progress=False, directory=")
     exec(compile(program, "README.md", "exec"), names)
@@ -50,6 +50,13 @@ def test_the_run_directory_keeps_the_training(tmp_path, monkeypatch):
     exec(compile(program, "README.md", "exec"), names)
     assert (names["result"].losses == losses).all()
     assert losses[-1] < 0.2
+
+
+def test_the_research_script_learns_the_digits(capsys):
+    imports = PROGRAMS[0].split("iris = ")[0]
+    script = PROGRAMS[3].replace("epochs=15)", "epochs=15, progress=False)")
+    exec(compile(imports + script, "README.md", "exec"), {})
+    assert float(capsys.readouterr().out.split()[-1]) > 0.95
 
 
 def test_the_program_is_about_twenty_lines():

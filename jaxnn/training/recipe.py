@@ -127,7 +127,7 @@ def check_recipe(recipe: Any) -> None:
     if isinstance(optimizer, optax.GradientTransformation | optax.MultiSteps):
         return
     # optax.adam itself is callable too, and would take the number of steps as its learning rate.
-    if not callable(optimizer) or getattr(optimizer, "__module__", "").startswith("optax"):
+    if not callable(optimizer) or str(getattr(optimizer, "__module__", "")).startswith("optax"):
         raise TypeError(
             "Recipe: optimizer must be an optax transformation, such as optax.adam(0.01), "
             f"or a function of the total steps that gives one, not {optimizer!r}"
