@@ -235,7 +235,7 @@ class Program:
     @functools.cached_property
     def _copy(self) -> Future[Compiled]:
         # Lanes are donated, as no others than the copies are read later.
-        numbers = np.zeros(self.size, int), self._zeros(bool), self._updates.values
+        numbers = self._zeros(np.int32), self._zeros(bool), self._updates.values
         return self._request_update(copy_lanes, *numbers, donate=True)
 
     @functools.cached_property

@@ -272,7 +272,7 @@ def _apply_copies(
 ) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
     """Applies the copies to the trials; returns each lane's parent, the mask of copies, and the hypers of all lanes."""
     by_number = {trial.trial: trial for trial in running}
-    parents, mask = np.arange(size), np.zeros(size, bool)
+    parents, mask = np.arange(size, dtype=np.int32), np.zeros(size, bool)
     for trial, copy in copies:
         if copy.parent in by_number:  # a parent that ended at this rung has left its lanes
             parents[trial.lanes] = np.arange(size)[by_number[copy.parent].lanes]
