@@ -9,6 +9,7 @@ import optax
 
 import jaxnn as nn
 from experiments.common import make_parent, save
+from jaxnn.training.epoch import judged_params
 
 
 class Evaluation(NamedTuple):
@@ -32,7 +33,7 @@ def make_recipe(model: nn.Model, learning_rate: float, batch_size: int) -> nn.Re
 def train_and_test(
     recipe: nn.Recipe, split: nn.Split, *, key: Any, epochs: int, directory: Path | None, progress: bool
 ) -> Evaluation:
-    """Trains to the last epoch and tests the last parameters.
+    """Trains to the last epoch and tests the last parameters, or their mean with `Recipe.ema`.
 
     The curves include the test part, but it selects nothing: the parameters are the last ones, not the best.
     """
@@ -41,7 +42,7 @@ def train_and_test(
         directory=make_parent(directory), progress=progress,
     )  # fmt: skip
     x, labels = split.test
-    params = training.state.params
+    params = judged_params(training.state)
     outputs = predict_in_chunks(recipe.model, params, x)
     return Evaluation(training, params, outputs, float(nn.accuracy(outputs, labels)))
 
@@ -61,12 +62,14 @@ def draw(name: str, evaluation: Evaluation, split: nn.Split, classes: tuple[str,
     ]
 
 
-def draw_training(name: str, evaluation: Evaluation, labels: np.ndarray, classes: tuple[str, ...]) -> Path:
-    """Draws the learning curves beside the confusion matrix of the test part."""
+def draw_training(
+    name: str, evaluation: Evaluation, labels: np.ndarray, classes: tuple[str, ...], drawn: str = "with dropout"
+) -> Path:
+    """Draws the learning curves beside the confusion matrix of the test part; `drawn` says what changes in training."""
     training = evaluation.training
     drawing, [[curves, table]] = nn.plots.figure(1, 2, size=(6.0, 4.8))
     assert training.validation_losses is not None  # there is a validation part
-    series = {"training, with dropout": training.losses, "test": training.validation_losses}
+    series = {f"training, {drawn}": training.losses, "test": training.validation_losses}
     nn.plots.learning_curves(curves, series, quantity="cross entropy (nats)", logarithmic=True)
     curves.set_title("Learning curves")
     nn.plots.confusion(table, np.asarray(nn.confusion_matrix(evaluation.outputs, labels)), classes)
@@ -100,7 +103,7 @@ def draw_wrongest(
         best = int(np.argmax(probabilities[row]))
         prediction = f"predicted {classes[best]} ({probabilities[row, best]:.0%})"
         title = f"{classes[labels[row]]} ({observed[row]:.0%})\n{'right' if best == labels[row] else prediction}"
-        nn.plots.image(panel, x[row, :, :, 0], title=title)
+        nn.plots.image(panel, x[row, :, :, 0] if x.shape[-1] == 1 else x[row], title=title)
     drawing.suptitle("The test images with the lowest probability of their observed class, given in brackets")
     return save(drawing, name, "wrongest")
 

@@ -123,3 +123,45 @@ def test_mnist_refuses_empty_files_and_numbers_that_are_not_bytes(tmp_path, coun
     (tmp_path / "train-labels-idx1-ubyte").write_bytes(idx_bytes(np.zeros(count)))
     with pytest.raises(ValueError, match=f"there must be images and labels, of unsigned bytes, not {actual}"):
         datasets.mnist(tmp_path)
+
+
+def write_cifar(directory, names, count=2):
+    """Writes records whose bytes count on from file to file; returns them as one table."""
+    tables = []
+    for number, name in enumerate(names):
+        table = (np.arange(count * 3073).reshape(count, 3073) * 7 + number) % 251
+        table[:, 0] = (np.arange(count) + number) % 10
+        (directory / name).write_bytes(table.astype(np.uint8).tobytes())
+        tables.append(table)
+    return np.concatenate(tables)
+
+
+@pytest.mark.parametrize(
+    ("part", "names"), [("train", [f"data_batch_{i}.bin" for i in range(1, 6)]), ("test", ["test_batch.bin"])]
+)
+def test_cifar10_reads_the_colours_of_each_pixel_and_the_labels(tmp_path, part, names):
+    records = write_cifar(tmp_path, names)
+    dataset = datasets.cifar10(tmp_path, part)
+    assert dataset.x.shape == (2 * len(names), 32, 32, 3)
+    assert dataset.x.dtype == np.uint8
+    # The byte of colour c in row y and column x is number 1 + 1024 c + 32 y + x of a record.
+    for row, y, x, c in ((0, 0, 0, 0), (1, 3, 5, 2), (len(records) - 1, 31, 30, 1)):
+        assert dataset.x[row, y, x, c] == records[row, 1 + 1024 * c + 32 * y + x]
+    assert dataset.targets.tolist() == records[:, 0].tolist()
+    assert dataset.classes[3] == "cat"
+
+
+def test_cifar10_refuses_missing_and_damaged_files_and_other_parts(tmp_path):
+    write_cifar(tmp_path, ["test_batch.bin"])
+    with pytest.raises(FileNotFoundError, match=r"cifar10: .*data_batch_1\.bin is not there"):
+        datasets.cifar10(tmp_path)
+    with pytest.raises(ValueError, match='cifar10: part must be "train" or "test", not \'t10k\''):
+        datasets.cifar10(tmp_path, "t10k")
+    path, content = tmp_path / "test_batch.bin", (tmp_path / "test_batch.bin").read_bytes()
+    for damaged in (b"", content[:-1], content + b"\0"):
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match=f"records of 3073 bytes, not {len(damaged)} bytes in all"):
+            datasets.cifar10(tmp_path, "test")
+    path.write_bytes(content[:3073] + b"\x0a" + content[3074:])
+    with pytest.raises(ValueError, match="labels must lie in 0 … 9, but record 1 holds 10"):
+        datasets.cifar10(tmp_path, "test")

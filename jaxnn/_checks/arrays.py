@@ -86,7 +86,9 @@ def check_real(caller: str, name: str, x: Any) -> None:
         hint = f": {convert} makes one" if hasattr(x, "shape") else ""
         raise TypeError(f"{caller}: {name} must be a NumPy or JAX array, not {type(x).__name__}{hint}")
     if not any(jnp.issubdtype(x.dtype, kind) for kind in (jnp.bool_, jnp.integer, jnp.floating)):
-        raise TypeError(f"{caller}: {name} must hold real numbers, not {x.dtype}")
+        is_text = name.startswith("targets") and getattr(x.dtype, "kind", "") in "US"
+        hint = f"; numpy.unique({name}, return_inverse=True)[1] numbers classes" if is_text else ""
+        raise TypeError(f"{caller}: {name} must hold real numbers, not {x.dtype}{hint}")
 
 
 def check_finite(caller: str, name: str, x: Any) -> None:
@@ -119,9 +121,20 @@ def check_bias(caller: str, params: Any) -> None:
         raise ValueError(f"{caller}: bias must have shape {weight[-1:]}, the outputs of weight {weight}, not {bias}")
 
 
+def check_one_array(caller: str, name: str, targets: Any) -> None:
+    """Checks that targets are no pair of labels and weights, which a plain loss cannot read, nor a list."""
+    if isinstance(targets, tuple):
+        raise TypeError(
+            f"{caller}: {name} must be one array, not a tuple; nn.weighted makes a loss of targets (labels, weights)"
+        )
+    if isinstance(targets, list):
+        raise TypeError(f"{caller}: {name} must be an array, not a list; numpy.asarray({name}) makes one")
+
+
 def check_same_shape(caller: str, outputs: Any, targets: Any) -> None:
     """Checks that both shapes are (batch, outputs); a column minus a vector would broadcast to a table."""
     check_shape(caller, "outputs", outputs, "batch outputs")
+    check_one_array(caller, "targets", targets)
     if jnp.shape(outputs) != jnp.shape(targets):
         shapes = f"{jnp.shape(outputs)} and {jnp.shape(targets)}"
         raise ValueError(f"{caller}: outputs and targets must have the same shape (batch, outputs), not {shapes}")
@@ -131,6 +144,7 @@ def check_labels(caller: str, name: str, logits: Any, labels: Any) -> int:
     """Checks that labels are class numbers from 0 to classes - 1, one for each row; returns the number of classes."""
     if labels is None:
         raise TypeError(f"{caller}: labels must be class numbers, not None")
+    check_one_array(caller, "labels", labels)
     batch, classes = check_shape(caller, name, logits, "batch classes")
     if jnp.shape(labels) != (batch,):
         raise ValueError(

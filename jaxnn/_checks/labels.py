@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnn._checks.arrays import check_finite, check_real, check_shape, is_traced, locate
+from jaxnn._checks.arrays import check_finite, check_one_array, check_real, check_shape, is_traced, locate
 from jaxnn._kernels.dtypes import as_native
 
 # How far from 1 the probabilities of a row may add up to.
@@ -25,6 +25,7 @@ def check_binary(caller: str, name: str, logits: Any, labels: Any, *, soft: bool
     """
     if labels is None:
         raise TypeError(f"{caller}: labels must be numbers 0 or 1, not None")
+    check_one_array(caller, "labels", labels)
     shape = jnp.shape(logits) if jnp.ndim(logits) == 1 else check_shape(caller, name, logits, "batch labels")
     single = len(shape) == 1 or shape[1] == 1
     if jnp.shape(labels) not in ({shape, shape[:1]} if single else {shape}):

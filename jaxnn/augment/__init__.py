@@ -18,7 +18,7 @@ memory; a model that divides by 255 does so in training and in evaluation:
 from jaxnn.augment.calls import compose
 from jaxnn.augment.cutout import cutout
 from jaxnn.augment.flip import flip
-from jaxnn.augment.mix import MixedTargets, cutmix, mixup
+from jaxnn.augment.mix import MixedTargets, compute_losses, cutmix, mixup
 from jaxnn.augment.shift import crop, shift
 
-__all__ = ["MixedTargets", "compose", "crop", "cutmix", "cutout", "flip", "mixup", "shift"]
+__all__ = ["MixedTargets", "compose", "compute_losses", "crop", "cutmix", "cutout", "flip", "mixup", "shift"]

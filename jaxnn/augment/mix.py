@@ -35,7 +35,22 @@ class MixedTargets(NamedTuple):
 
 
 def compute_losses(loss: Callable[[Any, Any], Any], outputs: Any, targets: Any) -> Any:
-    """Returns the losses of examples, which may be mixed."""
+    """Returns the losses of examples, which may be mixed; the training step calls it, and a loop of your own may.
+
+    Args:
+        loss: `loss(outputs, targets) -> (batch,)`.
+        outputs: of the model.
+        targets: those of the loss, or `MixedTargets` of them.
+
+    Returns:
+        One value for each example, shape (batch,).
+
+    Example:
+        >>> import jaxnn as nn
+        >>> mixed = MixedTargets(jnp.array([[0.0]]), jnp.array([[2.0]]), jnp.array([0.25]))
+        >>> compute_losses(nn.squared_error, jnp.array([[0.0]]), mixed)  # 0.25 · 0² + 0.75 · 2²
+        Array([3.], dtype=float32)
+    """
     if not isinstance(targets, MixedTargets):
         return loss(outputs, targets)
     first, second = (compute_losses(loss, outputs, part) for part in targets[:2])

@@ -5,7 +5,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Integer, Shaped
 
 from jaxnn._checks.arrays import check_labels, check_scalar, get_dtype
@@ -17,7 +16,7 @@ from jaxnn._kernels.matmul import UNROLL_LIMIT, split_rows
 
 def cross_entropy(
     logits: Shaped[ArrayLike, "batch classes"],
-    labels: Integer[ArrayLike, "batch"] | Float[ArrayLike, "batch classes"],
+    labels: Integer[ArrayLike, "batch"] | Shaped[ArrayLike, "batch classes"],
     *,
     label_smoothing: Any = 0.0,
 ) -> Float[Array, "batch"]:
@@ -25,8 +24,8 @@ def cross_entropy(
 
     Args:
         logits: raw outputs, before softmax, shape (batch, classes).
-        labels: class numbers from 0 to classes - 1, shape (batch,); or the probability of each class, floats of shape
-            (batch, classes), over whose classes the expected value is taken.
+        labels: class numbers from 0 to classes - 1, shape (batch,); or the probability of each class, shape
+            (batch, classes), of which one-hot rows are a case. The loss is then the expected value.
         label_smoothing: the share of each label that is spread evenly over all classes, in [0, 1]; it may be traced:
             `functools.partial(cross_entropy, label_smoothing=0.1)`.
 
@@ -52,7 +51,7 @@ def cross_entropy(
     smoothing = check_scalar("cross_entropy", "label_smoothing", label_smoothing)
     if smoothing is not None and not 0 <= smoothing <= 1:
         raise ValueError(f"cross_entropy: label_smoothing must lie in [0, 1], not {smoothing}")
-    if np.ndim(labels) == 2 and jnp.issubdtype(get_dtype(labels), jnp.floating):
+    if _are_probabilities(logits, labels):
         check_probabilities("cross_entropy", logits, labels)
         losses = _expected_cross_entropy(logits, labels)
     else:
@@ -62,6 +61,12 @@ def cross_entropy(
         return losses
     share = as_type(label_smoothing, losses.dtype)
     return (1 - share) * losses + share * _even_cross_entropy(logits)
+
+
+def _are_probabilities(logits: ArrayLike, labels: ArrayLike) -> bool:
+    if getattr(labels, "ndim", 1) != 2:
+        return False
+    return jnp.issubdtype(get_dtype(labels), jnp.floating) or jnp.shape(labels) == jnp.shape(logits)
 
 
 @wide_batch_last

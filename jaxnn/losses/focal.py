@@ -3,7 +3,6 @@
 from typing import Any
 
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
 from jaxnn._checks.arrays import check_labels, check_scalar
@@ -45,7 +44,7 @@ def focal(logits: Logits, labels: ArrayLike, *, gamma: Any = 2.0, alpha: Any = N
     gamma_number = check_scalar("focal", "gamma", gamma)
     if gamma_number is not None and not gamma_number >= 0:
         raise ValueError(f"focal: gamma must be at least 0, not {gamma_number}")
-    if jnp.ndim(logits) == 2 and jnp.shape(logits)[1] > 1 and np.ndim(labels) < 2:
+    if jnp.ndim(logits) == 2 and jnp.shape(logits)[1] > 1 and getattr(labels, "ndim", 1) < 2:
         return _focal_of_classes(logits, labels, gamma, alpha)
     alpha_number = None if alpha is None else check_scalar("focal", "alpha", alpha)
     if alpha_number is not None and not 0 <= alpha_number <= 1:

@@ -5,7 +5,7 @@ from typing import Any
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Shaped
 
-from jaxnn._checks.arrays import check_same_shape, check_scalar, check_shape
+from jaxnn._checks.arrays import check_one_array, check_same_shape, check_scalar, check_shape
 from jaxnn._kernels.batch_last import wide_batch_last
 
 
@@ -130,6 +130,7 @@ def gaussian_nll(
     References:
         Nix and Weigend (1994), Estimating the mean and variance of the target probability distribution.
     """
+    check_one_array("gaussian_nll", "targets", targets)
     batch, columns = check_shape("gaussian_nll", "targets", targets, "batch outputs")
     shape = check_shape("gaussian_nll", "outputs", outputs, "batch parameters")
     if shape != (batch, 2 * columns):

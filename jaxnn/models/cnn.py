@@ -53,8 +53,8 @@ def cnn(
         stride: the distance between neighbouring windows of the convolutions.
         pool: the size of a pooling window along every axis; 1 leaves pooling out.
         padding: the padding of the convolutions, as in `conv`.
-        norm: "batch", "layer", or None. The convolutions have then no biases, and the params norms by the names
-            "norm_1", ….
+        norm: "batch", "group" (8 groups, or fewer where 8 does not divide the channels), "layer", or None. With one the
+            convolutions have no biases, and the params have norms by the names "norm_1", ….
         global_pool: "avg" or "max" pools over all positions before the MLP, so that its weights do not depend on the
             size of the image. None flattens.
         activation: the activation function after each layer but the last.

@@ -28,7 +28,7 @@ class Model(NamedTuple):
 
     A network of your own with a batch norm, whose running means `train_apply` returns:
 
-        >>> import jaxnn as nn
+        >>> import jaxnn as nn, optax
         >>> def init(key):
         ...     keys = jax.random.split(key)
         ...     norm = nn.init_batch_norm(16)
@@ -40,9 +40,10 @@ class Model(NamedTuple):
         ...     hidden, norm = nn.train_batch_norm(params["norm"], nn.dense(params["hidden"], x), where=where)
         ...     return nn.dense(params["output"], nn.relu(hidden)), params | {"norm": norm}
         >>> model = Model(init, apply, train_apply)
-        >>> outputs, params = model.train_apply(model.init(jax.random.key(0)), jax.numpy.ones((5, 4)), key=None)
-        >>> outputs.shape, model.apply(params, jax.numpy.ones((5, 4))).shape
-        ((5, 3), (5, 3))
+        >>> recipe, flowers = nn.Recipe(model, nn.cross_entropy, optax.adam(0.1)), nn.datasets.iris()
+        >>> fitted = nn.fit(recipe, flowers.data, key=jax.random.key(0), epochs=90)
+        >>> bool(nn.accuracy(nn.predict(model, fitted.params, flowers.x), flowers.targets) > 0.95)
+        True
     """
 
     init: Callable[[Array], Any]

@@ -1,12 +1,15 @@
 """The norms that a convolutional model may have after its convolutions, chosen by name."""
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from jaxtyping import Array
 
 from jaxnn.layers.batch_norm import batch_norm, init_batch_norm, train_batch_norm
+from jaxnn.layers.group_norm import group_norm, init_group_norm
 from jaxnn.layers.norms import init_layer_norm, layer_norm
+from jaxnn.units import Size
 
 
 class Norm(NamedTuple):
@@ -37,8 +40,23 @@ def _apply_layer_norm(params: Any, x: Array, channels: Any) -> Array:
     return layer_norm(params, x, size=channels)
 
 
+def _init_group_norm(channels: Any) -> Any:
+    if isinstance(channels, Size):
+        raise ValueError("norm='group' takes whole numbers of channels; make the sizes a choice, or take another norm")
+    return init_group_norm(channels)
+
+
+def _apply_group_norm(params: Any, x: Array, channels: Any) -> Array:
+    del channels
+    return group_norm(params, x, math.gcd(_MOST_GROUPS, len(params.scale)))
+
+
+# 16, 32 and 64 channels are then 8 groups of 2, 4 and 8.
+_MOST_GROUPS = 8
+
 NORMS = {
     "batch": Norm(init_batch_norm, _apply_batch_norm, _train_batch_norm),
+    "group": Norm(_init_group_norm, _apply_group_norm),
     "layer": Norm(init_layer_norm, _apply_layer_norm),
 }
 

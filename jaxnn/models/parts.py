@@ -35,7 +35,7 @@ def add(x: Array, y: Array) -> Array:
     return x + y
 
 
-def make_hashable(function: Callable[..., Array]) -> Callable[..., Array]:
+def make_hashable(function: Callable[..., Any]) -> Callable[..., Any]:
     """Returns the function of a model; one with a part that has no hash is compared by identity."""
     try:
         hash(function)

@@ -45,7 +45,8 @@ def resnet(
         channels: the number of channels of each stage. It may be what `make_recipe` gets for `sizes(...)`.
         classes: the number of outputs.
         blocks: the number of blocks of a stage; one number, or one for each stage.
-        norm: the norm after each convolution: "batch", "layer", or None, which gives convolutions a bias.
+        norm: the norm after each convolution: "batch", "group" (8 groups, or fewer where 8 does not divide the
+            channels), "layer", or None, which gives convolutions a bias.
         preactivation: puts norm and activation before each convolution instead, as He et al. (2016b) do. Nothing then
             comes after the sum, and the last block is followed by one more norm and activation.
         window: the size of a filter along every axis, an odd number.

@@ -38,6 +38,11 @@ def read_classes(caller: str, outputs: Any, targets: Any) -> tuple[Any, Any]:
     The logits 0 and z have the softmax 1 - sigmoid(z) and sigmoid(z).
     """
     labels, _ = split_weights(targets)
+    if is_table(outputs, targets):
+        raise ValueError(
+            f"{caller}: labels must be class numbers of shape (batch,), not a table {np.shape(labels)}; of one-hot "
+            "rows take labels.argmax(axis=1), and of many labels nn.f1 or nn.auc"
+        )
     if not is_single(outputs):
         check_labels(caller, "outputs", outputs, labels)
         return outputs, as_arrays(labels)
@@ -54,7 +59,7 @@ def is_single(outputs: Any) -> bool:
 
 def is_table(outputs: Any, targets: Any) -> bool:
     """Returns whether targets are a table of zeros and ones, with a column for each of several outputs."""
-    return np.ndim(split_weights(targets)[0]) == 2 and not is_single(outputs)
+    return getattr(split_weights(targets)[0], "ndim", 1) == 2 and not is_single(outputs)
 
 
 def decide(caller: str, outputs: Any, targets: Any) -> Decisions:

@@ -11,6 +11,7 @@ from jaxnn.sweeps.engine.memory_fit import fit_program
 from jaxnn.sweeps.engine.padding_check import check_padding
 from jaxnn.sweeps.engine.plan import Plan
 from jaxnn.sweeps.engine.program import Program
+from jaxnn.sweeps.engine.recipe_check import check_hypers
 from jaxnn.sweeps.engine.run import ChunkStats, run_trials
 from jaxnn.sweeps.engine.trial import TrialResult
 from jaxnn.sweeps.results.replay import Programs
@@ -128,7 +129,7 @@ def _run_batch(search: Search, batch: Batch, earlier: EarlierRun | None = None) 
 
         def get_program(setting: Setting) -> Program:
             if setting.choices not in programs:
-                plan.check_traced(setting)
+                check_hypers(plan, setting)
                 check_padding(plan, setting, journal.trimmer)
                 ahead = executor if journal.needs_next_program() else None
                 programs[setting.choices] = plan.make_program(setting, ahead)

@@ -6,6 +6,7 @@ A number of poolings that an image is too small for, among the options of a `cho
 from jaxnn._checks.warn import warn_user
 from jaxnn.sweeps.engine.hypers import UnknownHyperError
 from jaxnn.sweeps.engine.plan import Plan
+from jaxnn.sweeps.engine.recipe_check import check_shapes
 from jaxnn.sweeps.engine.trial import make_untrained
 from jaxnn.sweeps.resume import SweepJournal
 from jaxnn.sweeps.space.space import Choices, Setting
@@ -59,7 +60,7 @@ class ShapeCheck:
     def _find_error(self, setting: Setting) -> Exception | None:
         if setting.choices not in self._errors:
             try:
-                self._plan.check_shapes(setting)
+                check_shapes(self._plan, setting)
                 self._errors[setting.choices] = None
             except UnknownHyperError as error:
                 raise ValueError(str(error)) from error

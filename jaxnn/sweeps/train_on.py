@@ -4,6 +4,7 @@ from jaxnn._checks.warn import warn_user
 from jaxnn.sweeps.describe import recipe_error
 from jaxnn.sweeps.earlier import EarlierRun
 from jaxnn.sweeps.engine.plan import Plan
+from jaxnn.sweeps.engine.recipe_check import check_shapes
 from jaxnn.sweeps.schedulers.base import Scheduler, TrialScheduler
 from jaxnn.sweeps.schedulers.successive_halving import Hyperband
 from jaxnn.sweeps.space.space import Choices, Setting
@@ -67,7 +68,7 @@ def _check_same_recipe(plan: Plan, earlier: EarlierRun, setting: Setting) -> Non
     before = earlier.traced.get(setting.choices)
     if before is None:
         return
-    plan.check_shapes(setting)
+    check_shapes(plan, setting)
     layout = plan.layout._replace(epochs=earlier.epochs)
     program = plan._replace(layout=layout).make_program(setting, count=earlier.lane_counts[setting.choices])
     if program.digest != before:

@@ -9,7 +9,9 @@ from jaxtyping import PyTree
 
 from jaxnn._checks.arrays import leaf_name
 from jaxnn._kernels.dtypes import as_native
+from jaxnn.augment.mix import compute_losses
 from jaxnn.buffers import is_buffer, partition
+from jaxnn.training.augmentation import augment_batch
 from jaxnn.training.recipe import Recipe, init_optimizer
 
 _CONSTANTS = "lambda params, x, *, key, where=None: (apply(params, x, key=key), params)"
@@ -48,6 +50,7 @@ def _check_train_apply(caller: str, recipe: Recipe, data: tuple[Any, Any], rows:
         lambda leaf: jax.ShapeDtypeStruct((rows, *leaf.shape[1:]), jnp.result_type(leaf)), as_native(data)
     )
     key = jax.eval_shape(lambda: jax.random.key(0))
+    x, targets = jax.eval_shape(functools.partial(augment_batch, recipe.augment), key, x, targets)
     # With a mask, also where no minibatch needs one: the next data may not fill the last one.
     where = jax.ShapeDtypeStruct((rows,), bool)
     train_apply: Any = recipe.model.train_apply
@@ -58,7 +61,7 @@ def _check_train_apply(caller: str, recipe: Recipe, data: tuple[Any, Any], rows:
         raise TypeError(f"{caller}: train_apply must return a pair (outputs, params), not {type(returned).__name__}")
     outputs, after = returned
     _check_same(caller, params, after)
-    losses = jax.eval_shape(recipe.loss, outputs, targets)
+    losses = jax.eval_shape(functools.partial(compute_losses, recipe.loss), outputs, targets)
     if losses.shape != (rows,):
         raise ValueError(
             f"{caller}: the loss of train_apply's outputs must give one value per example, shape ({rows},), "

@@ -76,7 +76,7 @@ def init_training(recipe: Recipe, key: Array, *, params: Any = None) -> Training
 
     Args:
         recipe: its optimizer must be an optax transformation. `fit` calls a function of the total steps by itself.
-        key: a `jax.random.key`; initial weights, minibatch orders and dropout are drawn from it.
+        key: a `jax.random.key`; initial weights, minibatch orders, dropout and augmentation are drawn from it.
         params: initial parameters; by default those of `model.init`.
 
     Raises:

@@ -101,7 +101,7 @@ def fit(
     Args:
         recipe: what is trained, and how.
         data: `(x, targets)`, each an array or a pytree of arrays, the examples on the first axis.
-        key: a `jax.random.key`; initial weights, minibatch orders and dropout are drawn from it.
+        key: a `jax.random.key`; initial weights, minibatch orders, dropout and augmentation are drawn from it.
         epochs: the epoch limit, a Python int.
         params: initial parameters; by default those of `model.init`.
         stop: a stopping rule. A stopped training is frozen while the compiled loop runs on. This keeps it

@@ -86,8 +86,8 @@ def train(
     Args:
         recipe: what is trained, and how.
         data: `(x, targets)`, each an array or a pytree of arrays, the examples on the first axis.
-        key: a `jax.random.key`; initial weights, minibatch orders and dropout are drawn from it. It is not used with
-            `state`, which has its own.
+        key: a `jax.random.key`; initial weights, minibatch orders, dropout and augmentation are drawn from it. It is
+            not used with `state`, which has its own.
         epochs: the epoch limit, counted from the start of the training, also with `state` and `directory`.
         params: initial parameters; by default those of `model.init`.
         state: the `state` of an earlier result, with which the training goes on: 20 epochs and then 20 more give the

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import jaxnn as nn
-from experiments import digits, iris, learning_rates, mnist, replicate, sweep_digits, sweep_iris
+from experiments import cifar, digits, iris, learning_rates, mnist, replicate, sequences, sweep_digits, sweep_iris
 
 pytestmark = pytest.mark.optimized
 
@@ -72,6 +72,40 @@ def test_mnist_trains_on_files_that_the_user_has(tmp_path):
     assert_drawn(result.pictures, ["training.png", "filters.png", "wrongest.png"])
 
 
+def test_a_residual_network_learns_the_digits(capsys):
+    result = cifar.main(cifar.Config(epochs=12, channels=(8, 32), ema=0.9, progress=False))
+    assert result.accuracy >= 0.95
+    assert_drawn(result.pictures, ["training.png", "wrongest.png"])
+    assert f"cifar: test accuracy {result.accuracy:.4f} on 359 unseen images" in capsys.readouterr().out
+
+
+def test_cifar_trains_on_files_that_the_user_has(tmp_path):
+    """Four classes of noise, each brighter in other channels: red, green, blue and none."""
+    rng = np.random.default_rng(0)
+    for name in (*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin"):
+        labels = rng.integers(0, 4, 20).astype(np.uint8)
+        images = rng.integers(0, 100, (20, 3, 32, 32), dtype=np.uint8)
+        images += 100 * (np.arange(3) == labels[:, None])[:, :, None, None].astype(np.uint8)
+        records = np.concatenate([labels[:, None], images.reshape(20, -1)], axis=1)
+        (tmp_path / name).write_bytes(records.tobytes())
+    options = {"channels": (4,), "batch_size": 30, "shift": 4, "ema": 0.5, "progress": False}
+    result = cifar.main(cifar.Config(directory=tmp_path, epochs=8, **options))
+    assert result.accuracy > 0.7
+    assert_drawn(result.pictures, ["training.png", "wrongest.png"])
+
+
+def test_a_gru_and_a_cnn_tell_waves_apart(capsys):
+    config = sequences.Config(epochs=10, learning_rate=1e-2, waves=600, length=48, noise=0.2, networks=2)
+    result = sequences.main(config)
+    printed = capsys.readouterr().out
+    for accuracies in result.accuracies.values():
+        assert accuracies.shape == (2, 10)
+        # Chance is a quarter.
+        assert accuracies[:, -1].mean() > 0.7
+        assert f"accuracy {accuracies[:, -1].mean():.3f}" in printed
+    assert_drawn(result.pictures, ["accuracies.png"])
+
+
 def test_learning_rates_between_too_small_and_too_large_work():
     result = learning_rates.main(learning_rates.Config(networks=60, epochs=200))
     low, middle, high = result.accuracies[:10], result.accuracies[25:40], result.accuracies[-5:]
@@ -105,7 +139,7 @@ def test_replicates_of_one_setting_differ_by_their_seeds():
     assert_drawn(result.pictures, ["distribution.png"])
 
 
-COMMANDS = ("iris", "digits", "mnist", "sweep_iris", "sweep_digits", "replicate")
+COMMANDS = ("iris", "digits", "mnist", "sequences", "cifar", "sweep_iris", "sweep_digits", "replicate")
 
 
 @pytest.mark.parametrize("module", ["experiments", *(f"experiments.{name}" for name in COMMANDS)])

@@ -134,6 +134,30 @@ def test_a_batch_first_activation_adds_transposes_to_a_cpu_program() -> None:
     assert count_transposes("batch-first relu", "cnn", None) > count_transposes("library", "cnn", None)
 
 
+@on_cpu
+def test_residual_sums_and_batch_norms_transpose_no_activations() -> None:
+    """With batch-first sums, 17 activations are transposed."""
+    model = nn.resnet((8, 8, 1), (4, 8), 10, blocks=2, preactivation=True)
+    assert model.train_apply is not None
+    lanes = 3
+    params = jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct((lanes, *leaf.shape), leaf.dtype),
+        jax.eval_shape(model.init, jax.random.key(0)),
+    )
+
+    def gradient(params: Any, x: jax.Array, labels: jax.Array) -> Any:
+        outputs, after = model.train_apply(params, x, key=None)
+        return nn.cross_entropy(outputs, labels).mean(), after
+
+    step = jax.vmap(jax.value_and_grad(gradient, has_aux=True), in_axes=(0, None, None))
+    program = jax.jit(step).lower(params, IMAGES, LABELS).compile().as_text()
+    shapes = re.findall(r"= \w+\[([\d,]+)\]\S* transpose\(", program)
+    assert shapes
+    # The activations of the second stage are the smallest; the images themselves have half as many numbers per lane.
+    smallest = lanes * 8 * 4 * 4 * len(LABELS)
+    assert [shape for shape in shapes if np.prod(list(map(int, shape.split(",")))) >= smallest] == []
+
+
 @pytest.mark.parametrize("shape", [(), (3,), (2, 3), (2, 3, 4, 5)])
 def test_swap_batch_axis_swaps_the_first_and_the_last_axis_and_is_its_own_inverse(shape: tuple[int, ...]) -> None:
     x = np.arange(np.prod(shape, dtype=int), dtype="f").reshape(shape)

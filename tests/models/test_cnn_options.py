@@ -91,15 +91,37 @@ def test_a_masked_cnn_with_a_norm_computes_what_the_narrow_one_does(norm: str) -
     params = wide.init(jax.random.key(0))
     shapes = jax.eval_shape(narrow.init, jax.random.key(0))
     cut = jax.tree.map(lambda leaf, like: leaf[tuple(map(slice, like.shape))], params, shapes)
-    for masked, alone in ((wide.apply, narrow.apply), (wide.train_apply, narrow.train_apply)):
-        if masked is not None:
-            outputs = (jax.jit(f)(p, X, key=jax.random.key(1)) for f, p in ((masked, params), (alone, cut)))
-            actual, expected = (jax.tree.leaves(each)[0] for each in outputs)
-            np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-6)
+    pairs = [(wide.apply, narrow.apply)]
+    if wide.train_apply is not None and narrow.train_apply is not None:
+        pairs.append((wide.train_apply, narrow.train_apply))
+    for masked, alone in pairs:
+        outputs = (jax.jit(f)(p, X, key=jax.random.key(1)) for f, p in ((masked, params), (alone, cut)))
+        actual, expected = (jax.tree.leaves(each)[0] for each in outputs)
+        np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_group_norm_has_8_groups_or_the_most_that_divide_the_channels() -> None:
+    model = nn.cnn((8, 8, 1), (16, 12), 5, norm="group")
+    params = model.init(jax.random.key(0))
+
+    @jax.jit
+    def by_hand(params: Any, maps: Any) -> Any:
+        for number, groups in ((1, 8), (2, 4)):
+            maps = nn.conv(params[f"conv_{number}"], maps, padding="same")
+            maps = nn.max_pool(nn.relu(nn.group_norm(params[f"norm_{number}"], maps, groups)), 2)
+        return nn.dense(params["output"], nn.flatten(maps))
+
+    np.testing.assert_allclose(jax.jit(model.apply)(params, X), by_hand(params, X), rtol=1e-5, atol=1e-6)
+
+
+def test_group_norm_refuses_traced_channels(as_installed: None) -> None:
+    model = nn.cnn((8, 8, 1), (Size(jnp.array(2), 4),), 5, norm="group")
+    message = error_message(ValueError, lambda: model.init(jax.random.key(0)))
+    assert message == "norm='group' takes whole numbers of channels; make the sizes a choice, or take another norm"
 
 
 def test_unknown_names_are_refused(as_installed: None) -> None:
     message = error_message(ValueError, lambda: nn.cnn((8, 8, 1), (3,), 5, norm="instance"))
-    assert message == "cnn: norm must be one of 'batch', 'layer' or None, not 'instance'"
+    assert message == "cnn: norm must be one of 'batch', 'group', 'layer' or None, not 'instance'"
     message = error_message(ValueError, lambda: nn.cnn((8, 8, 1), (3,), 5, global_pool="sum"))
     assert message == "cnn: global_pool must be one of 'avg', 'max' or None, not 'sum'"

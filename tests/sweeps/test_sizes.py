@@ -73,6 +73,10 @@ NETWORKS = {
         {"a": nn.sizes(2, 8)}, {"a": 5.0}, TABLE,
     ),
     "buffers": (lambda h: hidden_model(h["a"], 3, 2), {"a": nn.sizes(2, 8)}, {"a": 5.0}, TABLE),
+    "batch norm": (
+        lambda h: nn.cnn((4, 8, 1), (h["a"],), 2, norm="batch", activation=nn.softplus),
+        {"a": nn.sizes(1, 4)}, {"a": 2.0}, IMAGES,
+    ),
     "own model": (lambda h: own_model(h["a"]), {"a": nn.sizes(2, 8)}, {"a": 5.0}, TABLE),
     "gru": (lambda h: recurrent_model(h["a"]), {"a": nn.sizes(2, 5)}, {"a": 3.0}, SERIES),
     "cnn": (cnn, {"a": nn.sizes(1, 4), "b": nn.sizes(1, 5), "rate": 0.0}, {"a": 2.0, "b": 3.0}, IMAGES),

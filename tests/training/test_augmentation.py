@@ -7,7 +7,8 @@ import optax
 import pytest
 
 import jaxnn as nn
-from helpers.resumable_runs import InjectedError, assert_same_bits
+from helpers import resumable_runs
+from helpers.resumable_runs import InjectedError, assert_same_bits, assert_same_sweep
 from jaxnn.training.epoch import train_epoch
 
 pytestmark = pytest.mark.optimized  # bits are compared
@@ -98,15 +99,6 @@ def test_a_run_directory_refuses_another_augmentation(tmp_path):
         train(RECIPE._replace(augment=A.shift(2)), tmp_path, epochs=1)
 
 
-def test_a_line_search_sees_one_augmented_batch():
-    """Were it drawn anew for each evaluation, the accepted value would not be the loss at the accepted step."""
-    search = optax.chain(optax.sgd(1.0), optax.scale_by_backtracking_linesearch(max_backtracking_steps=20))
-    recipe = RECIPE._replace(augment=lambda key, x: x + 50 * jax.random.normal(key, x.shape), optimizer=search)
-    fitted = fit(recipe._replace(batch_size=None), 9)
-    assert np.isfinite(fitted.losses).all()
-    assert np.isfinite(fitted.state.optimizer_state[1].value)
-
-
 def test_images_stay_uint8_until_the_minibatch():
     """No array of floats in the compiled training has the size of the data set."""
     x, labels = np.zeros((1013, 4, 4, 1), np.uint8), np.zeros(1013, np.int32)
@@ -151,25 +143,46 @@ def test_a_sweep_over_strengths_is_replayed_to_the_bit(part, compilations):
         np.testing.assert_allclose(swept.trials[2].curves.losses[0], fitted.losses, rtol=1e-4)
 
 
-def test_a_fold_trains_on_its_own_augmented_rows():
-    """As `fit` on those rows, full batch: x and targets are looked up before they are augmented."""
+def test_a_sweep_resumes_to_the_bit(tmp_path):
+    def make(hypers):
+        recipe = resumable_runs.make_recipe(hypers)
+        return recipe._replace(augment=lambda key, x: x + hypers["noise"] * jax.random.normal(key, x.shape))
+
+    options = {"make": make, "space": resumable_runs.SPACE | {"noise": nn.uniform(0.0, 0.5)}}
+    with pytest.raises(InjectedError):
+        resumable_runs.sweep(tmp_path, end_at=9, **options)
+    assert_same_sweep(resumable_runs.sweep(tmp_path, **options), resumable_runs.sweep(**options))
+
+
+def test_folds_and_buffers_see_augmented_rows():
+    """As a sweep over inverted images: x and targets are looked up before they are augmented."""
     folds = nn.k_folds(jax.random.key(3), 22, 2)
 
-    def make(hypers):
-        del hypers
-        return RECIPE._replace(batch_size=8, augment=lambda key, x, targets: (255 - x, (targets + 1) % 3))
+    def init(key):
+        return {"layers": MODEL.init(key), "mean": nn.Buffer(jnp.zeros(()))}
 
-    def make_inverted(hypers):
-        del hypers
-        return RECIPE._replace(batch_size=8)
+    def apply_layers(params, x, *, key=None):
+        return apply(params["layers"], x, key=key)
 
-    options = {"folds": folds, "trials": 1}
-    swept = sweep(make, {"seed": nn.seeds()}, **options)
-    data = 255 - TRAIN[0], (TRAIN[1] + 1) % 3
-    inverted = nn.sweep(
-        make_inverted, {"seed": nn.seeds()}, data, key=jax.random.key(4), epochs=4, lanes=4, progress=False, **options
-    )
+    def train_apply(params, x, *, key, where=None):
+        where = None if where is None else where[:, None, None, None]
+        return apply_layers(params, x, key=key), params | {"mean": nn.Buffer(jnp.mean(x / 255, where=where))}
+
+    model = nn.Model(init, apply_layers, train_apply)
+
+    def run(augment, data):
+        return nn.sweep(
+            lambda hypers: RECIPE._replace(model=model, augment=augment), {"seed": nn.seeds()}, data,
+            key=jax.random.key(4), trials=1, epochs=4, lanes=4, folds=folds, progress=False,
+        )  # fmt: skip
+
+    swept = run(lambda key, x, targets: (255 - x, (targets + 1) % 3), TRAIN)
+    inverted = run(None, (255 - TRAIN[0], (TRAIN[1] + 1) % 3))
     np.testing.assert_allclose(swept.trials[0].curves.losses, inverted.trials[0].curves.losses, rtol=1e-5)
+    for lane in range(2):
+        mean = swept.params(0, lane=lane)["mean"].value
+        np.testing.assert_allclose(mean, inverted.params(0, lane=lane)["mean"].value, rtol=1e-5)
+        assert abs(mean - 0.5) > 1e-3
 
 
 def test_a_strength_has_a_gradient():

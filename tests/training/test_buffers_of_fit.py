@@ -139,3 +139,18 @@ def test_the_loss_of_outputs_in_training_must_give_one_value_per_example():
     bad = recipe(3)._replace(model=MODEL._replace(train_apply=train_apply), loss=loss)
     with pytest.raises(ValueError, match=r"fit: the loss of train_apply's outputs must .* shape \(3,\), not \(\)"):
         nn.fit(bad, DATA, key=jax.random.key(0), epochs=1)
+
+
+def test_train_apply_gets_what_the_augmentation_makes():
+    """Bytes become floats, whose running mean has a fraction; the check before the training knows their type."""
+
+    def train_apply(params, x, *, key, where=None):
+        assert x.dtype == np.float32
+        return MODEL.train_apply(params, x, key=key, where=where)
+
+    whole = (DATA[0] * 10 + 60).astype(np.uint8), DATA[1]
+    halved = recipe()._replace(model=MODEL._replace(train_apply=train_apply), augment=lambda key, x: x / 2)
+    fitted = nn.fit(halved, whole, key=jax.random.key(3), epochs=1)
+    np.testing.assert_allclose(fitted.params.mean.value, 0.25 * whole[0].mean(axis=0) / 2, rtol=1e-5)
+    mixed = recipe()._replace(augment=nn.augment.mixup())
+    assert nn.fit(mixed, DATA, key=jax.random.key(3), epochs=2).params.steps.value == 2

@@ -6,15 +6,13 @@ from concurrent.futures import Executor
 from typing import Any, NamedTuple
 
 import jax
-import numpy as np
 from jaxtyping import Array
 
 from jaxnn._checks.warn import warn_user
-from jaxnn.augment.mix import compute_losses
 from jaxnn.data import Folds
 from jaxnn.sweeps.engine.device import Device
 from jaxnn.sweeps.engine.folds import Labels
-from jaxnn.sweeps.engine.hypers import RecipeMaker, RecordedHypers, as_python_numbers, check_sizes, check_traced
+from jaxnn.sweeps.engine.hypers import RecipeMaker, as_python_numbers
 from jaxnn.sweeps.engine.lane_count import (
     Demand,
     Footprint,
@@ -26,20 +24,14 @@ from jaxnn.sweeps.engine.lane_count import (
     measure_footprint,
 )
 from jaxnn.sweeps.engine.lanes import ProgramSpec, derive_key
-from jaxnn.sweeps.engine.metrics import find_on_host
-from jaxnn.sweeps.engine.parts import check_batch_size
 from jaxnn.sweeps.engine.preparation import Preparation
 from jaxnn.sweeps.engine.program import Program
 from jaxnn.sweeps.engine.trial import TrialLayout
 from jaxnn.sweeps.space.space import Choices, Setting, active_distributions, fill_space
 from jaxnn.sweeps.space.traced import fill_traced, find_seed
 from jaxnn.sweeps.space.whole import Inherited
-from jaxnn.training.augmentation import augment_batch, check_augmentation
-from jaxnn.training.buffer_check import check_buffers
-from jaxnn.training.epoch import init_training, to_loop_layout, train_epoch
+from jaxnn.training.epoch import init_training
 from jaxnn.training.evaluation import Metrics, Score
-from jaxnn.training.penalty import add_penalty
-from jaxnn.training.prepare import check_functions
 from jaxnn.training.recipe import Recipe, limit_epochs
 from jaxnn.training.stopping import StoppingRule
 
@@ -129,21 +121,14 @@ class Plan(NamedTuple):
     @property
     def rows(self) -> int:
         """The number of examples that a trial trains on; that of the largest fold."""
-        return _count(self.data) if self.folds is None else self.folds.train.shape[1]
+        return count_examples(self.data) if self.folds is None else self.folds.train.shape[1]
 
     def epochs_of(self, setting: Setting) -> int:
         """Returns the most epochs of a trial."""
-        return limit_epochs("sweep", self.recipe(setting.choices, self._as_python_numbers(setting)), self.layout.epochs)
+        return limit_epochs("sweep", self.recipe(setting.choices, self.as_python_numbers(setting)), self.layout.epochs)
 
-    def check_shapes(self, setting: Setting) -> None:
-        """Checks that the recipe of a setting matches the data, on shapes."""
-        _check_recipe(self, setting.choices, self.recipe(setting.choices, self._as_python_numbers(setting)))
-
-    def check_traced(self, setting: Setting) -> None:
-        """Checks that `make_recipe` can compute with traced hypers, and warns of those that it never reads."""
-        _check_traced(self, setting, self._as_python_numbers(setting))
-
-    def _as_python_numbers(self, setting: Setting) -> dict[str, float]:
+    def as_python_numbers(self, setting: Setting) -> dict[str, float]:
+        """Returns the traced hypers of a setting as Python numbers."""
         return as_python_numbers(active_distributions(self.space, setting.choices), setting.values)
 
     def make_program(
@@ -220,62 +205,6 @@ class Plan(NamedTuple):
         return add_turns(count, footprint, self.device, demand, self.layout.epochs)
 
 
-def _check_recipe(plan: Plan, choices: Choices, recipe: Recipe) -> None:
-    check_batch_size(plan.folds, recipe.batch_size)
-    full_batch = recipe._replace(batch_size=None, augment=None)
-    params = jax.eval_shape(recipe.model.init, plan.key)
-    check_augmentation("sweep", recipe, plan.data, params)
-    check_functions("sweep", full_batch, plan.data, _count(plan.data), params)
-    check_buffers("sweep", recipe, plan.data, plan.rows, params)
-    if plan.validation is not None:
-        check_functions("sweep: validation", full_batch, plan.validation, _count(plan.validation), params)
-    scored = plan.data if plan.validation is None else plan.validation
-    mask = None if plan.folds is None else np.ones(_count(scored), bool)
-    functions = plan.metrics if plan.score is None else {"score": plan.score} | plan.metrics
-    plan.on_host[choices] = find_on_host(functions, recipe, params, scored, mask, plan.evaluate_at)
-
-
-def _check_traced(plan: Plan, setting: Setting, values: dict[str, Any]) -> None:
-    hypers = RecordedHypers(fill_space(plan.space, setting.choices, values))
-    jax.eval_shape(lambda key: _call_functions(plan, plan.recipe_maker(hypers), key), plan.key)
-    seed = (find_seed(plan.space, setting.choices) or "").split(".")[0]
-    late = [name for name in plan.space if name not in (seed, *hypers.read)]
-    if late:
-        # A schedule may read a hyper when it is called. Tracing a whole step takes longer.
-        jax.eval_shape(lambda key: _make_step(plan, plan.recipe_maker(hypers), key), plan.key)
-        names = [name for name in values if name.split(".")[0] in hypers.read.intersection(late)]
-        check_traced(functools.partial(_compute, plan, setting.choices, _make_step), values, plan.key, names)
-    unused = [name for name in late if name not in hypers.read]
-    if unused:
-        warn_user(f"sweep: make_recipe does not use {', '.join(map(repr, unused))}")
-
-    compute = functools.partial(_compute, plan, setting.choices, _call_functions)
-    inherited = plan.inherited(setting.choices)
-    if inherited:
-        check_sizes(compute, values, plan.key, inherited)
-    check_traced(compute, values, plan.key, values)
-
-
-def _compute(plan: Plan, choices: Choices, call: Callable[..., Any], values: dict[str, Any], key: Array) -> Any:
-    return call(plan, plan.traced_recipe(choices, values), key)
-
-
-def _call_functions(plan: Plan, recipe: Recipe, key: Array) -> Any:
-    """Calls the functions of a recipe: initializes a training and computes its losses."""
-    state = init_training(recipe, key)
-    x, targets = augment_batch(recipe.augment, jax.random.clone(key), *plan.data)
-    losses = compute_losses(recipe.loss, recipe.model.apply(state.params, x), targets)
-    losses = add_penalty(recipe.penalty, losses, state.params)
-    if recipe.model.train_apply is None:
-        return state, losses
-    return state, losses, recipe.model.train_apply(state.params, x, key=jax.random.clone(key), where=None)
-
-
-def _make_step(plan: Plan, recipe: Recipe, key: Array) -> Any:
-    """Makes a step on the full batch."""
-    recipe = recipe._replace(batch_size=None)
-    return train_epoch(recipe, to_loop_layout(recipe, plan.data), init_training(recipe, key))
-
-
-def _count(data: tuple[Any, Any]) -> int:
+def count_examples(data: tuple[Any, Any]) -> int:
+    """Returns the number of examples of a data set."""
     return len(jax.tree.leaves(data)[0])

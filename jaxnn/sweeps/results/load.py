@@ -39,10 +39,9 @@ def load(directory: str | Path) -> SweepResult:
     """Opens the result of a sweep from its directory, also of one that runs or has not ended.
 
     It has settings, tables, curves, importance and plots, and the parameters of the kept trials as of the last
-    checkpoint: dicts of arrays by name, in which those of a layer are an `Affine`, `NormParams` or `BatchNormParams`
-    again, and a lone `value` is a `Buffer`. Functions among the options of the space are their names. What needs code
-    (`recipe_of`, `predict`, `replay`) raises ValueError: call `sweep` again with the same arguments and directory for
-    these.
+    checkpoint: dicts of arrays by name, in which those of a layer are an `Affine`, `NormParams`, … again, and a lone
+    `value` is a `Buffer`. Functions among the options of the space are their names. What needs code (`recipe_of`,
+    `predict`, `replay`) raises ValueError: call `sweep` again with the same arguments and directory for these.
 
     Args:
         directory: as given to `sweep`.

@@ -5,7 +5,8 @@ import numpy as np
 import pandas as pd
 import scipy.sparse
 
-from helpers.bad_input.parts import IMAGES, KEY, LABELS, BadData, X, classifier, digits, regression, replace_at
+import jaxnn as nn
+from helpers.bad_input.parts import IMAGES, KEY, LABELS, SGD, BadData, X, classifier, digits, regression, replace_at
 
 HINT = "; numpy.asarray makes an array of a list, which is a pytree here"
 FIT_TYPES = [
@@ -102,14 +103,35 @@ FIT_TYPES = [
         classifier,
         (X, np.array(["a", "b", "c"] * 5)),
         TypeError,
-        "fit: targets must hold real numbers, not <U1",
+        "fit: targets must hold real numbers, not <U1; numpy.unique(targets, return_inverse=True)[1] numbers classes",
     ),
     BadData(
-        "labels one-hot",
+        "labels that are not one-hot",
         classifier,
-        (X, np.eye(3, dtype=int)[LABELS]),
+        (X, np.eye(3, dtype=int)[LABELS] + (np.arange(15) == 4)[:, None]),
         ValueError,
-        "cross_entropy: labels must have shape (15,), one for each row of logits, not (15, 3)",
+        "cross_entropy: probabilities of classes must add up to 1, but those of row 4 to 4",
+    ),
+    BadData(
+        "weights without a weighted loss",
+        classifier,
+        (X, (LABELS, np.ones(15, "f"))),
+        TypeError,
+        "cross_entropy: labels must be one array, not a tuple; nn.weighted makes a loss of targets (labels, weights)",
+    ),
+    BadData(
+        "a negative weight",
+        lambda: classifier()._replace(loss=nn.weighted(nn.cross_entropy)),
+        (X, (LABELS, np.where(np.arange(15) == 3, -1.0, 1.0))),
+        ValueError,
+        "weighted: weights must be at least 0, but row 3 holds -1.0",
+    ),
+    BadData(
+        "a label of -1 for one logit",
+        lambda: nn.Recipe(nn.mlp([4, 18, 1]), nn.binary_cross_entropy, SGD),
+        (X, np.where(LABELS > 0, 1, -1)),
+        ValueError,
+        "binary_cross_entropy: labels must lie between 0 and 1, but row 0 holds -1",
     ),
     BadData(
         "labels of booleans",

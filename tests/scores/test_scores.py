@@ -68,7 +68,8 @@ def test_one_logit_takes_labels_0_and_1_of_any_type(outputs: np.ndarray, as_inst
 
 def test_one_hot_rows_are_refused_where_class_numbers_are_expected(as_installed: None) -> None:
     for score in (nn.accuracy, nn.balanced_accuracy, nn.confusion_matrix, nn.log_loss):
-        with pytest.raises(ValueError, match=rf"^{score.__name__}: labels must have shape \(3,\), one for each row"):
+        message = rf"^{score.__name__}: labels must be class numbers of shape \(batch,\), not a table \(3, 4\); of"
+        with pytest.raises(ValueError, match=message):
             score(np.zeros((3, 4), "f"), np.eye(4)[:3])
 
 
@@ -80,3 +81,14 @@ def test_an_average_over_classes_must_be_chosen_for_three(as_installed: None) ->
         ValueError, match=r"^recall: average must be one of 'binary', 'macro', 'micro', 'weighted', not"
     ):
         nn.recall(np.zeros((3, 3), "f"), np.array([0, 1, 2]), average="mean")
+
+
+def test_a_class_that_does_not_occur_is_left_out_of_the_mean_and_a_label_counts_as_0() -> None:
+    predicted = np.array([[1, 0, 0], [0, 1, 0], [1, 0, 0]])
+    labels = np.array([0, 1, 0])
+    logits = predicted.astype("f") - 0.5
+    of_classes = sklearn.metrics.f1_score(labels, predicted.argmax(1), average="macro")
+    assert of_classes == float(nn.f1(logits, labels, average="macro")) == 1
+    of_labels = sklearn.metrics.f1_score(np.eye(3, dtype=int)[labels], predicted, average="macro", zero_division=0)
+    np.testing.assert_allclose(nn.f1(logits, np.eye(3)[labels], average="macro"), of_labels, rtol=1e-6)
+    assert of_labels == pytest.approx(2 / 3)
