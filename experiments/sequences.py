@@ -119,7 +119,8 @@ def draw(test: tuple[Any, Any], accuracies: dict[str, np.ndarray]) -> Path:
     drawing, [[waves, curves]] = nn.plots.figure(1, 2, size=(6.0, 4.5))
     x, labels = map(np.asarray, test)
     for number in range(len(SHAPES)):
-        waves.plot(x[np.flatnonzero(labels == number)[0], :, 0] - 4 * number)
+        wave = x[np.flatnonzero(labels == number)[0], :, 0]
+        waves.plot(wave - 4 * number, color=nn.plots.COLOURS[number])
     waves.set(xlabel="time (samples)", ylabel="signal, each 4 below the one above", title="A noisy wave of each shape")
     waves.set_yticks(-4 * np.arange(len(SHAPES)), SHAPES)
     nn.plots.learning_curves(curves, accuracies, quantity="accuracy on unseen waves")
