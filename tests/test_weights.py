@@ -11,6 +11,7 @@ import sklearn.utils
 
 import jaxnn as nn
 from helpers.errors import error_message
+from helpers.small_recipes import select_lane
 from jaxnn.sweeps.engine.folds import choose_labels
 
 X = np.random.default_rng(0).normal(size=(20, 3)).astype("f")
@@ -57,7 +58,6 @@ def test_folds_are_stratified_by_the_labels_and_not_by_the_weights() -> None:
 
 
 SCORES = {
-    "auc": nn.auc,
     "f1": functools.partial(nn.f1, average="macro"),
     "balanced": nn.balanced_accuracy,
     "plain": nn.accuracy,
@@ -65,17 +65,24 @@ SCORES = {
 }
 
 
-def test_a_sweep_over_folds_takes_weights_and_computes_scores_inside_the_program() -> None:
-    data = X, (LABELS, BALANCED)
+def test_a_sweep_over_folds_takes_weights_and_gives_the_scores_of_the_rows_of_each_fold() -> None:
+    data, folds = (X, (LABELS, BALANCED)), nn.k_folds(jax.random.key(0), 20, 3, stratify=LABELS)
     result = nn.sweep(
         lambda h: recipe(functools.partial(nn.cross_entropy, label_smoothing=h["smoothing"])),
-        {"smoothing": nn.uniform(0.0, 0.3)}, data, key=jax.random.key(0), trials=3, epochs=4, folds=4,
-        score=nn.auc, metrics={name: score for name, score in SCORES.items() if name != "auc"}, progress=False, keep=1,
+        {"smoothing": nn.uniform(0.0, 0.3)}, data, key=jax.random.key(0), trials=3, epochs=4, folds=folds,
+        score=nn.auc, metrics=SCORES, progress=False,
     )  # fmt: skip
-    assert result.stratified_by == "targets.0"
+    assert not folds.mask.all()
     # Functions that the host computes have values in the last epoch alone.
-    assert all(np.isfinite(result.curves(name)).all() for name in SCORES if name != "auc")
-    assert 0 <= result.best.score <= 1
+    assert all(np.isfinite(result.curves(name)).all() for name in SCORES)
+    best, rows = result.best, [rows[mask] for rows, mask in zip(folds.validation, folds.mask, strict=True)]
+    outputs = [best.recipe.model.apply(select_lane(best.params, fold), X[rows[fold]]) for fold in range(3)]
+    expected = {
+        name: np.mean([score(outputs[fold], LABELS[rows[fold]]) for fold in range(3)])
+        for name, score in {"scores": nn.auc, **SCORES}.items()
+    }
+    for name, value in expected.items():
+        np.testing.assert_allclose(result.curves(name)[best.trial, -1], value, rtol=1e-5, err_msg=name)
 
 
 def test_train_and_evaluate_take_scores_of_weighted_targets() -> None:

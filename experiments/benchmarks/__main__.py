@@ -23,6 +23,7 @@ from experiments.benchmarks import (
     pictures,
     processes,
     report,
+    residual_network,
     scaling,
     tables,
     targets,
@@ -37,6 +38,7 @@ CASES: dict[str, Callable[[bool], list[Case]]] = {
     "digits_sweep": digits_sweep.cases,
     "lane_counts": lane_counts.cases,
     "one_network": one_network.cases,
+    "residual_network": residual_network.cases,
     "conv_alone": conv_alone.cases,
 }
 # Measured by functions of their own.
@@ -49,7 +51,7 @@ class Config:
 
     only: tuple[str, ...] = ()
     """Of whole_process (or its iris_64, iris_1024, iris_8192, cnn_256, shapes, widths), iris_sweep, digits_sweep,
-    lane_counts, one_network, conv_alone, scaling, gpu; all by default."""
+    lane_counts, one_network, residual_network, conv_alone, scaling, gpu; all by default."""
     quick: bool = False
     """Tiny sizes and one round, to check that everything runs."""
     rounds: int | None = None

@@ -5,13 +5,13 @@ it takes says which. Those of this module take images (batch, height, width, cha
 channels), and draw anew for every example. Their numbers may be traced hypers of a sweep.
 
 The training step looks up a minibatch, augments it, and calls the model. Images of uint8 therefore stay uint8 in
-memory; a model that divides by 255 does so in training and in evaluation:
+memory; a first part of the model may scale them, in training and in evaluation:
 
     >>> import jaxnn as nn, jax, optax
-    >>> model = nn.cnn((8, 8, 1), (8,), 10)
-    >>> scaled = model._replace(apply=lambda params, x, *, key=None: model.apply(params, x / 255, key=key))
+    >>> scaling = nn.Model(lambda key: {}, lambda params, x, *, key=None: x / 255)
+    >>> model = nn.chain(scaling=scaling, layers=nn.cnn((8, 8, 1), (8,), 10))
     >>> augment = nn.augment.compose(nn.augment.shift(1), nn.augment.mixup(0.2))
-    >>> recipe = nn.Recipe(scaled, nn.cross_entropy, optax.adam(0.01), batch_size=32, augment=augment)
+    >>> recipe = nn.Recipe(model, nn.cross_entropy, optax.adam(0.01), batch_size=32, augment=augment)
     >>> noisy = recipe._replace(augment=lambda key, x: x + 0.1 * jax.random.normal(key, x.shape))
 """
 

@@ -244,8 +244,9 @@ class SweepJournal:
 
     def _read_params(self, result: TrialResult, reader: LaneReader | None) -> Any:
         """Reads the parameters of a trial whose score is that of its last epoch."""
-        at_hand = reader is not None and result.score_epoch == result.epochs
-        return self.trimmer(result, reader.read_params()) if at_hand else None
+        if reader is None or result.score_epoch != result.epochs:
+            return None
+        return self.trimmer(result, reader.read_params())
 
     def _restore(self, program: Program) -> None:
         """Loads what the checkpoint holds, which is used after the last recorded chunk."""

@@ -21,19 +21,14 @@ def check_buffers(caller: str, recipe: Recipe, data: tuple[Any, Any], count: int
     """Checks that what is learned has a gradient, and traces `train_apply` on the shapes of a batch of `count` rows.
 
     Raises:
-        TypeError: integers outside of a buffer, or a `train_apply` that does not return a pair.
-        ValueError: buffers without a `train_apply`, or one that returns other params, a loss that is not one value for
-            each of its outputs, or an optimizer with a mask that is a tree with buffers.
+        TypeError: integers outside of a buffer, keys in one, or a `train_apply` that does not return a pair.
+        ValueError: nothing to learn, buffers without a `train_apply`, or one that returns other params, a loss that is
+            not one value for each of its outputs, or an optimizer with a mask that is a tree with buffers.
     """
     learned, buffers = partition(params)
     if buffers is not None:
         jax.eval_shape(functools.partial(init_optimizer, recipe), params)
-    for path, leaf in jax.tree_util.tree_leaves_with_path(learned):
-        if not jnp.issubdtype(jnp.result_type(leaf), jnp.inexact):
-            raise TypeError(
-                f"{caller}: params: {_name(path)} holds {jnp.result_type(leaf)}, which has no gradient; "
-                "mark numbers that are not learned as nn.Buffer"
-            )
+    _check_types(caller, learned, buffers)
     if recipe.model.train_apply is not None:
         rows = count if recipe.batch_size is None else min(recipe.batch_size, count)
         _check_train_apply(caller, recipe, data, rows, params)
@@ -43,6 +38,22 @@ def check_buffers(caller: str, recipe: Recipe, data: tuple[Any, Any], count: int
             f"{caller}: the model has buffers ({names}), but no train_apply, which gives their new values; "
             f"for constants it is {_CONSTANTS}"
         )
+
+
+def _check_types(caller: str, learned: Any, buffers: Any) -> None:
+    """Checks that something is learned, that all of it has a gradient, and that buffers hold numbers."""
+    leaves = jax.tree_util.tree_leaves_with_path(learned)
+    if not leaves:
+        raise ValueError(f"{caller}: the model has nothing to learn: model.init makes no params but buffers")
+    for path, leaf in leaves:
+        if not jnp.issubdtype(jnp.result_type(leaf), jnp.inexact):
+            raise TypeError(
+                f"{caller}: params: {_name(path)} holds {jnp.result_type(leaf)}, which has no gradient; "
+                "mark numbers that are not learned as nn.Buffer"
+            )
+    for path, leaf in jax.tree_util.tree_leaves_with_path(buffers):
+        if jnp.issubdtype(jnp.result_type(leaf), jax.dtypes.prng_key):
+            raise TypeError(f"{caller}: params: {_name(path)} must hold numbers, not keys; train_apply gets a key")
 
 
 def _check_train_apply(caller: str, recipe: Recipe, data: tuple[Any, Any], rows: int, params: PyTree) -> None:

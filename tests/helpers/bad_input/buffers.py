@@ -37,11 +37,21 @@ def with_mean(value):
     return returning(lambda outputs, params: (outputs, params._replace(mean=value(params.mean.value))))
 
 
-def learns_counter():
-    model = MODEL._replace(init=lambda key: MODEL.init(key)._replace(steps=np.int32(0)))
-    return nn.fit(recipe()._replace(model=model), DATA, key=KEY, epochs=2)
+def fit_with(**changed):
+    """Returns a call of `fit` whose model makes other params."""
+
+    def init(key):
+        return MODEL.init(key)._replace(**{name: make(key) for name, make in changed.items()})
+
+    model = MODEL._replace(init=init)
+    return lambda: nn.fit(recipe()._replace(model=model), DATA, key=KEY, epochs=2)
 
 
+CONSTANT = nn.Model(
+    lambda key: nn.Buffer(np.zeros((), "f")),
+    lambda params, x, *, key=None: x[:, :1],
+    lambda params, x, *, key, where=None: (x[:, :1], params),
+)
 CONSTANTS = (
     "the model has buffers (mean, steps), but no train_apply, which gives their new values; for constants it is "
     "lambda params, x, *, key, where=None: (apply(params, x, key=key), params)"
@@ -99,9 +109,19 @@ BUFFER_CALLS = {
         "squared_error: outputs and targets must have the same shape (batch, outputs), not (3, 1) and (4, 1)",
     ),
     "a counter without a mark": (
-        learns_counter,
+        fit_with(steps=lambda key: np.int32(0)),
         TypeError,
         "fit: params: steps holds int32, which has no gradient; mark numbers that are not learned as nn.Buffer",
+    ),
+    "a key in a buffer": (
+        fit_with(steps=lambda key: nn.Buffer(key)),
+        TypeError,
+        "fit: params: steps.value must hold numbers, not keys; train_apply gets a key",
+    ),
+    "nothing to learn": (
+        lambda: nn.fit(recipe()._replace(model=CONSTANT), DATA, key=KEY, epochs=2),
+        ValueError,
+        "fit: the model has nothing to learn: model.init makes no params but buffers",
     ),
     "a counter of floats": (
         fit(params=PARAMS._replace(steps=nn.Buffer(np.float32(0)))),
