@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import jaxnn as nn
-from experiments import cifar, digits, iris, learning_rates, mnist, replicate, sweep_digits, sweep_iris
+from experiments import cifar, digits, iris, learning_rates, mnist, replicate, sequences, sweep_digits, sweep_iris
 
 pytestmark = pytest.mark.optimized
 
@@ -94,6 +94,18 @@ def test_cifar_trains_on_files_that_the_user_has(tmp_path):
     assert_drawn(result.pictures, ["training.png", "wrongest.png"])
 
 
+def test_a_gru_and_a_cnn_tell_waves_apart(capsys):
+    config = sequences.Config(epochs=10, learning_rate=1e-2, waves=600, length=48, noise=0.2, networks=2)
+    result = sequences.main(config)
+    printed = capsys.readouterr().out
+    for accuracies in result.accuracies.values():
+        assert accuracies.shape == (2, 10)
+        # Chance is a quarter.
+        assert accuracies[:, -1].mean() > 0.7
+        assert f"accuracy {accuracies[:, -1].mean():.3f}" in printed
+    assert_drawn(result.pictures, ["accuracies.png"])
+
+
 def test_learning_rates_between_too_small_and_too_large_work():
     result = learning_rates.main(learning_rates.Config(networks=60, epochs=200))
     low, middle, high = result.accuracies[:10], result.accuracies[25:40], result.accuracies[-5:]
@@ -127,7 +139,7 @@ def test_replicates_of_one_setting_differ_by_their_seeds():
     assert_drawn(result.pictures, ["distribution.png"])
 
 
-COMMANDS = ("iris", "digits", "mnist", "cifar", "sweep_iris", "sweep_digits", "replicate")
+COMMANDS = ("iris", "digits", "mnist", "sequences", "cifar", "sweep_iris", "sweep_digits", "replicate")
 
 
 @pytest.mark.parametrize("module", ["experiments", *(f"experiments.{name}" for name in COMMANDS)])
