@@ -1,6 +1,6 @@
 """The residual network for small images."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -16,8 +16,9 @@ from jaxnn.layers.dense import dense, init_dense
 from jaxnn.layers.pooling import global_avg_pool
 from jaxnn.models.model import Model
 from jaxnn.models.norm_choice import Norm, choose_norm, normalize
-from jaxnn.models.parts import add, drop_inputs, make_hashable, mask_size, number_names
-from jaxnn.units import Size, check_size
+from jaxnn.models.parts import add, drop_inputs, make_hashable, mask_size
+from jaxnn.models.residual_plan import Block, Shapes, check_stages, plan_blocks
+from jaxnn.units import Size
 
 
 def resnet(
@@ -83,14 +84,14 @@ def resnet(
         raise ValueError(
             f"resnet: image must be (height, width, channels), or with one or three spatial axes, not {image}"
         )
-    widths, counts = _check_stages(channels, blocks)
+    widths, counts = check_stages(channels, blocks)
     classes = check_whole("resnet", "classes", classes, least=1)
     if check_whole("resnet", "window", window, least=1) % 2 == 0:
         raise ValueError(f"resnet: window must be odd, not {window}")
     check_rate("resnet", dropout)
     chosen = choose_norm("resnet", norm)
-    plan = tuple(_plan_blocks(widths, counts))
-    shapes = _Shapes(plan, image[-1], classes, (window,) * (len(image) - 1), chosen, preactivation)
+    plan = tuple(plan_blocks(widths, counts))
+    shapes = Shapes(plan, image[-1], classes, (window,) * (len(image) - 1), chosen, preactivation)
     run = _Run(
         tuple(block.keep_sizes() for block in plan), image, window // 2, chosen, preactivation, activation, dropout
     )
@@ -101,79 +102,10 @@ def resnet(
     )
 
 
-class _Block(NamedTuple):
-    """A residual block: its name, its numbers of channels and the stride of its first convolution."""
-
-    name: str
-    inputs: Any
-    outputs: Any
-    stride: int
-
-    def keep_sizes(self) -> "_Block":
-        """Returns the block without whole numbers of channels: networks that differ in them share programs."""
-        inputs, outputs = (size if isinstance(size, Size) else None for size in self[1:3])
-        return self._replace(inputs=inputs, outputs=outputs)
-
-
-def _check_stages(channels: Any, blocks: Any) -> tuple[tuple[Any, ...], tuple[int, ...]]:
-    """Returns the channels of each stage and its number of blocks."""
-    if not isinstance(channels, Sequence) or isinstance(channels, str) or not channels:
-        raise TypeError(f"resnet: channels must be a sequence of whole numbers, one for each stage, not {channels!r}")
-    widths = tuple(check_size("resnet", f"channels[{i}]", size) for i, size in enumerate(channels))
-    if not isinstance(blocks, Sequence):
-        return widths, (check_whole("resnet", "blocks", blocks, least=1),) * len(widths)
-    counts = check_each_whole("resnet", "blocks", blocks, least=1)
-    if len(counts) != len(widths):
-        raise ValueError(f"resnet: blocks must be one number or one for each of the {len(widths)} stages, not {blocks}")
-    return widths, counts
-
-
-def _plan_blocks(widths: Sequence[Any], counts: Sequence[int]) -> Iterator[_Block]:
-    names, inputs = iter(number_names("block", sum(counts))), widths[0]
-    for stage, (outputs, count) in enumerate(zip(widths, counts, strict=True)):
-        for place in range(count):
-            yield _Block(next(names), inputs, outputs, 2 if stage and not place else 1)
-            inputs = outputs
-
-
-class _Shapes(NamedTuple):
-    """What parameters a network has."""
-
-    blocks: tuple[_Block, ...]
-    inputs: int
-    classes: int
-    window: tuple[int, ...]
-    norm: Norm | None
-    preactivation: bool
-
-    def list_layers(self) -> Iterator[tuple[tuple[str, ...], tuple[Any, Any, tuple[int, ...]]]]:
-        """Yields the path and the shape of each convolution."""
-        yield ("stem", "conv"), (self.inputs, self.blocks[0].inputs, self.window)
-        for name, inputs, outputs, stride in self.blocks:
-            yield (name, "conv_1"), (inputs, outputs, self.window)
-            yield (name, "conv_2"), (outputs, outputs, self.window)
-            if stride > 1:
-                yield (name, "conv_shortcut"), (inputs, outputs, (1,) * len(self.window))
-
-    def list_norms(self) -> Iterator[tuple[tuple[str, ...], Any]]:
-        """Yields the path of each norm and the number of its channels."""
-        if self.norm is None:
-            return
-        if not self.preactivation:
-            yield ("stem", "norm"), self.blocks[0].inputs
-        for name, inputs, outputs, stride in self.blocks:
-            yield (name, "norm_1"), inputs if self.preactivation else outputs
-            yield (name, "norm_2"), outputs
-            if stride > 1 and not self.preactivation:
-                yield (name, "norm_shortcut"), outputs
-        if self.preactivation:
-            yield ("head", "norm"), self.blocks[-1].outputs
-
-
 # The functions of a model are objects, so that models can be pickled, and equal models share compiled programs.
 @dataclass(frozen=True)
 class _InitResnet:
-    shapes: _Shapes
+    shapes: Shapes
     initializer: Initializer
     output_initializer: Initializer
 
@@ -196,7 +128,7 @@ class _InitResnet:
 class _Run(NamedTuple):
     """The network as a function; `train` is (where,) in training, and None in evaluation."""
 
-    blocks: tuple[_Block, ...]
+    blocks: tuple[Block, ...]
     image: tuple[int, ...]
     padding: int
     norm: Norm | None
@@ -223,7 +155,7 @@ class _Run(NamedTuple):
             updated |= {"head": head} if head else {}
         return dense(params["output"], drop_inputs(key, global_avg_pool(x), self.dropout, size)), updated
 
-    def _run_classic(self, block: _Block, params: Any, x: Array, train: Any) -> tuple[Array, Any]:
+    def _run_classic(self, block: Block, params: Any, x: Array, train: Any) -> tuple[Array, Any]:
         hidden = conv(params["conv_1"], x, stride=block.stride, padding=self.padding)
         hidden, params = self._norm_and_activate(params, "norm_1", hidden, block.outputs, train)
         hidden = conv(params["conv_2"], hidden, padding=self.padding)
@@ -233,7 +165,7 @@ class _Run(NamedTuple):
             x, params = self._norm(params, "norm_shortcut", x, block.outputs, train)
         return mask_size(self.activation(add(hidden, x)), block.outputs), params
 
-    def _run_preactivated(self, block: _Block, params: Any, x: Array, train: Any) -> tuple[Array, Any]:
+    def _run_preactivated(self, block: Block, params: Any, x: Array, train: Any) -> tuple[Array, Any]:
         hidden, params = self._norm_and_activate(params, "norm_1", x, block.inputs, train)
         if "conv_shortcut" in params:
             x = conv(params["conv_shortcut"], hidden, stride=block.stride)

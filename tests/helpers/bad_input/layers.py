@@ -86,6 +86,28 @@ LAYER_CALLS = {
         ValueError,
         "cnn: image must be (height, width, channels), or with one or three spatial axes, not (8,)",
     ),
+    "rate of a resnet": (
+        lambda: nn.resnet((8, 8, 1), (4,), 10, dropout=1.0),
+        ValueError,
+        "resnet: rate, the probability of dropping, must lie in [0, 1), not 1.0",
+    ),
+    "resnet of one number": (
+        lambda: nn.resnet((8, 8, 1), 16, 10),
+        TypeError,
+        "resnet: channels must be a sequence of whole numbers, one for each stage, not 16",
+    ),
+    "no blocks": (
+        lambda: nn.resnet((8, 8, 1), (4,), 10, blocks=0),
+        ValueError,
+        "resnet: blocks must be at least 1, not 0",
+    ),
+    "unknown norm": (
+        lambda: nn.cnn((8, 8, 1), (4,), 10, norm="batch_norm"),
+        ValueError,
+        "cnn: norm must be one of 'batch', 'group', 'layer' or None, not 'batch_norm'",
+    ),
+    "stride of 0": (lambda: nn.cnn((8, 8, 1), (4,), 10, stride=0), ValueError, "cnn: stride must be at least 1, not 0"),
+    "chain of nothing": (lambda: nn.chain(), ValueError, "chain: there must be at least one model"),
     "predict of NaN": (
         lambda: nn.predict(nn.mlp([4, 3]), {}, replace_at(X, (5, 2), np.nan)),
         ValueError,
