@@ -46,7 +46,11 @@ def init_norm(caller: str, features: int | Size, bias: bool) -> NormParams:
     """Returns scales 1, and biases 0 or None."""
     features = check_size(caller, "features", features)
     scale = features.mask().astype(float) if isinstance(features, Size) else jnp.ones(features)
-    return NormParams(scale=scale, bias=jnp.zeros(count_units(features)) if bias else None)
+    if not bias:
+        return NormParams(scale=scale, bias=None)
+    # Zeros do not mark which of several blocks of units are real.
+    marks = isinstance(features, Size) and features.marks
+    return NormParams(scale=scale, bias=scale if marks else jnp.zeros(count_units(features)))
 
 
 def layer_norm(
