@@ -88,6 +88,14 @@ def test_a_size_that_groups_do_not_divide_gives_nan() -> None:
     assert np.isnan(nn.group_norm(nn.init_group_norm(size), X, 2, size=size)[..., :3]).all()
 
 
+def test_means_over_groups_of_a_traced_size_are_computed_in_full_precision() -> None:
+    size = Size(jnp.array(2), largest=4)
+    program = jax.make_jaxpr(lambda x: nn.group_norm(nn.init_group_norm(size), x, 2, size=size))(X)
+    products = [equation for equation in program.eqns if equation.primitive.name == "dot_general"]
+    highest = jax.lax.Precision.HIGHEST
+    assert [equation.params["precision"] for equation in products] == [(highest, highest)] * 4
+
+
 def test_norms_without_bias_or_with_zeros_are_equal() -> None:
     assert nn.init_layer_norm(4, bias=False).bias is None
     assert nn.init_rms_norm(4).bias is None
