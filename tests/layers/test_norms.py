@@ -90,7 +90,8 @@ def test_a_size_that_groups_do_not_divide_gives_nan() -> None:
 
 def test_means_over_groups_of_a_traced_size_are_computed_in_full_precision() -> None:
     size = Size(jnp.array(2), largest=4)
-    program = jax.make_jaxpr(lambda x: nn.group_norm(nn.init_group_norm(size), x, 2, size=size))(X)
+    with jax.default_matmul_precision("tensorfloat32"):
+        program = jax.make_jaxpr(lambda x: nn.group_norm(nn.init_group_norm(size), x, 2, size=size))(X)
     products = [equation for equation in program.eqns if equation.primitive.name == "dot_general"]
     highest = jax.lax.Precision.HIGHEST
     assert [equation.params["precision"] for equation in products] == [(highest, highest)] * 4
