@@ -39,7 +39,8 @@ def resnet(
 
     A block is (conv, norm, activation, conv, norm), then the sum and an activation. The first block of each stage but
     the first halves the size of the image, and its x is projected by a convolution with a window of 1. Three stages of
-    3 blocks with 16, 32 and 64 channels are the ResNet-20 of He et al. for CIFAR-10.
+    3 blocks with 16, 32 and 64 channels are the ResNet-20 of He et al. for CIFAR-10 but for the projections, where
+    theirs have no parameters.
 
     Args:
         image: (height, width, channels) of the input; also (length, channels) or (depth, height, width, channels).
