@@ -21,7 +21,7 @@ EMBEDDING = Row(
     (
         lambda: nn.embedding(np.ones((4, 3)), np.array([[0, 3], [1, 4]])),
         ValueError,
-        "embedding: labels must lie in 0 … 3 for 4 rows of params, but row 1, column 1 holds 4",
+        "embedding: x must lie in 0 … 3 for 4 rows of params, but row 1, column 1 holds 4",
     ),
 )
 
