@@ -94,8 +94,8 @@ class Size(_Traced):
     def _way_out(self) -> str:
         return (
             f"sweep: {self.name!r} is a size, which is traced: Python cannot compute with it, and it is no shape. Pass "
-            "it to mlp, cnn, resnet, init_dense, init_conv or the init of a norm, and mask with mask_units; or make it "
-            "a choice"
+            "it to mlp, cnn, resnet, init_dense, init_conv, init_gru, init_lstm, init_embedding or the init of a norm, "
+            "and mask with mask_units; or make it a choice"
         )
 
 

@@ -324,7 +324,7 @@ REFUSED = {
     "an unknown initializer": (own(jax.nn.initializers.orthogonal()), "or not at all, not orthogonal"),
     "an initializer of the user": (own(lambda key, shape: jnp.zeros(shape)), "or not at all, not .*<lambda>"),
     "an int": (using(lambda h: nn.mlp([3, int(h["width"]), 2])), "'width' is a size, which is traced"),
-    "half": (using(lambda h: nn.mlp([3, h["width"] // 2, 2])), "'width' is a size.*make it a choice"),
+    "half": (using(lambda h: nn.mlp([3, h["width"] // 2, 2])), "'width' is a size.*init_gru, init_lstm, init_embedding.*a choice"),
     "a comparison": (using(lambda h: h["width"] == 4), "'width' is a size"),
     "a shape": (using(lambda h: np.zeros((2, h["width"]))), "'width' is a size"),
     "a shape of JAX": (using(lambda h: jnp.zeros((2, h["width"]))), "'width'.*where they are traced"),
@@ -346,6 +346,12 @@ def test_what_cannot_be_traced_is_refused_by_name_before_anything_compiles(
     with compilations() as compiled, pytest.raises(ValueError, match=message):
         sweep(make=make)
     assert not [program for program in compiled if "advance" in program or "start" in program]
+
+
+def test_entries_that_are_not_masked_are_refused() -> None:
+    marks, narrow = {"table": np.ones((2, 4), "f")}, {"table": np.ones((2, 3), "f")}
+    with pytest.raises(ValueError, match="table of the params.*init_lstm, init_embedding and the inits of norms"):
+        find_entries(marks, narrow)
 
 
 def test_an_equal_sweep_of_shapes_compiles_nothing(compilations: Compilations) -> None:

@@ -92,7 +92,7 @@ def find_entries(marks: Any, shapes: Any) -> Any:
             raise ValueError(
                 f"sweep: {leaf_name(path)} of the params has shape {shape}, but with traced sizes it is {leaf.shape} "
                 f"with {tuple(map(len, entries))} real entries; mask what model.init makes beyond init_dense, "
-                "init_conv and init_layer_norm with mask_units"
+                "init_conv, init_gru, init_lstm, init_embedding and the inits of norms with mask_units"
             )
         return _Entries(entries)
 
