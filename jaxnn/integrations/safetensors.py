@@ -62,8 +62,10 @@ def load_safetensors(
 
     PyTorch stores the weights of its layers as (outputs, inputs, *window), and this library as
     (*window, inputs, outputs). With `layout="torch"` the weight of every `Affine` in `like` is transposed, and nothing
-    else. PyTorch also flattens images as (channels, height, width), and `flatten` as (height, width, channels). After a
-    convolution with outputs of (height, width, channels), reorder the rows of the first dense layer by
+    else; it does not know the weights of transposed convolutions, which are converted as the docstring of
+    `conv_transpose` says. PyTorch also flattens images as (channels, height, width), and `flatten` as (height, width,
+    channels). After a convolution with outputs of (height, width, channels), reorder the rows of the first dense layer
+    by
 
         rows = params["output"].weight.reshape(channels, height, width, -1).transpose(1, 2, 0, 3)
         params["output"] = params["output"]._replace(weight=rows.reshape(height * width * channels, -1))
