@@ -73,11 +73,11 @@ def _attend(queries: Array, keys: Array, values: Array, *, mask: Array | None, c
     if causal:
         past = jnp.tri(*scores.shape[2:], dtype=bool)[None]
         mask = past if mask is None else mask & past
-    if mask is not None:
-        seen = jnp.broadcast_to(mask[:, None], scores.shape)
+    seen = None if mask is None else jnp.broadcast_to(mask[:, None], scores.shape)
+    if seen is not None:
         scores = jnp.where(seen, scores, jnp.finfo(exact).min)
     weights = jax.nn.softmax(scores, axis=-1)
-    if mask is not None:
+    if seen is not None:
         # A row without any position to see has equal weights, which would give the mean of all values.
         weights = jnp.where(seen, weights, jnp.zeros((), exact))
     weights = weights.astype(queries.dtype)
