@@ -71,7 +71,10 @@ def load(directory: str | Path) -> SweepResult:
         name[len("space.") :]: _read_node(node) for name, node in configuration.items() if name.startswith("space.")
     }
     stored = read_trials(runs, get_environment(runs[-1]))
-    kept = {number: _name_layers(params) for number, params in read_saved("load", runs, stored, "kept").items()}
+    # Until a run has ended, its best trials may be those that an earlier one has kept.
+    is_done = runs[-1].checkpoint is not None and bool(runs[-1].checkpoint.get("done"))
+    saved = read_saved("load", runs, stored, "kept", newest=is_done)
+    kept = {number: _name_layers(params) for number, params in saved.items()}
     trials, plan = tuple(trial.result for trial in stored.values()), SavedPlan(space, read_layout(configuration))
     return SweepResult(trials, kept, read_chunks(runs), cast(Any, plan), Programs())
 

@@ -53,18 +53,28 @@ def get_environment(run: StoredRun) -> dict[str, Any]:
     return {name: run.configuration.get(name) for name in ENVIRONMENT}
 
 
-def read_saved(caller: str, runs: Sequence[StoredRun], trials: dict[int, StoredTrial], part: str) -> dict[int, Any]:
-    """Returns what checkpoints hold of trials, each from that of the run in which it ended.
+def read_saved(
+    caller: str, runs: Sequence[StoredRun], trials: dict[int, StoredTrial], part: str, *, newest: bool = False
+) -> dict[int, Any]:
+    """Returns what checkpoints hold of trials, the newest first, from the run in which each ended on.
 
     Args:
         caller: for messages.
         runs: as given to `read_trials`.
         trials: as it returned them.
         part: "kept" for their parameters, "states" for those of their lanes.
+        newest: whether only the newest run counts.
     """
-    saved = [read_checkpoint(caller, run).get(part, {}) for run in runs]
-    found = {number: saved[trial.run].get(str(number)) for number, trial in trials.items()}
-    return {number: tree for number, tree in found.items() if tree is not None}
+    saved = [
+        {} if newest and place < len(runs) - 1 else read_checkpoint(caller, run).get(part, {})
+        for place, run in enumerate(runs)
+    ]
+    found = {}
+    for number, trial in trials.items():
+        trees = [each[str(number)] for each in saved[trial.run :] if str(number) in each]
+        if trees:
+            found[number] = trees[-1]
+    return found
 
 
 def read_chunks(runs: Iterable[StoredRun]) -> tuple[ChunkStats, ...]:
