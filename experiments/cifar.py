@@ -70,11 +70,10 @@ def make_model(config: Config, x: np.ndarray, classes: int) -> nn.Model:
     """Returns a residual network of standardized images: mean 0 and variance 1 in each channel of x."""
     mean, std = (np.asarray(statistic(x, axis=(0, 1, 2), dtype=float), np.float32) for statistic in (np.mean, np.std))
 
-    def standardize(params: Any, x: Any, *, key: Any = None) -> Any:
+    def standardize(x: Any) -> Any:
         return (x - mean[None, None, None]) / std[None, None, None]
 
-    network = nn.resnet(x.shape[1:], config.channels, classes, blocks=config.blocks)
-    return nn.chain(standardize=nn.Model(lambda key: {}, standardize), network=network)
+    return nn.chain(standardize, network=nn.resnet(x.shape[1:], config.channels, classes, blocks=config.blocks))
 
 
 def make_recipe(config: Config, model: nn.Model, colour: bool) -> nn.Recipe:

@@ -33,7 +33,7 @@ from jaxnn.devices import use_all_cores
 from jaxnn.integrations.safetensors import load_safetensors, save_safetensors
 from jaxnn.integrations.tensorboard import tensorboard
 from jaxnn.io.checkpoint import CheckpointError, load, save
-from jaxnn.layers.attention import AttentionParams, attention, init_attention, multi_head_attention
+from jaxnn.layers.attention import MultiHeadAttentionParams, attention, init_multi_head_attention, multi_head_attention
 from jaxnn.layers.batch_norm import BatchNormParams, batch_norm, init_batch_norm, train_batch_norm
 from jaxnn.layers.convolution import conv, init_conv
 from jaxnn.layers.dense import Affine, dense, flatten, init_dense
@@ -94,7 +94,6 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Affine",
-    "AttentionParams",
     "BatchNormParams",
     "Buffer",
     "CheckpointError",
@@ -104,6 +103,7 @@ __all__ = [
     "Folds",
     "LSTMState",
     "Model",
+    "MultiHeadAttentionParams",
     "NormParams",
     "Recipe",
     "RecurrentParams",
@@ -153,7 +153,6 @@ __all__ = [
     "gru_cell",
     "huber",
     "hyperband",
-    "init_attention",
     "init_batch_norm",
     "init_conv",
     "init_dense",
@@ -162,6 +161,7 @@ __all__ = [
     "init_gru",
     "init_layer_norm",
     "init_lstm",
+    "init_multi_head_attention",
     "init_rms_norm",
     "init_training",
     "initializers",

@@ -55,5 +55,5 @@ def batch_last(function: Function, *, least: Any = None) -> Function:
     return cast(Function, batch_first)
 
 
-# For losses: in half precision squares of large numbers overflow.
+# For losses and norms: in half precision squares of large numbers overflow.
 wide_batch_last = functools.partial(batch_last, least=jnp.float32)

@@ -58,5 +58,12 @@ def as_type(array: Any, dtype: Any) -> Array:
     return jnp.asarray(array.astype(dtype))
 
 
+def as_float(number: Any) -> Any:
+    """Returns a number, such as a rate of 0 or 1, as a float; a float stays as it is, also its type."""
+    if not jnp.issubdtype(jnp.result_type(number), jnp.integer):
+        return number
+    return number.astype(float) if isinstance(number, jax.Array) else float(number)
+
+
 def _as_native(leaf: Any) -> Any:
     return leaf.astype(leaf.dtype.newbyteorder("="), copy=False) if isinstance(leaf, np.ndarray) else leaf

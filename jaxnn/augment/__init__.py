@@ -8,8 +8,7 @@ The training step looks up a minibatch, augments it, and calls the model. Images
 memory; a first part of the model may scale them, in training and in evaluation:
 
     >>> import jaxnn as nn, jax, optax
-    >>> scaling = nn.Model(lambda key: {}, lambda params, x, *, key=None: x / 255)
-    >>> model = nn.chain(scaling=scaling, layers=nn.cnn((8, 8, 1), (8,), 10))
+    >>> model = nn.chain(lambda x: x / 255, nn.cnn((8, 8, 1), (8,), 10))
     >>> augment = nn.augment.compose(nn.augment.shift(1), nn.augment.mixup(0.2))
     >>> recipe = nn.Recipe(model, nn.cross_entropy, optax.adam(0.01), batch_size=32, augment=augment)
     >>> noisy = recipe._replace(augment=lambda key, x: x + 0.1 * jax.random.normal(key, x.shape))

@@ -5,13 +5,14 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Float, Shaped
+from jaxtyping import Array, ArrayLike, Shaped
 
 from jaxnn._checks.arrays import check_whole
+from jaxnn._kernels.dtypes import as_float
 from jaxnn.augment.images import check_images, check_probability
 
 
-def flip(rate: float | Float[Array, ""] = 0.5, *, axis: int = -2) -> "_Flip":
+def flip(rate: ArrayLike = 0.5, *, axis: int = -2) -> "_Flip":
     """Mirrors every image with probability `rate` along one axis, by default the width: left becomes right.
 
     Args:
@@ -45,5 +46,5 @@ class _Flip:
             raise ValueError(
                 f"augment.flip: axis must be an axis of space of x {x.shape}, from 1 to {x.ndim - 2}, not {self.axis}"
             )
-        flipped = jax.random.bernoulli(key, self.rate, (len(x),)).reshape(-1, *[1] * (x.ndim - 1))
+        flipped = jax.random.bernoulli(key, as_float(self.rate), (len(x),)).reshape(-1, *[1] * (x.ndim - 1))
         return jnp.where(flipped, jnp.flip(x, axis), x)

@@ -25,15 +25,16 @@ def attention(
 ) -> Float[Array, "batch length heads features"]:
     """softmax(queries · keysᵀ / √features) · values, for each head.
 
-    `jax.nn.dot_product_attention` computes the same, but takes the softmax in float32 even of float64.
+    `jax.nn.dot_product_attention` computes the same, but takes the softmax in float32 even of float64, and gives a
+    position that sees none the mean of all values.
 
     Args:
         queries: shape (batch, length, heads, features).
         keys: shape (batch, source, heads, features), with one key for each position that can be looked at.
         values: the shape of keys.
         causal: whether a position sees only itself and those before it.
-        mask: which positions each position may see, shape (batch, length, source), of which the first two may be 1. A
-            position that may see none gets the mean of all values.
+        mask: which positions each position may see, shape (batch, length, source), of which the first two may be 1. The
+            outputs of a position that may see none are 0.
 
     Returns:
         The shape of queries.
@@ -75,11 +76,15 @@ def _attend(queries: Array, keys: Array, values: Array, *, mask: Array | None, c
     if mask is not None:
         seen = jnp.broadcast_to(mask[:, None], scores.shape)
         scores = jnp.where(seen, scores, jnp.finfo(exact).min)
-    weights = jax.nn.softmax(scores, axis=-1).astype(queries.dtype)
+    weights = jax.nn.softmax(scores, axis=-1)
+    if mask is not None:
+        # A row without any position to see has equal weights, which would give the mean of all values.
+        weights = jnp.where(seen, weights, jnp.zeros((), exact))
+    weights = weights.astype(queries.dtype)
     return jnp.einsum("bhts,bshf->bthf", weights, values, preferred_element_type=exact).astype(queries.dtype)
 
 
-class AttentionParams(NamedTuple):
+class MultiHeadAttentionParams(NamedTuple):
     """The parameters of `multi_head_attention`.
 
     `load_safetensors(layout="torch")` reads those of PyTorch's `MultiheadAttention`, with these `names`:
@@ -94,7 +99,9 @@ class AttentionParams(NamedTuple):
     outputs: Affine
 
 
-def init_attention(key: Array, features: int, *, initializer: Initializer = lecun_normal) -> AttentionParams:
+def init_multi_head_attention(
+    key: Array, features: int, *, initializer: Initializer = lecun_normal
+) -> MultiHeadAttentionParams:
     """Makes the parameters of `multi_head_attention`: weights from the initializer, biases 0.
 
     Args:
@@ -107,19 +114,19 @@ def init_attention(key: Array, features: int, *, initializer: Initializer = lecu
         ValueError: `features` is below 1.
 
     Example:
-        >>> init_attention(jax.random.key(0), 16).projections.weight.shape
+        >>> init_multi_head_attention(jax.random.key(0), 16).projections.weight.shape
         (16, 48)
     """
     check_key(key)
-    features = check_whole("init_attention", "features", features, least=1)
+    features = check_whole("init_multi_head_attention", "features", features, least=1)
     keys, shapes = jax.random.split(key), ((features, 3 * features), (features, features))
-    return AttentionParams(
+    return MultiHeadAttentionParams(
         *(init_affine(k, shape, initializer, bias=True) for k, shape in zip(keys, shapes, strict=True))
     )
 
 
 def multi_head_attention(
-    params: AttentionParams,
+    params: MultiHeadAttentionParams,
     x: Shaped[ArrayLike, "batch length features"],
     heads: int,
     *,
@@ -129,7 +136,7 @@ def multi_head_attention(
     """Self-attention: queries, keys and values are projections of x, divided into heads; a last projection joins them.
 
     Args:
-        params: as `init_attention` makes them.
+        params: as `init_multi_head_attention` makes them.
         x: shape (batch, length, features).
         heads: the number of heads, which divides the features.
         causal, mask: as in `attention`.
@@ -142,7 +149,7 @@ def multi_head_attention(
         ValueError: x or the mask do not fit, or heads do not divide the features.
 
     Example:
-        >>> params = init_attention(jax.random.key(0), 16)
+        >>> params = init_multi_head_attention(jax.random.key(0), 16)
         >>> multi_head_attention(params, jnp.ones((5, 20, 16)), 4).shape
         (5, 20, 16)
     """
@@ -164,7 +171,7 @@ def _project(x, *, params):
     return apply_affine(params, x.reshape(x.shape[0], -1)).reshape(-1, *x.shape[1:])
 
 
-def _check_params(params: AttentionParams, features: int) -> None:
+def _check_params(params: MultiHeadAttentionParams, features: int) -> None:
     shapes = tuple(jnp.shape(part.weight) for part in params)
     expected = (features, 3 * features), (features, features)
     if shapes != expected:

@@ -1,6 +1,6 @@
 """Normalization of each channel by its mean and variance over the batch, and their running means for evaluation."""
 
-import functools
+import math
 from typing import Any, NamedTuple
 
 import jax
@@ -8,9 +8,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float, Shaped
 
 from jaxnn._checks.arrays import is_traced
-from jaxnn._kernels.batch_last import batch_last
+from jaxnn._kernels.batch_last import wide_batch_last
 from jaxnn._kernels.dtypes import choose_float
 from jaxnn.buffers import Buffer
+from jaxnn.layers.norms import check_features, expand
 from jaxnn.units import Size, check_size, count_units
 
 
@@ -78,7 +79,7 @@ def batch_norm(
         Ioffe and Szegedy (2015), Batch normalization: accelerating deep network training by reducing internal covariate
         shift.
     """
-    _check_features("batch_norm", params, x)
+    check_features("batch_norm", params, x)
     return _batch_norm(x, params=params, epsilon=epsilon).astype(choose_float(x, params=params[:2]))
 
 
@@ -94,7 +95,8 @@ def train_batch_norm(
     """scale · (x - mean) / √(variance + epsilon) + bias, with the mean and variance of this batch: training.
 
     Mean and variance are over the batch and all axes of space. The running ones move to
-    `momentum * running + (1 - momentum) * batch`.
+    `momentum * running + (1 - momentum) * batch`, and stay where no row counts. A single value, one row without axes of
+    space, has no unbiased variance: the running variance then stays too, where PyTorch raises an error.
 
     Args:
         params: scale, bias, and the running mean and variance, each (features,).
@@ -120,27 +122,22 @@ def train_batch_norm(
     References:
         See `batch_norm`.
     """
-    _check_features("train_batch_norm", params, x)
+    check_features("train_batch_norm", params, x)
     _check_options(x, where, momentum)
-    count = jnp.size(x) // jnp.shape(x)[-1]
-    if where is not None:
-        # Statistics of no rows at all are 0, and not NaN.
-        count = jnp.maximum(jnp.asarray(where).sum() * (count // jnp.shape(x)[0]), 1)
+    values = (jnp.shape(x)[0] if where is None else jnp.asarray(where).sum()) * math.prod(jnp.shape(x)[1:-1])
+    # Outputs without any rows that count are finite, and not NaN.
+    count = max(values, 1) if where is None else jnp.maximum(values, 1)
     mean = _mean(x, where=where, count=count)
     variance = _variance(x, mean=mean, where=where, count=count)
     outputs = _train_batch_norm(
         x, params=params[:2], mean=mean, variance=variance, where=where, count=count, epsilon=epsilon
     )
     correction = count / jnp.maximum(count - 1, 1) if unbiased else 1
-    mix = functools.partial(_mix, momentum=momentum)
-    updated = params._replace(mean=mix(params.mean, mean), variance=mix(params.variance, variance * correction))
+    updated = params._replace(
+        mean=_mix(params.mean, mean, momentum, values >= 1),
+        variance=_mix(params.variance, variance * correction, momentum, values >= (2 if unbiased else 1)),
+    )
     return outputs.astype(choose_float(x, params=params[:2])), updated
-
-
-def _check_features(caller: str, params: BatchNormParams, x: ArrayLike) -> None:
-    shape, features = jnp.shape(x), jnp.shape(params.scale)[0]
-    if len(shape) < 2 or shape[-1] != features:
-        raise ValueError(f"{caller}: x must have shape (batch, …, {features}), the scale's features, not {shape}")
 
 
 def _check_options(x: ArrayLike, where: Any, momentum: Any) -> None:
@@ -151,36 +148,35 @@ def _check_options(x: ArrayLike, where: Any, momentum: Any) -> None:
         raise ValueError(f"train_batch_norm: momentum must lie in [0, 1], not {momentum}")
 
 
-def _mix(running: Buffer, batch: Array, *, momentum: ArrayLike) -> Buffer:
+def _mix(running: Buffer, batch: Array, momentum: ArrayLike, exists: Any) -> Buffer:
+    """Moves a running statistic; it stays as it is where this batch has none."""
     old = jnp.asarray(running.value)
-    return Buffer((momentum * old + (1 - momentum) * batch).astype(old.dtype))
+    mixed = (momentum * old + (1 - momentum) * batch).astype(old.dtype)
+    return Buffer(mixed if exists is True else jnp.where(exists, mixed, old))
 
 
 # In half precision squares of large numbers overflow.
-in_single_precision = functools.partial(batch_last, least=jnp.float32)
-
-
-@in_single_precision
+@wide_batch_last
 def _batch_norm(x, *, params, epsilon):
-    scale, bias, mean, variance = (_expand(leaf, x) for leaf in jax.tree.leaves(params))
+    scale, bias, mean, variance = (expand(leaf, x) for leaf in jax.tree.leaves(params))
     return scale * (x - mean) * jax.lax.rsqrt(variance + epsilon) + bias
 
 
-@in_single_precision
+@wide_batch_last
 def _mean(x, *, where, count):
     return _average(x, where, count)
 
 
-@in_single_precision
+@wide_batch_last
 def _variance(x, *, mean, where, count):
-    return _average(jnp.square(x - _expand(mean, x)), where, count)
+    return _average(jnp.square(x - expand(mean, x)), where, count)
 
 
-@in_single_precision
+@wide_batch_last
 def _train_batch_norm(x, *, params, mean, variance, where, count, epsilon):
-    scale, bias = (_expand(leaf, x) for leaf in params)
-    factor = _expand(jax.lax.rsqrt(variance + epsilon), x)
-    return scale * _standardize(x, _expand(mean, x), factor, where, count) + bias
+    scale, bias = (expand(leaf, x) for leaf in params)
+    factor = expand(jax.lax.rsqrt(variance + epsilon), x)
+    return scale * _standardize(x, expand(mean, x), factor, where, count) + bias
 
 
 @jax.custom_jvp
@@ -196,8 +192,8 @@ def _standardize_jvp(primals, tangents):
     x, mean, factor, where, count = primals
     x_dot = tangents[0]
     outputs = _standardize(x, mean, factor, where, count)
-    level = _expand(_average(x_dot, where, count), x)
-    stretch = _expand(_average(x_dot * outputs, where, count), x)
+    level = expand(_average(x_dot, where, count), x)
+    stretch = expand(_average(x_dot * outputs, where, count), x)
     return outputs, factor * (x_dot - level - outputs * stretch)
 
 
@@ -206,7 +202,3 @@ def _average(x, where, count):
     if where is not None:
         x = jnp.where(jnp.reshape(where, (1,) * (x.ndim - 1) + (-1,)), x, jnp.zeros((), x.dtype))
     return x.sum(axis=tuple(range(1, x.ndim))) / jnp.asarray(count, x.dtype)
-
-
-def _expand(leaf, x):
-    return jnp.expand_dims(leaf, tuple(range(1, x.ndim)))

@@ -6,6 +6,7 @@ from jaxtyping import Array, ArrayLike, Float, Shaped
 
 from jaxnn._checks.arrays import check_key, check_rate
 from jaxnn._kernels.batch_last import batch_last
+from jaxnn._kernels.dtypes import as_float
 from jaxnn.units import Size
 
 
@@ -37,7 +38,7 @@ def dropout(
     """
     check_key(key)
     check_rate("dropout", rate)
-    return _dropout(x, key=key, rate=rate, size=size)
+    return _dropout(x, key=key, rate=as_float(rate), size=size)
 
 
 @batch_last
@@ -82,7 +83,7 @@ def stochastic_depth(
     check_rate("stochastic_depth", rate)
     if jnp.ndim(x) < 2:
         raise ValueError(f"stochastic_depth: x must have shape (batch, …), the batch axis included, not {jnp.shape(x)}")
-    return _stochastic_depth(x, key=key, rate=rate)
+    return _stochastic_depth(x, key=key, rate=as_float(rate))
 
 
 @batch_last

@@ -38,21 +38,21 @@ def init_embedding(
 
 
 def embedding(
-    params: Float[ArrayLike, "count features"], labels: Integer[Array | np.ndarray, "batch *length"]
-) -> Float[Array, "batch *length features"]:
+    params: Float[ArrayLike, "count features"], x: Integer[Array | np.ndarray, "batch *positions"]
+) -> Float[Array, "batch *positions features"]:
     """Returns the row of the table for each label; it is the layer of a one-hot input, without the zeros.
 
     Args:
         params: the table, shape (count, features).
-        labels: whole numbers from 0 to count - 1, shape (batch,) or (batch, length).
+        x: the labels, whole numbers from 0 to count - 1, shape (batch, *positions).
 
     Returns:
-        Shape (batch, features) or (batch, length, features).
+        Shape (batch, *positions, features).
 
     Raises:
-        TypeError: labels that are not of an integer dtype.
-        ValueError: labels without a batch axis, or out of range. Of traced labels the range is not known: those out of
-            range give NaN.
+        TypeError: x is not an array of an integer dtype.
+        ValueError: x has no batch axis, or a label is out of range. Of traced labels the range is not known: those
+            out of range give NaN.
 
     Example:
         >>> embedding(jnp.array([[0.0, 1.0], [2.0, 3.0]]), jnp.array([1, 1, 0]))
@@ -62,22 +62,22 @@ def embedding(
     """
     if jnp.ndim(params) != 2:
         raise ValueError(f"embedding: params must be a table (count, features), not {jnp.shape(params)}")
-    _check_labels(labels, jnp.shape(params)[0])
+    _check_labels(x, jnp.shape(params)[0])
     # Rows are read, and their gradients added, as a whole; what follows turns them batch last. A label below 0 becomes
     # one that is too large, instead of one that counts from the end.
-    return jnp.take(jnp.asarray(params), as_arrays(labels).astype(jnp.uint32), axis=0, mode="fill")
+    return jnp.take(jnp.asarray(params), as_arrays(x).astype(jnp.uint32), axis=0, mode="fill")
 
 
-def _check_labels(labels: Any, count: int) -> None:
+def _check_labels(x: Any, count: int) -> None:
     """Checks that labels are whole numbers with a batch axis, and that concrete ones are rows of the table."""
-    if not isinstance(labels, np.ndarray | jax.Array) or not jnp.issubdtype(labels.dtype, np.integer):
-        actual = labels.dtype if hasattr(labels, "dtype") else type(labels).__name__
-        raise TypeError(f"embedding: labels must be an array of an integer dtype, not {actual}")
-    if not labels.ndim:
-        raise ValueError("embedding: labels must have shape (batch, …), the batch axis included, not ()")
-    if not is_traced(labels):
-        values = np.asarray(labels)
+    if not isinstance(x, np.ndarray | jax.Array) or not jnp.issubdtype(x.dtype, np.integer):
+        actual = x.dtype if hasattr(x, "dtype") else type(x).__name__
+        raise TypeError(f"embedding: x must be an array of an integer dtype, not {actual}")
+    if not x.ndim:
+        raise ValueError("embedding: x must have shape (batch, …), the batch axis included, not ()")
+    if not is_traced(x):
+        values = np.asarray(x)
         wrong = (values < 0) | (values >= count)
         if wrong.any():
-            rule = f"labels must lie in 0 … {count - 1} for {count} rows of params"
+            rule = f"x must lie in 0 … {count - 1} for {count} rows of params"
             raise ValueError(f"embedding: {rule}, but {locate(values, wrong)}")

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Shaped
 
 from jaxnn._checks.arrays import check_whole
-from jaxnn._kernels.batch_last import batch_last
+from jaxnn._kernels.batch_last import wide_batch_last
 from jaxnn._kernels.dtypes import choose_float
 from jaxnn.layers.norms import NormParams, check_features, expand, init_norm, scale_and_shift
 from jaxnn.units import Size
@@ -79,7 +79,7 @@ def group_norm(
 
 
 # In half precision squares of large numbers overflow.
-@functools.partial(batch_last, least=jnp.float32)
+@wide_batch_last
 def _group_norm(x, *, params, groups, epsilon):
     grouped = x.reshape(groups, -1, x.shape[-1])
     centered = grouped - grouped.mean(axis=1, keepdims=True)
@@ -87,7 +87,7 @@ def _group_norm(x, *, params, groups, epsilon):
     return scale_and_shift(params, (centered * jax.lax.rsqrt(variance + epsilon)).reshape(x.shape))
 
 
-@functools.partial(batch_last, least=jnp.float32)
+@wide_batch_last
 def _masked_group_norm(x, *, params, groups, epsilon, size):
     mask, zero = expand(size.mask(), x), jnp.zeros((), x.dtype)
     # Which units are in which group; the rank is that of the unit in the narrow network.
@@ -95,10 +95,13 @@ def _masked_group_norm(x, *, params, groups, epsilon, size):
     members = members.astype(x.dtype)
     units = (size.count // groups).astype(x.dtype) * math.prod(x.shape[1:-1])
 
+    # The default precision of GPUs would round the means to three digits.
+    in_full = functools.partial(jnp.matmul, precision="highest")
+
     def average(x: Array) -> Array:
         """Returns, for each feature and example, the mean over the feature's group."""
-        means = members @ x.sum(axis=tuple(range(1, x.ndim - 1))) / units
-        return jnp.expand_dims(members.T @ means, tuple(range(1, x.ndim - 1)))
+        means = in_full(members, x.sum(axis=tuple(range(1, x.ndim - 1)))) / units
+        return jnp.expand_dims(in_full(members.T, means), tuple(range(1, x.ndim - 1)))
 
     centered = jnp.where(mask, x - average(jnp.where(mask, x, zero)), zero)
     normalized = centered * jax.lax.rsqrt(average(jnp.square(centered)) + epsilon)

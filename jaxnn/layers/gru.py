@@ -1,5 +1,8 @@
 """The gated recurrent unit."""
 
+import functools
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Shaped
@@ -70,16 +73,18 @@ def gru(
     x: Shaped[ArrayLike, "batch length inputs"],
     *,
     state: Shaped[ArrayLike, "batch features"] | None = None,
-) -> Float[Array, "batch length features"]:
+    return_state: bool = False,
+) -> Float[Array, "batch length features"] | Any:
     """`gru_cell` step by step along a sequence.
 
     Args:
         params: as `init_gru` makes them.
         x: shape (batch, length, inputs). `jnp.flip(x, 1)` goes backwards.
         state: the state before the first step, shape (batch, features); None is zeros.
+        return_state: whether to return the last state too, from which the next part of the sequence goes on.
 
     Returns:
-        The state after each step, shape (batch, length, features); `[:, -1]` is the last one.
+        The state after each step, shape (batch, length, features); with `return_state`, `(outputs, state)`.
 
     Raises:
         ValueError: x or state have other axes or features than the parameters.
@@ -87,10 +92,17 @@ def gru(
     Example:
         >>> gru(init_gru(jax.random.key(0), 4, 16), jnp.ones((5, 20, 4))).shape
         (5, 20, 16)
+
+        A sequence in two parts:
+
+        >>> params, x = init_gru(jax.random.key(0), 4, 16), jnp.ones((5, 20, 4))
+        >>> first, state = gru(params, x[:, :10], return_state=True)
+        >>> second = gru(params, x[:, 10:], state=state)
     """
     states = [] if state is None else [state]
     check_recurrent("gru", params, x, "batch length inputs", states, gates=3)
-    return _gru(x, *states, params=params)
+    outputs = _gru(x, *states, params=params, keep_last=return_state)
+    return (outputs[:, :-1], outputs[:, -1]) if return_state else outputs
 
 
 def _step_gru(params: Affine, state: tuple[Array], products: Array) -> tuple[Array]:
@@ -106,6 +118,6 @@ def _gru_cell(x, state, *, params):
 
 
 @batch_last
-@jax.jit
-def _gru(x, *state, params):
-    return scan_sequence(_step_gru, x, state, params, parts=1)
+@functools.partial(jax.jit, static_argnames="keep_last")
+def _gru(x, *state, params, keep_last):
+    return scan_sequence(_step_gru, x, state, params, 1, keep_last)

@@ -1,6 +1,7 @@
 """The long short-term memory."""
 
-from typing import NamedTuple
+import functools
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -69,19 +70,27 @@ def lstm_cell(params: RecurrentParams, state: LSTMState, x: Shaped[ArrayLike, "b
 
 
 def lstm(
-    params: RecurrentParams, x: Shaped[ArrayLike, "batch length inputs"], *, state: LSTMState | None = None
-) -> Float[Array, "batch length features"]:
+    params: RecurrentParams,
+    x: Shaped[ArrayLike, "batch length inputs"],
+    *,
+    state: LSTMState | None = None,
+    return_state: bool = False,
+) -> Float[Array, "batch length features"] | Any:
     """`lstm_cell` step by step along a sequence.
 
-    Args, Returns and Raises are those of `gru`; the state is an `LSTMState`, and what is returned is its hidden part.
+    Args, Returns and Raises are those of `gru`; a state is an `LSTMState`, of which the outputs are the hidden part.
 
     Example:
         >>> lstm(init_lstm(jax.random.key(0), 4, 16), jnp.ones((5, 20, 4))).shape
         (5, 20, 16)
+        >>> outputs, state = lstm(init_lstm(jax.random.key(0), 4, 16), jnp.ones((5, 20, 4)), return_state=True)
+        >>> state.cell.shape
+        (5, 16)
     """
     states = [] if state is None else list(state)
     check_recurrent("lstm", params, x, "batch length inputs", states, gates=4)
-    return _lstm(x, *states, params=params)
+    outputs = _lstm(x, *states, params=params, keep_last=return_state)
+    return (outputs[:, :-2], LSTMState(outputs[:, -2], outputs[:, -1])) if return_state else outputs
 
 
 def _step_lstm(params: Affine, state: tuple[Array, Array], products: Array) -> tuple[Array, Array]:
@@ -97,6 +106,6 @@ def _lstm_cell(x, *state, params):
 
 
 @batch_last
-@jax.jit
-def _lstm(x, *state, params):
-    return scan_sequence(_step_lstm, x, state, params, parts=2)
+@functools.partial(jax.jit, static_argnames="keep_last")
+def _lstm(x, *state, params, keep_last):
+    return scan_sequence(_step_lstm, x, state, params, 2, keep_last)

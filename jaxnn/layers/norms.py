@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Shaped
 
-from jaxnn._kernels.batch_last import batch_last
+from jaxnn._kernels.batch_last import wide_batch_last
 from jaxnn._kernels.dtypes import choose_float
 from jaxnn.units import Size, check_size, count_units
 
@@ -46,7 +46,11 @@ def init_norm(caller: str, features: int | Size, bias: bool) -> NormParams:
     """Returns scales 1, and biases 0 or None."""
     features = check_size(caller, "features", features)
     scale = features.mask().astype(float) if isinstance(features, Size) else jnp.ones(features)
-    return NormParams(scale=scale, bias=jnp.zeros(count_units(features)) if bias else None)
+    if not bias:
+        return NormParams(scale=scale, bias=None)
+    # Zeros do not mark which of several blocks of units are real.
+    marks = isinstance(features, Size) and features.marks
+    return NormParams(scale=scale, bias=scale if marks else jnp.zeros(count_units(features)))
 
 
 def layer_norm(
@@ -84,14 +88,14 @@ def layer_norm(
 
 
 # In half precision squares of large numbers overflow.
-@functools.partial(batch_last, least=jnp.float32)
+@wide_batch_last
 def _layer_norm(x, *, params, epsilon):
     mean = x.mean(axis=0, keepdims=True)
     variance = jnp.square(x - mean).mean(axis=0, keepdims=True)
     return scale_and_shift(params, x - mean, jax.lax.rsqrt(variance + epsilon))
 
 
-@functools.partial(batch_last, least=jnp.float32)
+@wide_batch_last
 def _masked_layer_norm(x, *, params, epsilon, size):
     mask, zero = expand(size.mask(), x), jnp.zeros((), x.dtype)
     count = size.count.astype(x.dtype)
@@ -135,7 +139,7 @@ def rms_norm(
     return _rms_norm(x, params=params, epsilon=epsilon, size=size).astype(choose_float(x, params=params))
 
 
-@functools.partial(batch_last, least=jnp.float32)
+@wide_batch_last
 def _rms_norm(x, *, params, epsilon, size):
     if not isinstance(size, Size):
         return scale_and_shift(params, x, jax.lax.rsqrt(jnp.square(x).mean(axis=0, keepdims=True) + epsilon))
@@ -145,7 +149,7 @@ def _rms_norm(x, *, params, epsilon, size):
     return jnp.where(mask, scale_and_shift(params, x, jax.lax.rsqrt(mean + epsilon)), zero)
 
 
-def check_features(caller: str, params: NormParams, x: Any) -> None:
+def check_features(caller: str, params: Any, x: Any) -> None:
     """Checks that x has a batch axis, and features on the last axis as the scale has."""
     shape, features = jnp.shape(x), jnp.shape(params.scale)[0]
     if len(shape) < 2 or shape[-1] != features:

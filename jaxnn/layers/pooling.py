@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Shaped
 
-from jaxnn._kernels.batch_last import batch_last
+from jaxnn._kernels.batch_last import batch_last, wide_batch_last
 from jaxnn._kernels.dtypes import choose_float
 from jaxnn._kernels.windows import Windows, first_maximum, slice_shifts
 
@@ -67,7 +67,7 @@ def avg_pool(
 
 
 # In half precision a sum of four values can overflow.
-@functools.partial(batch_last, least=jnp.float32)
+@wide_batch_last
 def _avg_pool(x, *, windows):
     return _reduce_windows(jnp.add, x, windows) / math.prod(windows.size)
 
@@ -122,7 +122,7 @@ def global_avg_pool(x: Shaped[ArrayLike, "batch *space channels"]) -> Float[Arra
 
 
 # In half precision a sum of four values can overflow.
-@functools.partial(batch_last, least=jnp.float32)
+@wide_batch_last
 def _global_avg_pool(x):
     return x.mean(axis=tuple(range(1, x.ndim - 1)))
 

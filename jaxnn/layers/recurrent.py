@@ -66,8 +66,13 @@ def check_recurrent(caller: str, params: RecurrentParams, x: ArrayLike, axes: st
             raise ValueError(f"{caller}: state must have shape {(rest[0], weight[0])}, not {jnp.shape(state)}")
 
 
-def scan_sequence(step: Step, x: Array, state: tuple[Array, ...], params: RecurrentParams, parts: int) -> Array:
-    """Returns the first part of the state after each step, (features, length, batch)."""
+def scan_sequence(
+    step: Step, x: Array, state: tuple[Array, ...], params: RecurrentParams, parts: int, keep_last: bool
+) -> Array:
+    """Returns the first part of the state after each step, (features, length, batch).
+
+    With `keep_last` all parts of the last state follow along the axis of the length.
+    """
     inputs, length, batch = x.shape
     state = state or (jnp.zeros((params.state.weight.shape[0], batch), x.dtype),) * parts
     products = apply_affine(params.inputs, x.reshape(inputs, -1)).reshape(-1, length, batch)
@@ -76,5 +81,6 @@ def scan_sequence(step: Step, x: Array, state: tuple[Array, ...], params: Recurr
         state = step(params.state, state, products)
         return state, state[0]
 
-    _, outputs = jax.lax.scan(body, state, jnp.moveaxis(products, 1, 0))
-    return jnp.moveaxis(outputs, 0, 1)
+    last, outputs = jax.lax.scan(body, state, jnp.moveaxis(products, 1, 0))
+    outputs = jnp.moveaxis(outputs, 0, 1)
+    return jnp.concatenate([outputs, jnp.stack(last, 1)], axis=1) if keep_last else outputs

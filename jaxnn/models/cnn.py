@@ -68,8 +68,8 @@ def cnn(
 
     Raises:
         TypeError: a size is not a whole number.
-        ValueError: a size below 1, a rate outside [0, 1), an image that is smaller than the windows, or an unknown norm
-            or pooling.
+        ValueError: a size below 1, a rate outside [0, 1), an image that is smaller than the windows, an unknown norm or
+            pooling, or `norm="group"` with channels from `sizes(...)`.
 
     Example:
         >>> model = cnn((8, 8, 1), (8, 16), 10)
@@ -94,7 +94,7 @@ def cnn(
     head = make_mlp(nodes, hidden, classes, activation, dropout, (initializer, output_initializer))
 
     traced = tuple(size if isinstance(size, Size) else None for size in (*channels, nodes))
-    chosen = choose_norm("cnn", norm)
+    chosen = choose_norm("cnn", norm, channels)
     shapes = tuple((*pair, (window,) * len(space)) for pair in itertools.pairwise((inputs, *channels)))
     apply = _ApplyCnn(names, traced, image, stride, padding, pool, chosen, global_pool, activation, dropout, head.apply)
     trains = chosen is not None and chosen.train_apply is not None

@@ -1,7 +1,7 @@
 """The norms that a convolutional model may have after its convolutions, chosen by name."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from jaxtyping import Array
@@ -40,12 +40,6 @@ def _apply_layer_norm(params: Any, x: Array, channels: Any) -> Array:
     return layer_norm(params, x, size=channels)
 
 
-def _init_group_norm(channels: Any) -> Any:
-    if isinstance(channels, Size):
-        raise ValueError("norm='group' takes whole numbers of channels; make the sizes a choice, or take another norm")
-    return init_group_norm(channels)
-
-
 def _apply_group_norm(params: Any, x: Array, channels: Any) -> Array:
     del channels
     return group_norm(params, x, math.gcd(_MOST_GROUPS, len(params.scale)))
@@ -56,21 +50,25 @@ _MOST_GROUPS = 8
 
 NORMS = {
     "batch": Norm(init_batch_norm, _apply_batch_norm, _train_batch_norm),
-    "group": Norm(_init_group_norm, _apply_group_norm),
+    "group": Norm(init_group_norm, _apply_group_norm),
     "layer": Norm(init_layer_norm, _apply_layer_norm),
 }
 
 
-def choose_norm(caller: str, name: Any) -> Norm | None:
+def choose_norm(caller: str, name: Any, channels: Sequence[Any]) -> Norm | None:
     """Returns the norm of a name, or None for None.
 
     Raises:
-        ValueError: a name that no norm has.
+        ValueError: a name that no norm has, or group norm with traced channels.
     """
     if name is None:
         return None
     if not isinstance(name, str) or name not in NORMS:
         raise ValueError(f"{caller}: norm must be one of {', '.join(map(repr, NORMS))} or None, not {name!r}")
+    # How many groups there are would depend on the size, and so would shapes.
+    if name == "group" and any(isinstance(size, Size) for size in channels):
+        rule = "takes whole numbers of channels; make the sizes a choice, or take another norm"
+        raise ValueError(f"{caller}: norm='group' {rule}")
     return NORMS[name]
 
 

@@ -39,7 +39,8 @@ def resnet(
 
     A block is (conv, norm, activation, conv, norm), then the sum and an activation. The first block of each stage but
     the first halves the size of the image, and its x is projected by a convolution with a window of 1. Three stages of
-    3 blocks with 16, 32 and 64 channels are the ResNet-20 of He et al. for CIFAR-10.
+    3 blocks with 16, 32 and 64 channels are the ResNet-20 of He et al. for CIFAR-10 but for the projections, where
+    theirs have no parameters.
 
     Args:
         image: (height, width, channels) of the input; also (length, channels) or (depth, height, width, channels).
@@ -64,7 +65,7 @@ def resnet(
     Raises:
         TypeError: a size is not a whole number.
         ValueError: a size below 1, an even window, a number of blocks for another number of stages, a rate outside
-            [0, 1), or an unknown norm.
+            [0, 1), an unknown norm, or `norm="group"` with channels from `sizes(...)`.
 
     Example:
         >>> model = resnet((32, 32, 3), channels=(16, 32, 64), blocks=3, classes=10)
@@ -89,7 +90,7 @@ def resnet(
     if check_whole("resnet", "window", window, least=1) % 2 == 0:
         raise ValueError(f"resnet: window must be odd, not {window}")
     check_rate("resnet", dropout)
-    chosen = choose_norm("resnet", norm)
+    chosen = choose_norm("resnet", norm, widths)
     plan = tuple(plan_blocks(widths, counts))
     shapes = Shapes(plan, image[-1], classes, (window,) * (len(image) - 1), chosen, preactivation)
     run = _Run(

@@ -56,6 +56,14 @@ def test_crop_is_shift_and_series_and_volumes_move_too():
     assert_counts(count(draw(A.shift(1), volume)), dict.fromkeys(count(moved), 1 / 27))
 
 
+@pytest.mark.parametrize("rate", [0, 1])
+def test_flip_takes_a_whole_number_as_rate(rate):
+    x = IMAGE[None]
+    expected = x[:, :, ::-1] if rate else x
+    np.testing.assert_array_equal(A.flip(rate)(jax.random.key(0), x), expected)
+    np.testing.assert_array_equal(jax.jit(lambda rate: A.flip(rate)(jax.random.key(0), x))(rate), expected)
+
+
 @pytest.mark.parametrize(("axis", "mirror"), [(-2, IMAGE[:, ::-1]), (1, IMAGE[::-1])])
 def test_flip_mirrors_with_its_rate(axis, mirror):
     expected = {IMAGE.tobytes(): 0.7, mirror.tobytes(): 0.3}

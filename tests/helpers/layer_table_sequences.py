@@ -21,7 +21,7 @@ EMBEDDING = Row(
     (
         lambda: nn.embedding(np.ones((4, 3)), np.array([[0, 3], [1, 4]])),
         ValueError,
-        "embedding: labels must lie in 0 … 3 for 4 rows of params, but row 1, column 1 holds 4",
+        "embedding: x must lie in 0 … 3 for 4 rows of params, but row 1, column 1 holds 4",
     ),
 )
 
@@ -132,7 +132,7 @@ def attend(queries: np.ndarray, keys: np.ndarray, values: np.ndarray) -> np.ndar
     return np.einsum("bhts,bshf->bthf", softmax(scores, axis=-1), values)
 
 
-def attend_to_oneself(params: nn.AttentionParams, x: np.ndarray) -> np.ndarray:
+def attend_to_oneself(params: nn.MultiHeadAttentionParams, x: np.ndarray) -> np.ndarray:
     projected = x @ params.projections.weight + params.projections.bias
     parts = (part.reshape(*x.shape[:2], 2, -1) for part in np.split(projected, 3, axis=-1))
     return attend(*parts).reshape(x.shape) @ params.outputs.weight + params.outputs.bias
@@ -168,11 +168,11 @@ ATTENTIONS = [
     Row(
         "multi_head_attention",
         lambda params, x: nn.multi_head_attention(params, x, 2),
-        lambda rng: nn.AttentionParams(affine((4, 12))(rng), affine((4, 4))(rng)),
+        lambda rng: nn.MultiHeadAttentionParams(affine((4, 12))(rng), affine((4, 4))(rng)),
         spaced(3, 5, 4),
         # Queries of 0 see all positions alike: the mean (2, 2), doubled and raised by 3.
         (
-            nn.AttentionParams(
+            nn.MultiHeadAttentionParams(
                 nn.Affine(np.concatenate([np.zeros((2, 4)), 2 * np.eye(2)], axis=1), np.zeros(6)),
                 nn.Affine(np.eye(2), np.full(2, 3.0)),
             ),
@@ -181,7 +181,7 @@ ATTENTIONS = [
         ),
         attend_to_oneself,
         (
-            lambda: nn.multi_head_attention(nn.init_attention(jax.random.key(0), 4), np.ones((2, 3, 4)), 3),
+            lambda: nn.multi_head_attention(nn.init_multi_head_attention(jax.random.key(0), 4), np.ones((2, 3, 4)), 3),
             ValueError,
             "multi_head_attention: heads must divide the 4 features of x, not 3",
         ),

@@ -3,6 +3,7 @@
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -34,13 +35,13 @@ PADDED_OF_TORCH = [
 
 
 @pytest.fixture
-def params() -> nn.AttentionParams:
+def params() -> nn.MultiHeadAttentionParams:
     drawn = [np.sin(np.arange(np.prod(s)) + 10 * k).reshape(s).astype("f") for k, s in enumerate(SHAPES.values())]
     projection, bias, output, output_bias = drawn
-    return nn.AttentionParams(nn.Affine(projection.T, bias), nn.Affine(output.T, output_bias))
+    return nn.MultiHeadAttentionParams(nn.Affine(projection.T, bias), nn.Affine(output.T, output_bias))
 
 
-def test_multi_head_attention_equals_that_of_torch(params: nn.AttentionParams) -> None:
+def test_multi_head_attention_equals_that_of_torch(params: nn.MultiHeadAttentionParams) -> None:
     np.testing.assert_allclose(nn.multi_head_attention(params, X, 2), OF_TORCH, atol=2e-6)
     np.testing.assert_allclose(nn.multi_head_attention(params, X, 2, causal=True), CAUSAL_OF_TORCH, atol=2e-6)
     real = np.array([[True, True, False], [True, False, False]])
@@ -48,7 +49,7 @@ def test_multi_head_attention_equals_that_of_torch(params: nn.AttentionParams) -
     np.testing.assert_allclose(padded, PADDED_OF_TORCH, atol=2e-6)
 
 
-def test_a_mask_for_each_position_equals_causal(params: nn.AttentionParams) -> None:
+def test_a_mask_for_each_position_equals_causal(params: nn.MultiHeadAttentionParams) -> None:
     mask = np.tri(3, dtype=bool)[None]
     masked = nn.multi_head_attention(params, X, 2, mask=mask)
     np.testing.assert_allclose(masked, nn.multi_head_attention(params, X, 2, causal=True), rtol=1e-6)
@@ -65,10 +66,15 @@ def test_attention_equals_that_of_jax(causal: bool, rng: np.random.Generator) ->
     np.testing.assert_allclose(outputs, expected, atol=1e-6)
 
 
-def test_a_position_that_sees_none_gets_the_mean_of_all_values() -> None:
-    x = X.reshape(2, 3, 2, 2)
-    seen = nn.attention(x, x, x, mask=np.zeros((1, 1, 3), bool))
-    np.testing.assert_allclose(seen, np.broadcast_to(x.mean(1, keepdims=True), x.shape), rtol=1e-5, atol=1e-7)
+def test_outputs_of_a_position_that_sees_none_are_0() -> None:
+    x = jnp.asarray(X.reshape(2, 3, 2, 2))
+    np.testing.assert_array_equal(nn.attention(x, x, x, mask=np.zeros((1, 1, 3), bool)), np.zeros(x.shape))
+    # With `causal` the first position would see only itself, which the mask hides.
+    mask = np.array([[[False, True, True]]])
+    outputs, pull_back = jax.vjp(lambda x: nn.attention(x, x, x, causal=True, mask=mask), x)
+    np.testing.assert_array_equal(outputs[:, 0], np.zeros((2, 2, 2)))
+    np.testing.assert_allclose(outputs[:, 1], x[:, 1], rtol=1e-6)
+    np.testing.assert_array_equal(pull_back(jnp.ones_like(x))[0][:, 0], np.zeros((2, 2, 2)))
 
 
 @pytest.mark.parametrize(
@@ -83,12 +89,12 @@ def test_a_position_that_sees_none_gets_the_mean_of_all_values() -> None:
     ],
 )
 def test_a_wrong_mask_is_refused(mask: Any, kind: type[Exception], message: str, as_installed: None) -> None:
-    params = nn.init_attention(jax.random.key(0), 4)
+    params = nn.init_multi_head_attention(jax.random.key(0), 4)
     assert error_message(kind, lambda: nn.multi_head_attention(params, X, 2, mask=mask)) == message
 
 
 def test_parameters_of_other_shapes_are_refused(as_installed: None) -> None:
-    params = nn.init_attention(jax.random.key(0), 6)
+    params = nn.init_multi_head_attention(jax.random.key(0), 6)
     message = error_message(ValueError, lambda: nn.multi_head_attention(params, X, 2))
     rule = "params for 4 features of x must have the weights (4, 12) and (4, 4), not (6, 18) and (6, 6)"
     assert message == f"multi_head_attention: {rule}"

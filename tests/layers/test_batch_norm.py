@@ -109,6 +109,19 @@ def test_no_rows_at_all_give_finite_numbers() -> None:
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves((outputs, params, gradients)))
 
 
+@pytest.mark.parametrize("masked", [False, True], ids=["all rows", "under a mask"])
+def test_statistics_that_a_batch_lacks_leave_the_running_ones_as_they_are(masked: bool) -> None:
+    params = make_params("f")._replace(mean=nn.Buffer(jnp.array([3.0, 4])), variance=nn.Buffer(jnp.array([5.0, 6])))
+    for count in (0, 1):
+        x, where = (X[:, 0, 0], np.arange(4) < count) if masked else (X[:count, 0, 0], None)
+        updated = nn.train_batch_norm(params, x.astype("f"), where=where)[1]
+        mean = 0.9 * np.array([3, 4]) + 0.1 * X[0, 0, 0] if count else [3, 4]
+        np.testing.assert_allclose(updated.mean.value, mean, rtol=1e-6)
+        np.testing.assert_array_equal(updated.variance.value, [5, 6])
+    biased = nn.train_batch_norm(params, X[:1, 0, 0].astype("f"), unbiased=False)[1]
+    np.testing.assert_allclose(biased.variance.value, [4.5, 5.4], rtol=1e-6)
+
+
 def test_a_channel_of_equal_values_has_outputs_and_gradients_of_bias_alone() -> None:
     outputs, params, (scale, bias, gradient) = step(make_params("f"), np.full((5, 2), 7, "f"), np.ones((5, 2), "f"))
     np.testing.assert_array_equal(outputs, np.tile(np.array([0.3, 0.1], "f"), (5, 1)))

@@ -15,7 +15,7 @@ TABLE = np.arange(8, dtype="f").reshape(4, 2)
 @pytest.mark.parametrize("dtype", ["u1", "i8", ">i4"])
 def test_labels_may_be_of_any_integer_type(dtype: str) -> None:
     labels = np.array([3, 0, 3], dtype)
-    np.testing.assert_array_equal(nn.embedding(TABLE, labels), TABLE[[3, 0, 3]])
+    np.testing.assert_array_equal(nn.embedding(TABLE, x=labels), TABLE[[3, 0, 3]])
 
 
 def test_the_gradient_of_a_row_is_the_sum_over_its_labels() -> None:
@@ -41,13 +41,13 @@ def test_traced_labels_out_of_range_give_nan() -> None:
 @pytest.mark.parametrize(
     ("labels", "kind", "message"),
     [
-        (np.array([0.0]), TypeError, "embedding: labels must be an array of an integer dtype, not float64"),
-        ([1], TypeError, "embedding: labels must be an array of an integer dtype, not list"),
-        (np.array(1), ValueError, "embedding: labels must have shape (batch, …), the batch axis included, not ()"),
+        (np.array([0.0]), TypeError, "embedding: x must be an array of an integer dtype, not float64"),
+        ([1], TypeError, "embedding: x must be an array of an integer dtype, not list"),
+        (np.array(1), ValueError, "embedding: x must have shape (batch, …), the batch axis included, not ()"),
         (
             np.array([2, -1]),
             ValueError,
-            "embedding: labels must lie in 0 … 3 for 4 rows of params, but row 1 holds -1",
+            "embedding: x must lie in 0 … 3 for 4 rows of params, but row 1 holds -1",
         ),
     ],
 )

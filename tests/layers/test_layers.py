@@ -1,5 +1,7 @@
 """Properties of the layers beyond test_contract.py: how parameters are drawn and what dropout drops."""
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -84,6 +86,13 @@ def test_dropout_accepts_a_traced_rate() -> None:
     rates = jnp.array([0.1, 0.5, 0.9])
     dropped = jax.jit(jax.vmap(lambda rate: nn.dropout(jax.random.key(0), jnp.ones((50, 40)), rate)))(rates)
     np.testing.assert_allclose((np.asarray(dropped) == 0).mean((1, 2)), rates, atol=0.04)
+
+
+@pytest.mark.parametrize("drop", [nn.dropout, nn.stochastic_depth])
+def test_a_rate_may_be_the_whole_number_0(drop: Callable) -> None:
+    x = jnp.ones((4, 3))
+    np.testing.assert_array_equal(drop(jax.random.key(0), x, 0), x)
+    np.testing.assert_array_equal(jax.jit(drop)(jax.random.key(0), x, 0), x)
 
 
 def test_dropout_passes_no_gradient_to_dropped_entries() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 import jaxnn as nn
 from helpers.errors import error_message
+from jaxnn.sweeps.engine.trim import find_entries, trim
 from jaxnn.units import Size
 
 X = (3 * np.sin(np.arange(24.0))).reshape(2, 3, 4).astype("f")
@@ -73,9 +74,27 @@ def test_a_traced_size_gives_what_the_narrow_norm_gives(
         np.testing.assert_array_equal(leaf[..., ~real], 0)
 
 
+@pytest.mark.parametrize("init", [nn.init_layer_norm, nn.init_group_norm, nn.init_rms_norm])
+def test_trimming_keeps_the_real_units_of_each_block(init: Callable) -> None:
+    marks = init(2 * Size(jnp.array(2), largest=3, marks=True))
+    params = jax.tree.map(lambda leaf: jnp.arange(6.0), marks)
+    narrow = trim(params, find_entries(marks, jax.eval_shape(lambda: init(4))))
+    for leaf in jax.tree.leaves(narrow):
+        np.testing.assert_array_equal(leaf, [0, 1, 3, 4])
+
+
 def test_a_size_that_groups_do_not_divide_gives_nan() -> None:
     size = Size(jnp.array(3), largest=4)
     assert np.isnan(nn.group_norm(nn.init_group_norm(size), X, 2, size=size)[..., :3]).all()
+
+
+def test_means_over_groups_of_a_traced_size_are_computed_in_full_precision() -> None:
+    size = Size(jnp.array(2), largest=4)
+    with jax.default_matmul_precision("tensorfloat32"):
+        program = jax.make_jaxpr(lambda x: nn.group_norm(nn.init_group_norm(size), x, 2, size=size))(X)
+    products = [equation for equation in program.eqns if equation.primitive.name == "dot_general"]
+    highest = jax.lax.Precision.HIGHEST
+    assert [equation.params["precision"] for equation in products] == [(highest, highest)] * 4
 
 
 def test_norms_without_bias_or_with_zeros_are_equal() -> None:

@@ -56,6 +56,17 @@ def test_lstm_equals_that_of_torch(tmp_path) -> None:
     np.testing.assert_allclose(nn.lstm(params, X, state=nn.LSTMState(HIDDEN, CELL)), LSTM_OF_TORCH[1], atol=1e-6)
 
 
+@pytest.mark.parametrize(("init", "layer"), [(nn.init_gru, nn.gru), (nn.init_lstm, nn.lstm)])
+def test_two_parts_of_a_sequence_give_what_the_whole_gives(init: Any, layer: Any) -> None:
+    params = init(jax.random.key(0), 2, 3)
+    expected, last = layer(params, X, return_state=True)
+    np.testing.assert_array_equal(expected, layer(params, X))
+    first, state = layer(params, X[:, :1], return_state=True)
+    second, state = layer(params, X[:, 1:], state=state, return_state=True)
+    np.testing.assert_allclose(np.concatenate([first, second], axis=1), expected, atol=1e-6)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), state, last)
+
+
 def test_layers_without_biases_work() -> None:
     gates = nn.init_gru(jax.random.key(0), 2, 3)
     bare = nn.RecurrentParams(*(part._replace(bias=None) for part in gates))

@@ -34,6 +34,24 @@ def test_models_without_names_are_numbered_and_come_first() -> None:
     }
 
 
+def test_functions_come_between_models_and_have_no_params() -> None:
+    first, second = nn.mlp([3, 4]), nn.mlp([4, 2], dropout=0.5)
+    model = nn.chain(abs, first, nn.relu, double=lambda x: 2 * x, last=second)
+    x, params = np.linspace(-1, 1, 15, dtype="f").reshape(5, 3), model.init(jax.random.key(0))
+    jax.tree.map(np.testing.assert_array_equal, params, nn.chain(first, last=second).init(jax.random.key(0)))
+    hidden = 2 * nn.relu(first.apply(params["model_1"], abs(x)))
+    np.testing.assert_allclose(model.apply(params, x), second.apply(params["last"], hidden), rtol=1e-6)
+    # The keys are those of a chain of the models alone.
+    drawn = second.apply(params["last"], hidden, key=jax.random.split(jax.random.key(1))[1])
+    np.testing.assert_allclose(model.apply(params, x, key=jax.random.key(1)), drawn, rtol=1e-6)
+    normed = nn.chain(lambda x: x / 2, nn.Model(init_norm, apply_norm, train_norm))
+    wide = np.linspace(-1, 1, 20, dtype="f").reshape(5, 4)
+    norm = normed.init(jax.random.key(0))
+    assert normed.train_apply is not None
+    outputs, _ = normed.train_apply(norm, wide, key=None)
+    np.testing.assert_allclose(outputs, train_norm(norm["model_1"], wide / 2, key=None)[0], rtol=1e-6)
+
+
 def test_each_model_has_its_own_keys() -> None:
     model = nn.chain(nn.mlp([64, 64, 64], dropout=0.5), nn.mlp([64, 64, 64], dropout=0.5))
     params = model.init(jax.random.key(0))
@@ -88,8 +106,10 @@ def test_a_chain_changes_if_one_of_its_functions_may() -> None:
 
 
 def test_what_is_no_model_is_refused(as_installed: None) -> None:
-    message = error_message(TypeError, lambda: nn.chain(nn.mlp([3, 4]), head=nn.relu))
-    assert message.startswith("chain: head: model must be a Model, a pair of functions (init, apply), not <function")
+    three: Any = 3
+    message = error_message(TypeError, lambda: nn.chain(nn.mlp([3, 4]), head=three))
+    assert message == "chain: head: model must be a Model, a pair of functions (init, apply), not 3"
+    assert error_message(ValueError, lambda: nn.chain(nn.relu)) == "chain: there must be at least one model"
     assert error_message(ValueError, lambda: nn.chain()) == "chain: there must be at least one model"
     message = error_message(ValueError, lambda: nn.chain(nn.mlp([3, 4]), model_1=nn.mlp([4, 4])))
     assert message == "chain: model_1 is the name of a model without a name; choose another"

@@ -114,10 +114,11 @@ def test_group_norm_has_8_groups_or_the_most_that_divide_the_channels() -> None:
     np.testing.assert_allclose(jax.jit(model.apply)(params, X), by_hand(params, X), rtol=1e-5, atol=1e-6)
 
 
-def test_group_norm_refuses_traced_channels(as_installed: None) -> None:
-    model = nn.cnn((8, 8, 1), (Size(jnp.array(2), 4),), 5, norm="group")
-    message = error_message(ValueError, lambda: model.init(jax.random.key(0)))
-    assert message == "norm='group' takes whole numbers of channels; make the sizes a choice, or take another norm"
+@pytest.mark.parametrize("make", [nn.cnn, nn.resnet])
+def test_group_norm_refuses_traced_channels(make: Any, as_installed: None) -> None:
+    message = error_message(ValueError, lambda: make((8, 8, 1), (3, Size(jnp.array(2), 4)), 5, norm="group"))
+    rule = "takes whole numbers of channels; make the sizes a choice, or take another norm"
+    assert message == f"{make.__name__}: norm='group' {rule}"
 
 
 def test_unknown_names_are_refused(as_installed: None) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from jaxnn._checks.paths import check_path
 from jaxnn.buffers import Buffer
 from jaxnn.io.runs.stored import list_runs, read_run
-from jaxnn.layers.attention import AttentionParams
+from jaxnn.layers.attention import MultiHeadAttentionParams
 from jaxnn.layers.batch_norm import BatchNormParams
 from jaxnn.layers.dense import Affine
 from jaxnn.layers.norms import NormParams
@@ -31,7 +31,7 @@ _PARAMS = {frozenset(each._fields): each for each in (Affine, NormParams, BatchN
     frozenset({"weight"}): functools.partial(Affine, bias=None),
     frozenset({"scale"}): functools.partial(NormParams, bias=None),
 }
-_PARAMS_OF_AFFINES = {frozenset(each._fields): each for each in (RecurrentParams, AttentionParams)}
+_PARAMS_OF_AFFINES = {frozenset(each._fields): each for each in (RecurrentParams, MultiHeadAttentionParams)}
 
 
 def load(directory: str | Path) -> SweepResult:

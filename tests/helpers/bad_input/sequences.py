@@ -15,12 +15,12 @@ SEQUENCE_CALLS = {
     "an embedding of floats": (
         lambda: nn.embedding(TABLE, X[:, 0]),
         TypeError,
-        "embedding: labels must be an array of an integer dtype, not float32",
+        "embedding: x must be an array of an integer dtype, not float32",
     ),
     "a label below the table": (
         lambda: nn.embedding(TABLE, np.array([0, 3, -1])),
         ValueError,
-        "embedding: labels must lie in 0 … 3 for 4 rows of params, but row 2 holds -1",
+        "embedding: x must lie in 0 … 3 for 4 rows of params, but row 2 holds -1",
     ),
     "a gru of a table": (
         lambda: nn.gru(GRU, SERIES[:, 0]),
