@@ -9,7 +9,6 @@ import optax
 
 import jaxnn as nn
 from experiments.common import make_parent, save
-from jaxnn.training.epoch import judged_params
 
 
 class Evaluation(NamedTuple):
@@ -42,7 +41,7 @@ def train_and_test(
         directory=make_parent(directory), progress=progress,
     )  # fmt: skip
     x, labels = split.test
-    params = judged_params(training.state)
+    params = nn.judged_params(training.state)
     outputs = predict_in_chunks(recipe.model, params, x)
     return Evaluation(training, params, outputs, float(nn.accuracy(outputs, labels)))
 

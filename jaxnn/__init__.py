@@ -20,7 +20,7 @@ from jaxnn.activations import (
     softplus,
     tanh,
 )
-from jaxnn.buffers import Buffer
+from jaxnn.buffers import Buffer, merge, partition
 from jaxnn.compilation_cache import use_compilation_cache
 from jaxnn.data import (
     Folds,
@@ -80,7 +80,7 @@ from jaxnn.sweeps import (
     switch,
     uniform,
 )
-from jaxnn.training.epoch import EpochInfo, TrainingState, init_training
+from jaxnn.training.epoch import EpochInfo, TrainingState, init_training, judged_params
 from jaxnn.training.evaluation import Evaluation, evaluate, predict
 from jaxnn.training.fit import FitResult, advance, fit
 from jaxnn.training.plateau import reduce_on_plateau
@@ -166,6 +166,7 @@ __all__ = [
     "init_training",
     "initializers",
     "integers",
+    "judged_params",
     "k_folds",
     "layer_norm",
     "leaky_relu",
@@ -181,6 +182,7 @@ __all__ = [
     "max_pool",
     "mean_absolute_error",
     "median_stopping",
+    "merge",
     "min_max_scaling",
     "minibatches",
     "mlp",
@@ -188,6 +190,7 @@ __all__ = [
     "negative",
     "no_improvement",
     "normal",
+    "partition",
     "plots",
     "population_based",
     "precision",

@@ -24,6 +24,27 @@ class Buffer(NamedTuple):
         >>> params = {"weight": jnp.ones(3), "count": Buffer(jnp.zeros((), int))}
         >>> jax.tree.map(jnp.shape, params)
         {'count': Buffer(value=()), 'weight': (3,)}
+
+    A loop of your own differentiates the learned tree, and goes on with the buffers that `train_apply` returns:
+
+        >>> import jaxnn as nn
+        >>> model, optimizer = nn.resnet((8, 8, 1), (4,), 10, blocks=1), optax.adam(0.01)
+        >>> @jax.jit
+        ... def step(params, state, x, labels):
+        ...     learned, buffers = nn.partition(params)
+        ...     def objective(learned):
+        ...         outputs, after = model.train_apply(nn.merge(learned, buffers), x, key=None)
+        ...         return nn.cross_entropy(outputs, labels).mean(), nn.partition(after)[1]
+        ...     (loss, buffers), gradient = jax.value_and_grad(objective, has_aux=True)(learned)
+        ...     updates, state = optimizer.update(gradient, state, learned)
+        ...     return nn.merge(optax.apply_updates(learned, updates), buffers), state, loss
+        >>> (x, labels), params = nn.datasets.digits().data, model.init(jax.random.key(0))
+        >>> state, losses = optimizer.init(nn.partition(params)[0]), []
+        >>> for start in range(0, 1280, 64):
+        ...     params, state, loss = step(params, state, x[start : start + 64], labels[start : start + 64])
+        ...     losses.append(float(loss))
+        >>> losses[-1] < losses[0]
+        True
     """
 
     value: Any
@@ -37,7 +58,17 @@ def is_buffer(leaf: Any) -> bool:
 def partition(params: Any) -> tuple[Any, Any]:
     """Divides parameters into what is learned and the buffers; each has None in the places of the other.
 
-    Without buffers the learned tree is `params` itself, and the second part is None.
+    Args:
+        params: any pytree, in which each `Buffer` counts as one leaf.
+
+    Returns:
+        The learned tree, which gradients and optimizers take, and the tree of buffers. Without buffers the learned tree
+        is `params` itself, and the second part is None.
+
+    Example:
+        >>> learned, buffers = partition({"weight": 3.0, "count": Buffer(7)})
+        >>> learned, buffers
+        ({'count': None, 'weight': 3.0}, {'count': Buffer(value=7), 'weight': None})
     """
     leaves, structure = jax.tree.flatten(params, is_leaf=is_buffer)
     if not any(map(is_buffer, leaves)):
@@ -47,7 +78,23 @@ def partition(params: Any) -> tuple[Any, Any]:
 
 
 def merge(learned: Any, buffers: Any) -> Any:
-    """Puts together what `partition` has divided."""
+    """Puts together what `partition` has divided; either part may be a newer one.
+
+    Args:
+        learned: the learned tree, with None in the places of buffers.
+        buffers: the tree of buffers, with None in the other places; or None, and the learned tree is returned.
+
+    Returns:
+        The parameters, as a model takes them.
+
+    Raises:
+        ValueError: the two trees have different structures.
+
+    Example:
+        >>> learned, buffers = partition({"weight": 3.0, "count": Buffer(7)})
+        >>> merge({"weight": 2.5, "count": None}, buffers)
+        {'count': Buffer(value=7), 'weight': 2.5}
+    """
     if buffers is None:
         return learned
     return jax.tree.map(

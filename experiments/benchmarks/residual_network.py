@@ -14,7 +14,6 @@ from experiments.benchmarks.compiling import compile_program
 from experiments.benchmarks.harness import Case, Contender, Prepared, Seconds, add_timer
 from experiments.benchmarks.peers import residual
 from experiments.benchmarks.peers.residual import Problem
-from jaxnn.buffers import merge, partition
 
 # (params, optimizer state, x, labels) -> (params, optimizer state, loss)
 Step = Callable[[Any, Any, Any, Any], tuple[Any, Any, Any]]
@@ -89,16 +88,16 @@ def make_step(problem: Problem) -> Step:
     model = make_model(problem)
 
     def step(params: Any, state: Any, x: Any, labels: Any) -> tuple[Any, Any, Any]:
-        learned, buffers = partition(params)
+        learned, buffers = nn.partition(params)
 
         def objective(learned: Any) -> Any:
             assert model.train_apply is not None
-            outputs, after = model.train_apply(merge(learned, buffers), x, key=None)
-            return nn.cross_entropy(outputs, labels).mean(), partition(after)[1]
+            outputs, after = model.train_apply(nn.merge(learned, buffers), x, key=None)
+            return nn.cross_entropy(outputs, labels).mean(), nn.partition(after)[1]
 
         (loss, after), gradient = jax.value_and_grad(objective, has_aux=True)(learned)
         updates, state = OPTIMIZER.update(gradient, state, learned)
-        return merge(optax.apply_updates(learned, updates), after), state, loss
+        return nn.merge(optax.apply_updates(learned, updates), after), state, loss
 
     return step
 
@@ -108,7 +107,7 @@ def prepare_step(
 ) -> Prepared:
     """Compiles a step for a Python loop; `learned` picks what the optimizer sees."""
     params, x, labels = jax.tree.map(jnp.asarray, (params, problem.x, problem.labels))
-    state = OPTIMIZER.init((learned or (lambda params: partition(params)[0]))(params))
+    state = OPTIMIZER.init((learned or (lambda params: nn.partition(params)[0]))(params))
     program, startup = compile_program(step, params, state, x, labels)
 
     def train(steps: int) -> np.ndarray:

@@ -14,9 +14,9 @@ class Model(NamedTuple):
         apply: `apply(params, x, *, key=None) -> outputs`, batch first. It must accept `key`, from which dropout is
             drawn: training passes a new key in every step, and evaluation passes None, which means no dropout. In
             evaluation the outputs of an example must not depend on the others, since they come in tiles.
-        train_apply: `train_apply(params, x, *, key, where=None) -> (outputs, params)`, required with a `Buffer` among
-            the params, such as a batch norm's means: training calls it in place of `apply`, and goes on with the
-            buffers of the params that it returns; the other params are the optimizer's. It must return the structure,
+        train_apply: `train_apply(params, x, *, key, where=None) -> (outputs, params)`. It is required with a `Buffer`
+            among the params, such as a batch norm's means. Training calls it in place of `apply`, and goes on with the
+            buffers of the params that it returns. The other params are the optimizer's. It must return the structure,
             shapes and types that it gets. `where`, shape (batch,), is False for rows that only fill the last minibatch
             or fold, and None if all rows count. Evaluation always calls `apply`.
 

@@ -6,8 +6,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Shaped
 
-from jaxnn._checks.arrays import check_labels
+from jaxnn._checks.arrays import check_labels, is_traced
 from jaxnn._checks.labels import check_binary
+from jaxnn._checks.warn import warn_user
 from jaxnn._kernels.dtypes import as_arrays
 from jaxnn.activations import argmax
 from jaxnn.weights import split_weights
@@ -16,6 +17,8 @@ from jaxnn.weights import split_weights
 Outputs = Shaped[ArrayLike, "batch outputs"] | Shaped[ArrayLike, "batch"]
 # Labels, or a pair (labels, weights).
 Labels = ArrayLike | tuple[ArrayLike, ArrayLike]
+# Up to so many rows of many labels may hold exactly one each by chance.
+_FEW_ROWS = 8
 
 
 class Decisions(NamedTuple):
@@ -62,12 +65,26 @@ def is_table(outputs: Any, targets: Any) -> bool:
     return getattr(split_weights(targets)[0], "ndim", 1) == 2 and not is_single(outputs)
 
 
+def read_many_labels(caller: str, outputs: Any, targets: Any) -> tuple[Any, Any]:
+    """Returns outputs and a table of zeros and ones, checked; warns of one-hot rows, which look like those of classes.
+
+    They are no error: classes may be learned as many labels, each by a logit of its own.
+    """
+    labels, _ = split_weights(targets)
+    check_binary(caller, "outputs", outputs, labels)
+    rows = len(labels)
+    if rows > _FEW_ROWS and not is_traced(labels) and (np.count_nonzero(np.asarray(labels), axis=1) == 1).all():
+        warn_user(
+            f"{caller}: each of the {rows} rows of labels holds exactly one 1, and the columns count as many labels, "
+            "each by itself; for the score of classes give labels.argmax(axis=1)"
+        )
+    return as_arrays((outputs, labels))
+
+
 def decide(caller: str, outputs: Any, targets: Any) -> Decisions:
     """Decides for the class of the largest output; of many labels for each whose logit is above 0."""
     if is_table(outputs, targets):
-        labels, _ = split_weights(targets)
-        check_binary(caller, "outputs", outputs, labels)
-        outputs, labels = as_arrays((outputs, labels))
+        outputs, labels = read_many_labels(caller, outputs, targets)
         return Decisions(outputs > 0, labels > 0, False)
     outputs, labels = read_classes(caller, outputs, targets)
     classes = jnp.arange(jnp.shape(outputs)[1])[None]

@@ -91,7 +91,12 @@ def _negate(metric: Callable[..., Any], outputs: Any, targets: Any, **options: A
 
 
 def check_higher_is_better(caller: str, score: Any) -> None:
-    """Checks that a score is not an error of this library, which a search would make as large as it can."""
-    if score in (log_loss, mean_absolute_error):
+    """Checks that a score is not an error of this library, which a search would make as large as it can.
+
+    Errors with options are found too: those of a `functools.partial`.
+    """
+    while isinstance(score, functools.partial):
+        score = score.func
+    if any(score is error for error in (log_loss, mean_absolute_error)):
         name = score.__name__
         raise ValueError(f"{caller}: of a score higher is better, but {name} is an error; use nn.negative(nn.{name})")

@@ -17,7 +17,8 @@ def f1(
         outputs: logits or probabilities of classes, shape (batch, classes), of which the largest decides; one logit,
             shape (batch, 1) or (batch,), or logits of many labels, shape (batch, labels), of which those above 0 do.
         labels: class numbers, shape (batch,), or labels 0 and 1, shape (batch,) for one logit, (batch, labels) for
-            many; or a pair `(labels, weights)`. For one-hot rows of classes give `labels.argmax(axis=1)`.
+            many; or a pair `(labels, weights)`. For one-hot rows of classes give `labels.argmax(axis=1)`: a table
+            counts as many labels, which warns where more than 8 rows all hold exactly one 1 (traced ones do not warn).
         average: "binary": the F1 of class 1 of two. "macro": the mean over classes that are observed or predicted, or
             over all of many labels. "weighted": the mean with each class's share of the examples. "micro": from the
             counts of all classes together, which for classes is the accuracy.
@@ -45,7 +46,7 @@ def precision(
     """TP / (TP + FP): the share of the predicted examples of a class that belong to it, as in scikit-learn.
 
     Args:
-        outputs, labels, average, where: as in `f1`.
+        outputs, labels, average, where: as in `f1`, one-hot rows of classes too.
 
     Returns:
         One number from 0 to 1; 0 where nothing is predicted.
@@ -67,7 +68,7 @@ def recall(
     """TP / (TP + FN): the share of the examples of a class that are predicted, as in scikit-learn.
 
     Args:
-        outputs, labels, average, where: as in `f1`.
+        outputs, labels, average, where: as in `f1`, one-hot rows of classes too.
 
     Returns:
         One number from 0 to 1; 0 where nothing is observed.

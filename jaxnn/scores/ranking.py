@@ -7,10 +7,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float
 
-from jaxnn._checks.labels import check_binary
-from jaxnn._kernels.dtypes import as_arrays, as_type, choose_float
-from jaxnn.scores.decisions import Labels, Outputs, is_table, read_classes
-from jaxnn.weights import split_weights
+from jaxnn._kernels.dtypes import as_type, choose_float
+from jaxnn.scores.decisions import Labels, Outputs, is_table, read_classes, read_many_labels
 
 # The most examples of which all pairs are compared: it compiles in half the time of a sort, and takes no more to run.
 _PAIRS_LIMIT = 128
@@ -28,7 +26,8 @@ def auc(outputs: Outputs, labels: Labels, *, where: Bool[ArrayLike, "batch"] | N
             softmax, shape (batch, classes), for probabilities their logarithms; or logits of many labels,
             shape (batch, labels).
         labels: class numbers, shape (batch,), or labels 0 and 1, shape (batch,) for one logit, (batch, labels) for
-            many; or a pair `(labels, weights)`. For one-hot rows of classes give `labels.argmax(axis=1)`.
+            many; or a pair `(labels, weights)`. For one-hot rows of classes give `labels.argmax(axis=1)`: a table
+            counts as many labels, which warns where more than 8 rows all hold exactly one 1 (traced ones do not warn).
         where: True for the examples that count, shape (batch,); all by default.
 
     Returns:
@@ -47,9 +46,8 @@ def auc(outputs: Outputs, labels: Labels, *, where: Bool[ArrayLike, "batch"] | N
         of whether one of two random variables is stochastically larger than the other.
     """
     if is_table(outputs, labels):
-        table, _ = split_weights(labels)
-        check_binary("auc", "outputs", outputs, table)
-        columns = _widen(outputs).T, as_arrays(table).T > 0
+        _, table = read_many_labels("auc", outputs, labels)
+        columns = _widen(outputs).T, table.T > 0
         return _mean_of_defined(jax.lax.map(lambda column: _area(column[0], column[1], where), columns))
     logits, numbers = read_classes("auc", outputs, labels)
     logits, classes = _widen(logits), jnp.shape(logits)[1]

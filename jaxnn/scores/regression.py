@@ -17,13 +17,16 @@ def r_squared(
 ) -> Float[Array, ""]:
     """1 - SSR(outputs) / SSR(mean of the targets), averaged over columns; 1 for a perfect fit, 0 for the mean.
 
-    SSR is the sum of squared residuals.
+    SSR is the sum of squared residuals. A column of constant targets has 1 if every prediction is right, else 0. All
+    are the numbers of scikit-learn.
 
     Args:
         outputs: predictions, shape (batch, outputs).
-        targets: observations, the same shape, or a pair `(targets, weights)`; no column may be constant (the result
-            would be -inf or NaN).
+        targets: observations, the same shape, or a pair `(targets, weights)`.
         where: True for the examples that count, shape (batch,); all by default.
+
+    Returns:
+        One number, at most 1; NaN if fewer than two examples count.
 
     Raises:
         ValueError: the two shapes differ, or there is no batch axis.
@@ -35,14 +38,23 @@ def r_squared(
     observed, _ = split_weights(targets)
     check_same_shape("r_squared", outputs, observed)
     # A common offset changes nothing; without it, sums of squares keep more digits. NumPy subtracts in float64.
-    shift = _take_first(_widen(observed), where)
+    shift = _take_first(_keep_digits(observed), where)
     dtype = choose_float(outputs, observed, least=jnp.float32)
-    predicted, observed = (as_type(_widen(part) - shift, dtype) for part in (outputs, observed))
+    predicted, observed = (as_type(_keep_digits(part) - shift, dtype) for part in (outputs, observed))
     mask = None if where is None else jnp.asarray(where)[:, None]
     mean = jnp.mean(observed, axis=0, keepdims=True, where=mask)
     unexplained = jnp.sum(jnp.square(observed - predicted), axis=0, where=mask)
     total = jnp.sum(jnp.square(observed - mean), axis=0, where=mask)
-    return jnp.mean(1 - unexplained / total)
+    count = len(observed) if where is None else jnp.sum(jnp.asarray(where))
+    return jnp.where(count < 2, jnp.nan, jnp.mean(_explain(unexplained, total)))
+
+
+def _explain(unexplained: Array, total: Array) -> Array:
+    """Returns the explained share of each column; NaN stays NaN, so that a diverged training has no score of 0."""
+    is_constant = total == 0
+    of_constant = jnp.where(unexplained > 0, 0.0, 1 + unexplained).astype(total.dtype)
+    # The other branch must not divide by 0 either: its gradient would be NaN.
+    return jnp.where(is_constant, of_constant, 1 - unexplained / jnp.where(is_constant, 1, total))
 
 
 def _take_first(targets: np.ndarray | Array, where: ArrayLike | None) -> np.ndarray | Array:
@@ -54,5 +66,5 @@ def _take_first(targets: np.ndarray | Array, where: ArrayLike | None) -> np.ndar
     return targets[np.argmax(where)][None]
 
 
-def _widen(x: ArrayLike) -> np.ndarray | Array:
+def _keep_digits(x: ArrayLike) -> np.ndarray | Array:
     return x.astype(np.float64) if isinstance(x, np.ndarray) else as_type(x, choose_float(x, least=jnp.float32))

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from jaxnn._checks.warn import warn_user
 from jaxnn.sweeps.describe import describe_result, mismatch_error
-from jaxnn.sweeps.earlier import EarlierRun
+from jaxnn.sweeps.earlier import EarlierBatch, EarlierRun
 from jaxnn.sweeps.engine.memory_fit import fit_program
 from jaxnn.sweeps.engine.padding_check import check_padding
 from jaxnn.sweeps.engine.plan import Plan
@@ -72,26 +72,36 @@ def run_batches(search: Search, shapes: ShapeCheck) -> Generator[ChunkStats, Non
         check_settings(search.plan.space, [setting for _, setting in batch])
         search.journal.record_batch(batch, asked)
         yield from _run_batch(search, shapes.drop_failed(batch, search.journal))
-        _tell(search, [best.results[number] for number, _ in batch], asked)
+        _tell(search, [best.results[number] for number, _ in batch], len(first))
 
 
 def _run_earlier(search: Search, earlier: EarlierRun, shapes: ShapeCheck) -> Iterator[ChunkStats]:
     """Repeats the calls of an earlier run, and runs its trials that have not ended, then those with epochs left."""
     best, longer = search.journal.best, find_longer(search.plan, earlier)
     best.earlier, best.chunks = earlier.results, [*earlier.chunks]
-    for settings, asked in earlier.batches:
-        best.drawn |= settings
-        if asked and ask_settings(search.sampler, search.plan.space, asked) != list(settings.values())[-asked:]:
-            raise mismatch_error("the settings that the sampler gives are others")
-        for number in settings.keys() & earlier.results.keys() - longer.keys():
+    # Programs are made of what the checks of shapes find.
+    shapes.check_settings(result.setting for result in earlier.results.values() if result.status != "failed")
+    for batch in earlier.batches:
+        best.drawn |= batch.settings
+        first = len(batch.settings) - _repeat_call(search, batch)
+        for number in batch.settings.keys() & earlier.results.keys() - longer.keys():
             _add_earlier(search, earlier, number)
-        waiting = [(number, setting) for number, setting in settings.items() if number not in earlier.results]
+        waiting = [(number, each) for number, each in batch.settings.items() if number not in earlier.results]
         yield from _run_batch(search, shapes.drop_failed(waiting, search.journal))
-        if asked is not None:
-            _tell(search, [earlier.results.get(number) or best.results[number] for number in settings], asked)
+        if batch.asked is not None:
+            told = batch.told or earlier.results | best.results
+            _tell(search, [told[number] for number in batch.settings], first)
     if not search.journal.resuming:
         warn_of_restarts(longer, earlier)
     yield from _run_batch(search._replace(trial_scheduler=None), list(longer.items()), earlier)
+
+
+def _repeat_call(search: Search, batch: EarlierBatch) -> int:
+    """Asks the sampler for the settings of an earlier batch again; returns their number."""
+    answer = ask_settings(search.sampler, search.plan.space, batch.asked) if batch.asked else []
+    if answer and answer != list(batch.settings.values())[-len(answer) :]:
+        raise mismatch_error("the settings that the sampler gives are others")
+    return len(answer)
 
 
 def _add_earlier(search: Search, earlier: EarlierRun, number: int) -> None:
@@ -102,12 +112,11 @@ def _add_earlier(search: Search, earlier: EarlierRun, number: int) -> None:
             return params
         return fill_by_name(params, journal.params_shapes(describe_result(result)))
 
-    journal.add_earlier(result, read_params)
+    journal.add_earlier(result, read_params, earlier.states.get(number))
 
 
-def _tell(search: Search, results: list[TrialResult], asked: int) -> None:
-    """Tells the sampler the results of a batch; those of settings that it was not asked for come first."""
-    first = len(results) - asked
+def _tell(search: Search, results: list[TrialResult], first: int) -> None:
+    """Tells the sampler the results of a batch; those of the first settings are not its own."""
     for told in (results[:first], results[first:]):
         if told:
             search.sampler.tell(told)

@@ -1,5 +1,6 @@
 """What the directory of a sweep says of it: the configuration, the settings and results, and what differs."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from jaxnn._checks.arrays import by_name
@@ -31,7 +32,7 @@ def describe_sweep(plan: Plan, options: dict[str, Any]) -> dict[str, Any]:
     return described | space | describe_arrays("", arrays) | describe_environment()
 
 
-def as_choices(recorded: list[list[Any]]) -> Choices:
+def as_choices(recorded: Sequence[Sequence[Any]]) -> Choices:
     """Returns choices that JSON holds as lists."""
     return tuple((path, option) for path, option in recorded)
 

@@ -106,7 +106,7 @@ def _collect(plan: Plan, programs: Programs, best: BestTrials) -> SweepResult:
 
 def _attach(error: BaseException, result: SweepResult, best: BestTrials) -> None:
     cast(Any, error).sweep_result = result
-    ended = len([trial for trial in best.results.values() if trial.status != "failed"])
+    ended = len([trial for trial in result.trials if trial.status not in ("failed", "unfinished")])
     if ended:
         trials = result.plan.trials
         error.add_note(f"sweep: {ended} of {trials} trials have ended; the exception's sweep_result holds them")
@@ -147,8 +147,11 @@ def _extend(search: Search, result: SweepResult, trials: int | None, epochs: int
     search = search._replace(plan=search.plan._replace(trials=trials))
     if epochs > done:
         search = _train_on(search, epochs)
+        # After an exception this result can go on again, unless the sampler may have been asked for more settings.
+        best.extended_to = epochs if trials > count else 0
     with attach_result(search.plan, search.programs, search.journal.best):
         run_search(search, Limits(), progress)
+    best.extended_to = epochs if epochs > done else 0
     if trials > count and len(search.journal.best.drawn) == count:
         warn_user("extend: the sampler has no more settings, such as a grid of fewer trials")
     return make_result(search._replace(earlier=None), progress)
@@ -158,7 +161,7 @@ def _train_on(search: Search, epochs: int) -> Search:
     """Returns the search that goes on from one that has ended, with trials of more epochs."""
     plan, best = search.plan, search.journal.best
     earlier = EarlierRun(
-        batches=(EarlierBatch(dict(best.drawn), None),),
+        batches=(EarlierBatch(dict(best.drawn), None, {}),),
         results=dict(best.results),
         states=best.states,
         params=best.params_at_hand(),
@@ -172,7 +175,6 @@ def _train_on(search: Search, epochs: int) -> Search:
     key = jax.random.fold_in(plan.key, SCHEDULER_KEY)
     trial_scheduler = init_scheduler(search.scheduler, epochs, plan.space, key)
     check_train_on(longer, earlier, search.scheduler, trial_scheduler)
-    best.extended_to = epochs
     journal = search.journal.start_again(longer)
     return Search(
         longer, Programs(), [], search.sampler, search.scheduler, trial_scheduler, journal, earlier

@@ -110,8 +110,10 @@ class SweepJournal:
         """Returns the journal of a search in memory that goes on from this one."""
         return SweepJournal(NoRun(), plan, BestTrials(self.best.keep, keeps_states=self.best.keeps_states), self._log)
 
-    def add_earlier(self, result: TrialResult, read_params: Callable[[], Any]) -> None:
-        """Adds the result of an earlier run, which the journal of that run holds."""
+    def add_earlier(self, result: TrialResult, read_params: Callable[[], Any], state: list[np.ndarray] | None) -> None:
+        """Adds the result of an earlier run, which the journal of that run holds, and the state, if it was kept."""
+        if state is not None:
+            self.best.states[result.trial] = state
         self._earlier[result.trial] = describe_result(result)
         self.best.add(result, read_params)
 
@@ -228,6 +230,7 @@ class SweepJournal:
         kept, states = sorted(self.best.params_at_hand()), sorted(self.best.states)
         return {
             "run": self._program_number, "kept": kept, "states": states, "trials": len(self.best.results),
+            "limit": self._plan.trials,
         }  # fmt: skip
 
     def _trials_table(self) -> dict[str, str]:

@@ -16,8 +16,8 @@ from jaxnn.devices import warn_idle_cores
 from jaxnn.io.runs import Log, check_run, open_run
 from jaxnn.io.runs.fingerprint import describe_arrays
 from jaxnn.sweeps.batches import Search
+from jaxnn.sweeps.choose_run import choose_run
 from jaxnn.sweeps.describe import describe_sweep
-from jaxnn.sweeps.earlier import choose_run
 from jaxnn.sweeps.ends import Limits, add_refit, attach_result, make_result, run_search
 from jaxnn.sweeps.engine.make_plan import make_plan
 from jaxnn.sweeps.engine.plan import SAMPLER_KEY, SCHEDULER_KEY
@@ -91,10 +91,9 @@ def sweep(
             own, see `seeds`.
         trials: the number of settings to try. In the directory of a sweep with fewer, that sweep goes on.
         epochs: the epochs of every trial, unless its `Recipe(epochs=...)` has fewer, or something stops it. In the
-            directory of a sweep with fewer that has ended, its trials that finished go on to these: from their states
-            with `keep_states`, otherwise again from the start, which a warning says before it starts. They are not
-            compared on the way; a scheduler stops new trials only. The sweep before stays as it is, and the new one has
-            the subfolder `continued-2`, `continued-3`, … of the directory.
+            directory of a sweep with fewer that has ended, the trials that finished go on to these. They go on from
+            their states with `keep_states`, otherwise again from the start, after a warning. A scheduler stops new
+            trials only. The sweep before stays as it is; the new one has the subfolder `continued-2` of the directory.
         validation: `(x, targets)` to evaluate on.
         folds: the number of folds of a cross-validation; or row numbers, an `nn.Folds`; or an object with `split` and
             `get_n_splits`, such as `GroupKFold(5)`, `TimeSeriesSplit()` and `ShuffleSplit(random_state=0)` of
@@ -150,8 +149,8 @@ def sweep(
             for each trial, the last two checkpoints, `trials.csv` as of the last checkpoint, and at the end
             `curves.csv`. Its parent must exist.
         on_mismatch: "raise" refuses to go on in a directory under other versions, devices, cores or options of JAX.
-            "continue" keeps the trials that have ended, whose `reason` then says so, and starts the others again; a
-            scheduler compares these and new ones alone.
+            "continue" keeps the trials that have ended up to the last checkpoint, and their `reason` says so. It starts
+            the others again, and a scheduler compares only these and new ones.
         save_every: seconds between two checkpoints.
         log: `log(trial, {"learning_rate": …, "score": …, "epochs": …})`, with all hypers that are numbers and all
             metrics, called when a trial has ended. A resumed sweep calls it again for the trials since the last
@@ -210,19 +209,19 @@ def sweep(
     drawn = folds is None or not (isinstance(folds, Folds | Splitter) or groups is not None)
     options |= {} if drawn else describe_arrays("folds", plan.folds)
     options |= {"prepare": prepare} if prepare is not None else {}
-    chosen = choose_run(directory, functools.partial(describe_sweep, plan, options), trials, on_mismatch)
-    earlier = chosen.earlier
-    if earlier is not None:
-        plan.lane_counts.update(earlier.lane_counts)
-        if chosen.is_new:
-            check_train_on(plan, earlier, scheduler, trial_scheduler)
+    describe = functools.partial(describe_sweep, plan, options)
     best, programs = BestTrials(keep, keeps_states=keep_states), Programs()
-    opened = open_run("sweep", chosen.path, chosen.describe, every=float(save_every), given=directory)
-    with attach_result(plan, programs, best), opened as run:
-        journal = SweepJournal(run, plan, best, log, 0 if earlier is None else len(earlier.results))
-        search = Search(plan, programs, known, trial_sampler, scheduler, trial_scheduler, journal, earlier)
-        run_search(search, limits, progress)
-        run.write_tables(journal.tables)
+    with attach_result(plan, programs, best), choose_run(directory, describe, trials, on_mismatch) as chosen:
+        earlier = chosen.earlier
+        if earlier is not None:
+            plan.lane_counts.update(earlier.lane_counts)
+            if chosen.is_new:
+                check_train_on(plan, earlier, scheduler, trial_scheduler)
+        with open_run("sweep", chosen.path, chosen.describe, every=float(save_every), given=directory) as run:
+            journal = SweepJournal(run, plan, best, log, 0 if earlier is None else len(earlier.settings))
+            search = Search(plan, programs, known, trial_sampler, scheduler, trial_scheduler, journal, earlier)
+            run_search(search, limits, progress)
+            run.write_tables(journal.tables)
     if not best.has_finite_score():
         warn_user(
             f"sweep: the score {name_value(score)} was finite for no trial, so the best are the first that finished"

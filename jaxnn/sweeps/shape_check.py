@@ -3,6 +3,8 @@
 A number of poolings that an image is too small for, among the options of a `choice`, must not end a search of others.
 """
 
+from collections.abc import Iterable
+
 from jaxnn._checks.warn import warn_user
 from jaxnn.sweeps.engine.hypers import UnknownHyperError
 from jaxnn.sweeps.engine.plan import Plan
@@ -40,6 +42,11 @@ class ShapeCheck:
             reason = next(iter(str(error).splitlines()), type(error).__name__)
             journal.record_trial(make_untrained(number, setting, self._plan.layout, "failed", reason))
         return running
+
+    def check_settings(self, settings: Iterable[Setting]) -> None:
+        """Looks at the shapes of settings that have trained before."""
+        for setting in settings:
+            self._find_error(setting)
 
     def report(self, trials: int) -> None:
         """Warns of failed trials.

@@ -12,21 +12,31 @@ from jaxnn.training.state_check import check_fixed_optimizer
 
 
 def find_longer(plan: Plan, earlier: EarlierRun) -> dict[int, Setting]:
-    """Returns the trials that were at the limit of an earlier run and have epochs left, by number."""
-    if plan.layout.epochs <= earlier.epochs:
-        return {}
-    # Making a recipe for each trial takes time, which few sweeps need.
-    limited: dict[Choices, bool] = {}
-    longer = {}
-    for number, result in earlier.results.items():
-        if result.status != "finished" or result.epochs < earlier.epochs:
-            continue
-        setting = result.setting
-        if setting.choices not in limited:
-            limited[setting.choices] = plan.recipe(*setting).epochs is not None
-        if not limited[setting.choices] or plan.epochs_of(setting) > result.epochs:
-            longer[number] = setting
-    return longer
+    """Returns the trials of an earlier run that finished and have epochs left, by number."""
+    limited = _LimitedRecipes(plan)
+    return {
+        number: result.setting
+        for number, result in earlier.results.items()
+        if result.status == "finished"
+        and result.epochs < plan.layout.epochs
+        and (result.setting not in limited or plan.epochs_of(result.setting) > result.epochs)
+    }
+
+
+class _LimitedRecipes:
+    """The settings whose recipes limit their epochs, as one recipe for each combination of choices says.
+
+    Making a recipe for each trial takes time, which few sweeps need.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._limited: dict[Choices, bool] = {}
+
+    def __contains__(self, setting: Setting) -> bool:
+        if setting.choices not in self._limited:
+            self._limited[setting.choices] = self._plan.recipe(*setting).epochs is not None
+        return self._limited[setting.choices]
 
 
 def check_train_on(
@@ -35,10 +45,11 @@ def check_train_on(
     """Checks that the trials of an earlier run can train on.
 
     Raises:
-        ValueError: a scheduler that plans all epochs ahead, an optimizer that is a function of the total steps where
-            states were kept, or another recipe than that of the earlier run.
+        ValueError: a scheduler that plans all epochs ahead; an optimizer that is a function of the total steps, of a
+            trial that has a state or does not start again; or another recipe than that of the earlier run.
     """
-    if plan.layout.epochs <= earlier.epochs:
+    longer = find_longer(plan, earlier)
+    if not longer and plan.layout.epochs == earlier.epochs:
         return
     planned = isinstance(scheduler, Hyperband) or (trial_scheduler is not None and trial_scheduler.population)
     if planned:
@@ -46,11 +57,15 @@ def check_train_on(
             f"sweep: {type(scheduler).__name__} plans all epochs before the first, so that trials cannot go on from "
             f"{earlier.epochs} to {plan.layout.epochs} epochs; give another directory"
         )
-    longer = find_longer(plan, earlier)
     for setting in {setting.choices: setting for setting in longer.values()}.values():
         _check_same_recipe(plan, earlier, setting)
-    with_states = {setting.choices: setting for number, setting in longer.items() if number in earlier.states}
-    for setting in with_states.values():
+    restarts = longer.keys() - earlier.states.keys()
+    kept = [
+        result.setting
+        for number, result in earlier.results.items()
+        if number not in restarts and (number in longer or result.score_epoch)
+    ]
+    for setting in {setting.choices: setting for setting in kept}.values():
         check_fixed_optimizer("sweep", plan.make_recipe(plan.hypers(setting)), plan.layout.epochs)
 
 

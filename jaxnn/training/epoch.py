@@ -40,7 +40,24 @@ class TrainingState(NamedTuple):
 
 
 def judged_params(state: TrainingState) -> Any:
-    """Returns the parameters that are evaluated and kept: with `Recipe.ema` their mean and the latest buffers."""
+    """Returns the parameters that are evaluated and kept: with `Recipe.ema` their mean and the latest buffers.
+
+    Args:
+        state: of `init_training`, `advance` or a result of `fit` or `train`.
+
+    Returns:
+        The parameters as the model takes them; without `Recipe.ema` those of the state.
+
+    Example:
+        >>> import jaxnn as nn
+        >>> recipe = nn.Recipe(nn.mlp([4, 3]), nn.cross_entropy, optax.sgd(0.1), ema=0.9)
+        >>> fitted = nn.fit(recipe, nn.datasets.iris().data, key=jax.random.key(0), epochs=2)
+        >>> mean, last = judged_params(fitted.state), fitted.state.params
+        >>> bool((mean["output"].weight == fitted.params["output"].weight).all())
+        True
+        >>> bool((mean["output"].weight == last["output"].weight).all())
+        False
+    """
     learned = state.optimizer_state
     return merge(learned.mean, partition(state.params)[1]) if isinstance(learned, MeanState) else state.params
 

@@ -46,3 +46,16 @@ def one_logit() -> st.SearchStrategy[Drawn]:
 def many_labels(count: int) -> st.SearchStrategy[Drawn]:
     outputs = _arrays((ROWS, count), st.integers(-2, 2)).map(lambda x: x.astype("f"))
     return st.builds(Drawn, outputs, _arrays((ROWS, count), st.integers(0, 1)), MASKS)
+
+
+def measured(count: int) -> st.SearchStrategy[Drawn]:
+    """Whole numbers as outputs and targets; some columns of the targets are constant, and some predicted right."""
+
+    def draw(parts: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        outputs, targets, levels, is_right = parts
+        targets = targets % levels[None] + 3
+        return np.where(is_right[None], targets, outputs).astype("f"), targets.astype("f")
+
+    table, bits = _arrays((ROWS, count), st.integers(0, 5)), _arrays((count,), st.booleans())
+    pairs = st.tuples(table, table, _arrays((count,), st.integers(1, 3)), bits).map(draw)
+    return st.tuples(pairs, MASKS).map(lambda drawn: Drawn(*drawn[0], drawn[1]))

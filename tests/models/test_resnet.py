@@ -11,7 +11,6 @@ import pytest
 
 import jaxnn as nn
 from helpers.errors import error_message
-from jaxnn.buffers import merge, partition
 from jaxnn.units import Size
 
 # The losses of 20 steps of the same network in PyTorch 2.13 (Conv2d(bias=False, padding=1), BatchNorm2d, Linear, with
@@ -44,20 +43,20 @@ def trained() -> tuple[nn.Model, Any, list[float], np.ndarray]:
 
     @jax.jit
     def step(params: Any, state: Any, x: Any, labels: Any, where: Any) -> Any:
-        learned, buffers = partition(params)
+        learned, buffers = nn.partition(params)
 
         def objective(learned: Any) -> Any:
-            outputs, after = model.train_apply(merge(learned, buffers), x, key=None, where=where)
-            return nn.cross_entropy(outputs, labels).mean(where=where), partition(after)[1]
+            outputs, after = model.train_apply(nn.merge(learned, buffers), x, key=None, where=where)
+            return nn.cross_entropy(outputs, labels).mean(where=where), nn.partition(after)[1]
 
         (loss, buffers), gradient = jax.value_and_grad(objective, has_aux=True)(learned)
         updates, state = optimizer.update(gradient, state, learned)
-        return merge(optax.apply_updates(learned, updates), buffers), state, loss
+        return nn.merge(optax.apply_updates(learned, updates), buffers), state, loss
 
     x = np.random.RandomState(1).normal(size=(42, 8, 8, 1)).astype("f")
     labels = (np.arange(42) % 3).astype("i4")
     params, losses = draw_weights(jax.tree.map(np.asarray, model.init(jax.random.key(0)))), []
-    state = optimizer.init(partition(params)[0])
+    state = optimizer.init(nn.partition(params)[0])
     for _ in range(5):
         for start in range(0, 42, 12):
             rows, where = np.arange(start, start + 12) % 42, np.arange(start, start + 12) < 42
@@ -104,7 +103,7 @@ def test_blocks_are_as_in_the_papers(preactivation: bool) -> None:
 def test_the_network_of_the_paper_has_its_parameters() -> None:
     model = nn.resnet((32, 32, 3), channels=(16, 32, 64), blocks=3, classes=10)
     params = jax.eval_shape(model.init, jax.random.key(0))
-    learned = sum(leaf.size for leaf in jax.tree.leaves(partition(params)[0]))
+    learned = sum(leaf.size for leaf in jax.tree.leaves(nn.partition(params)[0]))
     # He et al. count 0.27 million for ResNet-20; the projections of two shortcuts and their norms add 2,560 + 192.
     assert learned == 269_722 + 2_560 + 192
     assert sorted(params) == sorted(["stem", *(f"block_{i}" for i in range(1, 10)), "output"])

@@ -10,7 +10,7 @@ import sklearn.metrics
 from hypothesis import given
 
 import jaxnn as nn
-from helpers.drawn_outputs import Drawn, classes, many_labels, one_logit
+from helpers.drawn_outputs import Drawn, classes, many_labels, measured, one_logit
 
 AVERAGES = ["macro", "micro", "weighted"]
 REFERENCES = {
@@ -110,6 +110,20 @@ def test_scores_of_many_labels(drawn: Drawn) -> None:
 def test_mean_absolute_error_of_several_outputs(drawn: Drawn) -> None:
     outputs, targets = drawn.counted
     assert_equal(drawn, {"mean_absolute_error": sklearn.metrics.mean_absolute_error(targets, outputs)}, [])
+
+
+def explained(targets: np.ndarray, outputs: np.ndarray) -> float:
+    # scikit-learn warns of a single example, and gives NaN.
+    with warnings.catch_warnings(action="ignore"):
+        return sklearn.metrics.r2_score(targets, outputs)
+
+
+@given(measured(3))
+def test_r_squared_of_several_outputs(drawn: Drawn) -> None:
+    outputs, targets = drawn.counted
+    # Rounding is relative to the unexplained share, from which 1 - R² cancels.
+    actual = compute(*drawn, names=("r_squared",))["r_squared"]
+    np.testing.assert_allclose(1 - actual, 1 - explained(targets, outputs), rtol=2e-6, atol=1e-7)
 
 
 def test_the_area_of_all_classes_is_that_of_scikit_learn(rng: np.random.Generator) -> None:

@@ -34,3 +34,19 @@ def test_r_squared_jits_and_maps_over_lanes(measured) -> None:
     np.testing.assert_allclose(
         mapped, [nn.r_squared(lane, targets.astype("f"), where=mask) for lane in both], rtol=1e-5
     )
+
+
+@pytest.mark.parametrize("mask", [None, np.array([True, True, False])])
+@pytest.mark.parametrize(("prediction", "expected"), [(2.0, 1.0), (5.0, 0.0), (np.nan, np.nan)])
+def test_r_squared_of_constant_targets_is_0_or_1_and_its_gradient_0(mask, prediction: float, expected: float) -> None:
+    targets = np.array([[2.0], [2.0], [2.0 if mask is None else 7.0]], "f")
+    outputs = np.full((3, 1), prediction, "f")
+    value, gradient = jax.value_and_grad(lambda outputs: nn.r_squared(outputs, targets, where=mask))(outputs)
+    np.testing.assert_array_equal(value, np.float32(expected))
+    if not np.isnan(prediction):
+        np.testing.assert_array_equal(gradient, 0.0)
+
+
+def test_r_squared_of_one_example_is_nan() -> None:
+    assert np.isnan(nn.r_squared(np.ones((1, 2), "f"), np.ones((1, 2), "f")))
+    assert np.isnan(nn.r_squared(np.ones((3, 2), "f"), np.ones((3, 2), "f"), where=np.array([True, False, False])))

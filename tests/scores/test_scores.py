@@ -1,5 +1,8 @@
 """Scores of classes against scikit-learn, with and without a mask, with weights, and their errors."""
 
+import functools
+from typing import Any
+
 import jax
 import numpy as np
 import pytest
@@ -92,3 +95,17 @@ def test_a_class_that_does_not_occur_is_left_out_of_the_mean_and_a_label_counts_
     of_labels = sklearn.metrics.f1_score(np.eye(3, dtype=int)[labels], predicted, average="macro", zero_division=0)
     np.testing.assert_allclose(nn.f1(logits, np.eye(3)[labels], average="macro"), of_labels, rtol=1e-6)
     assert of_labels == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize(
+    "score", [nn.auc, *(functools.partial(score, average="macro") for score in (nn.f1, nn.recall))]
+)
+def test_one_hot_rows_warn_that_they_count_as_many_labels(score: Any) -> None:
+    logits = np.random.default_rng(0).normal(size=(9, 3)).astype("f")
+    one_hot = np.eye(3, dtype=int)[np.arange(9) % 3]
+    with pytest.warns(UserWarning, match=r"each of the 9 rows of labels holds exactly one 1.*labels.argmax\(axis=1\)"):
+        score(logits, one_hot)
+    # Honest labels, few rows and class numbers do not warn.
+    score(logits, np.concatenate([one_hot[:8], [[1, 1, 0]]]))
+    score(logits[:8], one_hot[:8])
+    score(logits, one_hot.argmax(1))

@@ -1,12 +1,24 @@
 """A sweep that goes on with more epochs: in its directory, and in memory, from kept states and from the start."""
 
+from typing import NamedTuple
+
 import jax
 import numpy as np
 import optax
 import pytest
 
 import jaxnn as nn
-from helpers.resumable_runs import WIDTHS, InjectedError, assert_same_bits, assert_same_sweep, sweep
+from helpers.resumable_runs import (
+    SPACE,
+    TRAIN,
+    VALIDATION,
+    WIDTHS,
+    InjectedError,
+    assert_same_bits,
+    assert_same_sweep,
+    make_recipe,
+    sweep,
+)
 
 ALONE = {"scheduler": None, "trials": 8}
 RESTARTS = "8 trials that had reached 6 epochs have no kept state, and are trained again"
@@ -31,7 +43,7 @@ def test_more_epochs_in_the_same_directory_are_those_of_one_go(tmp_path, whole):
     # Both calls are finished, and the first stays as it was.
     assert_same_sweep(sweep(tmp_path, **options, epochs=15), whole)
     assert_same_sweep(sweep(tmp_path, **options, epochs=6), short)
-    with pytest.raises(ValueError, match=r"has gone on in continued-2, with epochs=15, and stays as it is"):
+    with pytest.raises(ValueError, match=r"has gone on in continued-2, and stays as it is\. .*epochs was 15 and is 6"):
         sweep(tmp_path, **(options | {"trials": 9}), epochs=6)
     with pytest.raises(ValueError, match="epochs was 15 and is 10"):
         sweep(tmp_path, **options, epochs=10)
@@ -190,3 +202,83 @@ def test_in_another_environment_ended_trials_stay(tmp_path):
         assert_same_bits(without_seconds(nn.sweeps.load(tmp_path)), without_seconds(after))
     finally:
         jax.config.update("jax_default_matmul_precision", "highest")
+
+
+class Climber(nn.sweeps.TrialSampler):
+    """Gives three settings at a time, near the best that it was told."""
+
+    ask_limit = 3
+
+    def __init__(self):
+        self.best, self.calls = (-np.inf, 1e-2), 0
+
+    def ask(self, n):
+        self.calls += 1
+        rates = np.float32(self.best[1]) * np.float32([0.5, 1.0, 1.5]) / np.float32(self.calls)
+        return [{"learning_rate": float(np.clip(rate, 1e-4, 1e-1))} for rate in rates[: min(n, 3)]]
+
+    def tell(self, results):
+        for result in results:
+            self.best = max(self.best, (result.score, result.setting.values["learning_rate"]))
+
+
+class Climb(NamedTuple):
+    def init(self, space, key, lanes):
+        return Climber()
+
+
+def test_a_sampler_that_adapts_is_told_what_it_was_told_before(tmp_path):
+    options = {"scheduler": None, "sampler": Climb(), "first": [{"learning_rate": 0.02}], "keep_states": True}
+    for epochs, trials in ((3, 7), (6, 7), (6, 9), (9, 9), (9, 11)):
+        result = sweep(tmp_path, **options, epochs=epochs, trials=trials)
+    assert [trial.epochs for trial in result.trials] == [9] * 11
+    assert_same_sweep(sweep(tmp_path, **options, epochs=9, trials=11), result)
+
+
+def test_a_grid_that_is_smaller_than_the_sweep_goes_on(tmp_path):
+    options = {"scheduler": None, "space": {"learning_rate": nn.choice(0.01, 0.1)}, "sampler": "grid", "trials": 4}
+    options |= {"first": [{"learning_rate": 0.01}], "keep_states": True}
+    assert len(sweep(tmp_path, **options, epochs=2).trials) == 3
+    assert_same_sweep(sweep(tmp_path, **options, epochs=4), sweep(**options, epochs=4))
+
+
+def test_metrics_on_the_host_go_on(tmp_path):
+    def error(outputs, labels):
+        return float(np.mean(np.argmax(outputs, axis=1) != labels))
+
+    options = ALONE | {"metrics": {"error": error}, "keep_states": True}
+    sweep(tmp_path, **options, epochs=3)
+    extended = sweep(tmp_path, **options, epochs=5)
+    assert_same_sweep(sweep(tmp_path, **options, epochs=5), extended)
+    assert [trial.metrics for trial in extended.trials] == [
+        trial.metrics for trial in sweep(**options, epochs=5).trials
+    ]
+
+
+def test_trials_that_an_interrupted_run_left_at_the_old_limit_train_on_elsewhere(tmp_path):
+    options = {"scheduler": None, "trials": 14, "space": WIDTHS, "keep_states": True}
+    sweep(tmp_path, **options, epochs=4)
+    with pytest.raises(InjectedError):
+        sweep(tmp_path, **options, epochs=8, end_at=11)
+    jax.config.update("jax_default_matmul_precision", "float32")
+    try:
+        result = sweep(tmp_path, **options, epochs=8, on_mismatch="continue")
+        assert {trial.epochs for trial in result.trials} == {8}
+        assert 0 < sum(not trial.reason for trial in result.trials) < 14
+        assert len(nn.sweeps.load(tmp_path).kept) == 3
+    finally:
+        jax.config.update("jax_default_matmul_precision", "highest")
+
+
+def test_after_an_exception_a_result_can_go_on_again():
+    def fail_at(trial, values):
+        if values["epochs"] == 5 and armed:
+            raise InjectedError
+
+    armed = [True]
+    options = {"validation": VALIDATION, "progress": False, "keep_states": True}
+    result = nn.sweep(make_recipe, SPACE, TRAIN, key=jax.random.key(0), trials=4, epochs=3, log=fail_at, **options)
+    with pytest.raises(InjectedError):
+        result.extend(epochs=5)
+    armed.clear()
+    assert {trial.epochs for trial in result.extend(epochs=5).trials} == {5}

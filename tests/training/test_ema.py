@@ -10,7 +10,6 @@ import jaxnn as nn
 from helpers.resumable_runs import RECIPE, TRAIN, VALIDATION, InjectedError, assert_same_bits
 from helpers.resumable_runs import train as train_in
 from jaxnn.training.ema import keep_mean
-from jaxnn.training.epoch import judged_params
 
 pytestmark = pytest.mark.optimized  # bits are compared
 EMA = RECIPE._replace(ema=0.8)
@@ -78,7 +77,7 @@ def trained():
 
 
 def test_train_judges_and_keeps_the_mean(trained):
-    evaluation = nn.evaluate(EMA, judged_params(trained.state), VALIDATION)
+    evaluation = nn.evaluate(EMA, nn.judged_params(trained.state), VALIDATION)
     np.testing.assert_allclose(trained.validation_losses[-1], evaluation.loss, rtol=1e-4)
     kept = nn.evaluate(EMA, trained.params, VALIDATION)
     np.testing.assert_allclose(kept.score, trained.scores.max(), rtol=1e-4)
@@ -91,7 +90,7 @@ def test_train_judges_and_keeps_the_mean(trained):
 
 def test_fit_and_train_agree(trained):
     fitted = fit(EMA, 12)
-    assert_close(fitted.params, judged_params(trained.state))
+    assert_close(fitted.params, nn.judged_params(trained.state))
     assert_close(fitted.state.params, trained.state.params)
 
 
@@ -125,7 +124,7 @@ def test_a_sweep_over_it_agrees_with_train(evaluate_at):
         alone = train(RECIPE._replace(ema=float(swept.hypers_of(number)["ema"])), key=key)
         np.testing.assert_allclose(trial.curves.losses[0], alone.losses, rtol=2e-3)
         np.testing.assert_allclose(trial.curves.validation_losses[0, -1], alone.validation_losses[-1], rtol=2e-3)
-        assert_close(swept.params(number, lane=0), judged_params(alone.state))
+        assert_close(swept.params(number, lane=0), nn.judged_params(alone.state))
         assert_same_bits(swept.replay(number).params, swept.params(number))
 
 

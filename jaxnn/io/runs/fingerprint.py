@@ -19,6 +19,8 @@ from jaxnn.devices import count_cores
 
 # Options of JAX that change what the same program computes.
 _JAX_OPTIONS = "jax_enable_x64", "jax_threefry_partitionable", "jax_default_matmul_precision", "jax_default_prng_impl"
+# The names of what `describe_environment` returns.
+ENVIRONMENT = "jaxnn", "jax", "jaxlib", "numpy", "optax", "device", "processor", "cores", *_JAX_OPTIONS
 
 
 def describe_environment() -> dict[str, Any]:
@@ -31,9 +33,8 @@ def describe_environment() -> dict[str, Any]:
     machine: dict[str, Any] = {
         "device": f"{len(jax.devices())} × {device.device_kind}",
         "processor": platform.machine(),
+        "cores": count_cores() if device.platform == "cpu" else None,
     }
-    if device.platform == "cpu":
-        machine["cores"] = count_cores()
     return versions | machine | {name: describe(getattr(jax.config, name)) for name in _JAX_OPTIONS}
 
 

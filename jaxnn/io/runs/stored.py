@@ -31,7 +31,7 @@ class StoredRun(NamedTuple):
 
 
 def list_runs(caller: str, directory: Path) -> list[StoredRun]:
-    """Returns the runs of a directory that have checkpoints, the first one first.
+    """Returns the runs of a directory up to their last checkpoints, the first one first; those without are left out.
 
     Raises:
         ValueError: a run in the format of another version of jaxnn.
@@ -42,12 +42,15 @@ def list_runs(caller: str, directory: Path) -> list[StoredRun]:
         run = read_run(caller, directory if not runs else continued_path(directory, len(runs) + 1))
         if not run.configuration or run.checkpoint is None:
             return runs
-        runs.append(run)
+        lines = [line for line, event in enumerate(run.events, 1) if event["event"] == "checkpoint"]
+        runs.append(run._replace(events=run.events[: lines[-1]]))
 
 
 def read_run(caller: str, path: Path) -> StoredRun:
-    """Reads the run in a folder."""
+    """Reads the run in a folder, up to its last whole chunk."""
     events = [entry.event for entry in Journal(path / "journal.jsonl", caller).entries]
+    while events and events[-1]["event"] not in ("chunk", "checkpoint"):
+        events.pop()
     return StoredRun(path, read_configuration(caller, path) or {}, events)
 
 

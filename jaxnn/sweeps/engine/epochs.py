@@ -18,10 +18,10 @@ import numpy as np
 from jaxtyping import Array
 
 from jaxnn._kernels.batch_last import swap_batch_axes
-from jaxnn.augment.calls import call_augmentation
 from jaxnn.data import FoldRows, Folds
 from jaxnn.sweeps.engine.early_stop import can_train, stop_or_go_on
 from jaxnn.sweeps.engine.lanes import Lanes, ProgramSpec, select, unwrap_key, wrap_key
+from jaxnn.sweeps.engine.rows import look_up_rows, take_rows
 from jaxnn.training.epoch import (
     TrainingState,
     judged_params,
@@ -125,8 +125,8 @@ def _select_data(spec: ProgramSpec, lanes: Lanes, shared: Any, map_lanes: Callab
 def _select_fold(recipe: Recipe, data: Any, folds: Folds, fold: Array) -> LaneData:
     """Returns the data of one fold; for minibatches only the row numbers, so that no lane holds a copy of the data."""
     rows = folds.train[fold]
-    train = to_loop_layout(recipe, _take(data, rows)) if recipe.batch_size is None else (rows, rows)
-    return LaneData(train, swap_batch_axes(_take(data, folds.validation[fold])), folds.mask[fold])
+    train = to_loop_layout(recipe, take_rows(data, rows)) if recipe.batch_size is None else (rows, rows)
+    return LaneData(train, swap_batch_axes(take_rows(data, folds.validation[fold])), folds.mask[fold])
 
 
 def _count_rows(spec: ProgramSpec, fold: Array) -> FoldRows | None:
@@ -140,7 +140,7 @@ def _train_lane(spec: ProgramSpec, all_data: Any, lane: Lanes, running: Array, d
     """Trains one lane for one epoch; its numbers are NaN if it is frozen or diverged in an earlier epoch."""
     recipe, not_evaluated = spec.recipe_of(lane.values), jnp.array(jnp.nan)
     by_rows = spec.folds is not None and recipe.batch_size is not None
-    trained = _look_up_rows(recipe, all_data) if by_rows else recipe
+    trained = look_up_rows(recipe, all_data) if by_rows else recipe
     state, info = train_epoch(trained, data.train, wrap_key(lane.state), _count_rows(spec, lane.fold))
     numbers, finite = _fill_curves(spec, not_evaluated)._replace(losses=info.losses), jnp.isfinite(info.losses)
     if spec.evaluate_at == "epochs":
@@ -201,34 +201,6 @@ def _fill_curves(spec: ProgramSpec, value: Any) -> Curves:
     return Curves(value, value, value, dict.fromkeys(spec.compiled_metrics, value))
 
 
-def _look_up_rows(recipe: Recipe, data: tuple[Any, Any]) -> Recipe:
-    """Returns a recipe for row numbers as data: its model and loss look the rows up in the whole data set.
-
-    With an augmentation, that looks them up.
-    """
-    (x, targets), model = data, recipe.model
-
-    def augment(key: Array, rows: Array, _: Array) -> tuple[Any, Any]:
-        assert recipe.augment is not None
-        return call_augmentation(recipe.augment, key, _take(x, rows), _take(targets, rows))
-
-    if recipe.augment is not None:
-        return recipe._replace(augment=augment)
-
-    def apply(params: Any, rows: Array, *, key: Array | None = None) -> Any:
-        return model.apply(params, _take(x, rows), key=key)
-
-    def train_apply(params: Any, rows: Array, **options: Any) -> tuple[Any, Any]:
-        assert model.train_apply is not None
-        return model.train_apply(params, _take(x, rows), **options)
-
-    def loss(outputs: Any, rows: Array) -> Array:
-        return recipe.loss(outputs, _take(targets, rows))
-
-    by_rows = model._replace(apply=apply, train_apply=None if model.train_apply is None else train_apply)
-    return recipe._replace(model=by_rows, loss=loss)
-
-
 def _write_epoch(spec: ProgramSpec, history: Curves, numbers: Curves, epoch: Array) -> Curves:
     """Writes one epoch's numbers into the curves; those that are not evaluated stay NaN."""
 
@@ -248,7 +220,3 @@ def _without_lane_axis(function: Callable[..., Any], in_axes: tuple[int | None, 
     """Returns the function unchanged; replaces `jax.vmap` where a tile is one lane."""
     del in_axes
     return function
-
-
-def _take(tree: Any, rows: Array) -> Any:
-    return jax.tree.map(lambda leaf: jnp.asarray(leaf)[rows], tree)

@@ -8,8 +8,7 @@ import numpy as np
 
 from jaxnn._checks.paths import check_path
 from jaxnn.buffers import Buffer
-from jaxnn.io.runs.fingerprint import describe_environment
-from jaxnn.io.runs.stored import StoredRun, list_runs, read_run
+from jaxnn.io.runs.stored import list_runs, read_run
 from jaxnn.layers.attention import MultiHeadAttentionParams
 from jaxnn.layers.batch_norm import BatchNormParams
 from jaxnn.layers.dense import Affine
@@ -18,7 +17,7 @@ from jaxnn.layers.recurrent import RecurrentParams
 from jaxnn.sweeps.engine.trial import TrialLayout
 from jaxnn.sweeps.results.replay import Programs
 from jaxnn.sweeps.results.result import SweepResult
-from jaxnn.sweeps.results.stored_trials import read_checkpoint, read_chunks, read_layout, read_trials
+from jaxnn.sweeps.results.stored_trials import get_environment, read_chunks, read_layout, read_saved, read_trials
 from jaxnn.sweeps.space.distributions import LogNormal, LogUniform, Normal, Quantized, Uniform
 from jaxnn.sweeps.space.integers import Integers, Seeds
 from jaxnn.sweeps.space.space import Choice, Choices, Setting, active_distributions, fill_space
@@ -62,18 +61,21 @@ def load(directory: str | Path) -> SweepResult:
         True
     """
     path = check_path("load", directory)
-    # Before its first checkpoint a run has results too.
-    runs = list_runs("load", path) or [read_run("load", path)]
+    # The newest run has results after its last checkpoint too.
+    runs = list_runs("load", path)
+    runs = [*runs[:-1], read_run("load", runs[-1].path if runs else path)]
     configuration = runs[-1].configuration
     if configuration.get("kind") != "sweep":
         raise ValueError(f"load: directory={str(directory)!r} holds no sweep")
     space = {
         name[len("space.") :]: _read_node(node) for name, node in configuration.items() if name.startswith("space.")
     }
-    environment = {name: configuration[name] for name in describe_environment()}
-    trials = tuple(read_trials(runs, environment).values())
-    kept = {trial: params for trial, params in _read_kept(runs[-1]).items() if trial < len(trials)}
-    plan = SavedPlan(space, read_layout(configuration))
+    stored = read_trials(runs, get_environment(runs[-1]))
+    # Until a run has ended, its best trials may be those that an earlier one has kept.
+    is_done = runs[-1].checkpoint is not None and bool(runs[-1].checkpoint.get("done"))
+    saved = read_saved("load", runs, stored, "kept", newest=is_done)
+    kept = {number: _name_layers(params) for number, params in saved.items()}
+    trials, plan = tuple(trial.result for trial in stored.values()), SavedPlan(space, read_layout(configuration))
     return SweepResult(trials, kept, read_chunks(runs), cast(Any, plan), Programs())
 
 
@@ -115,11 +117,6 @@ def _read_node(described: Any) -> Any:
         field: tuple(map(_read_node, value)) if isinstance(value, list) else value for field, value in fields.items()
     }
     return _NODES[name](**parts)
-
-
-def _read_kept(run: StoredRun) -> dict[int, Any]:
-    """Returns the kept parameters in the newest checkpoint, by trial."""
-    return {int(trial): _name_layers(params) for trial, params in read_checkpoint("load", run).get("kept", {}).items()}
 
 
 def _name_layers(params: Any) -> Any:

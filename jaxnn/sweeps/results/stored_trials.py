@@ -1,14 +1,15 @@
 """The trials of a sweep from the journals and checkpoints of its directory."""
 
 import functools
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from jaxnn.io.checkpoint import CheckpointError, load_by_name
 from jaxnn.io.runs.configuration import find_changes
+from jaxnn.io.runs.fingerprint import ENVIRONMENT
 from jaxnn.io.runs.journal import unpack_array
 from jaxnn.io.runs.stored import StoredRun
 from jaxnn.sweeps.describe import read_setting
@@ -23,20 +24,57 @@ def read_layout(configuration: dict[str, Any]) -> TrialLayout:
     return layout._replace(metrics=tuple(layout.metrics or ()))
 
 
-def read_trials(runs: Iterable[StoredRun], environment: dict[str, Any]) -> dict[int, TrialResult]:
+class StoredTrial(NamedTuple):
+    """The result of a trial, and the number of the run in which it ended."""
+
+    result: TrialResult
+    run: int
+
+
+def read_trials(runs: Sequence[StoredRun], environment: dict[str, Any]) -> dict[int, StoredTrial]:
     """Returns the results of all trials that were drawn, by number, with curves up to the last chunk.
 
     Runs that went on from others come after these. A trial that has not ended in one has the result of the one before.
     The reason of a trial of another environment says so.
     """
-    results: dict[int, TrialResult] = {}
-    for run in runs:
-        changes = find_changes({name: run.configuration.get(name) for name in environment}, environment)
+    trials: dict[int, StoredTrial] = {}
+    for place, run in enumerate(runs):
+        changes = find_changes(get_environment(run), environment)
         note = f"ran in another environment: {'; '.join(changes.values())}" if changes else ""
-        for number, result in _read_run(run, results).items():
-            if result.status != "unfinished" or number not in results:
-                results[number] = result._replace(reason="; ".join(filter(None, (result.reason, note))))
-    return dict(sorted(results.items()))
+        for number, result in _read_run(run, {number: trial.result for number, trial in trials.items()}).items():
+            if result.status != "unfinished" or number not in trials:
+                reason = "; ".join(filter(None, (result.reason, note)))
+                trials[number] = StoredTrial(result._replace(reason=reason), place)
+    return dict(sorted(trials.items()))
+
+
+def get_environment(run: StoredRun) -> dict[str, Any]:
+    """Returns the environment of a run."""
+    return {name: run.configuration.get(name) for name in ENVIRONMENT}
+
+
+def read_saved(
+    caller: str, runs: Sequence[StoredRun], trials: dict[int, StoredTrial], part: str, *, newest: bool = False
+) -> dict[int, Any]:
+    """Returns what checkpoints hold of trials, the newest first, from the run in which each ended on.
+
+    Args:
+        caller: for messages.
+        runs: as given to `read_trials`.
+        trials: as it returned them.
+        part: "kept" for their parameters, "states" for those of their lanes.
+        newest: whether only the newest run counts.
+    """
+    saved = [
+        {} if newest and place < len(runs) - 1 else read_checkpoint(caller, run).get(part, {})
+        for place, run in enumerate(runs)
+    ]
+    found = {}
+    for number, trial in trials.items():
+        trees = [each[str(number)] for each in saved[trial.run :] if str(number) in each]
+        if trees:
+            found[number] = trees[-1]
+    return found
 
 
 def read_chunks(runs: Iterable[StoredRun]) -> tuple[ChunkStats, ...]:

@@ -3,6 +3,8 @@
 `…` at the end of a message stands for the rest, such as the address of a function or the numbers of a key.
 """
 
+import functools
+
 import jax
 import numpy as np
 import optax
@@ -195,6 +197,11 @@ TRAINING_CALLS = {
         ValueError,
         "train: of a score higher is better, but mean_absolute_error is an error; use "
         "nn.negative(nn.mean_absolute_error)",
+    ),
+    "score of which lower is better, with an option": (
+        train(validation=DATA, score=functools.partial(nn.log_loss, where=None)),
+        ValueError,
+        "train: of a score higher is better, but log_loss is an error; use nn.negative(nn.log_loss)",
     ),
     "penalty a number": (
         fit(RECIPE._replace(penalty=0.1)),
