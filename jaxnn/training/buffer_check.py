@@ -12,7 +12,8 @@ from jaxnn._kernels.dtypes import as_native
 from jaxnn.augment.mix import compute_losses
 from jaxnn.buffers import is_buffer, partition
 from jaxnn.training.augmentation import augment_batch
-from jaxnn.training.recipe import Recipe, init_optimizer
+from jaxnn.training.optimizer import init_optimizer
+from jaxnn.training.recipe import Recipe
 
 _CONSTANTS = "lambda params, x, *, key, where=None: (apply(params, x, key=key), params)"
 

@@ -17,9 +17,10 @@ from jaxnn.data import FoldRows, fold_minibatches, minibatches
 from jaxnn.models.model import Model
 from jaxnn.training.augmentation import augment_batch
 from jaxnn.training.ema import MeanState
+from jaxnn.training.optimizer import compute_updates, init_optimizer
 from jaxnn.training.penalty import add_penalty
 from jaxnn.training.plateau import report_loss
-from jaxnn.training.recipe import Recipe, compute_updates, init_optimizer, reduce_losses
+from jaxnn.training.recipe import Recipe, reduce_losses
 
 
 class TrainingState(NamedTuple):

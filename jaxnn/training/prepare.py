@@ -22,8 +22,9 @@ from jaxnn.training.augmentation import check_augmentation
 from jaxnn.training.buffer_check import check_buffers
 from jaxnn.training.epoch import TrainingState, init_training
 from jaxnn.training.loss_check import check_loss_rows
+from jaxnn.training.optimizer import build_optimizer
 from jaxnn.training.penalty import check_penalty
-from jaxnn.training.recipe import Recipe, build_optimizer, check_recipe, limit_epochs, reduce_losses, steps_per_epoch
+from jaxnn.training.recipe import Recipe, check_recipe, limit_epochs, reduce_losses, steps_per_epoch
 from jaxnn.training.state_check import check_goes_on, check_state
 
 # The errors of JAX where a function asks a traced array for its numbers.

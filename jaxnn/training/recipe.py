@@ -1,11 +1,9 @@
 """The recipe: what is trained, and how."""
 
-import inspect
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int
@@ -13,9 +11,8 @@ from jaxtyping import Array, Float, Int
 from jaxnn._checks.arrays import check_whole, is_traced
 from jaxnn._checks.params import check_model
 from jaxnn.augment.calls import Augmentation, takes_targets
-from jaxnn.buffers import partition
 from jaxnn.models.model import Model
-from jaxnn.training.ema import check_ema, keep_mean
+from jaxnn.training.ema import check_ema
 
 # A function gets the total steps of the training.
 Optimizer = optax.GradientTransformation | optax.MultiSteps | Callable[[int], Any]
@@ -148,24 +145,6 @@ def steps_per_epoch(recipe: Recipe, count: int) -> int:
     return math.ceil(count / batch_size)
 
 
-def build_optimizer(recipe: Recipe, count: int, epochs: int) -> Recipe:
-    """Checks a recipe, and returns it with an optax transformation as optimizer.
-
-    An optimizer that is a function of the total steps is called with those of `epochs` epochs of `count` examples.
-    """
-    check_recipe(recipe)
-    total_steps = epochs * steps_per_epoch(recipe, count)
-    optimizer = recipe.optimizer
-    if not isinstance(optimizer, optax.GradientTransformation | optax.MultiSteps):
-        optimizer = optimizer(total_steps)
-    optimizer = _convert_multi_steps(optimizer)
-    if not isinstance(optimizer, optax.GradientTransformation):
-        raise TypeError(
-            f"Recipe: optimizer, called with the total steps, must give a transformation, not {optimizer!r}"
-        )
-    return recipe if optimizer is recipe.optimizer else recipe._replace(optimizer=optimizer)
-
-
 def limit_epochs(caller: str, recipe: Recipe, epochs: int) -> int:
     """Returns the epochs of a training, those of the call or fewer.
 
@@ -185,66 +164,6 @@ def _check_epochs(epochs: Any) -> int:
     # Values of `quantized` are floats.
     whole = int(epochs) if isinstance(epochs, float) and epochs.is_integer() else epochs
     return check_whole("Recipe", "epochs", whole, least=1)
-
-
-def get_optimizer(recipe: Recipe) -> optax.GradientTransformationExtraArgs:
-    """Returns the optimizer of a recipe, which must be an optax transformation, extended to accept extra arguments.
-
-    With `ema` its state also holds the mean of the parameters.
-    """
-    optimizer = _convert_multi_steps(recipe.optimizer)
-    if not isinstance(optimizer, optax.GradientTransformation):
-        raise TypeError(
-            f"the optimizer must be an optax transformation here, not {recipe.optimizer!r}; "
-            "call a function of the total steps first: recipe._replace(optimizer=recipe.optimizer(total_steps))"
-        )
-    optimizer = optax.with_extra_args_support(optimizer)
-    return optimizer if recipe.ema is None else keep_mean(optimizer, recipe.ema)
-
-
-def init_optimizer(recipe: Recipe, params: Any) -> Any:
-    """Returns the state of the optimizer before the first step; the optimizer sees the learned parameters alone.
-
-    Raises:
-        ValueError: a mask or labels that are a tree with buffers.
-    """
-    learned, buffers = partition(params)
-    try:
-        return get_optimizer(recipe).init(learned)
-    except ValueError as error:
-        if buffers is None:
-            raise
-        raise ValueError(
-            "Recipe: the optimizer does not take the learned params, which have None in the places of buffers; "
-            f"give masks and labels as functions, lambda params: jax.tree.map(…, params): {error}"
-        ) from error
-
-
-def _convert_multi_steps(optimizer: Any) -> Any:
-    return optimizer.gradient_transformation() if isinstance(optimizer, optax.MultiSteps) else optimizer
-
-
-def compute_updates(recipe: Recipe, arguments: tuple[Any, Any, Any], **extra: Any) -> tuple[Any, Any]:
-    """Calls the optimizer's update with (gradient, state, params) and the extra arguments that it accepts.
-
-    An update that accepts any gets all but `grad_fn`, which optax's line searches would refuse.
-    """
-    update = get_optimizer(recipe).update
-    parameters = inspect.signature(update).parameters.values()
-    takes_any = any(parameter.kind == parameter.VAR_KEYWORD for parameter in parameters)
-    names = {parameter.name for parameter in parameters} | (set(extra) - {"grad_fn"} if takes_any else set())
-    extra = {name: value for name, value in extra.items() if name in names}
-    try:
-        # Optax mixes floats and whole numbers.
-        with jax.numpy_dtype_promotion("standard"):
-            return update(*arguments, **extra)
-    except AttributeError as error:
-        if error.name not in ("fast", "slow"):
-            raise
-        raise TypeError(
-            f"Recipe: the optimizer does not take the params of this model: {error}; "
-            "optax.lookahead needs two copies of them, as the docstring of Recipe shows"
-        ) from error
 
 
 def reduce_losses(recipe: Recipe, losses: Array, mask: Array | None) -> Array:

@@ -10,7 +10,8 @@ import optax
 from jaxnn._checks.arrays import check_key, leaf_name
 from jaxnn._checks.names import name_value
 from jaxnn.training.epoch import TrainingState
-from jaxnn.training.recipe import Recipe, init_optimizer
+from jaxnn.training.optimizer import init_optimizer
+from jaxnn.training.recipe import Recipe
 
 
 def check_state(caller: str, recipe: Recipe, state: Any) -> None:

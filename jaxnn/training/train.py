@@ -17,8 +17,9 @@ from jaxnn.training.epoch import TrainingState, judged_params
 from jaxnn.training.evaluation import Score
 from jaxnn.training.host import Host, run_chunks
 from jaxnn.training.loop import LoopConfig, LoopState, compile_loop, init_loop, run_timed_chunks, trace_loop
+from jaxnn.training.optimizer import get_optimizer
 from jaxnn.training.prepare import prepare
-from jaxnn.training.recipe import Recipe, get_optimizer
+from jaxnn.training.recipe import Recipe
 from jaxnn.training.run_files import adapt_epochs, describe_training, make_tables, restore_loop
 from jaxnn.training.stopping import StoppingRule, check_rule
 from jaxnn.training.summary import count_numbers, summarize_curve

@@ -7,7 +7,8 @@ import jax
 from jaxtyping import Array
 
 from jaxnn.sweeps.space.distributions import Quantized
-from jaxnn.training.recipe import Recipe, build_optimizer
+from jaxnn.training.optimizer import build_optimizer
+from jaxnn.training.recipe import Recipe
 
 
 class UnknownHyperError(ValueError):

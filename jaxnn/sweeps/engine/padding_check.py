@@ -20,7 +20,8 @@ from jaxnn.sweeps.engine.plan import Plan
 from jaxnn.sweeps.engine.trim import Trimmer, pad
 from jaxnn.sweeps.space.space import Setting
 from jaxnn.sweeps.space.traced import least_widths
-from jaxnn.training.recipe import Recipe, compute_updates, get_optimizer
+from jaxnn.training.optimizer import compute_updates, get_optimizer
+from jaxnn.training.recipe import Recipe
 
 # Gradients of these sizes, one step each: some optimizers clip large ones.
 _SCALES = (1.0, 1e-3, 1e3)
