@@ -147,8 +147,7 @@ def _run_batch(search: Search, batch: Batch, earlier: EarlierRun | None = None) 
         for group, made in _compile_ahead(group_by_choices(batch), get_program):
             program = fit_program(plan, group[0][1], made, executor)
             programs[group[0][1].choices] = program
-            # Making a recipe for each trial takes time, which few sweeps need.
-            limited = plan.recipe(*group[0][1]).epochs is not None
+            limited = plan.limits_epochs(group[0][1])
             if scheduler is not None and scheduler.population:
                 _check_population(len(group) * plan.layout.lanes, program.size, limited=limited)
             runner = journal.wrap_program(program, group[0][1])

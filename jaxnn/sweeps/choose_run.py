@@ -61,7 +61,8 @@ def _find_run(directory: Any, describe: Callable[[], dict[str, Any]], trials: in
     if directory is None:
         return ChosenRun(None, describe)
     root = Path(directory)
-    runs = list_runs("sweep", root) if (root / "configuration.json").exists() else []
+    has_run = (root / "configuration.json").exists()
+    runs = [run.up_to_checkpoint() for run in list_runs("sweep", root)] if has_run else []
     if not runs or runs[-1].configuration["kind"] != "sweep":
         return ChosenRun(root, describe)
     described = describe()

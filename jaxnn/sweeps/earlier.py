@@ -80,13 +80,15 @@ class EarlierRun(NamedTuple):
 def read_runs(runs: list[StoredRun]) -> EarlierRun:
     """Reads what a run goes on from."""
     now = describe_environment()
-    stored = read_trials(runs, now)
+    # As they were after each of the runs.
+    stages = [read_trials(runs[: place + 1], now) for place in range(len(runs))]
+    stored = stages[-1]
     same = [run for run in runs if not find_changes(get_environment(run), now)]
     programs = [(run, event) for run in same for event in run.events if event["event"] == "program"]
     epochs = runs[-1].configuration["epochs"]
     states = read_saved("sweep", runs, stored, "states")
     return EarlierRun(
-        batches=tuple(_read_batches(runs, now)),
+        batches=tuple(_read_batches(runs, [_take_ended(stage) for stage in stages])),
         results=_take_ended(stored),
         states={number: [leaves[str(i)] for i in range(len(leaves))] for number, leaves in states.items()},
         params=read_saved("sweep", runs, stored, "kept"),
@@ -105,9 +107,8 @@ def _take_ended(stored: dict[int, StoredTrial]) -> dict[int, TrialResult]:
     return {number: trial.result for number, trial in stored.items() if trial.result.status != "unfinished"}
 
 
-def _read_batches(runs: list[StoredRun], environment: dict[str, Any]) -> Iterable[EarlierBatch]:
-    """Returns the batches of runs, each with the results that the sampler was told."""
-    ended = [_take_ended(read_trials(runs[: place + 1], environment)) for place in range(len(runs))]
+def _read_batches(runs: list[StoredRun], ended: list[dict[int, TrialResult]]) -> Iterable[EarlierBatch]:
+    """Returns the batches of runs, each with the results that the sampler was told, of those `ended` after a run."""
     for place, run in enumerate(runs):
         for event in run.events:
             if event["event"] == "batch":

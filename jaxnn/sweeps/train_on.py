@@ -7,36 +7,24 @@ from jaxnn.sweeps.engine.plan import Plan
 from jaxnn.sweeps.engine.recipe_check import check_shapes
 from jaxnn.sweeps.schedulers.base import Scheduler, TrialScheduler
 from jaxnn.sweeps.schedulers.successive_halving import Hyperband
-from jaxnn.sweeps.space.space import Choices, Setting
+from jaxnn.sweeps.space.space import Setting
 from jaxnn.training.state_check import check_fixed_optimizer
 
 
 def find_longer(plan: Plan, earlier: EarlierRun) -> dict[int, Setting]:
     """Returns the trials of an earlier run that finished and have epochs left, by number."""
-    limited = _LimitedRecipes(plan)
+    short = {
+        number: result
+        for number, result in earlier.results.items()
+        if result.status == "finished" and result.epochs < plan.layout.epochs
+    }
+    by_choices = {result.setting.choices: result.setting for result in short.values()}
+    limited = {choices for choices, setting in by_choices.items() if plan.limits_epochs(setting)}
     return {
         number: result.setting
-        for number, result in earlier.results.items()
-        if result.status == "finished"
-        and result.epochs < plan.layout.epochs
-        and (result.setting not in limited or plan.epochs_of(result.setting) > result.epochs)
+        for number, result in short.items()
+        if result.setting.choices not in limited or plan.epochs_of(result.setting) > result.epochs
     }
-
-
-class _LimitedRecipes:
-    """The settings whose recipes limit their epochs, as one recipe for each combination of choices says.
-
-    Making a recipe for each trial takes time, which few sweeps need.
-    """
-
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
-        self._limited: dict[Choices, bool] = {}
-
-    def __contains__(self, setting: Setting) -> bool:
-        if setting.choices not in self._limited:
-            self._limited[setting.choices] = self._plan.recipe(*setting).epochs is not None
-        return self._limited[setting.choices]
 
 
 def check_train_on(

@@ -16,8 +16,8 @@ class StoredRun(NamedTuple):
 
     Attributes:
         path: its folder.
-        configuration: with which it started; empty if there is none.
-        events: those of its journal.
+        configuration: of its first call; empty if there is none.
+        events: those of its journal, up to the last whole chunk.
     """
 
     path: Path
@@ -29,9 +29,14 @@ class StoredRun(NamedTuple):
         """The event of its last checkpoint; None without one."""
         return next((event for event in reversed(self.events) if event["event"] == "checkpoint"), None)
 
+    def up_to_checkpoint(self) -> "StoredRun":
+        """Returns the run as a call resumes it, without what came after its last checkpoint."""
+        lines = [line for line, event in enumerate(self.events, 1) if event["event"] == "checkpoint"]
+        return self._replace(events=self.events[: lines[-1] if lines else 0])
+
 
 def list_runs(caller: str, directory: Path) -> list[StoredRun]:
-    """Returns the runs of a directory up to their last checkpoints, the first one first; those without are left out.
+    """Returns the runs of a directory that have checkpoints, the first one first.
 
     Raises:
         ValueError: a run in the format of another version of jaxnn.
@@ -42,8 +47,7 @@ def list_runs(caller: str, directory: Path) -> list[StoredRun]:
         run = read_run(caller, directory if not runs else continued_path(directory, len(runs) + 1))
         if not run.configuration or run.checkpoint is None:
             return runs
-        lines = [line for line, event in enumerate(run.events, 1) if event["event"] == "checkpoint"]
-        runs.append(run._replace(events=run.events[: lines[-1]]))
+        runs.append(run)
 
 
 def read_run(caller: str, path: Path) -> StoredRun:

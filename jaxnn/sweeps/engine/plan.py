@@ -123,6 +123,13 @@ class Plan(NamedTuple):
         """The number of examples that a trial trains on; that of the largest fold."""
         return count_examples(self.data) if self.folds is None else self.folds.train.shape[1]
 
+    def limits_epochs(self, setting: Setting) -> bool:
+        """Returns whether recipes with these choices limit the epochs of a trial.
+
+        Making a recipe for each trial takes time, which few sweeps need.
+        """
+        return self.recipe(*setting).epochs is not None
+
     def epochs_of(self, setting: Setting) -> int:
         """Returns the most epochs of a trial."""
         return limit_epochs("sweep", self.recipe(setting.choices, self.as_python_numbers(setting)), self.layout.epochs)

@@ -61,9 +61,9 @@ def load(directory: str | Path) -> SweepResult:
         True
     """
     path = check_path("load", directory)
-    # The newest run has results after its last checkpoint too.
-    runs = list_runs("load", path)
-    runs = [*runs[:-1], read_run("load", runs[-1].path if runs else path)]
+    # Before its first checkpoint a run has results too.
+    runs = list_runs("load", path) or [read_run("load", path)]
+    runs = [*(run.up_to_checkpoint() for run in runs[:-1]), runs[-1]]
     configuration = runs[-1].configuration
     if configuration.get("kind") != "sweep":
         raise ValueError(f"load: directory={str(directory)!r} holds no sweep")
