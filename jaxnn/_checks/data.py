@@ -46,6 +46,11 @@ def check_rows(caller: str, named: dict[str, Any]) -> int:
     return count
 
 
+def shape_rows(tree: Any, rows: int) -> Any:
+    """Returns the shapes and types that the arrays of a pytree have with this number of rows."""
+    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((rows, *leaf.shape[1:]), jnp.result_type(leaf)), tree)
+
+
 def check_storable(caller: str, name: str, x: Any) -> None:
     """Checks that the type that JAX gives a NumPy array holds its numbers: int64 becomes int32, float64 float32."""
     if not isinstance(x, np.ndarray):

@@ -103,8 +103,8 @@ def conv(
         padding: zeros around x. "valid" adds none, and "same" pads to `ceil(size / stride)` positions. A number, or one
             for each axis, is the number of zeros on both sides.
         dilation: the distance between neighbouring cells of a window; one number, or one for each axis.
-        groups: divides inputs and outputs into so many groups of neighbours, and each group of outputs sees its group
-            of inputs alone. As many groups as inputs is a depthwise convolution.
+        groups: the number of groups into which inputs and outputs are divided, in order. Each group of outputs sees its
+            group of inputs alone. As many groups as inputs is a depthwise convolution.
 
     Returns:
         Shape (batch, *positions, outputs); along each axis the number of positions is
@@ -159,7 +159,7 @@ def _conv(x, *, params, windows, groups):
 
 
 def _convolve(weight: Array, x: Array, windows: Windows, groups: int = 1) -> Array:
-    """Convolves one of so many groups, all of which are computed together."""
+    """Convolves one group; tiles are chosen for all `groups`, which are computed together."""
     inputs, outputs = weight.shape[-2:]
     cells = math.prod(windows.size) * inputs
     # Windows that are no larger than the outputs are not worth tiles.

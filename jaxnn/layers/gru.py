@@ -42,8 +42,8 @@ def gru_cell(
 ) -> Float[Array, "batch features"]:
     """One step of a gated recurrent unit: (1 - z) · n + z · state.
 
-    With the products a of x and s of the state, each in three parts, the gates are r = sigmoid(a₁ + s₁) and
-    z = sigmoid(a₂ + s₂), and n = tanh(a₃ + r · s₃).
+    The products a of x and s of the state have three parts each. The gates are r = sigmoid(a₁ + s₁) and
+    z = sigmoid(a₂ + s₂), and the new values n = tanh(a₃ + r · s₃).
 
     Args:
         params: as `init_gru` makes them.

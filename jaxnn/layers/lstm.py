@@ -43,8 +43,8 @@ def init_lstm(
 def lstm_cell(params: RecurrentParams, state: LSTMState, x: Shaped[ArrayLike, "batch inputs"]) -> LSTMState:
     """One step of a long short-term memory: cell' = f · cell + i · g, hidden' = o · tanh(cell').
 
-    With the sum of the products of x and of the hidden state, in four parts, the gates i, f and o are the sigmoids of
-    the first, second and fourth, and g is the tanh of the third.
+    The sum of the products of x and of the hidden state has four parts. The gates i, f and o are the sigmoids of the
+    first, second and fourth part, and g is the tanh of the third.
 
     Args:
         params: as `init_lstm` makes them.

@@ -40,7 +40,7 @@ def conv_transpose(
         x: shape (batch, *space, inputs), with one to three spatial axes.
         stride: the distance between the windows of neighbouring positions; one number, or one for each axis.
         padding: what is cut off. "same" gives `size · stride` positions, and "valid" cuts nothing off. A number, or one
-            for each axis, cuts off so many cells on both sides, as PyTorch does.
+            for each axis, is the number of cells that are cut off on both sides, as in PyTorch.
 
     Returns:
         Shape (batch, *positions, outputs). With a number, there are `(size - 1) · stride + window - 2 · padding`

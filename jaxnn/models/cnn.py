@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Shaped
 
-from jaxnn._checks.arrays import check_each_whole, check_key, check_rate, check_whole
+from jaxnn._checks.arrays import check_key, check_rate, check_whole
 from jaxnn._kernels.windows import Windows
 from jaxnn.activations import relu
 from jaxnn.initializers import Initializer, he_normal
@@ -20,7 +19,7 @@ from jaxnn.layers.pooling import global_avg_pool, global_max_pool, max_pool
 from jaxnn.models.mlp import make_mlp
 from jaxnn.models.model import Model
 from jaxnn.models.norm_choice import Norm, choose_norm, normalize
-from jaxnn.models.parts import drop_inputs, make_hashable, mask_size, number_names
+from jaxnn.models.parts import check_image, check_images, drop_inputs, make_hashable, mask_size, number_names
 from jaxnn.units import Optional, Size, check_size
 
 
@@ -77,14 +76,10 @@ def cnn(
         >>> params["conv_2"].weight.shape, params["output"].weight.shape
         ((3, 3, 8, 16), (64, 10))
     """
-    image = check_each_whole("cnn", "image", image, least=1)
+    image = check_image("cnn", image)
     channels = _check_channels(channels)
     classes = check_whole("cnn", "classes", classes, least=1)
     check_rate("cnn", dropout)
-    if not 2 <= len(image) <= 4:
-        raise ValueError(
-            f"cnn: image must be (height, width, channels), or with one or three spatial axes, not {image}"
-        )
     *space, inputs = image
     names = tuple(number_names("conv", len(channels)))
     for _ in names:
@@ -165,8 +160,7 @@ class _ApplyCnn:
 
     def run(self, params: dict[str, Any], x: Any, key: Array | None, train: tuple[Any] | None) -> tuple[Array, Any]:
         """Returns outputs and parameters, those of norms as training leaves them; `train` is that of `normalize`."""
-        if jnp.shape(x)[1:] != self.image:
-            raise ValueError(f"cnn: x must have shape (batch, {', '.join(map(str, self.image))}), not {jnp.shape(x)}")
+        check_images("cnn", x, self.image)
         norms = {}
         for number, (name, size) in enumerate(zip(self.names, self.sizes[:-1], strict=True), 1):
             x = conv(params[name], x, stride=self.stride, padding=self.padding)

@@ -1,18 +1,36 @@
-"""What the models share: names of layers, masks of traced sizes, dropout, hashable functions."""
+"""What the models share: checks of images, names of layers, masks of traced sizes, dropout, hashable functions."""
 
 import functools
 from collections.abc import Callable
 from typing import Any
 
+import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike
 
-from jaxnn._checks.arrays import is_traced
+from jaxnn._checks.arrays import check_each_whole, is_traced
 from jaxnn._kernels.batch_last import batch_last
 from jaxnn.layers.dropout import dropout
 from jaxnn.units import Size, mask_units
 
 
+def check_image(caller: str, image: Any) -> tuple[int, ...]:
+    """Returns the size of images, (*space, channels), which must have one to three spatial axes."""
+    image = check_each_whole(caller, "image", image, least=1)
+    if not 2 <= len(image) <= 4:
+        raise ValueError(
+            f"{caller}: image must be (height, width, channels), or with one or three spatial axes, not {image}"
+        )
+    return image
+
+
+def check_images(caller: str, x: Any, image: tuple[int, ...]) -> None:
+    """Checks that x holds images of the size for which a model was made."""
+    if jnp.shape(x)[1:] != image:
+        raise ValueError(f"{caller}: x must have shape (batch, {', '.join(map(str, image))}), not {jnp.shape(x)}")
+
+
 def number_names(kind: str, count: int) -> list[str]:
+    """Returns the names of layers of one kind, such as "conv_1", "conv_2"."""
     return [f"{kind}_{i + 1}" for i in range(count)]
 
 

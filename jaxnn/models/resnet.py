@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Shaped
 
-from jaxnn._checks.arrays import check_each_whole, check_key, check_rate, check_whole
+from jaxnn._checks.arrays import check_key, check_rate, check_whole
 from jaxnn.activations import relu
 from jaxnn.initializers import Initializer, he_normal
 from jaxnn.layers.convolution import conv, init_conv
@@ -16,7 +15,7 @@ from jaxnn.layers.dense import dense, init_dense
 from jaxnn.layers.pooling import global_avg_pool
 from jaxnn.models.model import Model
 from jaxnn.models.norm_choice import Norm, choose_norm, normalize
-from jaxnn.models.parts import add, drop_inputs, make_hashable, mask_size
+from jaxnn.models.parts import add, check_image, check_images, drop_inputs, make_hashable, mask_size
 from jaxnn.models.residual_plan import Block, Shapes, check_stages, plan_blocks
 from jaxnn.units import Size
 
@@ -80,11 +79,7 @@ def resnet(
         He et al. (2016a), Deep residual learning for image recognition; (2016b), Identity mappings in deep residual
         networks.
     """
-    image = check_each_whole("resnet", "image", image, least=1)
-    if not 2 <= len(image) <= 4:
-        raise ValueError(
-            f"resnet: image must be (height, width, channels), or with one or three spatial axes, not {image}"
-        )
+    image = check_image("resnet", image)
     widths, counts = check_stages(channels, blocks)
     classes = check_whole("resnet", "classes", classes, least=1)
     if check_whole("resnet", "window", window, least=1) % 2 == 0:
@@ -139,10 +134,7 @@ class _Run(NamedTuple):
 
     def __call__(self, params: dict[str, Any], x: Any, key: Array | None, train: Any) -> tuple[Array, dict[str, Any]]:
         """Returns outputs and parameters, those of norms as training leaves them."""
-        if jnp.shape(x)[1:] != self.image:
-            raise ValueError(
-                f"resnet: x must have shape (batch, {', '.join(map(str, self.image))}), not {jnp.shape(x)}"
-            )
+        check_images("resnet", x, self.image)
         updated, size = dict(params), self.blocks[0].inputs
         x = conv(params["stem"]["conv"], x, padding=self.padding)
         if not self.preactivation:

@@ -17,7 +17,7 @@ from jaxnn.weights import split_weights
 Outputs = Shaped[ArrayLike, "batch outputs"] | Shaped[ArrayLike, "batch"]
 # Labels, or a pair (labels, weights).
 Labels = ArrayLike | tuple[ArrayLike, ArrayLike]
-# Up to so many rows of many labels may hold exactly one each by chance.
+# Rows of many labels, up to this number, may each hold exactly one by chance.
 _FEW_ROWS = 8
 
 

@@ -17,8 +17,8 @@ _PAIRS_LIMIT = 128
 def auc(outputs: Outputs, labels: Labels, *, where: Bool[ArrayLike, "batch"] | None = None) -> Float[Array, ""]:
     """The probability that an example of class 1 ranks above one of class 0, ties counted half: the ROC AUC.
 
-    With more classes it is the mean over classes of the AUC of each against the rest, ranked by its softmax, and with
-    many labels the mean over labels ("macro" and "ovr" of scikit-learn). A class or label whose examples are all
+    With more classes it is the mean of the AUC of each class against the rest, ranked by its softmax. With many labels
+    it is the mean over labels. These are "macro" and "ovr" of scikit-learn. A class or label whose examples are all
     positive or all negative has no AUC, and is left out of the mean.
 
     Args:

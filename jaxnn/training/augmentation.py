@@ -3,11 +3,11 @@
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
 from jaxnn._checks.arrays import by_name, leaf_name
+from jaxnn._checks.data import shape_rows
 from jaxnn._kernels.dtypes import as_native
 from jaxnn.augment.calls import Augmentation, call_augmentation
 from jaxnn.augment.mix import compute_losses
@@ -45,7 +45,7 @@ def check_augmentation(caller: str, recipe: Any, data: tuple[Any, Any], params: 
         return
     data = as_native(data)
     rows = len(jax.tree.leaves(data)[0]) if recipe.batch_size is None else recipe.batch_size
-    batch = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((rows, *leaf.shape[1:]), jnp.result_type(leaf)), data)
+    batch = shape_rows(data, rows)
     # Not `jax.random.key`, which compiles.
     key = jax.eval_shape(lambda: jax.random.key(0))
     x, targets = jax.eval_shape(lambda key, x, targets: augment_batch(recipe.augment, key, x, targets), key, *batch)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import PyTree
 
 from jaxnn._checks.arrays import leaf_name
+from jaxnn._checks.data import shape_rows
 from jaxnn._kernels.dtypes import as_native
 from jaxnn.augment.mix import compute_losses
 from jaxnn.buffers import is_buffer, partition
@@ -23,8 +24,8 @@ def check_buffers(caller: str, recipe: Recipe, data: tuple[Any, Any], count: int
 
     Raises:
         TypeError: integers outside of a buffer, keys in one, or a `train_apply` that does not return a pair.
-        ValueError: nothing to learn, buffers without a `train_apply`, or one that returns other params, a loss that is
-            not one value for each of its outputs, or an optimizer with a mask that is a tree with buffers.
+        ValueError: nothing to learn; buffers without a `train_apply`, or one that returns other params; a loss that is
+            not one value per example; an optimizer with a mask that is a tree with buffers.
     """
     learned, buffers = partition(params)
     if buffers is not None:
@@ -58,9 +59,7 @@ def _check_types(caller: str, learned: Any, buffers: Any) -> None:
 
 
 def _check_train_apply(caller: str, recipe: Recipe, data: tuple[Any, Any], rows: int, params: PyTree) -> None:
-    x, targets = jax.tree.map(
-        lambda leaf: jax.ShapeDtypeStruct((rows, *leaf.shape[1:]), jnp.result_type(leaf)), as_native(data)
-    )
+    x, targets = shape_rows(as_native(data), rows)
     key = jax.eval_shape(lambda: jax.random.key(0))
     x, targets = jax.eval_shape(functools.partial(augment_batch, recipe.augment), key, x, targets)
     # With a mask, also where no minibatch needs one: the next data may not fill the last one.

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Array, PyTree
 
 from jaxnn._checks.arrays import check_key, check_whole, is_traced
-from jaxnn._checks.data import check_data
+from jaxnn._checks.data import check_data, shape_rows
 from jaxnn._checks.params import check_arrays, check_params
 from jaxnn._kernels.dtypes import as_arrays, as_native
 from jaxnn.scores.errors import check_higher_is_better
@@ -135,7 +135,7 @@ def _check_rows(
     """Checks model, loss and reduction; the model on fewer rows, if all its outputs have the rows on the first axis."""
     x, targets = as_native(data)
     if traced_rows != count:
-        x = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((traced_rows, *leaf.shape[1:]), jnp.result_type(leaf)), x)
+        x = shape_rows(x, traced_rows)
     outputs = jax.eval_shape(functools.partial(recipe.model.apply, key=None), params, x)
     outputs = jax.tree.map(functools.partial(_replace_rows, traced_rows, count), outputs)
     losses = jax.eval_shape(lambda outputs: recipe.loss(outputs, targets), outputs)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import jax
 from jaxtyping import Array
 
+from jaxnn._checks.data import shape_rows
 from jaxnn._checks.warn import warn_user
 from jaxnn.data import Folds
 from jaxnn.sweeps.engine.device import Device
@@ -151,7 +152,7 @@ class Plan(NamedTuple):
         distributions = active_distributions(self.space, setting.choices)
         recipe = self.traced_recipe(*setting)
         state = jax.eval_shape(functools.partial(init_training, recipe), self.key)
-        train = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((self.rows, *leaf.shape[1:]), leaf.dtype), self.data)
+        train = shape_rows(self.data, self.rows)
         make_for = functools.partial(
             self._make_for,
             setting=setting,

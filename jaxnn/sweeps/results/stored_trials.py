@@ -84,7 +84,7 @@ def read_chunks(runs: Iterable[StoredRun]) -> tuple[ChunkStats, ...]:
 
 
 def read_checkpoint(caller: str, run: StoredRun) -> dict[str, Any]:
-    """Returns the arrays of the last checkpoint of a run as nested dicts by name; empty if there is none.
+    """Returns the arrays of the last checkpoint of a run as nested dicts; an empty dict if there is none.
 
     Raises:
         CheckpointError: a file that is missing or damaged.
