@@ -6,7 +6,7 @@ hyperparameter sweep is a `jax.vmap` of it. See README.md for an example of twen
 `nn.normal` and `nn.uniform` are search distributions for `sweep`; initial weights come from `nn.initializers`.
 """
 
-from jaxnn import augment, datasets, initializers, plots, sweeps
+from jaxnn import augment, datasets, initializers, integrations, plots, sweeps
 from jaxnn.activations import (
     argmax,
     elu,
@@ -166,6 +166,7 @@ __all__ = [
     "init_training",
     "initializers",
     "integers",
+    "integrations",
     "judged_params",
     "k_folds",
     "layer_norm",
