@@ -1,6 +1,5 @@
 """Trained models as programs that run without this library: files of `jax.export`."""
 
-import functools
 import importlib.util
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -79,14 +78,12 @@ def export(
     if not tile:
         raise ValueError("export: every output of the model must have the examples on its first axis")
     batch, examples = jax.export.symbolic_shape(f"batch, min(batch, {tile})")
-    program = _choose_program(functools.partial(model.apply, as_arrays(params), key=None), examples, platforms)
+    program = _choose_program(lambda x: model.apply(as_arrays(params), x, key=None), examples, platforms)
+    rule = "it must be made of operations of JAX, and take the number of examples as x.shape[0], without comparisons"
     try:
         traced = jax.export.export(jax.jit(program), platforms=platforms)(jax.ShapeDtypeStruct((batch, *shape), dtype))
         return bytes(traced.serialize())
     except Exception as error:  # JAX raises many types; with a known number of examples the model was traced above
-        rule = (
-            "it must be made of operations of JAX, and take the number of examples as x.shape[0], without comparisons"
-        )
         raise ValueError(f"export: the model cannot be exported; {rule}: {str(error).splitlines()[0]}") from error
 
 
