@@ -46,7 +46,7 @@ from jaxnn.layers.lstm import LSTMState, init_lstm, lstm, lstm_cell
 from jaxnn.layers.norms import NormParams, init_layer_norm, init_rms_norm, layer_norm, rms_norm
 from jaxnn.layers.pooling import avg_pool, global_avg_pool, global_max_pool, max_pool
 from jaxnn.layers.recurrent import RecurrentParams
-from jaxnn.layers.transposed_convolution import conv_transpose
+from jaxnn.layers.transposed_convolution import ConvTransposeParams, conv_transpose, init_conv_transpose
 from jaxnn.losses.binary import binary_cross_entropy
 from jaxnn.losses.classes import cross_entropy
 from jaxnn.losses.focal import focal
@@ -98,6 +98,7 @@ __all__ = [
     "BatchNormParams",
     "Buffer",
     "CheckpointError",
+    "ConvTransposeParams",
     "EpochInfo",
     "Evaluation",
     "FitResult",
@@ -157,6 +158,7 @@ __all__ = [
     "hyperband",
     "init_batch_norm",
     "init_conv",
+    "init_conv_transpose",
     "init_dense",
     "init_embedding",
     "init_group_norm",
