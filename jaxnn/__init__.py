@@ -30,6 +30,7 @@ from jaxnn.data import (
     train_test_split,
 )
 from jaxnn.devices import use_all_cores
+from jaxnn.integrations.export import export
 from jaxnn.integrations.safetensors import load_safetensors, save_safetensors
 from jaxnn.integrations.tensorboard import tensorboard
 from jaxnn.io.checkpoint import CheckpointError, load, save
@@ -140,6 +141,7 @@ __all__ = [
     "elu",
     "embedding",
     "evaluate",
+    "export",
     "f1",
     "fit",
     "flatten",

@@ -1,5 +1,20 @@
 """Formats and models of other tools, one module for each; a tool is imported when its module first needs it."""
 
-from jaxnn.integrations import equinox, flax
+import importlib
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["equinox", "flax"]
+if TYPE_CHECKING:
+    from jaxnn.integrations import equinox, flax, sklearn
+
+__all__ = ["equinox", "flax", "sklearn"]
+
+
+def __getattr__(name: str) -> Any:
+    """Imports a module when it is first named, so that `import jaxnn` does not wait for it."""
+    if name in __all__:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,4 +1,4 @@
-"""Small networks of Flax linen, Flax NNX and Equinox, and the row numbers of their minibatches in a loop of one's own."""
+"""Small networks of Flax linen, Flax NNX and Equinox, and the minibatches of a loop of one's own."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

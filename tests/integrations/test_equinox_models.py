@@ -1,4 +1,4 @@
-"""Modules of Equinox train as in a loop of their own; their states are buffers, and fields that are numbers settings."""
+"""Modules of Equinox train as in a loop of their own; states are buffers, and fields that are numbers settings."""
 
 import subprocess
 import sys

@@ -8,7 +8,7 @@ import pytest
 from flax import linen, nnx
 
 import jaxnn as nn
-from helpers.foreign_modules import LABELS, NNX, X, Linen, assert_close, draw_rows, init_key, model_of
+from helpers.foreign_modules import LABELS, NNX, Linen, X, assert_close, draw_rows, init_key, model_of
 from jaxnn.integrations import flax
 
 # Not Adam, which makes steps of a gradient that is rounding alone: that of a bias before a batch norm.
@@ -143,8 +143,8 @@ class Cached(nnx.Module):
         (
             lambda: flax.model(Linen(), (8, 8, 1)),
             TypeError,
-            "flax.model: sample_x must be an array with examples on its first axis, such as x[:1], or a pytree of them, "
-            "not (8, 8, 1)",
+            "flax.model: sample_x must be an array with examples on its first axis, such as x[:1], or a pytree of "
+            "them, not (8, 8, 1)",
         ),
         (lambda: flax.model(Linen(), np.float32(1)), ValueError, "flax.model: sample_x must have a first axis"),
         (lambda: flax.model(Counting(), X), ValueError, "flax.model: Counting has variables in 'counts'; a model"),
@@ -152,8 +152,8 @@ class Cached(nnx.Module):
         (
             lambda: flax.model(NNX(rngs=nnx.Rngs(0))),
             TypeError,
-            "flax.model: NNX is built already, and every training would start from the same weights; give a function of "
-            "rngs, such as lambda rngs: NNX(rngs=rngs)",
+            "flax.model: NNX is built already, and every training would start from the same weights; give a "
+            "function of rngs, such as lambda rngs: NNX(rngs=rngs)",
         ),
         (lambda: flax.model(lambda rngs: 3), TypeError, "flax.model: the function of rngs must build an nnx.Module"),
         (

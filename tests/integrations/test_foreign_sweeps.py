@@ -1,4 +1,4 @@
-"""Modules of Flax and Equinox in `fit` under vmap, in `train` with a directory, and in sweeps that go on and are replayed."""
+"""Modules of Flax and Equinox in `fit` under vmap, in run directories, and in sweeps that are replayed."""
 
 import jax
 import numpy as np

@@ -3,6 +3,7 @@
 from helpers.bad_input.augmentation import AUGMENTATION_CALLS
 from helpers.bad_input.buffers import BUFFER_CALLS
 from helpers.bad_input.data import DATA_CALLS
+from helpers.bad_input.exports import EXPORT_CALLS
 from helpers.bad_input.fit_types import FIT_TYPES
 from helpers.bad_input.fit_values import FIT_VALUES
 from helpers.bad_input.folds import FOLD_CALLS
@@ -21,6 +22,7 @@ TABLES = {
     "folds": FOLD_CALLS,
     "sequences": SEQUENCE_CALLS,
     "augmentation": AUGMENTATION_CALLS,
+    "exports": EXPORT_CALLS,
 }
 CALLS = {f"{table}: {name}": row for table, rows in TABLES.items() for name, row in rows.items()}
 
