@@ -84,6 +84,23 @@ def model(make: Callable[[Array], Any]) -> Model:
     return name_after(make, init, apply, train_apply if plan.has_buffers else None)
 
 
+def module(make: Callable[[Array], Any], params: dict[str, Any]) -> Any:
+    """Returns the Equinox module that has these params, or the pair of it and its `eqx.nn.State` if it has a state.
+
+    Args:
+        make: the function of `model`.
+        params: of the model.
+
+    Example:
+        >>> import equinox as eqx
+        >>> line = module(lambda key: eqx.nn.Linear(1, 1, key=key), {"weight": jnp.ones((1, 1)), "bias": jnp.ones(1)})
+        >>> line(jnp.array([2.0]))
+        Array([3.], dtype=float32)
+    """
+    restored, state = _Plan(make).restore(params)
+    return (restored, state) if jax.tree.leaves(state) else restored
+
+
 class _Leaf(NamedTuple):
     """A leaf of a module or its state; `name` is None for what is neither learned nor a buffer, which `value` is."""
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from jaxnn.integrations import linen as linen_models
 from jaxnn.integrations import nnx as nnx_models
+from jaxnn.integrations.foreign import take_marks
 from jaxnn.models.model import Model
 
 
@@ -17,17 +18,17 @@ def model(
 ) -> Model:
     """Makes a `Model` of a Flax module, for `fit`, `train`, `sweep` and `predict`.
 
-    The initial weights are those of `module.init(key, x)`, or of `CNN(rngs=nnx.Rngs(key))`. The params of a linen module
-    are the variables of Flax, `{"params": …, "batch_stats": …}`, and those of an NNX module nested dicts by the names
-    of its attributes. Statistics are `Buffer`s, which `nn.partition` tells from what is learned. Dropout gets a new key
-    in every step, and none in evaluation.
+    The initial weights are those of `module.init(key, x)`, or of `CNN(rngs=nnx.Rngs(key))`. The params of a linen
+    module are the variables of Flax, `{"params": …, "batch_stats": …}`, and those of an NNX module nested dicts by the
+    names of its attributes. Statistics are `Buffer`s among them; `variables` takes the marks away. Dropout gets a new
+    key in every step, and none in evaluation.
 
     The call may have a keyword `train`, `training`, `is_training`, `deterministic` or `use_running_average`, which is
     set. NNX modules are set by `module.train()` and `module.eval()` too.
 
-    A batch norm of Flax counts all rows of a minibatch, also those that only fill the last one, and so does every module
-    that mixes examples. If `batch_size` does not divide the number of rows, use `Recipe(drop_last=True)`. Losses and
-    scores never count rows twice.
+    A batch norm of Flax counts all rows of a minibatch, also those that only fill the last one, and so does every
+    module that mixes examples. If `batch_size` does not divide the number of rows, use `Recipe(drop_last=True)`. Losses
+    and scores never count rows twice.
 
     In a sweep, hypers may enter the module where Flax can trace them. The rate of Flax's Dropout must be an
     `nn.choice`; `nn.dropout(self.make_rng("dropout"), x, rate)`, or `self.rngs.dropout()` as key in NNX, takes a traced
@@ -81,6 +82,23 @@ def model(
             f"{module!r}"
         )
     return nnx_models.make_model(module, training, evaluation)
+
+
+def variables(params: Any) -> Any:
+    """Returns params without the marks of buffers, as Flax takes them.
+
+    Args:
+        params: of a model that `model` has made.
+
+    Returns:
+        What `module.apply(variables(params), x, …)` takes, or `nnx.update(module, variables(params))`.
+
+    Example:
+        >>> import jaxnn as nn
+        >>> variables({"params": {"scale": 2.0}, "batch_stats": {"mean": nn.Buffer(1.0)}})
+        {'batch_stats': {'mean': 1.0}, 'params': {'scale': 2.0}}
+    """
+    return take_marks(params)
 
 
 def _import_flax() -> tuple[Any, Any]:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from jaxnn.buffers import is_buffer
 from jaxnn.models.model import Model
 
 # Keywords of a module's call that tell training from evaluation, and their values in training.
@@ -57,6 +58,11 @@ def list_keywords(function: Callable[..., Any]) -> list[str]:
         return list(inspect.signature(function).parameters)
     except (TypeError, ValueError):
         return []
+
+
+def take_marks(params: Any) -> Any:
+    """Returns params with the value of each buffer in its place."""
+    return jax.tree.map(lambda leaf: leaf.value if is_buffer(leaf) else leaf, params, is_leaf=is_buffer)
 
 
 def name_after(

@@ -9,8 +9,8 @@ from jaxtyping import Array
 
 from jaxnn._checks.arrays import check_key, is_traced
 from jaxnn._checks.functions import NeedsValueError
-from jaxnn.buffers import Buffer, is_buffer
-from jaxnn.integrations.foreign import find_modes, list_keywords, make_sample, name_after
+from jaxnn.buffers import Buffer
+from jaxnn.integrations.foreign import find_modes, list_keywords, make_sample, name_after, take_marks
 from jaxnn.models.model import Model
 
 _STATISTICS = "batch_stats"
@@ -32,10 +32,10 @@ def make_model(
         return {name: _mark(name, tree) for name, tree in variables.items()}
 
     def apply(params: Any, x: Any, *, key: Array | None = None) -> Any:
-        return call.apply(_unmark(params), x, key)
+        return call.apply(take_marks(params), x, key)
 
     def train_apply(params: Any, x: Any, *, key: Array | None, where: Any = None) -> tuple[Any, Any]:
-        outputs, updated = call.train(_unmark(params), x, key)
+        outputs, updated = call.train(take_marks(params), x, key)
         return outputs, params | {_STATISTICS: _mark(_STATISTICS, updated[_STATISTICS])}
 
     collections = jax.eval_shape(init, jax.eval_shape(lambda: jax.random.key(0)))
@@ -51,10 +51,6 @@ def make_model(
 
 def _mark(name: str, tree: Any) -> Any:
     return jax.tree.map(Buffer, tree) if name == _STATISTICS else tree
-
-
-def _unmark(params: Any) -> Any:
-    return jax.tree.map(lambda leaf: leaf.value if is_buffer(leaf) else leaf, params, is_leaf=is_buffer)
 
 
 class _Call:

@@ -13,8 +13,8 @@ from jaxtyping import Array
 
 from jaxnn._checks.arrays import check_key, is_traced
 from jaxnn._checks.functions import NeedsValueError
-from jaxnn.buffers import Buffer, is_buffer
-from jaxnn.integrations.foreign import find_modes, list_keywords, name_after
+from jaxnn.buffers import Buffer
+from jaxnn.integrations.foreign import find_modes, list_keywords, name_after, take_marks
 from jaxnn.models.model import Model
 
 
@@ -30,16 +30,13 @@ def make_model(
         rngs = nnx.Rngs(jax.random.key(0) if key is None else key)
         return build(rngs=rngs) if by_name else build(rngs)
 
-    abstract = nnx.eval_shape(lambda: _check_module(make(None)))
-    has_statistics = _check_variables(abstract)
-    modes = find_modes(list_keywords(type(abstract).__call__), training, evaluation)
+    has_statistics, names = _inspect(lambda: make(None))
+    modes = find_modes(names, training, evaluation)
 
     def restore(params: Any, key: Array | None) -> Any:
         module = make(key)
         _check_rates(module)
-        nnx.update(
-            module, jax.tree.map(lambda leaf: leaf.value if is_buffer(leaf) else leaf, params, is_leaf=is_buffer)
-        )
+        nnx.update(module, take_marks(params))
         return module
 
     def init(key: Array) -> dict[Any, Any]:
@@ -74,6 +71,19 @@ def _takes_rngs_by_name(build: Callable[..., Any]) -> bool:
     function: Any = build.func if isinstance(build, functools.partial) else build
     # The signature of a class of NNX is that of its metaclass.
     return "rngs" in list_keywords(function.__init__ if isinstance(function, type) else function)
+
+
+def _inspect(make: Callable[[], Any]) -> tuple[bool, list[str]]:
+    """Builds a module on shapes and checks it; returns whether it has statistics, and the keywords of its call."""
+    found: list[tuple[bool, list[str]]] = []
+
+    def build() -> None:
+        module = _check_module(make())
+        found.append((_check_variables(module), list_keywords(type(module).__call__)))
+
+    # Not `nnx.eval_shape`, which compares the fields of modules, and these may be traced hypers.
+    jax.eval_shape(build)
+    return found[0]
 
 
 def _check_module(module: Any) -> Any:
