@@ -55,7 +55,7 @@ class Stream:
         self._limit = None if steps is None else check_whole("train", "steps", steps, least=1)
         self._is_function = not isinstance(batches, Iterable)
         self._is_iterator = isinstance(batches, Iterator)
-        known = None if self._is_function or self._is_iterator else _count_batches(batches)
+        known = None if self._is_iterator else _count_batches(batches)
         if self._is_iterator and steps is None:
             raise ValueError(
                 "train: a generator, or another iterator, is read once, so an epoch needs steps=, its number of "
@@ -151,7 +151,7 @@ def _takes_epoch(function: Any) -> bool:
 
 
 def _count_batches(batches: Any) -> int | None:
-    """Returns the length of an iterable; None if it has none, such as a loader of an endless data set."""
+    """Returns the number of batches of an epoch; None for a plain function, or a loader of an endless data set."""
     try:
         return len(batches)
     except (TypeError, NotImplementedError):
