@@ -20,6 +20,7 @@ from jaxnn.activations import (
     softplus,
     tanh,
 )
+from jaxnn.batches import shuffled_batches
 from jaxnn.buffers import Buffer, merge, partition
 from jaxnn.compilation_cache import use_compilation_cache
 from jaxnn.data import (
@@ -211,6 +212,7 @@ __all__ = [
     "save_safetensors",
     "scale",
     "seeds",
+    "shuffled_batches",
     "sigmoid",
     "silu",
     "sizes",
