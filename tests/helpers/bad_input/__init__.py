@@ -11,6 +11,7 @@ from helpers.bad_input.layers import LAYER_CALLS
 from helpers.bad_input.sequences import SEQUENCE_CALLS
 from helpers.bad_input.sweep import SWEEP_CALLS, WARM_UP
 from helpers.bad_input.training import TRAINING_CALLS
+from helpers.bad_input.weights import WEIGHT_CALLS
 
 FIT_DATA = [*FIT_VALUES, *FIT_TYPES]
 TABLES = {
@@ -23,6 +24,7 @@ TABLES = {
     "sequences": SEQUENCE_CALLS,
     "augmentation": AUGMENTATION_CALLS,
     "exports": EXPORT_CALLS,
+    "weights": WEIGHT_CALLS,
 }
 CALLS = {f"{table}: {name}": row for table, rows in TABLES.items() for name, row in rows.items()}
 
