@@ -4,6 +4,7 @@ import contextlib
 import io
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -76,6 +77,17 @@ def test_the_exported_program_computes_the_same(researched, tmp_path, monkeypatc
         exec(compile(program, "README.md", "exec"), names)
     expected = nn.predict(names["recipe"].model, names["result"].params, names["digits_test"][0])
     np.testing.assert_allclose(names["logits"], expected, rtol=1e-4, atol=1e-4)
+
+
+def test_weights_of_pytorch_go_in_and_out():
+    with np.load(Path(__file__).parent / "integrations" / "weights_of_other_tools.npz") as file:
+        start = "pytorch/cnn/weights/"
+        weights = {name.removeprefix(start): file[name] for name in file if name.startswith(start)}
+        x, outputs = file["pytorch/cnn/x"], file["pytorch/cnn/outputs"]
+    names = {"nn": nn, "module": SimpleNamespace(state_dict=lambda: weights)}
+    exec(compile(next(each for each in PROGRAMS if "pytorch.load" in each), "README.md", "exec"), names)
+    np.testing.assert_allclose(nn.predict(names["model"], names["params"], x), outputs, rtol=1e-5, atol=1e-5)
+    assert all((names["arrays"][name] == array).all() for name, array in weights.items())
 
 
 def test_the_program_is_about_twenty_lines():
