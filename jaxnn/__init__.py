@@ -6,7 +6,7 @@ hyperparameter sweep is a `jax.vmap` of it. See README.md for an example of twen
 `nn.normal` and `nn.uniform` are search distributions for `sweep`; initial weights come from `nn.initializers`.
 """
 
-from jaxnn import augment, datasets, initializers, plots, sweeps
+from jaxnn import augment, datasets, initializers, integrations, plots, sweeps
 from jaxnn.activations import (
     argmax,
     elu,
@@ -20,6 +20,7 @@ from jaxnn.activations import (
     softplus,
     tanh,
 )
+from jaxnn.batches import shuffled_batches
 from jaxnn.buffers import Buffer, Frozen, merge, partition
 from jaxnn.compilation_cache import use_compilation_cache
 from jaxnn.data import (
@@ -30,6 +31,7 @@ from jaxnn.data import (
     train_test_split,
 )
 from jaxnn.devices import use_all_cores
+from jaxnn.integrations.export import export
 from jaxnn.integrations.safetensors import load_safetensors, save_safetensors
 from jaxnn.integrations.tensorboard import tensorboard
 from jaxnn.io.checkpoint import CheckpointError, load, save
@@ -143,6 +145,7 @@ __all__ = [
     "elu",
     "embedding",
     "evaluate",
+    "export",
     "f1",
     "fit",
     "flatten",
@@ -171,6 +174,7 @@ __all__ = [
     "init_training",
     "initializers",
     "integers",
+    "integrations",
     "judged_params",
     "k_folds",
     "layer_norm",
@@ -211,6 +215,7 @@ __all__ = [
     "save_safetensors",
     "scale",
     "seeds",
+    "shuffled_batches",
     "sigmoid",
     "silu",
     "sizes",
