@@ -34,7 +34,8 @@ from jaxnn.devices import use_all_cores
 from jaxnn.integrations.export import export
 from jaxnn.integrations.safetensors import load_safetensors, save_safetensors
 from jaxnn.integrations.tensorboard import tensorboard
-from jaxnn.io.checkpoint import CheckpointError, load, save
+from jaxnn.io.archive import CheckpointError
+from jaxnn.io.checkpoint import load, save
 from jaxnn.layers.attention import MultiHeadAttentionParams, attention, init_multi_head_attention, multi_head_attention
 from jaxnn.layers.batch_norm import BatchNormParams, batch_norm, init_batch_norm, train_batch_norm
 from jaxnn.layers.convolution import conv, init_conv

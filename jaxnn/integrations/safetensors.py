@@ -14,7 +14,8 @@ import numpy as np
 
 from jaxnn._checks.arrays import leaf_name
 from jaxnn._checks.paths import check_path
-from jaxnn.io.checkpoint import CheckpointError, write
+from jaxnn.io.archive import CheckpointError
+from jaxnn.io.files import write
 from jaxnn.layers.dense import Affine
 from jaxnn.layers.transposed_convolution import ConvTransposeParams
 

@@ -22,7 +22,7 @@ import numpy as np
 import optax
 
 import jaxnn as nn
-from jaxnn.io import checkpoint
+from jaxnn.io import files
 
 Kind = Literal["train", "stream", "sweep"]
 
@@ -84,7 +84,7 @@ def digest(tree: Any) -> str:
 
 
 def write_slowly() -> None:
-    """Makes `jaxnn.io.checkpoint.write` slow: in pieces, and with a line of output when a checkpoint begins."""
+    """Makes `jaxnn.io.files.write` slow: in pieces, and with a line of output when a checkpoint begins."""
 
     class SlowFile:
         def __init__(self, file: Any) -> None:
@@ -110,7 +110,7 @@ def write_slowly() -> None:
             print(_READY, flush=True)
         return SlowFile(open(path, mode)) if mode == "wb" else open(path, mode)
 
-    checkpoint.open = slow_open  # type: ignore[attr-defined]
+    files.open = slow_open  # type: ignore[attr-defined]
 
 
 def start(kind: Kind, directory: Path | None) -> subprocess.Popen:

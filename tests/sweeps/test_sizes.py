@@ -15,8 +15,9 @@ from helpers.running_mean import hidden_model
 from jaxnn.sweeps import Setting
 from jaxnn.sweeps.engine.trim import find_entries, pad, trim
 from jaxnn.sweeps.samplers import GridSampler
+from jaxnn.sweeps.space.fill import fill_space
 from jaxnn.sweeps.space.segments import divide
-from jaxnn.sweeps.space.space import dimensions, fill_space, settings_at
+from jaxnn.sweeps.space.space import dimensions, settings_at
 from jaxnn.sweeps.space.traced import count_programs, fill_traced
 from jaxnn.units import Size
 
@@ -439,7 +440,7 @@ def test_many_programs_are_announced_before_the_first_compiles(monkeypatch: pyte
     # Warnings are errors here.
     with pytest.raises(TypeError, match="must return Settings"):
         sweep(space, trials=8)
-    monkeypatch.setattr("jaxnn.sweeps.search._MANY_PROGRAMS", 7)
+    monkeypatch.setattr("jaxnn.sweeps.arguments._MANY_PROGRAMS", 7)
     with (
         pytest.warns(UserWarning, match="9 combinations of choices, of which 8 trials draw up to 8"),
         pytest.raises(TypeError, match="must return Settings"),

@@ -18,8 +18,9 @@ from jaxnn.sweeps.results.replay import Programs
 from jaxnn.sweeps.results.result import SweepResult
 from jaxnn.sweeps.results.stored_trials import Node, get_environment, read_chunks, read_layout, read_saved, read_trials
 from jaxnn.sweeps.space.distributions import LogNormal, LogUniform, Normal, Quantized, Uniform
+from jaxnn.sweeps.space.fill import active_distributions, fill_space
 from jaxnn.sweeps.space.integers import Integers, Seeds
-from jaxnn.sweeps.space.space import Choice, Choices, Setting, active_distributions, fill_space
+from jaxnn.sweeps.space.space import Choice, Choices, Setting
 from jaxnn.sweeps.space.whole import Depths, Inherited, Sizes, Switches
 
 _NODES = {node.__name__: node for node in (
