@@ -65,10 +65,12 @@ def prepare(
     state: TrainingState | None = None,
     validation: tuple[Any, Any] | None = None,
     score: Any = None,
+    examples: int | None = None,
 ) -> Prepared:
     """Checks the arguments of a training, then draws the initial weights; returns everything that it starts with.
 
-    With a state, the training goes on from it, and nothing is drawn.
+    With a state, the training goes on from it, and nothing is drawn. `examples` is the number of those of an epoch,
+    where `data` are only its first batch.
     """
     epochs = check_whole(caller, "epochs", epochs, least=1)
     count = check_data(caller, data)
@@ -77,7 +79,7 @@ def prepare(
     if state is not None:
         check_goes_on(caller, recipe, state, params, epochs)
         params = state.params
-    recipe = build_optimizer(recipe, count, total)
+    recipe = build_optimizer(recipe, examples or count, total)
     check_key(key)
     check_arrays(caller, params)
     # Inside a trace the initial weights cost no more than their shapes.
