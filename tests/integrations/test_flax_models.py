@@ -66,15 +66,16 @@ def test_twenty_steps_of_an_nnx_module_are_those_of_its_own_loop(norm: bool) -> 
         step(module, optimizer, X[rows], LABELS[rows])
     model = flax.model(lambda rngs: NNX(norm=norm, rngs=rngs))
     fitted = fit(model)
-    params = flax.variables(fitted.params)
-    assert_close(params, nnx.to_pure_dict(nnx.state(module, (nnx.Param, nnx.BatchStat))))
+    fresh = NNX(norm=norm, rngs=nnx.Rngs(5))
+    flax.update(fresh, fitted.params)
+    variables = [nnx.to_pure_dict(nnx.state(each, (nnx.Param, nnx.BatchStat))) for each in (fresh, module)]
+    assert_close(*variables)
+    assert not norm or fresh.norm.mean.std() > 0
     module.eval()
     outputs = nn.predict(model, fitted.params, X)
     assert_close(outputs, module(X))
-    fresh = NNX(norm=norm, rngs=nnx.Rngs(5))
-    nnx.update(fresh, params)
-    fresh.eval()
-    assert_close(outputs, fresh(X))
+    with pytest.raises(ValueError, match=r"flax\.update: params lack hidden\.bias of NNX"):
+        flax.update(fresh, {"hidden": {}})
 
 
 @pytest.mark.parametrize("tool", ["linen", "nnx"])
