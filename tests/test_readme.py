@@ -4,6 +4,7 @@ import contextlib
 import io
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -89,6 +90,17 @@ def test_a_module_of_flax_is_swept() -> None:
         names[part] = tuple(array[:130] for array in names[part])
     exec(compile(short, "README.md", "exec"), names)
     assert names["modules"].best.score > -2.4
+
+
+def test_weights_of_pytorch_go_in_and_out():
+    with np.load(Path(__file__).parent / "integrations" / "weights_of_other_tools.npz") as file:
+        start = "pytorch/cnn/weights/"
+        weights = {name.removeprefix(start): file[name] for name in file if name.startswith(start)}
+        x, outputs = file["pytorch/cnn/x"], file["pytorch/cnn/outputs"]
+    names = {"nn": nn, "module": SimpleNamespace(state_dict=lambda: weights)}
+    exec(compile(next(each for each in PROGRAMS if "pytorch.load" in each), "README.md", "exec"), names)
+    np.testing.assert_allclose(nn.predict(names["model"], names["params"], x), outputs, rtol=1e-5, atol=1e-5)
+    assert all((names["arrays"][name] == array).all() for name, array in weights.items())
 
 
 def test_the_program_is_about_twenty_lines():

@@ -12,6 +12,7 @@ from helpers.bad_input.sequences import SEQUENCE_CALLS
 from helpers.bad_input.stream import STREAM_CALLS
 from helpers.bad_input.sweep import SWEEP_CALLS, WARM_UP
 from helpers.bad_input.training import TRAINING_CALLS
+from helpers.bad_input.weights import WEIGHT_CALLS
 
 FIT_DATA = [*FIT_VALUES, *FIT_TYPES]
 TABLES = {
@@ -25,6 +26,7 @@ TABLES = {
     "augmentation": AUGMENTATION_CALLS,
     "exports": EXPORT_CALLS,
     "stream": STREAM_CALLS,
+    "weights": WEIGHT_CALLS,
 }
 CALLS = {f"{table}: {name}": row for table, rows in TABLES.items() for name, row in rows.items()}
 
