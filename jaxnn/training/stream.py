@@ -182,8 +182,8 @@ def prepare_stream(
         )
     if recipe.drop_last:
         raise ValueError(
-            "train: drop_last of the Recipe is for arrays; let the iterable leave out a last batch that is not full, as "
-            "nn.shuffled_batches(…, drop_last=True) does"
+            "train: drop_last of the Recipe is for arrays; let the iterable leave out a last batch that is not full, "
+            "as nn.shuffled_batches(…, drop_last=True) does"
         )
     is_fixed = isinstance(recipe.optimizer, optax.GradientTransformation | optax.MultiSteps)
     if stream.steps is None and not is_fixed:

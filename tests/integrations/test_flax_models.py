@@ -1,7 +1,6 @@
 """Modules of Flax train as in a loop of their own; statistics are buffers, and what cannot be carried is refused."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
@@ -120,62 +119,3 @@ def test_keywords_of_the_call_are_found_or_given() -> None:
     assert np.abs(noisy - evaluated).max() > 50
     drawn = flax.model(Noisy(), X[:1]).apply(params, X, key=jax.random.key(1))
     assert 0.5 < np.std(drawn - evaluated) < 1.5
-
-
-class Counting(linen.Module):
-    @linen.compact
-    def __call__(self, x):
-        self.variable("counts", "calls", jnp.zeros, ())
-        return linen.Dense(3)(x)
-
-
-class Cached(nnx.Module):
-    def __init__(self, rngs):
-        self.inner = nnx.Linear(4, 3, rngs=rngs)
-        self.cache = nnx.Cache(jnp.zeros(3))
-
-
-@pytest.mark.parametrize(
-    ("call", "kind", "message"),
-    [
-        (lambda: flax.model(3), TypeError, "flax.model: module must be a flax.linen.Module, or a function of rngs"),
-        (lambda: flax.model(Linen, X), TypeError, "flax.model: Linen is a class; give a module, such as Linen()"),
-        (lambda: flax.model(Linen()), TypeError, "flax.model: a linen module needs sample_x, such as x[:1]"),
-        (
-            lambda: flax.model(Linen(), (8, 8, 1)),
-            TypeError,
-            "flax.model: sample_x must be an array with examples on its first axis, such as x[:1], or a pytree of "
-            "them, not (8, 8, 1)",
-        ),
-        (lambda: flax.model(Linen(), np.float32(1)), ValueError, "flax.model: sample_x must have a first axis"),
-        (lambda: flax.model(Counting(), X), ValueError, "flax.model: Counting has variables in 'counts'; a model"),
-        (lambda: flax.model(Cached), ValueError, "flax.model: cache is an nnx.Cache; a model carries nnx.Param"),
-        (
-            lambda: flax.model(NNX(rngs=nnx.Rngs(0))),
-            TypeError,
-            "flax.model: NNX is built already, and every training would start from the same weights; give a "
-            "function of rngs, such as lambda rngs: NNX(rngs=rngs)",
-        ),
-        (lambda: flax.model(lambda rngs: 3), TypeError, "flax.model: the function of rngs must build an nnx.Module"),
-        (
-            lambda: model_of("linen").apply(model_of("linen").init(jax.random.key(0)), X, key=jax.random.key(1)),
-            ValueError,
-            "flax.model: outputs with dropout, by a key, need a module whose call takes deterministic and",
-        ),
-        (
-            lambda: jax.jit(lambda rate: model_of("linen", rate=rate) and 0)(0.5),
-            ValueError,
-            "flax.model: Dropout_0 compares its rate in Python: make it an nn.choice(…)",
-        ),
-        (
-            lambda: jax.jit(lambda rate: model_of("nnx", rate=rate) and 0)(0.5),
-            ValueError,
-            "flax.model: dropout compares its rate in Python: make it an nn.choice(…)",
-        ),
-    ],
-    ids=range(12),
-)
-def test_what_is_no_module_or_cannot_be_carried_is_refused(call, kind, message) -> None:
-    with pytest.raises(kind) as caught:
-        call()
-    assert str(caught.value).startswith(message)
