@@ -23,8 +23,8 @@ def model(
     names of its attributes. Statistics are `Buffer`s among them. `variables` and `update` give the params back to Flax.
     Dropout gets a new key in every step, and none in evaluation.
 
-    The call may have a keyword `train`, `training`, `is_training`, `deterministic` or `use_running_average`, which is
-    set. NNX modules are set by `module.train()` and `module.eval()` too.
+    A keyword of the call, or a field of a linen module, that is called `train`, `training`, `is_training`,
+    `deterministic` or `use_running_average` is set. NNX modules are set by `module.train()` and `module.eval()` too.
 
     A batch norm of Flax counts all rows of a minibatch, also those that only fill the last one, and so does every
     module that mixes examples. If `batch_size` does not divide the number of rows, use `Recipe(drop_last=True)`. Losses

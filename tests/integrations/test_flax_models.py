@@ -119,3 +119,37 @@ def test_keywords_of_the_call_are_found_or_given() -> None:
     assert np.abs(noisy - evaluated).max() > 50
     drawn = flax.model(Noisy(), X[:1]).apply(params, X, key=jax.random.key(1))
     assert 0.5 < np.std(drawn - evaluated) < 1.5
+
+
+class WithField(linen.Module):
+    """A module that is told by a field whether it trains."""
+
+    train: bool = False
+
+    @linen.compact
+    def __call__(self, x):
+        return linen.BatchNorm(use_running_average=not self.train)(x)
+
+
+class OneKeyword(linen.Module):
+    """A module with one keyword for dropout and batch norm."""
+
+    @linen.compact
+    def __call__(self, x, deterministic):
+        return linen.Dropout(0.5, deterministic=deterministic)(linen.BatchNorm(deterministic)(x))
+
+
+def test_a_field_of_the_module_is_set_too() -> None:
+    model = flax.model(WithField(), X[:1])
+    params = model.init(jax.random.key(0))
+    outputs, after = model.train_apply(params, X, key=jax.random.key(1))
+    assert_close(outputs.mean(axis=0), np.zeros(4))
+    assert_close(after["batch_stats"]["BatchNorm_0"]["mean"].value, 0.01 * X.mean(axis=0))
+    assert_close(model.apply(params, X), X / np.sqrt(1 + 1e-5))
+
+
+@pytest.mark.parametrize("module", [WithField(), OneKeyword()], ids=["field", "keyword"])
+def test_a_key_in_evaluation_is_refused_where_the_batch_norm_would_train(module: linen.Module) -> None:
+    model = flax.model(module, X[:1])
+    with pytest.raises(ValueError, match="need a module whose call takes deterministic and use_running_average"):
+        model.apply(model.init(jax.random.key(0)), X, key=jax.random.key(1))
