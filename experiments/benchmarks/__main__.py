@@ -15,6 +15,7 @@ import jaxnn as nn
 from experiments.benchmarks import (
     conv_alone,
     digits_sweep,
+    foreign_sweep,
     gpu,
     iris_sweep,
     lane_counts,
@@ -36,6 +37,7 @@ from experiments.common import print_pictures, run_command
 CASES: dict[str, Callable[[bool], list[Case]]] = {
     "iris_sweep": iris_sweep.cases,
     "digits_sweep": digits_sweep.cases,
+    "foreign_sweep": foreign_sweep.cases,
     "lane_counts": lane_counts.cases,
     "one_network": one_network.cases,
     "residual_network": residual_network.cases,
@@ -51,7 +53,7 @@ class Config:
 
     only: tuple[str, ...] = ()
     """Of whole_process (or its iris_64, iris_1024, iris_8192, cnn_256, shapes, widths), iris_sweep, digits_sweep,
-    lane_counts, one_network, residual_network, conv_alone, scaling, gpu; all by default."""
+    foreign_sweep, lane_counts, one_network, residual_network, conv_alone, scaling, gpu; all by default."""
     quick: bool = False
     """Tiny sizes and one round, to check that everything runs."""
     rounds: int | None = None

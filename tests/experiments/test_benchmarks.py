@@ -28,7 +28,7 @@ from experiments.benchmarks import (
 )
 from experiments.benchmarks.harness import Case, Contender, Cost, Prepared, Result
 from experiments.benchmarks.machine import Limits
-from experiments.benchmarks.peers import jaxnn_models, plain_jax
+from experiments.benchmarks.peers import equinox_models, flax_models, foreign_models, jaxnn_models, plain_jax
 
 ROOT = Path(__file__).parents[2]
 OTHERS = ("torch", "flax", "equinox", "optuna", "sklearn")
@@ -165,6 +165,21 @@ def test_plain_jax_and_jaxnn_train_a_cnn_alike_on_the_same_minibatches():
     twice = problem._replace(rates=problem.rates.repeat(2), rows=problem.rows.repeat(2, axis=0))
     expected = plain_jax.compile_mapped(twice, None)[0]()
     np.testing.assert_allclose(jaxnn_models.compile_fit(problem)[0](), expected, rtol=1e-5)
+
+
+def test_modules_in_lanes_train_as_flax_alone():
+    """Flax with batch norm, and Equinox without, which evaluates a batch norm otherwise."""
+    problem = problems.digits(epochs=1, trials=2, count=128)
+    problem = problem._replace(test=(problem.test[0][:16], problem.test[1][:16]))
+    data, test = equinox_models.move_channels_first(problem)
+    channels_first = problem._replace(data=data, test=test)
+    in_lanes = [
+        (problem, foreign_models.make_flax_model(problem, True), foreign_models.train_steps),
+        (channels_first, foreign_models.make_equinox_model(problem, False), flax_models.train_steps),
+    ]
+    for trained, model, train_alone in in_lanes:
+        result = jaxnn_models.run_sweep(trained, model=model, evaluate_at="rungs")
+        np.testing.assert_allclose(result.curves("validation_losses")[:, -1], train_alone(problem, [0, 1]), rtol=1e-3)
 
 
 def test_trials_are_split_among_the_cores(monkeypatch):
