@@ -6,7 +6,7 @@ hyperparameter sweep is a `jax.vmap` of it. See README.md for an example of twen
 `nn.normal` and `nn.uniform` are search distributions for `sweep`; initial weights come from `nn.initializers`.
 """
 
-from jaxnn import augment, datasets, initializers, plots, sweeps
+from jaxnn import augment, datasets, initializers, integrations, plots, sweeps
 from jaxnn.activations import (
     argmax,
     elu,
@@ -20,6 +20,7 @@ from jaxnn.activations import (
     softplus,
     tanh,
 )
+from jaxnn.batches import shuffled_batches
 from jaxnn.buffers import Buffer, merge, partition
 from jaxnn.compilation_cache import use_compilation_cache
 from jaxnn.data import (
@@ -46,7 +47,7 @@ from jaxnn.layers.lstm import LSTMState, init_lstm, lstm, lstm_cell
 from jaxnn.layers.norms import NormParams, init_layer_norm, init_rms_norm, layer_norm, rms_norm
 from jaxnn.layers.pooling import avg_pool, global_avg_pool, global_max_pool, max_pool
 from jaxnn.layers.recurrent import RecurrentParams
-from jaxnn.layers.transposed_convolution import conv_transpose
+from jaxnn.layers.transposed_convolution import ConvTransposeParams, conv_transpose, init_conv_transpose
 from jaxnn.losses.binary import binary_cross_entropy
 from jaxnn.losses.classes import cross_entropy
 from jaxnn.losses.focal import focal
@@ -98,6 +99,7 @@ __all__ = [
     "BatchNormParams",
     "Buffer",
     "CheckpointError",
+    "ConvTransposeParams",
     "EpochInfo",
     "Evaluation",
     "FitResult",
@@ -157,6 +159,7 @@ __all__ = [
     "hyperband",
     "init_batch_norm",
     "init_conv",
+    "init_conv_transpose",
     "init_dense",
     "init_embedding",
     "init_group_norm",
@@ -168,6 +171,7 @@ __all__ = [
     "init_training",
     "initializers",
     "integers",
+    "integrations",
     "judged_params",
     "k_folds",
     "layer_norm",
@@ -208,6 +212,7 @@ __all__ = [
     "save_safetensors",
     "scale",
     "seeds",
+    "shuffled_batches",
     "sigmoid",
     "silu",
     "sizes",

@@ -133,7 +133,7 @@ def conv(
     return _conv(x, params=params, windows=windows, groups=groups)
 
 
-def check_channels(caller: str, params: Affine, x: ArrayLike, groups: int = 1) -> tuple[int, ...]:
+def check_channels(caller: str, params: Any, x: ArrayLike, groups: int = 1) -> tuple[int, ...]:
     """Checks that x has the axes and channels that the weight of a convolution takes; returns its spatial sizes."""
     shape = jnp.shape(params.weight)
     if not 3 <= len(shape) <= 5:

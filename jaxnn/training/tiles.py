@@ -58,7 +58,7 @@ def predict_in_tiles(apply: Apply, params: Any, x: Any, *, key: Array | None = N
     """
     tile = None if is_traced((params, x, key)) else _look_up_tile(apply, *_describe(params, x), key)
     # Inside `jax.jit` a constant is a tracer too, and so are all outputs.
-    if tile is None or is_traced(jnp.array(np.float32(0))):
+    if tile is None or is_traced(jax.device_put(np.float32(0))):
         return apply(params, as_arrays(x), key=key)
     count = _count(x)
     if tile == _ALL_AT_ONCE or (key is not None and count <= tile):
@@ -104,7 +104,8 @@ def _take_rows(leaf: Array, rows: Array) -> Array:
 def _join(leaves: tuple[Array, ...], count: int) -> Array:
     if jax.default_backend() != "cpu":
         return jnp.concatenate(leaves)[:count]
-    return jnp.asarray(np.concatenate([np.asarray(leaf) for leaf in leaves])[:count])
+    # `jnp.asarray` would compile a program for each number of examples.
+    return jax.device_put(np.concatenate([np.asarray(leaf) for leaf in leaves])[:count])
 
 
 def _describe(params: Any, x: Any) -> tuple[Any, tuple[Any, ...]]:

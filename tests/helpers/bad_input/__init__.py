@@ -9,6 +9,7 @@ from helpers.bad_input.fit_values import FIT_VALUES
 from helpers.bad_input.folds import FOLD_CALLS
 from helpers.bad_input.layers import LAYER_CALLS
 from helpers.bad_input.sequences import SEQUENCE_CALLS
+from helpers.bad_input.stream import STREAM_CALLS
 from helpers.bad_input.sweep import SWEEP_CALLS, WARM_UP
 from helpers.bad_input.training import TRAINING_CALLS
 from helpers.bad_input.weights import WEIGHT_CALLS
@@ -25,6 +26,7 @@ TABLES = {
     "augmentation": AUGMENTATION_CALLS,
     "exports": EXPORT_CALLS,
     "weights": WEIGHT_CALLS,
+    "stream": STREAM_CALLS,
 }
 CALLS = {f"{table}: {name}": row for table, rows in TABLES.items() for name, row in rows.items()}
 
