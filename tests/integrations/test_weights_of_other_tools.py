@@ -184,6 +184,14 @@ def test_keras_weights_by_name() -> None:
     assert_same(keras.weights(model, params, like=by_name), by_name)
 
 
+def test_batch_norms_of_keras_may_follow_each_other_where_branches_meet() -> None:
+    params = draw_params(CNN, 0)
+    affines = [params[name] for name in ("conv_1", "conv_2", "output")]
+    norms = [array for name in ("norm_1", "norm_2") for array in jax.tree.leaves(params[name])]
+    theirs = [affines[0].weight, affines[1].weight, *norms, *affines[2]]
+    assert_same(keras.load(CNN, theirs, epsilon=1e-5), params)
+
+
 def test_nothing_is_imported_before_it_is_used_and_no_tool_ever() -> None:
     program = """if True:
         import sys
