@@ -1,7 +1,6 @@
-"""The weights of Flax modules, linen and nnx, in and out, without importing flax.
+"""The weights of Flax modules, linen and NNX, in and out, without importing flax.
 
-Flax stores weights as this library does. `cnn` pads as its convolutions do, also with strides. `resnet` pads as PyTorch
-does: where a stride is larger than 1, Flax's convolution needs `padding=1`, or half of a wider window.
+Flax stores weights, and flattens images, as this library does.
 """
 
 import re
@@ -35,7 +34,11 @@ def load(model: Model, variables: Mapping[str, Any], *, names: Mapping[str, str]
 
     Convolutions, dense layers and norms are paired in order of definition, each kind by itself. JAX sorts the names, as
     in trained variables. Then the numbers in them count, Conv_2 before Conv_10, and layers come before blocks of
-    layers, as the first convolution of a residual network does. Other orders need `names`.
+    layers, as the first convolution of a residual network does. Other orders need `names`. Layers of equal shapes in
+    another order cannot be told apart, so compare the outputs of a few examples.
+
+    `cnn` pads as Flax does, also with strides. `resnet` pads as PyTorch does: where a stride is larger than 1, the
+    convolution of Flax needs `padding=1`, or half of a wider window.
 
     Args:
         model: such as `mlp`, `cnn` or `resnet`, with the activations, pooling and strides of the module.

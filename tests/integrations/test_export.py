@@ -9,6 +9,7 @@ import jax.export
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import linen
 
 import jaxnn as nn
 
@@ -75,8 +76,19 @@ MODELS = {
     "resnet": (nn.resnet((8, 8, 1), (4, 8), 3, blocks=1), (8, 8, 1), "float32"),
     "recurrent": (make_recurrent(), (5, 3), "float32"),
     "attention": (make_attention(), (6,), "int32"),
+    "module of Flax": (make_flax(), (8, 8, 1), "float32"),
     "grouped and transposed": (make_layers(), (8, 8, 4), "float32"),
 }  # fmt: skip
+
+
+def make_flax() -> nn.Model:
+    class Network(linen.Module):
+        @linen.compact
+        def __call__(self, x: Any, train: bool) -> Any:
+            x = linen.relu(linen.BatchNorm(not train)(linen.Conv(4, (3, 3))(x)))
+            return linen.Dense(3)(x.reshape(x.shape[0], -1))
+
+    return nn.integrations.flax.model(Network(), np.zeros((1, 8, 8, 1), "f"))
 
 
 def draw(rng: np.random.Generator, count: int, shape: tuple[int, ...], dtype: str) -> np.ndarray:
