@@ -25,8 +25,8 @@ TABLES = {
     "sequences": SEQUENCE_CALLS,
     "augmentation": AUGMENTATION_CALLS,
     "exports": EXPORT_CALLS,
-    "weights": WEIGHT_CALLS,
     "stream": STREAM_CALLS,
+    "weights": WEIGHT_CALLS,
 }
 CALLS = {f"{table}: {name}": row for table, rows in TABLES.items() for name, row in rows.items()}
 
