@@ -10,7 +10,8 @@ except ImportError as error:
 
 from jaxnn.integrations.sklearn.classifier import NetworkClassifier
 from jaxnn.integrations.sklearn.regressor import NetworkRegressor
+from jaxnn.integrations.sklearn_weights import coefficients, load
 
-__all__ = ["NetworkClassifier", "NetworkRegressor"]
+__all__ = ["NetworkClassifier", "NetworkRegressor", "coefficients", "load"]
 
 del _sklearn
