@@ -14,7 +14,7 @@ from jaxnn._checks.arrays import by_name, check_whole, leaf_name
 from jaxnn.training.epoch import TrainingState
 from jaxnn.training.prepare import Prepared, prepare
 from jaxnn.training.recipe import Recipe, check_recipe
-from jaxnn.training.stream_batch import Batch, TargetCheck, count_batch, fill_up, read_batch
+from jaxnn.training.stream_batch import Batch, TargetCheck, count_batch, fill_up, read_batch, read_quickly
 
 # How many batches are read and checked before anything compiles.
 _READ_FIRST = 2
@@ -104,7 +104,7 @@ class Stream:
         count = 0
         for count, batch in enumerate(itertools.islice(self._take_pass(epoch), self._limit), 1):
             name = _name(count, epoch)
-            filled = fill_up(name, read_batch(name, batch), self.first)
+            filled = read_quickly(batch, self.first) or fill_up(name, read_batch(name, batch), self.first)
             self._check_targets(name, filled.data[1])
             yield filled
         if count < (self._limit or 1):
