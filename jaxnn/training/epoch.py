@@ -20,7 +20,7 @@ from jaxnn.training.ema import MeanState
 from jaxnn.training.optimizer import compute_updates, init_optimizer
 from jaxnn.training.penalty import add_penalty
 from jaxnn.training.plateau import report_loss
-from jaxnn.training.recipe import Recipe, reduce_losses
+from jaxnn.training.recipe import Recipe, reduce_losses, steps_per_epoch
 
 
 class TrainingState(NamedTuple):
@@ -81,7 +81,8 @@ class EpochInfo(NamedTuple):
     """What `advance` reports for each epoch.
 
     Attributes:
-        losses: the reduction of the losses of all examples, each before the update of its batch; shape (epochs,).
+        losses: the reduction of the losses of all examples, each before the update of its batch; shape (epochs,). With
+            `Recipe.drop_last` those of the examples that were trained on.
         step_sizes: the largest change of any learned parameter over the epoch, shape (epochs,).
     """
 
@@ -171,10 +172,11 @@ def _train_minibatches(
     assert recipe.batch_size is not None
     order_key, dropout_key = keys
     if fold_rows is None:
-        rows, mask = minibatches(order_key, len(jax.tree.leaves(data)[0]), recipe.batch_size)
+        count = len(jax.tree.leaves(data)[0])
+        rows, mask = minibatches(order_key, count, recipe.batch_size, drop_last=recipe.drop_last)
     else:
-        rows, mask = fold_minibatches(fold_rows, order_key, recipe.batch_size)
-    has_empty = fold_rows is not None and min(fold_rows.counts) <= (len(rows) - 1) * recipe.batch_size
+        rows, mask = fold_minibatches(fold_rows, order_key, recipe.batch_size, drop_last=recipe.drop_last)
+    has_empty = fold_rows is not None and steps_per_epoch(recipe, min(fold_rows.counts)) < len(rows)
 
     def train_minibatch(learned: Any, minibatch: Any) -> tuple[Any, Array]:
         rows, mask, i = minibatch

@@ -20,6 +20,7 @@ from jaxnn._kernels.batch_last import swap_batch_axes
 from jaxnn._kernels.compiler_options import choose_compiler_options
 from jaxnn._kernels.program_cache import compile_function, trace_function
 from jaxnn.buffers import partition
+from jaxnn.data import FoldRows
 from jaxnn.training.epoch import EpochInfo, TrainingState, judged_params, report_epoch, to_loop_layout, train_epoch
 from jaxnn.training.evaluation import Curves, Score, loss_and_score
 from jaxnn.training.recipe import Recipe
@@ -70,12 +71,14 @@ class LoopConfig(NamedTuple):
         stop: a stopping rule, or None.
         keep_best: whether to keep the best parameters. With a validation part they are those after the epoch with the
             best score, without one those before the epoch with the lowest training loss.
+        fold_rows: how many rows of the data count, if the others fill it up; None if all do.
     """
 
     recipe: Recipe
     score: Score | None
     stop: StoppingRule | None
     keep_best: bool
+    fold_rows: FoldRows | None = None
 
 
 def init_loop(config: LoopConfig, state: TrainingState, epochs: int, *, validated: bool) -> LoopState:
@@ -125,7 +128,7 @@ def run_epochs(config: LoopConfig, data: Any, validation: Any, loop: LoopState, 
 
 def _run_epoch(config: LoopConfig, data: Any, validation: Any, loop: LoopState) -> LoopState:
     """Trains and evaluates one epoch; data in loop layout, the validation part batch last."""
-    state, info = train_epoch(config.recipe, data, loop.state)
+    state, info = train_epoch(config.recipe, data, loop.state, config.fold_rows)
     return judge_epoch(config, validation, loop, state, info)
 
 

@@ -162,7 +162,7 @@ def _replace_rows(rows: int, count: int, leaf: jax.ShapeDtypeStruct) -> jax.Shap
 
 def _check_reduction(caller: str, recipe: Recipe, losses: Any) -> None:
     """Checks that the reduction gives one number, also with the mask of an incomplete last minibatch."""
-    incomplete = recipe.batch_size is not None and losses.shape[0] % recipe.batch_size
+    incomplete = recipe.batch_size is not None and losses.shape[0] % recipe.batch_size and not recipe.drop_last
     mask = jax.ShapeDtypeStruct(losses.shape, bool) if incomplete else None
     reduced = jax.eval_shape(lambda losses, mask: reduce_losses(recipe, losses, mask), losses, mask)
     is_number = isinstance(reduced, jax.ShapeDtypeStruct) and reduced.shape == ()
