@@ -56,7 +56,7 @@ def test_a_training_is_that_of_fit() -> None:
     one.fit(X[rows], Y[rows], sample_weight=weights)
     scaled = (weights / weights.mean()).astype("f")
     recipe = nn.Recipe(
-        nn.mlp([4, 8, 3], output_initializer=nn.initializers.glorot_uniform), nn.weighted(nn.cross_entropy),
+        nn.mlp([4, 8, 3], initializer=nn.initializers.glorot_uniform), nn.weighted(nn.cross_entropy),
         optax.adamw(0.03, weight_decay=0.1), batch_size=40,
     )  # fmt: skip
     data = X[rows].astype("f"), (Y[rows], scaled)

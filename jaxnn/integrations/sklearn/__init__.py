@@ -10,7 +10,8 @@ except ImportError as error:
 
 from jaxnn.integrations.sklearn.classifier import NetworkClassifier
 from jaxnn.integrations.sklearn.regressor import NetworkRegressor
+from jaxnn.integrations.sklearn.search import SweepSearchCV
 
-__all__ = ["NetworkClassifier", "NetworkRegressor"]
+__all__ = ["NetworkClassifier", "NetworkRegressor", "SweepSearchCV"]
 
 del _sklearn
