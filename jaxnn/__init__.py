@@ -6,7 +6,7 @@ hyperparameter sweep is a `jax.vmap` of it. See README.md for an example of twen
 `nn.normal` and `nn.uniform` are search distributions for `sweep`; initial weights come from `nn.initializers`.
 """
 
-from jaxnn import augment, datasets, initializers, plots, sweeps
+from jaxnn import augment, datasets, initializers, integrations, plots, sweeps
 from jaxnn.activations import (
     argmax,
     elu,
@@ -20,6 +20,7 @@ from jaxnn.activations import (
     softplus,
     tanh,
 )
+from jaxnn.batches import shuffled_batches
 from jaxnn.buffers import Buffer, merge, partition
 from jaxnn.compilation_cache import use_compilation_cache
 from jaxnn.data import (
@@ -30,6 +31,7 @@ from jaxnn.data import (
     train_test_split,
 )
 from jaxnn.devices import use_all_cores
+from jaxnn.integrations.export import export
 from jaxnn.integrations.safetensors import load_safetensors, save_safetensors
 from jaxnn.integrations.tensorboard import tensorboard
 from jaxnn.io.checkpoint import CheckpointError, load, save
@@ -45,7 +47,7 @@ from jaxnn.layers.lstm import LSTMState, init_lstm, lstm, lstm_cell
 from jaxnn.layers.norms import NormParams, init_layer_norm, init_rms_norm, layer_norm, rms_norm
 from jaxnn.layers.pooling import avg_pool, global_avg_pool, global_max_pool, max_pool
 from jaxnn.layers.recurrent import RecurrentParams
-from jaxnn.layers.transposed_convolution import conv_transpose
+from jaxnn.layers.transposed_convolution import ConvTransposeParams, conv_transpose, init_conv_transpose
 from jaxnn.losses.binary import binary_cross_entropy
 from jaxnn.losses.classes import cross_entropy
 from jaxnn.losses.focal import focal
@@ -97,6 +99,7 @@ __all__ = [
     "BatchNormParams",
     "Buffer",
     "CheckpointError",
+    "ConvTransposeParams",
     "EpochInfo",
     "Evaluation",
     "FitResult",
@@ -140,6 +143,7 @@ __all__ = [
     "elu",
     "embedding",
     "evaluate",
+    "export",
     "f1",
     "fit",
     "flatten",
@@ -155,6 +159,7 @@ __all__ = [
     "hyperband",
     "init_batch_norm",
     "init_conv",
+    "init_conv_transpose",
     "init_dense",
     "init_embedding",
     "init_group_norm",
@@ -166,6 +171,7 @@ __all__ = [
     "init_training",
     "initializers",
     "integers",
+    "integrations",
     "judged_params",
     "k_folds",
     "layer_norm",
@@ -206,6 +212,7 @@ __all__ = [
     "save_safetensors",
     "scale",
     "seeds",
+    "shuffled_batches",
     "sigmoid",
     "silu",
     "sizes",

@@ -4,8 +4,9 @@ import os
 
 import jaxtyping
 
-# Before the first import of jaxnn: beartype then checks every jaxtyping annotation of its functions.
-jaxtyping.install_import_hook("jaxnn", "beartype.beartype")
+from helpers import annotations
+
+annotations.install()  # before the first import of jaxnn
 
 import signal  # noqa: E402
 from collections.abc import Iterator  # noqa: E402

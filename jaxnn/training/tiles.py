@@ -75,6 +75,11 @@ def predict_in_tiles(apply: Apply, params: Any, x: Any, *, key: Array | None = N
     return outputs[0] if count == tile else jax.tree.map(lambda *leaves: _join(leaves, count), *outputs)
 
 
+def choose_tile(apply: Apply, params: Any, x: Any, *, kind: str) -> int:
+    """Returns the number of examples in a tile on a "cpu" or an "accelerator"; 0 if they must be evaluated at once."""
+    return _choose_tile(apply, *_describe(params, x), kind=kind)[0]
+
+
 def _compile(apply: Apply, params: Any, x: Any, key: Array | None) -> Callable[[Any, Any, Any], Any]:
     """Returns the compiled model, as a function of (params, x, key)."""
     if never_changes(apply):
@@ -128,7 +133,9 @@ def _look_up_tile(apply: Apply, structure: Any, leaves: tuple[Any, ...], key: Ar
     return tiles[described]
 
 
-def _choose_tile(apply: Apply, structure: Any, leaves: tuple[Any, ...], key: Array | None = None) -> tuple[int, bool]:
+def _choose_tile(
+    apply: Apply, structure: Any, leaves: tuple[Any, ...], key: Array | None = None, kind: str | None = None
+) -> tuple[int, bool]:
     """Returns the number of examples in a tile, a power of two, and whether the model closes over tracers."""
     params, example = jax.tree.unflatten(structure, [jax.ShapeDtypeStruct(*leaf) for leaf in leaves])
 
@@ -138,7 +145,7 @@ def _choose_tile(apply: Apply, structure: Any, leaves: tuple[Any, ...], key: Arr
         return jax.make_jaxpr(lambda params, x: apply(params, x, key=tile_key))(params, x)
 
     one, two = trace(1), trace(2)
-    kind = "cpu" if jax.default_backend() == "cpu" else "accelerator"
+    kind = kind or ("cpu" if jax.default_backend() == "cpu" else "accelerator")
     # The difference leaves out copies of the parameters.
     by_bytes = _TILE_BYTES[kind] // max(count_bytes(two.jaxpr) - count_bytes(one.jaxpr), 1)
     by_products = _TILE_PRODUCTS[kind] // max(sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(params)), 1)

@@ -1,0 +1,49 @@
+"""Checks of annotations that cost little where there are no arrays to check."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, get_args
+
+import jaxtyping
+from beartype import beartype
+
+_jaxtyped = jaxtyping.jaxtyped
+
+
+def install() -> None:
+    """Checks the annotations of every function of jaxnn that is imported from now on.
+
+    jaxtyping's own wrapper binds the arguments of each call, to compare the axes of arrays. That makes up half of the
+    time of some tests, so functions whose annotations have no axes are checked by beartype alone.
+    """
+    jaxtyping.jaxtyped = _choose_checker  # the decorator that the hook adds
+    jaxtyping.install_import_hook("jaxnn", "beartype.beartype")
+
+
+def _choose_checker(*, typechecker: Any) -> Callable[[Any], Any]:
+    def decorate(checked: Any) -> Any:
+        if inspect.isfunction(checked) and not any(map(_has_axes, checked.__annotations__.values())):
+            return _check_plain(checked)
+        return _jaxtyped(checked, typechecker=typechecker)
+
+    return decorate
+
+
+def _has_axes(annotation: Any) -> bool:
+    """Returns whether an annotation is one of jaxtyping, or mentions one; text may."""
+    if isinstance(annotation, str):
+        return True
+    return getattr(annotation, "__module__", "") == "jaxtyping" or any(map(_has_axes, get_args(annotation)))
+
+
+def _check_plain(function: Any) -> Any:
+    checked = beartype(function)
+    if checked is function:
+        return function
+
+    @functools.wraps(function)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        return (function if jaxtyping.config.jaxtyping_disable else checked)(*args, **kwargs)
+
+    return run
