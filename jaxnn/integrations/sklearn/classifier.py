@@ -22,9 +22,10 @@ class NetworkClassifier(ClassifierMixin, Network):
 
     Args:
         hidden_sizes: nodes of each hidden layer of an MLP.
-        model: in place of the MLP, a `Model`, or a function of (inputs, outputs) that gives one. The inputs are the
-            number of features, or the shape of an example with more axes, such as an image. The outputs are the number
-            of classes or labels. `hidden_sizes`, `activation` and `dropout` then count for nothing.
+        model: in place of the MLP, a `Model`, a module of Flax (an instance of linen, a class of NNX), or a function of
+            (inputs, outputs) that gives one. The inputs are the number of features, or the shape of an example with
+            more axes, such as an image. The outputs are the number of classes or labels. `hidden_sizes`, `activation`
+            and `dropout` then count for nothing.
         activation: its name, such as "relu" or "tanh", or a function.
         dropout: the probability of dropping a hidden node in training, in [0, 1).
         optimizer: "adam", "sgd" (with momentum 0.9), or a function of the learning rate that gives an optax
