@@ -7,6 +7,7 @@ import optax
 import pytest
 
 import jaxnn as nn
+from helpers import quick_compiler
 
 SPACE = {
     "first": nn.sizes(2, 4),
@@ -38,5 +39,7 @@ def run_sweep(directory: Any = None, **options: Any) -> nn.SweepResult:
 
 
 def print_trials(directory: str) -> None:
-    """Runs the sweep and prints each trial that ends; what the directory says of functions must be the same."""
+    """Runs the sweep, compiled as in the tests, and prints each trial that ends."""
+    quick_compiler.install()
+    quick_compiler.compile_quickly(True)
     run_sweep(directory, log=lambda trial, _: print(trial, flush=True))

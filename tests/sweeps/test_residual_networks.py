@@ -44,14 +44,13 @@ def test_a_sweep_that_was_killed_resumes_to_the_bits_of_one_that_was_not(swept, 
     environment = os.environ | {
         # Those of this process.
         "JAX_NUM_CPU_DEVICES": "2",
-        "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
         "JAX_DEFAULT_MATMUL_PRECISION": "highest",
         "JAX_DEBUG_KEY_REUSE": "1",
         "JAX_COMPILATION_CACHE_DIR": str(jax.config.jax_compilation_cache_dir),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.2",
         "PYTHONPATH": os.pathsep.join([str(TESTS.parent), str(TESTS)]),
     }
-    code = f"from helpers.residual_sweep import print_trials; print_trials({str(tmp_path)!r})"
+    code = f"from helpers import residual_sweep; residual_sweep.print_trials({str(tmp_path)!r})"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, env=environment) as process:
         assert process.stdout is not None
         for _ in range(2):  # trials have ended, and others run
