@@ -5,8 +5,11 @@ from typing import Any
 
 from jaxnn.integrations import linen as linen_models
 from jaxnn.integrations import nnx as nnx_models
+from jaxnn.integrations.flax_weights import as_variables, load
 from jaxnn.integrations.foreign import take_marks
 from jaxnn.models.model import Model
+
+__all__ = ["as_variables", "load", "model", "variables"]
 
 
 def model(

@@ -1,8 +1,6 @@
 """The weights of Keras models, in and out, without importing keras.
 
-Keras stores weights, and flattens images, as this library does. `cnn` pads as Keras's convolutions do with
-`padding="same"`, also with strides. `resnet` pads as PyTorch does: with a stride of 2 and a window of 3, a
-`ZeroPadding2D(1)` before a "valid" convolution agrees with it.
+Keras stores weights, and flattens images, as this library does.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,8 +33,12 @@ Weights = Sequence[Any] | Mapping[str, Sequence[Any]]
 def load(model: Model, weights: Weights, *, names: Mapping[str, str] | None = None, epsilon: float = 1e-3) -> PyTree:
     """Returns the parameters of a model that computes what a Keras model computes, of its weights.
 
-    Convolutions, dense layers and norms are paired in order of definition, each kind by itself. Layer and group norms
-    agree if those of Keras have `epsilon=1e-6`.
+    Convolutions, dense layers and norms are paired in order of definition, each kind by itself. Layers of equal shapes
+    in another order cannot be told apart, so compare the outputs of a few examples.
+
+    `cnn` pads as Keras does with `padding="same"`, also with strides. `resnet` pads as PyTorch does: with a stride of 2
+    and a window of 3, a `ZeroPadding2D(1)` before a "valid" convolution agrees with it. Layer and group norms agree
+    with those of Keras that have `epsilon=1e-6`.
 
     Args:
         model: such as `mlp`, `cnn` or `resnet`, with the activations, pooling and strides of the Keras model.

@@ -67,7 +67,8 @@ def load_safetensors(
     around. Nothing else changes.
 
     PyTorch also flattens images as (channels, height, width), and `flatten` as (height, width, channels). After a
-    convolution with outputs of (height, width, channels), reorder the rows of the first dense layer by
+    convolution with outputs of (height, width, channels), reorder the rows of the first dense layer as below;
+    `nn.integrations.pytorch.load` does that for an `mlp`, `cnn` or `resnet`:
 
         rows = params["output"].weight.reshape(channels, height, width, -1).transpose(1, 2, 0, 3)
         params["output"] = params["output"]._replace(weight=rows.reshape(height * width * channels, -1))

@@ -23,6 +23,7 @@ from experiments.benchmarks import (
     problems,
     report,
     scaling,
+    streaming,
     targets,
     workers,
 )
@@ -249,6 +250,18 @@ def test_a_row_that_fails_does_not_end_the_run_and_one_out_of_time_is_left_out(t
     monkeypatch.setattr(jax, "devices", lambda: [types.SimpleNamespace(platform="cpu")])
     assert gpu.measure(quick=False) == []
     assert capsys.readouterr().out == "\ngpu: left out, JAX computes on cpu\n"
+
+
+def test_an_epoch_that_is_fed_is_timed_beside_loader_and_training():
+    cases = streaming.cases(quick=True)
+    assert bool(cases) == harness.importable("torch")
+    for case in cases:
+        result = harness.measure(case, 1, lambda line: None)
+        assert [row.name for row in result.rows] == ["nn.train on the loader", "loader alone", "training alone"]
+        assert all(row.median > 0 for row in result.rows)
+        [target] = targets.check_targets([result])
+        slower = max(row.ratio[0] for row in result.rows[1:])
+        assert (target.measured, target.reached) == (slower, slower >= 1 / 1.15)
 
 
 def test_unknown_cases_are_refused_and_help_names_the_command():

@@ -102,18 +102,18 @@ WEIGHT_CALLS = {
         "pytorch.state_dict: params must match those that model.init makes: params lack output.weight, output.bias",
     ),
     "Flax: another collection": (
-        lambda: nn.integrations.flax_weights.load(MODEL, {"params": {}, "cache": {}}),
+        lambda: nn.integrations.flax.load(MODEL, {"params": {}, "cache": {}}),
         ValueError,
         "flax.load: variables may have params and batch_stats, but not cache",
     ),
     "Flax: a table": (
-        lambda: nn.integrations.flax_weights.load(MODEL, {"Embed_0": {"embedding": np.zeros((3, 3), "f")}}),
+        lambda: nn.integrations.flax.load(MODEL, {"Embed_0": {"embedding": np.zeros((3, 3), "f")}}),
         ValueError,
         "flax.load: variables must be of dense, convolutional or norm layers (bias, kernel, mean, scale, var), but "
         "there is Embed_0.embedding",
     ),
     "Flax: a bias alone": (
-        lambda: nn.integrations.flax_weights.load(MODEL, {"Dense_0": {"bias": np.zeros(3, "f")}}),
+        lambda: nn.integrations.flax.load(MODEL, {"Dense_0": {"bias": np.zeros(3, "f")}}),
         ValueError,
         "flax.load: Dense_0 has bias, but neither a kernel nor a scale",
     ),
@@ -134,19 +134,19 @@ WEIGHT_CALLS = {
         "keras.load: the layer norm has arrays of no dense layer, convolution or norm: (4,), (4,), (4,)",
     ),
     "scikit-learn: not fitted": (
-        lambda: nn.integrations.sklearn_weights.load(MODEL, None),
+        lambda: nn.integrations.sklearn.load(MODEL, None),
         TypeError,
         "sklearn.load: estimator must be fitted, with coefs_ and intercepts_, not None",
     ),
     "scikit-learn: another activation": (
-        lambda: nn.integrations.sklearn_weights.load(
+        lambda: nn.integrations.sklearn.load(
             MODEL, SimpleNamespace(coefs_=[1, 2], intercepts_=[1, 2], activation="logistic")
         ),
         ValueError,
         "sklearn.load: the estimator has activation='logistic', so the mlp needs sigmoid, not relu",
     ),
     "scikit-learn: convolutions": (
-        lambda: nn.integrations.sklearn_weights.coefficients(CNN, CNN_PARAMS),
+        lambda: nn.integrations.sklearn.coefficients(CNN, CNN_PARAMS),
         ValueError,
         "sklearn.coefficients: the model must have dense layers alone, but has conv_1 (3, 3, 1, 4)",
     ),
