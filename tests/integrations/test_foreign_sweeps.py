@@ -45,6 +45,7 @@ def test_a_sweep_with_traced_hypers_goes_on_and_is_loaded_replayed_and_refitted(
     jax.tree.map(np.testing.assert_array_equal, again.kept, result.kept)
     loaded = nn.sweeps.load(tmp_path / "run")
     np.testing.assert_array_equal(loaded.curves(), result.curves())
+    jax.tree.map(np.testing.assert_array_equal, loaded.kept, result.kept)
     assert result.refit.predict(X).shape == (len(X), 3)
     restored = nn.load(nn.save(params, tmp_path / "params.npz"), like=params)
     jax.tree.map(np.testing.assert_array_equal, restored, params)

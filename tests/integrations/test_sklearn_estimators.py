@@ -11,6 +11,7 @@ import optax
 import pandas as pd
 import pytest
 import sklearn
+from flax import linen
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
@@ -21,7 +22,7 @@ from sklearn.preprocessing import StandardScaler
 
 import jaxnn as nn
 from helpers.errors import error_message
-from jaxnn.integrations.sklearn import NetworkClassifier, NetworkRegressor
+from jaxnn.integrations.sklearn import NetworkClassifier, NetworkRegressor, SweepSearchCV
 
 X, Y = load_iris(return_X_y=True)
 X = StandardScaler().fit_transform(X)
@@ -56,7 +57,7 @@ def test_a_training_is_that_of_fit() -> None:
     one.fit(X[rows], Y[rows], sample_weight=weights)
     scaled = (weights / weights.mean()).astype("f")
     recipe = nn.Recipe(
-        nn.mlp([4, 8, 3], output_initializer=nn.initializers.glorot_uniform), nn.weighted(nn.cross_entropy),
+        nn.mlp([4, 8, 3], initializer=nn.initializers.glorot_uniform), nn.weighted(nn.cross_entropy),
         optax.adamw(0.03, weight_decay=0.1), batch_size=40,
     )  # fmt: skip
     data = X[rows].astype("f"), (Y[rows], scaled)
@@ -172,6 +173,25 @@ def test_models_of_the_user() -> None:
     assert one.params_["hidden_1"].weight.shape == (4, 6)
     norm = nn.resnet((2, 2, 1), (4,), 3, blocks=1)
     assert make(model=norm).fit(images, NAMES).score(images, NAMES) > 0.8
+
+
+class Linen(linen.Module):
+    """A module of Flax."""
+
+    width: int
+
+    @linen.compact
+    def __call__(self, x):
+        return linen.Dense(3)(linen.relu(linen.Dense(self.width)(x)))
+
+
+def test_modules_of_flax_train_alone_and_in_a_search(compilations) -> None:
+    network = clone(make(model=Linen(6)))
+    assert network.fit(X, NAMES).score(X, NAMES) > 0.9
+    with compilations() as compiled:
+        search = SweepSearchCV(network, {"learning_rate": [0.03, 0.1]}, n_iter=2, cv=2, refit=False).fit(X, NAMES)
+    assert search.cv_results_["mean_test_score"].min() > 0.8
+    assert len(compiled) <= 6
 
 
 def test_metadata_is_routed() -> None:

@@ -91,6 +91,11 @@ def test_a_smaller_last_batch_does_not_compile_again(compilations, streamed) -> 
     assert len([name for name in compiled if "reduce" not in name]) <= 1, compiled
 
 
+def test_drop_last_leaves_smaller_batches_out() -> None:
+    recipe = RECIPE._replace(drop_last=True)
+    assert_same(train(batches, recipe), train(lambda epoch: batches(epoch)[:-1]))
+
+
 def test_a_generator_is_read_on_from_epoch_to_epoch(streamed) -> None:
     taken = []
 

@@ -10,8 +10,9 @@ except ImportError as error:
 
 from jaxnn.integrations.sklearn.classifier import NetworkClassifier
 from jaxnn.integrations.sklearn.regressor import NetworkRegressor
+from jaxnn.integrations.sklearn.search import SweepSearchCV
 from jaxnn.integrations.sklearn_weights import coefficients, load
 
-__all__ = ["NetworkClassifier", "NetworkRegressor", "coefficients", "load"]
+__all__ = ["NetworkClassifier", "NetworkRegressor", "SweepSearchCV", "coefficients", "load"]
 
 del _sklearn

@@ -7,8 +7,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
-from jaxnn.integrations.sklearn.network import Network
-from jaxnn.integrations.sklearn.options import check_options
+from jaxnn.integrations.sklearn.network import Encoded, Network
 from jaxnn.losses.binary import binary_cross_entropy
 from jaxnn.losses.classes import cross_entropy
 
@@ -23,9 +22,10 @@ class NetworkClassifier(ClassifierMixin, Network):
 
     Args:
         hidden_sizes: nodes of each hidden layer of an MLP.
-        model: in place of the MLP, a `Model`, or a function of (inputs, outputs) that gives one. The inputs are the
-            number of features, or the shape of an example with more axes, such as an image. The outputs are the number
-            of classes or labels. `hidden_sizes`, `activation` and `dropout` then count for nothing.
+        model: in place of the MLP, a `Model`, a module of Flax (an instance of linen, a class of NNX), or a function of
+            (inputs, outputs) that gives one. The inputs are the number of features, or the shape of an example with
+            more axes, such as an image. The outputs are the number of classes or labels. `hidden_sizes`, `activation`
+            and `dropout` then count for nothing.
         activation: its name, such as "relu" or "tanh", or a function.
         dropout: the probability of dropping a hidden node in training, in [0, 1).
         optimizer: "adam", "sgd" (with momentum 0.9), or a function of the learning rate that gives an optax
@@ -129,7 +129,7 @@ class NetworkClassifier(ClassifierMixin, Network):
             ValueError: a parameter out of range, NaN in the data, lengths that differ, weights without a positive sum,
                 or a validation label that y does not have.
         """
-        return self._fit(X, y, sample_weight, validation=validation)
+        return self._fit(X, y, sample_weight, validation)
 
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Trains for one epoch more on these rows, with the optimizer's state of the last call.
@@ -146,7 +146,7 @@ class NetworkClassifier(ClassifierMixin, Network):
         Raises:
             TypeError, ValueError: as `fit`; a first call without `classes`, or a label that is not one of them.
         """
-        first = not hasattr(self, "_learned")
+        first = not self._has_learned()
         if first and classes is None:
             raise ValueError("NetworkClassifier: the first call of partial_fit needs classes=, all labels there are")
         if classes is not None:
@@ -161,11 +161,9 @@ class NetworkClassifier(ClassifierMixin, Network):
             )
         return self._fit(X, y, sample_weight, more=True, classes=classes if first else self.classes_)
 
-    def _fit(self, X, y, sample_weight, *, validation=None, more=False, classes=None):
-        check_options(self)
-        first = not (more and hasattr(self, "_learned"))
-        x, y = self._check_data(X, y, reset=first)
-        weights = self._check_weights(sample_weight, x)
+    def _encode(self, x, y, weights, validation, *, first, classes=None):
+        x, y = self._check_data(x, y, reset=first)
+        weights = self._check_weights(weights, x)
         y = self._check_labels(y)
         if first:
             self.multilabel_ = y.ndim == 2
@@ -176,10 +174,10 @@ class NetworkClassifier(ClassifierMixin, Network):
         if self.class_weight is not None:
             weights = (1.0 if weights is None else weights) * compute_sample_weight(self.class_weight, y)
         if validation is not None:
-            xv, yv = self._check_data(*validation)
-            validation = xv, self._encode(self._check_labels(yv))
+            validation_x, validation_y = self._check_data(*validation)
+            validation = validation_x, self._number(self._check_labels(validation_y))
         loss = binary_cross_entropy if self.multilabel_ else cross_entropy
-        return self._train(x, self._encode(y), weights, validation, loss=loss, outputs=len(self.classes_), more=more)
+        return Encoded(x, self._number(y), weights, validation, loss, len(self.classes_))
 
     def _check_labels(self, y):
         if y.ndim == 2 and y.shape[1] == 1:
@@ -192,7 +190,7 @@ class NetworkClassifier(ClassifierMixin, Network):
             )
         return y
 
-    def _encode(self, y):
+    def _number(self, y):
         """Returns the numbers of the classes, or the bits of labels."""
         if self.multilabel_:
             return np.asarray(y, np.dtype(self.precision))
@@ -201,6 +199,12 @@ class NetworkClassifier(ClassifierMixin, Network):
         if not np.all(known):
             raise ValueError(f"NetworkClassifier: y has the label {y[~known][0]!r}, but classes are {self.classes_}")
         return numbers.astype(np.int32)
+
+    def _kind(self):
+        return "labels" if self.multilabel_ else "classes"
+
+    def _number_targets(self, y):
+        return self._number(self._check_labels(np.asarray(y)))
 
     def _strata(self, targets):
         return targets if targets.ndim == 1 else None

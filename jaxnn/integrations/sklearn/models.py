@@ -1,5 +1,7 @@
 """The network of an estimator: an MLP of its hidden sizes, or the `model=` that the user gave."""
 
+import importlib
+import sys
 from typing import Any
 
 import jax
@@ -24,8 +26,9 @@ def choose_network(estimator: Any, shape: tuple[int, ...], outputs: int) -> Mlp 
     if estimator.model is None:
         hidden = check_hidden_sizes(name, estimator.hidden_sizes)
         return Mlp((shape[0], *hidden, outputs), _choose_activation(name, estimator.activation))
-    model = _make_model(name, estimator.model, shape, outputs)
-    _check_outputs(name, model, shape, outputs, np.dtype(estimator.precision))
+    dtype = np.dtype(estimator.precision)
+    model = _make_model(name, estimator.model, jax.ShapeDtypeStruct((1, *shape), dtype), outputs)
+    _check_outputs(name, model, shape, outputs, dtype)
     return Given(model)
 
 
@@ -40,18 +43,33 @@ def _choose_activation(name: str, activation: Any) -> Any:
     return getattr(activations, activation)
 
 
-def _make_model(name: str, model: Any, shape: tuple[int, ...], outputs: int) -> Model:
+def _make_model(name: str, model: Any, sample: jax.ShapeDtypeStruct, outputs: int) -> Model:
     """Returns the model that the user gave, or that their function makes."""
     if isinstance(model, Model):
         return model
+    if _is_of_flax(model):
+        return importlib.import_module("jaxnn.integrations.flax").model(model, sample)
     if not callable(model):
         raise TypeError(
-            f"{name}: model must be a Model, or a function of (inputs, outputs) that gives one, not {model!r}"
+            f"{name}: model must be a Model, a module of Flax, or a function of (inputs, outputs) that gives a Model, "
+            f"not {model!r}"
         )
-    made = model(shape[0] if len(shape) == 1 else shape, outputs)
+    inputs = sample.shape[1:]
+    made = model(inputs[0] if len(inputs) == 1 else inputs, outputs)
+    if _is_of_flax(made):
+        return importlib.import_module("jaxnn.integrations.flax").model(made, sample)
     if not isinstance(made, Model):
         raise TypeError(f"{name}: model must be a function that gives a Model, not {type(made).__name__}")
     return made
+
+
+def _is_of_flax(model: Any) -> bool:
+    """Returns whether a model is a module of linen or NNX, or a class of such; one exists only if Flax is imported."""
+    for library in ("flax.linen", "flax.nnx"):
+        base = getattr(sys.modules.get(library), "Module", None)
+        if base is not None and (isinstance(model, base) or (isinstance(model, type) and issubclass(model, base))):
+            return True
+    return False
 
 
 def _check_outputs(name: str, model: Model, shape: tuple[int, ...], outputs: int, dtype: np.dtype) -> None:

@@ -11,14 +11,17 @@ from jaxnn.integrations.sklearn.task import OPTIMIZERS
 PRECISIONS = ("float32", "float64")
 
 
-def check_options(estimator: Any) -> None:
+def check_options(name: str, options: dict[str, Any]) -> None:
     """Checks the parameters of a network.
+
+    Args:
+        name: of the estimator, for messages.
+        options: its parameters.
 
     Raises:
         TypeError: a parameter of another type.
         ValueError: a number out of range, or an unknown name.
     """
-    name, options = type(estimator).__name__, estimator.get_params(deep=False)
     for each in ("epochs", "patience"):
         check_whole(name, each, options[each], least=1)
     if not (isinstance(options["batch_size"], str) and options["batch_size"] == "auto"):

@@ -3,8 +3,7 @@
 import numpy as np
 from sklearn.base import RegressorMixin
 
-from jaxnn.integrations.sklearn.network import Network
-from jaxnn.integrations.sklearn.options import check_options
+from jaxnn.integrations.sklearn.network import Encoded, Network
 from jaxnn.losses.regression import squared_error
 
 
@@ -87,25 +86,31 @@ class NetworkRegressor(RegressorMixin, Network):
             ValueError: a parameter out of range, NaN in the data, lengths that differ, or weights without a positive
                 sum.
         """
-        return self._fit(X, y, sample_weight, validation=validation)
+        return self._fit(X, y, sample_weight, validation)
 
     def partial_fit(self, X, y, sample_weight=None):
         """Trains for one epoch more on these rows, with the optimizer's state of the last call."""
         return self._fit(X, y, sample_weight, more=True)
 
-    def _fit(self, X, y, sample_weight, *, validation=None, more=False):
-        check_options(self)
-        x, y = self._check_data(X, y, reset=not (more and hasattr(self, "_learned")))
-        weights = self._check_weights(sample_weight, x)
+    def _encode(self, x, y, weights, validation, *, first, classes=None):
+        del classes
+        x, y = self._check_data(x, y, reset=first)
+        weights = self._check_weights(weights, x)
         self.single_output_ = y.ndim == 1
         if validation is not None:
-            xv, yv = self._check_data(*validation)
-            validation = xv, self._encode(yv)
-        targets = self._encode(y)
-        return self._train(x, targets, weights, validation, loss=squared_error, outputs=targets.shape[1], more=more)
+            validation_x, validation_y = self._check_data(*validation)
+            validation = validation_x, self._as_columns(validation_y)
+        targets = self._as_columns(y)
+        return Encoded(x, targets, weights, validation, squared_error, targets.shape[1])
 
-    def _encode(self, y):
+    def _as_columns(self, y):
         return y.reshape(len(y), -1).astype(np.dtype(self.precision))
+
+    def _kind(self):
+        return "numbers"
+
+    def _number_targets(self, y):
+        return np.asarray(y, float).reshape(len(y), -1)
 
     def predict(self, X):
         """Returns the predictions, shape (rows,) or (rows, outputs)."""

@@ -19,12 +19,16 @@ _PER_DOUBLING = 4
 _MOST = 2**16
 
 
-def choose_bucket(count: int) -> int:
+def choose_bucket(count: int, batch_size: int | None = None) -> int:
     """Returns the number of rows to which a data set of `count` rows is filled up.
+
+    All data sets of a bucket take the same number of steps in an epoch.
 
     Example:
         >>> [choose_bucket(count) for count in (1, 33, 120, 150, 1437)]
         [32, 40, 128, 160, 1536]
+        >>> choose_bucket(1437, batch_size=500)
+        1500
     """
     if count > _MOST:
         return count
@@ -32,15 +36,16 @@ def choose_bucket(count: int) -> int:
     while count > 2 * double:
         double *= 2
     step = double // _PER_DOUBLING
-    return max(_LEAST, -(-count // step) * step)
+    bucket = max(_LEAST, -(-count // step) * step)
+    return bucket if batch_size is None else min(bucket, -(-count // batch_size) * batch_size)
 
 
-def count_rows_in(bucket: int, count: Array) -> FoldRows | None:
+def count_rows_in(bucket: int, batch_size: int | None, count: Array) -> FoldRows | None:
     """Returns how many rows of a bucket count, for a traced number; None if the bucket holds one size alone."""
     if bucket > _MOST:
         return None
     smallest = bucket
-    while smallest > 1 and choose_bucket(smallest - 1) == bucket:
+    while smallest > 1 and choose_bucket(smallest - 1, batch_size) == bucket:
         smallest -= 1
     return FoldRows(tuple(range(smallest, bucket + 1)), count - smallest)
 

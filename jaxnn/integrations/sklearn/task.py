@@ -55,7 +55,8 @@ class Mlp:
     activation: Callable[[Array], Array]
 
     def __call__(self, dropout: Any) -> Model:
-        return mlp(self.sizes, activation=self.activation, dropout=dropout, output_initializer=glorot_uniform)
+        # As in scikit-learn's networks. With He's, iris falls from 0.949 to 0.915 at the default settings.
+        return mlp(self.sizes, activation=self.activation, dropout=dropout, initializer=glorot_uniform)
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ class Task:
         optimizer = optax.chain(make_optimizer(numbers.learning_rate), decay)
         recipe = Recipe(self.network(numbers.dropout), weighted(self.loss), optimizer, self.batch_size)
         stop = NoImprovement(numbers.patience, numbers.tolerance)
-        rows = None if self.rows is None else count_rows_in(self.rows, numbers.count)
+        rows = None if self.rows is None else count_rows_in(self.rows, self.batch_size, numbers.count)
         return LoopConfig(recipe, None, stop, self.validated, rows)
 
 
@@ -115,17 +116,29 @@ def run(task: Task, numbers: Numbers, data: Any, validation: Any, loop: LoopStat
     return run_epochs(task.configure(numbers), data, validation, loop, until)
 
 
-def compile_task(function: Callable[..., Any], task: Task, *arguments: Any) -> Callable[..., Any]:
+def compile_task(
+    function: Callable[..., Any], task: Task, *arguments: Any, side_by_side: bool = False
+) -> Callable[..., Any]:
     """Returns a function of a task compiled for some arguments.
 
     A task with functions of the user is traced every time: they may read variables that have changed.
+
+    Args:
+        function: of the task and these arguments.
+        task: what decides the program.
+        arguments: those of a call.
+        side_by_side: whether several threads run the program at a time, each on one core.
     """
     if never_changes(task):
-        return functools.partial(_jit(function), task)
-    options = choose_compiler_options(jax.devices()[:1])
-    return compile_function(functools.partial(function, task), *arguments, options=options)
+        return functools.partial(_jit(function, side_by_side), task)
+    return compile_function(functools.partial(function, task), *arguments, options=_choose_options(side_by_side))
+
+
+def _choose_options(side_by_side: bool) -> dict[str, Any]:
+    # The options for several devices keep a program to one core.
+    return choose_compiler_options(jax.devices()[:1] * (2 if side_by_side else 1))
 
 
 @functools.lru_cache
-def _jit(function: Callable[..., Any]) -> Callable[..., Any]:
-    return jax.jit(function, static_argnums=0, compiler_options=choose_compiler_options(jax.devices()[:1]))
+def _jit(function: Callable[..., Any], side_by_side: bool) -> Callable[..., Any]:
+    return jax.jit(function, static_argnums=0, compiler_options=_choose_options(side_by_side))

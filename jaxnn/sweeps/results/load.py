@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, cast
 
 from jaxnn._checks.paths import check_path
-from jaxnn.buffers import Buffer
+from jaxnn.buffers import Buffer, Frozen
 from jaxnn.io.runs.stored import list_runs, read_run
 from jaxnn.layers.attention import MultiHeadAttentionParams
 from jaxnn.layers.batch_norm import BatchNormParams
@@ -26,7 +26,8 @@ _NODES = {node.__name__: node for node in (
     Uniform, LogUniform, Normal, LogNormal, Quantized, Integers, Seeds, Sizes, Depths, Switches, Choice,
 )}  # fmt: skip
 _LAYERS: dict[str, Any] = {layer.__name__: layer for layer in (
-    Affine, ConvTransposeParams, NormParams, BatchNormParams, Buffer, RecurrentParams, MultiHeadAttentionParams,
+    Affine, ConvTransposeParams, NormParams, BatchNormParams, Buffer, Frozen, RecurrentParams,
+    MultiHeadAttentionParams,
 )}  # fmt: skip
 
 
