@@ -6,7 +6,7 @@ hyperparameter sweep is a `jax.vmap` of it. See README.md for an example of twen
 `nn.normal` and `nn.uniform` are search distributions for `sweep`; initial weights come from `nn.initializers`.
 """
 
-from jaxnn import augment, datasets, initializers, plots, sweeps
+from jaxnn import augment, datasets, initializers, integrations, plots, sweeps
 from jaxnn.activations import (
     argmax,
     elu,
@@ -20,7 +20,8 @@ from jaxnn.activations import (
     softplus,
     tanh,
 )
-from jaxnn.buffers import Buffer, merge, partition
+from jaxnn.batches import shuffled_batches
+from jaxnn.buffers import Buffer, Frozen, merge, partition
 from jaxnn.compilation_cache import use_compilation_cache
 from jaxnn.data import (
     Folds,
@@ -30,6 +31,7 @@ from jaxnn.data import (
     train_test_split,
 )
 from jaxnn.devices import use_all_cores
+from jaxnn.integrations.export import export
 from jaxnn.integrations.safetensors import load_safetensors, save_safetensors
 from jaxnn.integrations.tensorboard import tensorboard
 from jaxnn.io.checkpoint import CheckpointError, load, save
@@ -45,13 +47,14 @@ from jaxnn.layers.lstm import LSTMState, init_lstm, lstm, lstm_cell
 from jaxnn.layers.norms import NormParams, init_layer_norm, init_rms_norm, layer_norm, rms_norm
 from jaxnn.layers.pooling import avg_pool, global_avg_pool, global_max_pool, max_pool
 from jaxnn.layers.recurrent import RecurrentParams
-from jaxnn.layers.transposed_convolution import conv_transpose
+from jaxnn.layers.transposed_convolution import ConvTransposeParams, conv_transpose, init_conv_transpose
 from jaxnn.losses.binary import binary_cross_entropy
 from jaxnn.losses.classes import cross_entropy
 from jaxnn.losses.focal import focal
 from jaxnn.losses.regression import absolute_error, gaussian_nll, huber, squared_error
 from jaxnn.models.chain import chain
 from jaxnn.models.cnn import cnn
+from jaxnn.models.freeze import freeze, unfreeze
 from jaxnn.models.mlp import mlp
 from jaxnn.models.model import Model
 from jaxnn.models.resnet import resnet
@@ -97,10 +100,12 @@ __all__ = [
     "BatchNormParams",
     "Buffer",
     "CheckpointError",
+    "ConvTransposeParams",
     "EpochInfo",
     "Evaluation",
     "FitResult",
     "Folds",
+    "Frozen",
     "LSTMState",
     "Model",
     "MultiHeadAttentionParams",
@@ -140,10 +145,12 @@ __all__ = [
     "elu",
     "embedding",
     "evaluate",
+    "export",
     "f1",
     "fit",
     "flatten",
     "focal",
+    "freeze",
     "gaussian_nll",
     "gelu",
     "global_avg_pool",
@@ -155,6 +162,7 @@ __all__ = [
     "hyperband",
     "init_batch_norm",
     "init_conv",
+    "init_conv_transpose",
     "init_dense",
     "init_embedding",
     "init_group_norm",
@@ -166,6 +174,7 @@ __all__ = [
     "init_training",
     "initializers",
     "integers",
+    "integrations",
     "judged_params",
     "k_folds",
     "layer_norm",
@@ -206,6 +215,7 @@ __all__ = [
     "save_safetensors",
     "scale",
     "seeds",
+    "shuffled_batches",
     "sigmoid",
     "silu",
     "sizes",
@@ -223,6 +233,7 @@ __all__ = [
     "train",
     "train_batch_norm",
     "train_test_split",
+    "unfreeze",
     "uniform",
     "unscale",
     "use_all_cores",

@@ -184,7 +184,7 @@ def _pad(parts: tuple[np.ndarray, ...]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def minibatches(
-    key: Array, count: int, batch_size: int
+    key: Array, count: int, batch_size: int, *, drop_last: bool = False
 ) -> tuple[Int[Array, "steps batch"], Bool[Array, "steps batch"] | None]:
     """Draws the row numbers of an epoch's minibatches in random order.
 
@@ -192,10 +192,12 @@ def minibatches(
         key: a `jax.random.key`, a new one for every epoch.
         count: the number of rows.
         batch_size: the number of rows in a batch.
+        drop_last: whether to leave out a last batch that is not full.
 
     Returns:
         Row numbers, shape (steps, batch_size), and a mask of the same shape. If `batch_size` does not divide `count`,
-        rows from the start of the order pad the last batch, and the mask is False there. Otherwise the mask is None.
+        rows from the start of the order pad the last batch, and the mask is False there. Otherwise, and with
+        `drop_last`, the mask is None.
 
     Raises:
         TypeError: `key` is not a single `jax.random.key`, or a number is not whole.
@@ -211,25 +213,28 @@ def minibatches(
     batch_size = check_whole("minibatches", "batch_size", batch_size, least=1)
     if batch_size > count:
         raise ValueError(f"minibatches: batch_size must be at most the number of rows, {count}, not {batch_size}")
-    steps = math.ceil(count / batch_size)
+    steps = count // batch_size if drop_last else math.ceil(count / batch_size)
     order = permute(key, count)
+    if drop_last:
+        return order[: steps * batch_size].reshape(steps, batch_size), None
     if steps * batch_size == count:
         return order.reshape(steps, batch_size), None
     padded = jnp.concatenate([order, order[: steps * batch_size - count]])
     return padded.reshape(steps, batch_size), jnp.arange(steps * batch_size).reshape(steps, batch_size) < count
 
 
-def fold_minibatches(rows: FoldRows, key: Array, batch_size: int) -> tuple[Array, Array]:
-    """Draws `minibatches(key, count, batch_size)` for the rows of a fold, with empty ones up to the longest fold.
+def fold_minibatches(rows: FoldRows, key: Array, batch_size: int, *, drop_last: bool = False) -> tuple[Array, Array]:
+    """Draws `minibatches(key, count, batch_size, …)` for the rows of a fold, with empty ones up to the longest fold.
 
     Returns:
         Row numbers and a mask, each of shape (steps, batch_size); the steps are those of the largest fold. An empty
         minibatch holds rows of the fold, under a mask that is False.
     """
-    steps = math.ceil(max(rows.counts) / batch_size)
+    steps = max(rows.counts) // batch_size if drop_last else math.ceil(max(rows.counts) / batch_size)
+    trained = rows.own_count // batch_size * batch_size if drop_last else rows.own_count
     places = jnp.arange(steps * batch_size, dtype=jnp.int32)
     order = permute_one_of(key, rows.counts, rows.fold)[places % rows.own_count]
-    return order.reshape(steps, batch_size), (places < rows.own_count).reshape(steps, batch_size)
+    return order.reshape(steps, batch_size), (places < trained).reshape(steps, batch_size)
 
 
 def _draw_order(caller: str, key: Array, count: int, stratify: ArrayLike | None) -> np.ndarray:

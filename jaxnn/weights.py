@@ -4,6 +4,7 @@ They ride in the targets, so that minibatches, folds and lanes take the weights 
 """
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -15,47 +16,73 @@ from jaxnn._checks.arrays import check_finite, is_traced
 from jaxnn._checks.labels import check_weights
 from jaxnn._kernels.dtypes import as_arrays
 
-Loss = Callable[[Any, Any], Any]
+Loss = Callable[..., Any]
 
 
-def weighted(loss: Loss) -> Loss:
-    """Returns a loss of targets `(targets, weights)`: each example's own loss times its weight.
+def weighted(function: Loss) -> Loss:
+    """Returns a loss or a score of targets `(targets, weights)`, in which each example has its weight.
 
-    `Recipe.reduction` divides the sum by the number of examples, and not by the sum of their weights as PyTorch and
-    scikit-learn do: the loss of an example must not depend on the others. Weights with the mean 1, such as those of
-    `balanced_weights`, give both. The validation loss, and the default score, are weighted too. Scores of this library
-    take the labels and count every example once.
+    A weighted loss is each example's own loss times its weight. `Recipe.reduction` divides the sum by the number of
+    examples, and not by the sum of their weights as PyTorch and scikit-learn do: the loss of an example must not depend
+    on the others. Weights with the mean 1, such as those of `balanced_weights`, give both. The validation loss, and the
+    default score, are weighted too.
+
+    A weighted score is that of scikit-learn with `sample_weight=`. Other scores take the labels of such targets, and
+    count every example once.
 
     Args:
-        loss: `loss(outputs, targets) -> (batch,)`, of this library, of optax or your own.
+        function: `loss(outputs, targets) -> (batch,)`, of this library, of optax or your own; or a score of this
+            library, such as `auc` or `functools.partial(f1, average="macro")`. A function of your own that has a
+            keyword `weights` is taken for a score: it gets the weights by this name.
 
     Returns:
-        `loss(outputs, (targets, weights))`, with weights of shape (batch,), floats of at least 0.
+        A function of outputs and `(targets, weights)`, with weights of shape (batch,), floats of at least 0; that of a
+        score has the other keywords of the score, such as `where`.
 
     Raises:
-        TypeError: the loss is not a function; when called, targets that are not a pair, or weights that are not floats.
+        TypeError: not a function; when called, targets that are not a pair, or weights that are not floats.
         ValueError: when called, weights of another shape, or one that is negative.
 
     Example:
         >>> import jaxnn as nn, optax
         >>> x, labels = jnp.zeros((4, 2)), np.array([0, 0, 0, 1])
-        >>> recipe = nn.Recipe(nn.mlp([2, 8, 2]), nn.weighted(nn.cross_entropy), optax.adam(0.01))
-        >>> fitted = nn.fit(recipe, (x, (labels, nn.balanced_weights(labels))), key=jax.random.key(0), epochs=3)
+        >>> data, recipe = (x, (labels, nn.balanced_weights(labels))), nn.Recipe(
+        ...     nn.mlp([2, 8, 2]), nn.weighted(nn.cross_entropy), optax.adam(0.01)
+        ... )
+        >>> fitted = nn.fit(recipe, data, key=jax.random.key(0), epochs=3)
+        >>> evaluation = nn.evaluate(recipe, fitted.params, data, score=nn.weighted(nn.accuracy))
     """
-    if not callable(loss):
-        raise TypeError(f"weighted: loss must be a function of outputs and targets, not {loss!r}")
+    if not callable(function):
+        raise TypeError(f"weighted: loss must be a function of outputs and targets, not {function!r}")
     # A partial has a name in run directories and can be pickled.
-    return functools.partial(weigh, loss)
+    return functools.partial(weigh_score if _takes_weights(function) else weigh, function)
+
+
+def _takes_weights(function: Loss) -> bool:
+    try:
+        return "weights" in inspect.signature(function).parameters
+    except ValueError:  # functions written in C have no signature
+        return False
 
 
 def weigh(loss: Loss, outputs: Any, targets: Any) -> Float[Array, "batch"]:
     """Returns the losses of examples times their weights; `weighted` returns this function of a loss."""
-    if not isinstance(targets, tuple) or len(targets) != 2:
-        raise TypeError(f"weighted: targets must be a pair (targets, weights), not {type(targets).__name__}")
-    targets, weights = targets
+    targets, weights = _split_pair(targets)
     losses = loss(outputs, targets)
     check_weights("weighted", weights, jnp.shape(losses)[0] if jnp.shape(losses) else None)
     return losses * jnp.asarray(as_arrays(weights), losses.dtype)
+
+
+def weigh_score(score: Loss, outputs: Any, targets: Any, **options: Any) -> Any:
+    """Returns a score with the weights of examples; `weighted` returns this function of a score."""
+    targets, weights = _split_pair(targets)
+    return score(outputs, targets, weights=weights, **options)
+
+
+def _split_pair(targets: Any) -> tuple[Any, Any]:
+    if not isinstance(targets, tuple) or len(targets) != 2:
+        raise TypeError(f"weighted: targets must be a pair (targets, weights), not {type(targets).__name__}")
+    return targets
 
 
 def balanced_weights(labels: ArrayLike) -> Float[np.ndarray, "batch"]:

@@ -121,6 +121,13 @@ def test_minibatches_visit_every_row_once_and_pad_the_last_batch_with_other_rows
     assert all(len(set(batch)) == batch_size for batch in np.asarray(rows))
 
 
+@pytest.mark.parametrize(("count", "steps"), [(7, 2), (6, 2), (3, 1)])
+def test_dropping_the_last_minibatch_leaves_the_full_ones_as_they_are(count: int, steps: int) -> None:
+    rows, mask = nn.minibatches(jax.random.key(0), count, 3, drop_last=True)
+    assert (rows.shape, mask) == ((steps, 3), None)
+    np.testing.assert_array_equal(rows, nn.minibatches(jax.random.key(0), count, 3)[0][:steps])
+
+
 def test_minibatches_have_another_order_for_another_key() -> None:
     orders = jax.vmap(lambda key: nn.minibatches(key, 12, 4)[0].ravel())(jax.random.split(jax.random.key(0), 20))
     assert len({order.tobytes() for order in np.asarray(orders)}) == 20

@@ -43,7 +43,20 @@ def test_no_backend_is_started(imported: dict) -> None:
 
 @pytest.mark.parametrize(
     "package",
-    ["matplotlib", "sklearn", "tqdm", "tyro", "pandas", "torch", "chex", "beartype", "safetensors", "tensorboardX"],
+    [
+        "matplotlib",
+        "sklearn",
+        "tqdm",
+        "tyro",
+        "pandas",
+        "torch",
+        "chex",
+        "beartype",
+        "safetensors",
+        "tensorboardX",
+        "flax",
+        "equinox",
+    ],
 )
 def test_no_large_package_is_imported(package: str, imported: dict) -> None:
     assert "jaxnn" in imported["modules"]

@@ -4,8 +4,12 @@ import contextlib
 import io
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
+
+import jaxnn as nn
 
 pytestmark = pytest.mark.optimized
 
@@ -41,7 +45,7 @@ def test_the_sweep_finds_settings_that_work(capsys):
 
 def test_the_run_directory_keeps_the_training(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    first, _, night, _ = PROGRAMS
+    first, _, night, *_ = PROGRAMS
     names: dict = {}
     program = first.split("def final_accuracy")[0] + night.replace("directory=", "progress=False, directory=")
     exec(compile(program, "README.md", "exec"), names)
@@ -52,11 +56,51 @@ def test_the_run_directory_keeps_the_training(tmp_path, monkeypatch):
     assert losses[-1] < 0.2
 
 
-def test_the_research_script_learns_the_digits(capsys):
-    imports = PROGRAMS[0].split("iris = ")[0]
+@pytest.fixture(scope="module")
+def researched():
+    """The names that the research script leaves, and what it printed."""
+    imports, names, printed = PROGRAMS[0].split("iris = ")[0], {}, io.StringIO()
     script = PROGRAMS[3].replace("epochs=15)", "epochs=15, progress=False)")
-    exec(compile(imports + script, "README.md", "exec"), {})
-    assert float(capsys.readouterr().out.split()[-1]) > 0.95
+    with contextlib.redirect_stdout(printed):
+        exec(compile(imports + script, "README.md", "exec"), names)
+    return names, printed.getvalue()
+
+
+def test_the_research_script_learns_the_digits(researched):
+    assert float(researched[1].split()[-1]) > 0.95
+
+
+def test_the_exported_program_computes_the_same(researched, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = dict(researched[0])
+    for program in (program for program in PROGRAMS if "digits.jax" in program):
+        exec(compile(program, "README.md", "exec"), names)
+    expected = nn.predict(names["recipe"].model, names["result"].params, names["digits_test"][0])
+    np.testing.assert_allclose(names["logits"], expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_module_of_flax_is_swept() -> None:
+    names: dict = {}
+    data = PROGRAMS[0].split("iris = ")[0] + PROGRAMS[3].split("def make_optimizer")[0]
+    [program] = [program for program in PROGRAMS if "integrations.flax" in program]
+    short = program.replace("trials=16, epochs=10,", "trials=2, epochs=2, progress=False,")
+    assert short != program
+    exec(compile(data, "README.md", "exec"), names)
+    for part in ("digits_train", "digits_test"):
+        names[part] = tuple(array[:130] for array in names[part])
+    exec(compile(short, "README.md", "exec"), names)
+    assert names["modules"].best.score > -2.4
+
+
+def test_weights_of_pytorch_go_in_and_out():
+    with np.load(Path(__file__).parent / "integrations" / "weights_of_other_tools.npz") as file:
+        start = "pytorch/cnn/weights/"
+        weights = {name.removeprefix(start): file[name] for name in file if name.startswith(start)}
+        x, outputs = file["pytorch/cnn/x"], file["pytorch/cnn/outputs"]
+    names = {"nn": nn, "module": SimpleNamespace(state_dict=lambda: weights)}
+    exec(compile(next(each for each in PROGRAMS if "pytorch.load" in each), "README.md", "exec"), names)
+    np.testing.assert_allclose(nn.predict(names["model"], names["params"], x), outputs, rtol=1e-5, atol=1e-5)
+    assert all((names["arrays"][name] == array).all() for name, array in weights.items())
 
 
 def test_the_program_is_about_twenty_lines():

@@ -58,11 +58,18 @@ def test_folds_are_stratified_by_the_labels_and_not_by_the_weights() -> None:
 
 
 SCORES = {
+    "weighted": nn.weighted(functools.partial(nn.f1, average="macro")),
+    "weighted_loss": nn.weighted(nn.negative(nn.log_loss)),
     "f1": functools.partial(nn.f1, average="macro"),
     "balanced": nn.balanced_accuracy,
     "plain": nn.accuracy,
     "log_loss": nn.log_loss,
 }
+
+
+def take_targets(score, rows: np.ndarray):
+    """Returns labels, with weights for a score that takes them."""
+    return (LABELS[rows], BALANCED[rows]) if score in (SCORES["weighted"], SCORES["weighted_loss"]) else LABELS[rows]
 
 
 def test_a_sweep_over_folds_takes_weights_and_gives_the_scores_of_the_rows_of_each_fold() -> None:
@@ -78,7 +85,7 @@ def test_a_sweep_over_folds_takes_weights_and_gives_the_scores_of_the_rows_of_ea
     best, rows = result.best, [rows[mask] for rows, mask in zip(folds.validation, folds.mask, strict=True)]
     outputs = [best.recipe.model.apply(select_lane(best.params, fold), X[rows[fold]]) for fold in range(3)]
     expected = {
-        name: np.mean([score(outputs[fold], LABELS[rows[fold]]) for fold in range(3)])
+        name: np.mean([score(outputs[fold], take_targets(score, rows[fold])) for fold in range(3)])
         for name, score in {"scores": nn.auc, **SCORES}.items()
     }
     for name, value in expected.items():
@@ -92,6 +99,8 @@ def test_train_and_evaluate_take_scores_of_weighted_targets() -> None:
     )
     evaluated = nn.evaluate(recipe(), trained.params, data, score=nn.auc)
     outputs = nn.predict(recipe().model, trained.params, X)
+    balanced = nn.evaluate(recipe(), trained.params, data, score=nn.weighted(nn.accuracy)).score
+    np.testing.assert_allclose(balanced, nn.balanced_accuracy(outputs, LABELS), rtol=1e-6)
     np.testing.assert_allclose(evaluated.score, nn.auc(outputs, LABELS), rtol=1e-6)
     np.testing.assert_allclose(evaluated.loss, (BALANCED * nn.cross_entropy(outputs, LABELS)).mean(), rtol=1e-5)
 

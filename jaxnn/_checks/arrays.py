@@ -65,8 +65,11 @@ def check_rate(caller: str, rate: Any) -> None:
         raise ValueError(f"{caller}: rate, the probability of dropping, must lie in [0, 1), not {rate!r}")
 
 
-def check_shape(caller: str, name: str, x: jax.typing.ArrayLike, axes: str) -> tuple[int, ...]:
-    """Returns the shape of `x`, which must have one axis for each word of `axes`, the batch axis first."""
+def check_shape(caller: str, name: str, x: jax.typing.ArrayLike, axes: str) -> tuple[Any, ...]:
+    """Returns the shape of `x`, which must have one axis for each word of `axes`, the batch axis first.
+
+    The batch is a whole number, or a symbol of `jax.export`.
+    """
     if x is None or isinstance(x, str | dict | tuple):
         raise TypeError(f"{caller}: {name} must be an array, not {type(x).__name__}")
     shape = jnp.shape(x)

@@ -4,6 +4,10 @@ import dataclasses
 from typing import Any
 
 
+class NeedsValueError(ValueError):
+    """A number that Python needs was traced; the message says what to do instead."""
+
+
 def never_changes(function: Any) -> bool:
     """Returns whether a function of a model is one of this library's, with activations of this library or of JAX.
 

@@ -1,12 +1,16 @@
 """Differentiable choices between a CPU and other platforms, and arrays that XLA must compute once and store."""
 
+import contextlib
+import contextvars
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
 import jax.extend.backend
 from jaxtyping import Array
+
+_PLATFORM: contextvars.ContextVar[str | None] = contextvars.ContextVar("platform", default=None)
 
 
 def select_platform(
@@ -30,11 +34,26 @@ def choose_platform(*arguments: Any, cpu: Callable[..., Any], default: Callable[
     """Returns `cpu(*arguments)` in programs for CPUs, and `default(*arguments)` in those for other platforms.
 
     Where JAX has no devices but CPUs, only `cpu` is traced: both take twice the time. A program that such a process
-    exports to another platform also runs `cpu` there. It gives the same numbers, but may be slower.
+    exports to another platform also runs `cpu` there, except inside of `trace_for`: the same numbers, perhaps slower.
     """
+    if (platform := _PLATFORM.get()) is not None:
+        return (cpu if platform == "cpu" else default)(*arguments)
     if set(jax.extend.backend.backends()) == {"cpu"}:
         return cpu(*arguments)
     return jax.lax.platform_dependent(*arguments, cpu=cpu, default=default)
+
+
+@contextlib.contextmanager
+def trace_for(platform: str) -> Iterator[None]:
+    """Traces only one side of every choice: that of "cpu", or that of other platforms, whatever devices there are.
+
+    JAX keeps what it has traced for the same shapes, so these must have a symbol of `jax.export`, which no others have.
+    """
+    token = _PLATFORM.set(platform)
+    try:
+        yield
+    finally:
+        _PLATFORM.reset(token)
 
 
 def materialize(x: Array) -> Array:

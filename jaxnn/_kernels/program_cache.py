@@ -94,6 +94,7 @@ def compile_function(
     *arguments: Any,
     trace: Callable[[], Traced] | None = None,
     options: dict[str, Any] | None = None,
+    donated: tuple[int, ...] = (),
 ) -> Callable[..., Any]:
     """Returns a function compiled for the types, shapes and places of some arguments.
 
@@ -102,17 +103,19 @@ def compile_function(
         arguments: those of a call.
         trace: returns what `trace_function` does for them, where that is needed elsewhere too.
         options: of the compiler.
+        donated: the numbers of the arguments whose memory a call may overwrite.
     """
     if _must_use_jit():
         return jax.jit(lambda *arguments: function(*arguments))
-    traced = trace_function(function, *arguments) if trace is None else trace()
-    return request_program(traced, conditions=_describe_placement(arguments), options=options).result()
+    traced = trace_function(function, *arguments, donated=donated) if trace is None else trace()
+    conditions = _describe_placement(arguments), donated
+    return request_program(traced, conditions=conditions, options=options).result()
 
 
-def trace_function(function: Callable[..., Any], *arguments: Any) -> Traced:
+def trace_function(function: Callable[..., Any], *arguments: Any, donated: tuple[int, ...] = ()) -> Traced:
     """Traces a function anew, also one that JAX has traced: a variable that it reads may have changed."""
     unused = jax.tree.map(lambda leaf: jax.random.clone(leaf) if _is_key(leaf) else leaf, arguments)
-    return jax.jit(lambda *arguments: function(*arguments)).trace(*unused)
+    return jax.jit(lambda *arguments: function(*arguments), donate_argnums=donated).trace(*unused)
 
 
 def _is_key(leaf: Any) -> bool:

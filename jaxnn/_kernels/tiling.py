@@ -41,11 +41,20 @@ def map_tiles(
         x: batch last.
         example_bytes: the size of the intermediate results for one example.
         untiled_bytes: the size of all intermediate results up to which there are no tiles.
+
+    A symbolic number of examples has no tiles: `nn.export` evaluates a few examples at a time itself.
     """
     tile = max(_MIN_EXAMPLES, _TILE_BYTES // max(example_bytes, 1))
+    if not is_known(x.shape[-1]):
+        return function(params, x)
     if x.shape[-1] * example_bytes <= untiled_bytes or x.shape[-1] <= tile:
         return function(params, x)
     return select_platform(cpu=functools.partial(_map_over_tiles, function, tile), default=function)(params, x)
+
+
+def is_known(size: Any) -> bool:
+    """Returns whether a size is a number, and not a symbol of `jax.export`, which Python cannot compare with one."""
+    return isinstance(size, int)
 
 
 def _map_over_tiles(function: Callable[[Any, Array], Array], tile: int, params: Any, x: Array) -> Array:

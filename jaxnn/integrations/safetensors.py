@@ -4,7 +4,7 @@
 `load_safetensors` detects a truncated file, but not a changed number.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from jaxnn._checks.arrays import leaf_name
 from jaxnn._checks.paths import check_path
 from jaxnn.io.checkpoint import CheckpointError, write
 from jaxnn.layers.dense import Affine
+from jaxnn.layers.transposed_convolution import ConvTransposeParams
 
 _LAYOUTS = ("jaxnn", "torch")
 
@@ -61,11 +62,13 @@ def load_safetensors(
     """Reads parameters from a safetensors file of this library, or the `state_dict` of a PyTorch network.
 
     PyTorch stores the weights of its layers as (outputs, inputs, *window), and this library as
-    (*window, inputs, outputs). With `layout="torch"` the weight of every `Affine` in `like` is transposed, and nothing
-    else; it does not know the weights of transposed convolutions, which are converted as the docstring of
-    `conv_transpose` says. PyTorch also flattens images as (channels, height, width), and `flatten` as (height, width,
-    channels). After a convolution with outputs of (height, width, channels), reorder the rows of the first dense layer
-    by
+    (*window, inputs, outputs). With `layout="torch"` the weight of every `Affine` in `like` is transposed. That of all
+    `ConvTransposeParams`, which PyTorch stores as (inputs, outputs, *window), is transposed and its window turned
+    around. Nothing else changes.
+
+    PyTorch also flattens images as (channels, height, width), and `flatten` as (height, width, channels). After a
+    convolution with outputs of (height, width, channels), reorder the rows of the first dense layer as below;
+    `nn.integrations.pytorch.load` does that for an `mlp`, `cnn` or `resnet`:
 
         rows = params["output"].weight.reshape(channels, height, width, -1).transpose(1, 2, 0, 3)
         params["output"] = params["output"]._replace(weight=rows.reshape(height * width * channels, -1))
@@ -105,12 +108,12 @@ def load_safetensors(
         raise ValueError(f"load_safetensors: names has {', '.join(unknown)}, but `like` has {', '.join(leaves)}")
     file_names = {name: names.get(name, name) for name in leaves}
     tensors = _read_tensors(path, set(file_names.values()), set(ignore))
-    transposed = _affine_weights(like) if layout == "torch" else set()
+    convert = _find_conversions(like) if layout == "torch" else {}
     restored = []
     for name, leaf in leaves.items():
         array = tensors[file_names[name]]
-        if name in transposed and array.ndim > 1:
-            array = np.ascontiguousarray(array.transpose(*range(2, array.ndim), 1, 0))
+        if name in convert and array.ndim > 1:
+            array = np.ascontiguousarray(convert[name](array))
         _check_leaf(path, f"{name} ({file_names[name]})", array, leaf)
         restored.append(array if isinstance(leaf, np.ndarray) else jnp.asarray(array))
     return jax.tree.unflatten(jax.tree.structure(like), restored)
@@ -139,11 +142,25 @@ def _named_leaves(caller: str, tree: Any) -> dict[str, Any]:
     return leaves
 
 
-def _affine_weights(like: Any) -> set[str]:
-    """Returns the names of the weights of all `Affine`s."""
-    layers = jax.tree_util.tree_leaves_with_path(like, is_leaf=lambda node: isinstance(node, Affine))
+def _find_conversions(like: Any) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
+    """Returns what makes a weight of ours of PyTorch's, by the names of the weights of layers."""
+    layers = jax.tree_util.tree_leaves_with_path(like, is_leaf=lambda node: type(node) in _CONVERSIONS)
     weight = (jax.tree_util.GetAttrKey("weight"),)
-    return {leaf_name(path + weight) for path, layer in layers if isinstance(layer, Affine)}
+    return {
+        leaf_name(path + weight): _CONVERSIONS[type(layer)] for path, layer in layers if type(layer) in _CONVERSIONS
+    }
+
+
+def _convert_weight(weight: np.ndarray) -> np.ndarray:
+    return weight.transpose(*range(2, weight.ndim), 1, 0)
+
+
+def _convert_transposed_weight(weight: np.ndarray) -> np.ndarray:
+    space = range(weight.ndim - 2)
+    return np.flip(weight.transpose(*range(2, weight.ndim), 0, 1), tuple(space))
+
+
+_CONVERSIONS = {Affine: _convert_weight, ConvTransposeParams: _convert_transposed_weight}
 
 
 def _read_tensors(path: Path, names: set[str], ignored: set[str]) -> dict[str, np.ndarray]:

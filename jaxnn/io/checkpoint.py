@@ -22,6 +22,7 @@ import numpy as np
 
 from jaxnn._checks.paths import check_path
 from jaxnn.io.manifest import check_manifest
+from jaxnn.io.nodes import list_nodes
 
 _FORMAT = 1
 _MANIFEST = "manifest.json"
@@ -68,9 +69,9 @@ def save(tree: Any, path: str | Path) -> Path:
 
 
 def pack(tree: Any) -> bytes:
-    """Returns the content of the file that `save` writes; equal leaves always give equal bytes."""
+    """Returns the content of the file that `save` writes; equal trees always give equal bytes."""
     leaves = [(name, _dtype_name("save", name, leaf), _to_storable(leaf)) for name, leaf in _named_leaves(tree)]
-    return _build_archive(leaves)
+    return _build_archive(leaves, list_nodes(tree))
 
 
 def write(path: Path, content: bytes, caller: str) -> None:
@@ -115,7 +116,7 @@ def load(path: str | Path, *, like: Any) -> Any:
     """
     path = check_path("load", path)
     expected = _named_leaves(like)
-    stored = _read_leaves(path)
+    stored = _read_leaves(path).leaves
     stored_names, expected_names = [entry.name for entry, _ in stored], [name for name, _ in expected]
     if stored_names != expected_names:
         pairs = itertools.zip_longest(stored_names, expected_names, fillvalue="no more leaves")
@@ -126,14 +127,27 @@ def load(path: str | Path, *, like: Any) -> Any:
     return jax.tree.unflatten(jax.tree.structure(like), leaves)
 
 
-def load_by_name(path: Path) -> dict[str, np.ndarray]:
-    """Reads the arrays of a file by their names, without keys and single numbers."""
-    leaves = {}
-    for entry, array in _read_leaves(path):
+class NamedArrays(NamedTuple):
+    """What a file holds, for those who do not know its structure.
+
+    Attributes:
+        arrays: by their names, without keys and single numbers.
+        nodes: as `list_nodes` returned them; None if the file is of a version that did not write them.
+    """
+
+    arrays: dict[str, np.ndarray]
+    nodes: dict[str, str] | None
+
+
+def load_by_name(path: Path) -> NamedArrays:
+    """Reads the arrays of a file by their names."""
+    stored = _read_leaves(path)
+    arrays = {}
+    for entry, array in stored.leaves:
         dtype = getattr(ml_dtypes, entry.dtype, entry.dtype)
         if not entry.dtype.startswith("key<") and entry.dtype not in ("bool", "int", "float", "complex"):
-            leaves[entry.name] = array.view(dtype)
-    return leaves
+            arrays[entry.name] = array.view(dtype)
+    return NamedArrays(arrays, stored.nodes)
 
 
 def _named_leaves(tree: Any) -> list[tuple[str, Any]]:
@@ -173,7 +187,7 @@ def _to_storable(leaf: Any) -> np.ndarray:
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
-def _build_archive(leaves: list[tuple[str, str, np.ndarray]]) -> bytes:
+def _build_archive(leaves: list[tuple[str, str, np.ndarray]], nodes: dict[str, str]) -> bytes:
     """Returns the content of the whole file."""
     file, entries = io.BytesIO(), []
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
@@ -184,13 +198,21 @@ def _build_archive(leaves: list[tuple[str, str, np.ndarray]]) -> bytes:
             entries.append(_ManifestEntry(name, list(array.shape), dtype, digest)._asdict())
             archive.writestr(zipfile.ZipInfo(f"{number}.npy"), npy.getvalue())
         versions = {"jax": jax.__version__, "numpy": np.__version__}
-        manifest = json.dumps({"format": _FORMAT, "versions": versions, "leaves": entries}).encode()
+        parts = {"format": _FORMAT, "versions": versions, "leaves": entries, "nodes": nodes}
+        manifest = json.dumps(parts).encode()
         archive.writestr(zipfile.ZipInfo(_MANIFEST), manifest)
         archive.comment = hashlib.sha256(manifest).hexdigest().encode()
     return file.getvalue()
 
 
-def _read_leaves(path: Path) -> list[tuple[_ManifestEntry, np.ndarray]]:
+class _Stored(NamedTuple):
+    """The leaves of a file, and the types of its nodes, if it has them."""
+
+    leaves: list[tuple[_ManifestEntry, np.ndarray]]
+    nodes: dict[str, str] | None
+
+
+def _read_leaves(path: Path) -> _Stored:
     """Reads every leaf of a file and checks it against its digest."""
     content = path.read_bytes()
     try:
@@ -206,7 +228,9 @@ def _read_leaves(path: Path) -> list[tuple[_ManifestEntry, np.ndarray]]:
             if manifest["format"] != _FORMAT:
                 raise CheckpointError(f"load: {path} has format {manifest['format']}; this jaxnn reads {_FORMAT}")
             entries = [_ManifestEntry(**entry) for entry in manifest["leaves"]]
-            return [(entry, _parse_array(path, entry, archive.read(f"{i}.npy"))) for i, entry in enumerate(entries)]
+            leaves = [(entry, _parse_array(path, entry, archive.read(f"{i}.npy"))) for i, entry in enumerate(entries)]
+            nodes = manifest.get("nodes")
+            return _Stored(leaves, None if nodes is None else {str(path): str(kind) for path, kind in nodes.items()})
     except CheckpointError:
         raise
     except Exception as error:  # the readers of zip, JSON and npy raise many types on damaged bytes

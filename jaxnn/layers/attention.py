@@ -181,7 +181,7 @@ def _check_params(params: MultiHeadAttentionParams, features: int) -> None:
         check_bias("multi_head_attention", part)
 
 
-def _check_mask(caller: str, mask: Any, shape: tuple[int, ...]) -> None:
+def _check_mask(caller: str, mask: Any, shape: tuple[Any, ...]) -> None:
     if jnp.result_type(mask) != jnp.bool_:
         raise TypeError(f"{caller}: mask must hold bools, not {jnp.result_type(mask)}")
     actual = jnp.shape(mask)

@@ -20,7 +20,7 @@ from jaxnn._kernels.batch_last import batch_last
 from jaxnn._kernels.groups import convolve_depthwise, convolve_groups
 from jaxnn._kernels.matmul import matmul
 from jaxnn._kernels.platform import choose_platform, materialize, select_platform
-from jaxnn._kernels.tiling import CACHE_BYTES, map_tiles
+from jaxnn._kernels.tiling import CACHE_BYTES, is_known, map_tiles
 from jaxnn._kernels.windows import Windows, stack_windows
 from jaxnn._kernels.winograd import choose_pair_axis, convolve_pairs
 from jaxnn.initializers import Initializer, he_normal
@@ -133,7 +133,7 @@ def conv(
     return _conv(x, params=params, windows=windows, groups=groups)
 
 
-def check_channels(caller: str, params: Affine, x: ArrayLike, groups: int = 1) -> tuple[int, ...]:
+def check_channels(caller: str, params: Any, x: ArrayLike, groups: int = 1) -> tuple[int, ...]:
     """Checks that x has the axes and channels that the weight of a convolution takes; returns its spatial sizes."""
     shape = jnp.shape(params.weight)
     if not 3 <= len(shape) <= 5:
@@ -171,7 +171,7 @@ def _convolve(weight: Array, x: Array, windows: Windows, groups: int = 1) -> Arr
     # The four convolutions of the pairs have the same shapes, and are traced once.
     convolve = jax.jit(_multiply, static_argnames="windows")
     pairs = functools.partial(convolve_pairs, convolve, windows=windows, axis=axis)
-    fits_cache = x.shape[-1] * example_bytes <= CACHE_BYTES
+    fits_cache = is_known(x.shape[-1]) and x.shape[-1] * example_bytes <= CACHE_BYTES
     either = select_platform(cpu=pairs, default=multiply, allow_cse=fits_cache)
     return map_tiles(either, weight, x, example_bytes=example_bytes, untiled_bytes=_UNTILED_PAIRS_BYTES)
 
@@ -183,7 +183,7 @@ def _materialize_images(x: Array) -> Array:
     transposed as it is computed. Steps of a CNN of 8 and 16 filters on 64 images take 35 % less time with 32×32×3, and
     20 % less with 32×32×1. With 28×28×1 they take the same time. A layer between others takes 14 % less to 2 % more.
     """
-    if x.size * x.dtype.itemsize <= _SMALL_IMAGES_BYTES:
+    if is_known(x.shape[-1]) and x.size * x.dtype.itemsize <= _SMALL_IMAGES_BYTES:
         return x
     return choose_platform(x, cpu=materialize, default=lambda x: x)
 

@@ -7,6 +7,7 @@ a convolution does, and it is computed likewise: one matrix product, whose parts
 import functools
 import math
 from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,12 +18,46 @@ from jaxnn._kernels.batch_last import batch_last
 from jaxnn._kernels.matmul import matmul
 from jaxnn._kernels.tiling import map_tiles
 from jaxnn._kernels.windows import Windows, expand_to_axes, stack_windows
-from jaxnn.layers.convolution import check_channels
+from jaxnn.initializers import Initializer, he_normal
+from jaxnn.layers.convolution import check_channels, init_conv
 from jaxnn.layers.dense import Affine
+from jaxnn.units import Size
+
+
+class ConvTransposeParams(NamedTuple):
+    """The parameters of `conv_transpose`, by which files of PyTorch's weights are read as its own.
+
+    Attributes:
+        weight: shape (*window, inputs, outputs).
+        bias: shape (outputs,), or None.
+    """
+
+    weight: Float[Array, "*window inputs outputs"]
+    bias: Float[Array, "outputs"] | Any
+
+
+def init_conv_transpose(
+    key: Array,
+    inputs: int | Size,
+    outputs: int | Size,
+    window: int | Sequence[int],
+    *,
+    bias: bool = True,
+    initializer: Initializer = he_normal,
+) -> ConvTransposeParams:
+    """Draws the weights of a transposed convolution; biases are 0.
+
+    Args and Raises are those of `init_conv`.
+
+    Example:
+        >>> init_conv_transpose(jax.random.key(0), 16, 8, 3).weight.shape
+        (3, 3, 16, 8)
+    """
+    return ConvTransposeParams(*init_conv(key, inputs, outputs, window, bias=bias, initializer=initializer))
 
 
 def conv_transpose(
-    params: Affine,
+    params: ConvTransposeParams | Affine,
     x: Shaped[ArrayLike, "batch *space inputs"],
     *,
     stride: int | Sequence[int] = 1,
@@ -32,11 +67,11 @@ def conv_transpose(
 
     It equals `jax.lax.conv_transpose` and the `ConvTranspose` of Flax, whose weights fit as they are: it convolves x,
     with stride - 1 zeros between its cells. PyTorch's `ConvTranspose2d` turns its filters around: its weight fits as
-    `weight.transpose(2, 3, 0, 1)[::-1, ::-1]`, and one of Flax with `transpose_kernel=True` as
-    `weight.swapaxes(2, 3)[::-1, ::-1]`.
+    `weight.transpose(2, 3, 0, 1)[::-1, ::-1]`, which `load_safetensors(layout="torch")` does, and one of Flax with
+    `transpose_kernel=True` as `weight.swapaxes(2, 3)[::-1, ::-1]`.
 
     Args:
-        params: weight (*window, inputs, outputs), as `init_conv` makes it, and bias (outputs,) or None.
+        params: weight (*window, inputs, outputs) and bias (outputs,) or None, as `init_conv_transpose` makes them.
         x: shape (batch, *space, inputs), with one to three spatial axes.
         stride: the distance between the windows of neighbouring positions; one number, or one for each axis.
         padding: what is cut off. "same" gives `size · stride` positions, and "valid" cuts nothing off. A number, or one
@@ -51,7 +86,7 @@ def conv_transpose(
         ValueError: a wrong number of axes or channels, or a padding that is unknown or cuts off everything.
 
     Example:
-        >>> params = Affine(weight=jnp.array([1.0, 10.0]).reshape(2, 1, 1), bias=jnp.array([0.5]))
+        >>> params = ConvTransposeParams(weight=jnp.array([1.0, 10.0]).reshape(2, 1, 1), bias=jnp.array([0.5]))
         >>> conv_transpose(params, jnp.array([1.0, 2.0]).reshape(1, 2, 1), stride=2)[0, :, 0]
         Array([10.5,  1.5, 20.5,  2.5], dtype=float32)
 

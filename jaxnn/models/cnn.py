@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from jaxnn.layers.pooling import global_avg_pool, global_max_pool, max_pool
 from jaxnn.models.mlp import make_mlp
 from jaxnn.models.model import Model
 from jaxnn.models.norm_choice import Norm, choose_norm, normalize
-from jaxnn.models.parts import check_image, check_images, drop_inputs, make_hashable, mask_size, number_names
+from jaxnn.models.parts import check_image, check_image_size, drop_inputs, make_hashable, mask_size, number_names
 from jaxnn.units import Optional, Size, check_size
 
 
@@ -34,6 +34,7 @@ def cnn(
     pool: int = 2,
     padding: str | int = "same",
     norm: str | None = None,
+    norm_options: Mapping[str, Any] | None = None,
     global_pool: str | None = None,
     activation: Callable[[Array], Array] = relu,
     dropout: ArrayLike = 0.0,
@@ -52,8 +53,10 @@ def cnn(
         stride: the distance between neighbouring windows of the convolutions.
         pool: the size of a pooling window along every axis; 1 leaves pooling out.
         padding: the padding of the convolutions, as in `conv`.
-        norm: "batch", "group" (8 groups, or fewer where 8 does not divide the channels), "layer", or None. With one the
-            convolutions have no biases, and the params have norms by the names "norm_1", ….
+        norm: "batch", "group" (8 groups, or fewer where 8 does not divide the channels), "layer", "rms", or None. With
+            one the convolutions have no biases, and the params have norms by the names "norm_1", ….
+        norm_options: options of the norm's layer, `{"momentum": 0.99, "epsilon": 1e-3}` for `train_batch_norm`:
+            "epsilon" of all, "momentum" (which may be a hyper) and "unbiased" of "batch", "groups" of "group".
         global_pool: "avg" or "max" pools over all positions before the MLP, so that its weights do not depend on the
             size of the image. None flattens.
         activation: the activation function after each layer but the last.
@@ -68,7 +71,7 @@ def cnn(
     Raises:
         TypeError: a size is not a whole number.
         ValueError: a size below 1, a rate outside [0, 1), an image that is smaller than the windows, an unknown norm or
-            pooling, or `norm="group"` with channels from `sizes(...)`.
+            pooling, an option that the norm does not have, or `norm="group"` with channels from `sizes(...)`.
 
     Example:
         >>> model = cnn((8, 8, 1), (8, 16), 10)
@@ -89,7 +92,7 @@ def cnn(
     head = make_mlp(nodes, hidden, classes, activation, dropout, (initializer, output_initializer))
 
     traced = tuple(size if isinstance(size, Size) else None for size in (*channels, nodes))
-    chosen = choose_norm("cnn", norm, channels)
+    chosen = choose_norm("cnn", norm, channels, norm_options)
     shapes = tuple((*pair, (window,) * len(space)) for pair in itertools.pairwise((inputs, *channels)))
     apply = _ApplyCnn(names, traced, image, stride, padding, pool, chosen, global_pool, activation, dropout, head.apply)
     trains = chosen is not None and chosen.train_apply is not None
@@ -160,7 +163,7 @@ class _ApplyCnn:
 
     def run(self, params: dict[str, Any], x: Any, key: Array | None, train: tuple[Any] | None) -> tuple[Array, Any]:
         """Returns outputs and parameters, those of norms as training leaves them; `train` is that of `normalize`."""
-        check_images("cnn", x, self.image)
+        check_image_size("cnn", x, self.image)
         norms = {}
         for number, (name, size) in enumerate(zip(self.names, self.sizes[:-1], strict=True), 1):
             x = conv(params[name], x, stride=self.stride, padding=self.padding)

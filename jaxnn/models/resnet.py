@@ -1,6 +1,6 @@
 """The residual network for small images."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ from jaxnn.layers.dense import dense, init_dense
 from jaxnn.layers.pooling import global_avg_pool
 from jaxnn.models.model import Model
 from jaxnn.models.norm_choice import Norm, choose_norm, normalize
-from jaxnn.models.parts import add, check_image, check_images, drop_inputs, make_hashable, mask_size
+from jaxnn.models.parts import add, check_image, check_image_size, drop_inputs, make_hashable, mask_size
 from jaxnn.models.residual_plan import Block, Shapes, check_stages, plan_blocks
 from jaxnn.units import Size
 
@@ -27,6 +27,7 @@ def resnet(
     *,
     blocks: int | Sequence[int] = 3,
     norm: str | None = "batch",
+    norm_options: Mapping[str, Any] | None = None,
     preactivation: bool = False,
     window: int = 3,
     activation: Callable[[Array], Array] = relu,
@@ -47,7 +48,9 @@ def resnet(
         classes: the number of outputs.
         blocks: the number of blocks of a stage; one number, or one for each stage.
         norm: the norm after each convolution: "batch", "group" (8 groups, or fewer where 8 does not divide the
-            channels), "layer", or None, which gives convolutions a bias.
+            channels), "layer", "rms", or None, which gives convolutions a bias.
+        norm_options: options of the norm's layer, `{"momentum": 0.99, "epsilon": 1e-3}` for `train_batch_norm`:
+            "epsilon" of all, "momentum" (which may be a hyper) and "unbiased" of "batch", "groups" of "group".
         preactivation: puts norm and activation before each convolution instead, as He et al. (2016b) do. Nothing then
             comes after the sum, and the last block is followed by one more norm and activation.
         window: the size of a filter along every axis, an odd number.
@@ -64,7 +67,8 @@ def resnet(
     Raises:
         TypeError: a size is not a whole number.
         ValueError: a size below 1, an even window, a number of blocks for another number of stages, a rate outside
-            [0, 1), an unknown norm, or `norm="group"` with channels from `sizes(...)`.
+            [0, 1), an unknown norm, an option that the norm does not have, or `norm="group"` with channels from
+            `sizes(...)`.
 
     Example:
         >>> model = resnet((32, 32, 3), channels=(16, 32, 64), blocks=3, classes=10)
@@ -85,7 +89,7 @@ def resnet(
     if check_whole("resnet", "window", window, least=1) % 2 == 0:
         raise ValueError(f"resnet: window must be odd, not {window}")
     check_rate("resnet", dropout)
-    chosen = choose_norm("resnet", norm, widths)
+    chosen = choose_norm("resnet", norm, widths, norm_options)
     plan = tuple(plan_blocks(widths, counts))
     shapes = Shapes(plan, image[-1], classes, (window,) * (len(image) - 1), chosen, preactivation)
     run = _Run(
@@ -134,7 +138,7 @@ class _Run(NamedTuple):
 
     def __call__(self, params: dict[str, Any], x: Any, key: Array | None, train: Any) -> tuple[Array, dict[str, Any]]:
         """Returns outputs and parameters, those of norms as training leaves them."""
-        check_images("resnet", x, self.image)
+        check_image_size("resnet", x, self.image)
         updated, size = dict(params), self.blocks[0].inputs
         x = conv(params["stem"]["conv"], x, padding=self.padding)
         if not self.preactivation:

@@ -11,6 +11,7 @@ from jaxnn._checks.labels import check_binary
 from jaxnn._checks.warn import warn_user
 from jaxnn._kernels.dtypes import as_arrays
 from jaxnn.activations import argmax
+from jaxnn.scores.means import sum_rows
 from jaxnn.weights import split_weights
 
 # Logits of classes, a table of logits of labels, or one logit for each example.
@@ -91,10 +92,9 @@ def decide(caller: str, outputs: Any, targets: Any) -> Decisions:
     return Decisions(argmax(outputs)[:, None] == classes, labels[:, None] == classes, True)
 
 
-def count_rows(table: Bool[Array, "batch columns"], where: ArrayLike | None) -> Array:
-    """Returns how many of the rows that count are True in each column, as floats."""
-    mask = None if where is None else jnp.asarray(where)[:, None]
-    return jnp.sum(table, axis=0, where=mask).astype(float)
+def count_rows(table: Bool[Array, "batch columns"], where: ArrayLike | None, weights: Array | None = None) -> Array:
+    """Returns how many of the rows that count are True in each column, as floats; with weights, their sum."""
+    return sum_rows(table, where, weights).astype(float)
 
 
 def divide(numerator: Array, denominator: Array) -> Array:

@@ -4,12 +4,18 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float
 
 from jaxnn.scores.decisions import Decisions, Labels, Outputs, count_rows, decide, divide
+from jaxnn.scores.means import Weights, read_weights
 
 _AVERAGES = "binary", "macro", "micro", "weighted"
 
 
 def f1(
-    outputs: Outputs, labels: Labels, *, average: str = "binary", where: Bool[ArrayLike, "batch"] | None = None
+    outputs: Outputs,
+    labels: Labels,
+    *,
+    average: str = "binary",
+    where: Bool[ArrayLike, "batch"] | None = None,
+    weights: Weights = None,
 ) -> Float[Array, ""]:
     """2 · precision · recall / (precision + recall) = 2 TP / (2 TP + FP + FN), as in scikit-learn.
 
@@ -23,6 +29,8 @@ def f1(
             over all of many labels. "weighted": the mean with each class's share of the examples. "micro": from the
             counts of all classes together, which for classes is the accuracy.
         where: True for the examples that count, shape (batch,); all by default.
+        weights: of the examples, as in `accuracy`; `weighted(functools.partial(f1, average="macro"))` takes them from
+            targets `(labels, weights)`.
 
     Returns:
         One number from 0 to 1; 0 where nothing is observed nor predicted.
@@ -36,17 +44,22 @@ def f1(
         >>> f1(logits, labels), f1(logits, labels, average="macro")
         (Array(0.5, dtype=float32), Array(0.5, dtype=float32))
     """
-    hits, predicted, observed, weights = _count("f1", outputs, labels, average, where)
-    return _average(divide(2 * hits, predicted + observed), weights)
+    hits, predicted, observed, shares = _count("f1", outputs, labels, average, where, weights)
+    return _average(divide(2 * hits, predicted + observed), shares)
 
 
 def precision(
-    outputs: Outputs, labels: Labels, *, average: str = "binary", where: Bool[ArrayLike, "batch"] | None = None
+    outputs: Outputs,
+    labels: Labels,
+    *,
+    average: str = "binary",
+    where: Bool[ArrayLike, "batch"] | None = None,
+    weights: Weights = None,
 ) -> Float[Array, ""]:
     """TP / (TP + FP): the share of the predicted examples of a class that belong to it, as in scikit-learn.
 
     Args:
-        outputs, labels, average, where: as in `f1`, one-hot rows of classes too.
+        outputs, labels, average, where, weights: as in `f1`, one-hot rows of classes too.
 
     Returns:
         One number from 0 to 1; 0 where nothing is predicted.
@@ -58,17 +71,22 @@ def precision(
         >>> precision(jnp.array([2.0, 1.0, -1.0, -2.0]), jnp.array([1, 1, 1, 0]))
         Array(1., dtype=float32)
     """
-    hits, predicted, _, weights = _count("precision", outputs, labels, average, where)
-    return _average(divide(hits, predicted), weights)
+    hits, predicted, _, shares = _count("precision", outputs, labels, average, where, weights)
+    return _average(divide(hits, predicted), shares)
 
 
 def recall(
-    outputs: Outputs, labels: Labels, *, average: str = "binary", where: Bool[ArrayLike, "batch"] | None = None
+    outputs: Outputs,
+    labels: Labels,
+    *,
+    average: str = "binary",
+    where: Bool[ArrayLike, "batch"] | None = None,
+    weights: Weights = None,
 ) -> Float[Array, ""]:
     """TP / (TP + FN): the share of the examples of a class that are predicted, as in scikit-learn.
 
     Args:
-        outputs, labels, average, where: as in `f1`, one-hot rows of classes too.
+        outputs, labels, average, where, weights: as in `f1`, one-hot rows of classes too.
 
     Returns:
         One number from 0 to 1; 0 where nothing is observed.
@@ -80,28 +98,31 @@ def recall(
         >>> recall(jnp.array([2.0, 1.0, -1.0, -2.0]), jnp.array([1, 1, 0, 0]))
         Array(1., dtype=float32)
     """
-    hits, _, observed, weights = _count("recall", outputs, labels, average, where)
-    return _average(divide(hits, observed), weights)
+    hits, _, observed, shares = _count("recall", outputs, labels, average, where, weights)
+    return _average(divide(hits, observed), shares)
 
 
 def _count(
-    caller: str, outputs: Outputs, labels: Labels, average: str, where: ArrayLike | None
+    caller: str, outputs: Outputs, labels: Labels, average: str, where: ArrayLike | None, weights: Weights
 ) -> tuple[Array, Array, Array, Array]:
-    """Counts true positives, predicted and observed examples of each column; returns its weight in the mean too."""
+    """Counts true positives, predicted and observed examples of each column; returns its share in the mean too."""
     if average not in _AVERAGES:
         raise ValueError(f"{caller}: average must be one of {', '.join(map(repr, _AVERAGES))}, not {average!r}")
     decisions = decide(caller, outputs, labels)
     if average == "binary":
         decisions = _take_positive(caller, decisions)
+    checked = read_weights(caller, weights, outputs)
     tables = decisions.predicted & decisions.observed, decisions.predicted, decisions.observed
-    hits, predicted, observed = (count_rows(table, where) for table in tables)
+    hits, predicted, observed = (count_rows(table, where, checked) for table in tables)
     if average == "micro":
         hits, predicted, observed = (counts.sum(keepdims=True) for counts in (hits, predicted, observed))
     if average == "weighted":
         return hits, predicted, observed, observed
-    # As in scikit-learn, a class that does not occur is left out, and a label that does not occur is not.
-    occurs = predicted + observed > 0 if average == "macro" and decisions.exclusive else jnp.ones_like(hits)
-    return hits, predicted, observed, occurs.astype(hits.dtype)
+    if average != "macro" or not decisions.exclusive:
+        return hits, predicted, observed, jnp.ones_like(hits)
+    # As in scikit-learn, a class that does not occur is left out, and one whose examples have the weight 0 is not.
+    either = predicted + observed if checked is None else count_rows(decisions.predicted | decisions.observed, where)
+    return hits, predicted, observed, (either > 0).astype(hits.dtype)
 
 
 def _take_positive(caller: str, decisions: Decisions) -> Decisions:
@@ -114,5 +135,5 @@ def _take_positive(caller: str, decisions: Decisions) -> Decisions:
     return decisions._replace(predicted=decisions.predicted[:, 1:], observed=decisions.observed[:, 1:])
 
 
-def _average(values: Array, weights: Array) -> Array:
-    return divide((values * weights).sum(), weights.sum())
+def _average(values: Array, shares: Array) -> Array:
+    return divide((values * shares).sum(), shares.sum())

@@ -6,6 +6,7 @@ from jaxtyping import Array, ArrayLike, Bool, Float, Shaped
 
 from jaxnn._checks.arrays import check_same_shape, is_traced
 from jaxnn._kernels.dtypes import as_type, choose_float
+from jaxnn.scores.means import Weights, read_weights, sum_rows
 from jaxnn.weights import split_weights
 
 
@@ -14,6 +15,7 @@ def r_squared(
     targets: ArrayLike | tuple[ArrayLike, ArrayLike],
     *,
     where: Bool[ArrayLike, "batch"] | None = None,
+    weights: Weights = None,
 ) -> Float[Array, ""]:
     """1 - SSR(outputs) / SSR(mean of the targets), averaged over columns; 1 for a perfect fit, 0 for the mean.
 
@@ -24,6 +26,7 @@ def r_squared(
         outputs: predictions, shape (batch, outputs).
         targets: observations, the same shape, or a pair `(targets, weights)`.
         where: True for the examples that count, shape (batch,); all by default.
+        weights: of the examples, as in `accuracy`: of their squared residuals, and in the mean of the targets.
 
     Returns:
         One number, at most 1; NaN if fewer than two examples count.
@@ -37,16 +40,29 @@ def r_squared(
     """
     observed, _ = split_weights(targets)
     check_same_shape("r_squared", outputs, observed)
+    checked = read_weights("r_squared", weights, outputs)
     # A common offset changes nothing; without it, sums of squares keep more digits. NumPy subtracts in float64.
-    shift = _take_first(_keep_digits(observed), where)
+    shift = _take_first(_keep_digits(observed), where if checked is None else _find_heavy(checked, where))
     dtype = choose_float(outputs, observed, least=jnp.float32)
     predicted, observed = (as_type(_keep_digits(part) - shift, dtype) for part in (outputs, observed))
-    mask = None if where is None else jnp.asarray(where)[:, None]
-    mean = jnp.mean(observed, axis=0, keepdims=True, where=mask)
-    unexplained = jnp.sum(jnp.square(observed - predicted), axis=0, where=mask)
-    total = jnp.sum(jnp.square(observed - mean), axis=0, where=mask)
+    mean = _take_means(observed, where, checked)
+    unexplained = sum_rows(jnp.square(observed - predicted), where, checked)
+    total = sum_rows(jnp.square(observed - mean), where, checked)
     count = len(observed) if where is None else jnp.sum(jnp.asarray(where))
     return jnp.where(count < 2, jnp.nan, jnp.mean(_explain(unexplained, total)))
+
+
+def _take_means(observed: Array, where: ArrayLike | None, weights: Array | None) -> Array:
+    """Returns the mean of each column, as a table of one row."""
+    if weights is None:
+        mask = None if where is None else jnp.asarray(where)[:, None]
+        return jnp.mean(observed, axis=0, keepdims=True, where=mask)
+    return (sum_rows(observed, where, weights) / jnp.sum(weights, where=where))[None]
+
+
+def _find_heavy(weights: Array, where: ArrayLike | None) -> Array:
+    """Returns the mask of the examples that count by more than 0."""
+    return weights > 0 if where is None else (weights > 0) & jnp.asarray(where)
 
 
 def _explain(unexplained: Array, total: Array) -> Array:

@@ -20,7 +20,7 @@ from jaxnn.training.ema import MeanState
 from jaxnn.training.optimizer import compute_updates, init_optimizer
 from jaxnn.training.penalty import add_penalty
 from jaxnn.training.plateau import report_loss
-from jaxnn.training.recipe import Recipe, reduce_losses
+from jaxnn.training.recipe import Recipe, reduce_losses, steps_per_epoch
 
 
 class TrainingState(NamedTuple):
@@ -81,7 +81,8 @@ class EpochInfo(NamedTuple):
     """What `advance` reports for each epoch.
 
     Attributes:
-        losses: the reduction of the losses of all examples, each before the update of its batch; shape (epochs,).
+        losses: the reduction of the losses of all examples, each before the update of its batch; shape (epochs,). With
+            `Recipe.drop_last` those of the examples that were trained on.
         step_sizes: the largest change of any learned parameter over the epoch, shape (epochs,).
     """
 
@@ -138,20 +139,30 @@ def train_epoch(
         fold_rows: how many rows there are before padding; None if all rows count.
     """
     data = from_loop_layout(recipe, data)
-    order_key, dropout_key = jax.random.split(jax.random.fold_in(state.key, state.epoch))
     learned = state.params, state.optimizer_state
     train = _train_full_batch if recipe.batch_size is None else _train_minibatches
-    learned, loss = train(recipe, data, learned, (order_key, dropout_key), fold_rows)
+    learned, loss = train(recipe, data, learned, epoch_keys(state.key, state.epoch), fold_rows)
+    return end_epoch(state, learned, loss)
+
+
+def epoch_keys(key: Array, epoch: Any) -> tuple[Array, Array]:
+    """Returns the two keys of an epoch: of its minibatch order, and of its steps."""
+    order_key, dropout_key = jax.random.split(jax.random.fold_in(key, epoch))
+    return order_key, dropout_key
+
+
+def end_epoch(before: TrainingState, learned: tuple[Any, Any], loss: Array) -> tuple[TrainingState, EpochInfo]:
+    """Returns the state after an epoch, from what was learned in it, and its loss and step size."""
     params, optimizer_state = learned
-    info = EpochInfo(loss, _largest_change(state.params, params))
-    return TrainingState(params, optimizer_state, state.key, state.epoch + 1), info
+    info = EpochInfo(loss, _largest_change(before.params, params))
+    return TrainingState(params, optimizer_state, before.key, before.epoch + 1), info
 
 
 def _train_full_batch(
     recipe: Recipe, data: Any, learned: Any, keys: tuple[Array, Array], fold_rows: FoldRows | None
 ) -> tuple[Any, Array]:
     mask = None if fold_rows is None else jnp.arange(max(fold_rows.counts), dtype=jnp.int32) < fold_rows.own_count
-    learned, losses = _step(recipe, learned, (data, mask, keys[1]))
+    learned, losses = take_step(recipe, learned, (data, mask, keys[1]))
     return learned, reduce_losses(recipe, losses, mask)
 
 
@@ -161,15 +172,16 @@ def _train_minibatches(
     assert recipe.batch_size is not None
     order_key, dropout_key = keys
     if fold_rows is None:
-        rows, mask = minibatches(order_key, len(jax.tree.leaves(data)[0]), recipe.batch_size)
+        count = len(jax.tree.leaves(data)[0])
+        rows, mask = minibatches(order_key, count, recipe.batch_size, drop_last=recipe.drop_last)
     else:
-        rows, mask = fold_minibatches(fold_rows, order_key, recipe.batch_size)
-    has_empty = fold_rows is not None and min(fold_rows.counts) <= (len(rows) - 1) * recipe.batch_size
+        rows, mask = fold_minibatches(fold_rows, order_key, recipe.batch_size, drop_last=recipe.drop_last)
+    has_empty = fold_rows is not None and steps_per_epoch(recipe, min(fold_rows.counts)) < len(rows)
 
     def train_minibatch(learned: Any, minibatch: Any) -> tuple[Any, Array]:
         rows, mask, i = minibatch
         key = jax.random.fold_in(dropout_key, i)
-        after, losses = _step(recipe, learned, (jax.tree.map(lambda leaf: leaf[rows], data), mask, key))
+        after, losses = take_step(recipe, learned, (jax.tree.map(lambda leaf: leaf[rows], data), mask, key))
         if has_empty:
             # A shorter fold has no rows for the last steps, which then change nothing.
             after = jax.tree.map(functools.partial(jnp.where, mask.any()), after, learned)
@@ -179,7 +191,7 @@ def _train_minibatches(
     return learned, reduce_losses(recipe, losses.ravel(), None if mask is None else mask.ravel())
 
 
-def _step(recipe: Recipe, learned: tuple[Any, Any], batch: tuple[Any, Any, Array]) -> tuple[tuple[Any, Any], Array]:
+def take_step(recipe: Recipe, learned: tuple[Any, Any], batch: tuple[Any, Any, Array]) -> tuple[tuple[Any, Any], Array]:
     """Makes one update; returns parameters and optimizer state, and the examples' losses before the update."""
     params, optimizer_state = learned
     params, buffers = partition(params)

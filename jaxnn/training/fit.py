@@ -8,10 +8,12 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int
 
-from jaxnn._checks.arrays import check_whole, count_rows
+from jaxnn._checks.arrays import check_whole, count_rows, is_traced
 from jaxnn._kernels.dtypes import as_arrays
+from jaxnn._kernels.program_cache import compile_function, trace_function
 from jaxnn.training.buffer_check import check_buffers
 from jaxnn.training.epoch import EpochInfo, TrainingState, judged_params, report_epoch, to_loop_layout, train_epoch
 from jaxnn.training.prepare import check_training, prepare
@@ -46,6 +48,13 @@ def advance(
 ) -> tuple[TrainingState, EpochInfo]:
     """Trains for some more epochs: one pure function, of which `fit` consists.
 
+    In a Python loop it compiles once: outside of `jax.jit` and the like, a call compiles when no call has computed the
+    same for as many epochs. It is still traced and checked every time, and the data are copied to the device. A jitted
+    function does so once, which is faster for short epochs:
+
+        step = jax.jit(lambda state: nn.advance(recipe, data, state, epochs=1))
+        for _ in range(100): state, info = step(state)
+
     Args:
         recipe: with an optax transformation as optimizer.
         data: `(x, targets)`, each an array or a pytree of arrays, the examples on the first axis.
@@ -70,7 +79,9 @@ def advance(
     check_state("advance", recipe, state)
     check_training("advance", recipe, data, state.params)
     check_buffers("advance", recipe, data, count_rows("advance", data), state.params)
-    return _advance(recipe, as_arrays(data), state, epochs)
+    data = as_arrays(data)
+    advanced = _advance_compiled(recipe, data, state, epochs)
+    return _advance(recipe, data, state, epochs) if advanced is None else advanced
 
 
 def fit(
@@ -143,6 +154,21 @@ def _advance(
         return report_epoch(state, info.losses), info
 
     return jax.lax.scan(train_one, state, length=epochs)
+
+
+def _advance_compiled(
+    recipe: Recipe, data: tuple[Any, Any], state: TrainingState, epochs: int
+) -> tuple[TrainingState, EpochInfo] | None:
+    """Advances by a program that is compiled once in a process; returns None inside a transformation of JAX."""
+    # Inside `jax.jit` a constant is a tracer too.
+    if is_traced((data, state, jnp.array(np.float32(0)))):
+        return None
+    advance = functools.partial(_advance, recipe, epochs=epochs)
+    traced = trace_function(advance, data, state)
+    # More inputs than arguments: the recipe closes over numbers that `jax.vmap` or `jax.grad` trace.
+    if len(traced.jaxpr.in_avals) > len(jax.tree.leaves((data, state))):
+        return None
+    return compile_function(advance, data, state, trace=lambda: traced)(data, state)
 
 
 def _fit_until(

@@ -42,8 +42,9 @@ def run_chunks(
         for after in chunks:
             ends_at = _report(after, range(done, int(after.state.epoch)), host)
             if ends_at is not None:
-                # The chunk may have gone further, or back to the best parameters.
-                after = run_until(loop, ends_at)
+                if ends_at < int(after.state.epoch) or after.diverged or after.restores > loop.restores:
+                    # The chunk has gone further, has diverged, or has gone back to the best parameters.
+                    after = run_until(loop, ends_at)
                 after = after._replace(stopped=jnp.ones_like(after.stopped))
             loop, epoch = after, int(after.state.epoch)
             bar.update(epoch - done)

@@ -20,7 +20,8 @@ from jaxnn._kernels.batch_last import swap_batch_axes
 from jaxnn._kernels.compiler_options import choose_compiler_options
 from jaxnn._kernels.program_cache import compile_function, trace_function
 from jaxnn.buffers import partition
-from jaxnn.training.epoch import TrainingState, judged_params, report_epoch, to_loop_layout, train_epoch
+from jaxnn.data import FoldRows
+from jaxnn.training.epoch import EpochInfo, TrainingState, judged_params, report_epoch, to_loop_layout, train_epoch
 from jaxnn.training.evaluation import Curves, Score, loss_and_score
 from jaxnn.training.recipe import Recipe
 from jaxnn.training.stopping import StoppingRule, lowest_score
@@ -70,12 +71,14 @@ class LoopConfig(NamedTuple):
         stop: a stopping rule, or None.
         keep_best: whether to keep the best parameters. With a validation part they are those after the epoch with the
             best score, without one those before the epoch with the lowest training loss.
+        fold_rows: how many rows of the data count, if the others fill it up; None if all do.
     """
 
     recipe: Recipe
     score: Score | None
     stop: StoppingRule | None
     keep_best: bool
+    fold_rows: FoldRows | None = None
 
 
 def init_loop(config: LoopConfig, state: TrainingState, epochs: int, *, validated: bool) -> LoopState:
@@ -120,12 +123,26 @@ def run_epochs(config: LoopConfig, data: Any, validation: Any, loop: LoopState, 
     def continues(loop: LoopState) -> Array:
         return (loop.state.epoch < until) & ~loop.stopped & (loop.diverged == 0)
 
-    return jax.lax.while_loop(continues, functools.partial(_run_epoch, config, data, validation), loop)
+    return jax.lax.while_loop(continues, functools.partial(run_epoch, config, data, validation), loop)
 
 
-def _run_epoch(config: LoopConfig, data: Any, validation: Any, loop: LoopState) -> LoopState:
+def run_epoch(config: LoopConfig, data: Any, validation: Any, loop: LoopState) -> LoopState:
     """Trains and evaluates one epoch; data in loop layout, the validation part batch last."""
-    state, info = train_epoch(config.recipe, data, loop.state)
+    state, info = train_epoch(config.recipe, data, loop.state, config.fold_rows)
+    return judge_epoch(config, validation, loop, state, info)
+
+
+def judge_epoch(
+    config: LoopConfig, validation: Any, loop: LoopState, state: TrainingState, info: EpochInfo
+) -> LoopState:
+    """Evaluates an epoch; returns the loop state after it.
+
+    Args:
+        config: the functions.
+        validation: batch last, or None.
+        loop: before the epoch.
+        state, info: after it, from `end_epoch`.
+    """
     latest = _evaluate(config, swap_batch_axes(validation), state, info.losses)
     state = report_epoch(state, latest.losses if validation is None else latest.validation_losses)
     memory, stopped = loop.memory, loop.stopped
@@ -168,6 +185,8 @@ def run_timed_chunks(
     loop: LoopState,
     epochs: int,
     optimizer: optax.GradientTransformation | None,
+    *,
+    longest: int | None = None,
 ) -> Iterator[LoopState]:
     """Yields the loop state after each chunk, up to the last epoch, a stop or a divergence.
 
@@ -176,6 +195,7 @@ def run_timed_chunks(
         loop: the state to continue from.
         epochs: the epoch limit.
         optimizer: with it, the training returns to its best parameters after a divergence; with None it ends.
+        longest: the most epochs of a chunk; None sets no limit.
     """
     chunk, compiled = 1, False
     while (done := int(loop.state.epoch)) < epochs and not loop.stopped and not loop.diverged:
@@ -187,6 +207,7 @@ def run_timed_chunks(
         yield loop
         # The time of the first chunk is mostly compilation.
         chunk = max(1, round(chunk * min(_CHUNK_SECONDS / seconds, 10.0))) if compiled else 1
+        chunk = min(chunk, longest or chunk)
         compiled = True
 
 

@@ -65,10 +65,12 @@ def prepare(
     state: TrainingState | None = None,
     validation: tuple[Any, Any] | None = None,
     score: Any = None,
+    examples: int | None = None,
 ) -> Prepared:
     """Checks the arguments of a training, then draws the initial weights; returns everything that it starts with.
 
-    With a state, the training goes on from it, and nothing is drawn.
+    With a state, the training goes on from it, and nothing is drawn. `examples` is the number of those of an epoch,
+    where `data` are only its first batch.
     """
     epochs = check_whole(caller, "epochs", epochs, least=1)
     count = check_data(caller, data)
@@ -77,7 +79,7 @@ def prepare(
     if state is not None:
         check_goes_on(caller, recipe, state, params, epochs)
         params = state.params
-    recipe = build_optimizer(recipe, count, total)
+    recipe = build_optimizer(recipe, examples or count, total)
     check_key(key)
     check_arrays(caller, params)
     # Inside a trace the initial weights cost no more than their shapes.
@@ -160,7 +162,7 @@ def _replace_rows(rows: int, count: int, leaf: jax.ShapeDtypeStruct) -> jax.Shap
 
 def _check_reduction(caller: str, recipe: Recipe, losses: Any) -> None:
     """Checks that the reduction gives one number, also with the mask of an incomplete last minibatch."""
-    incomplete = recipe.batch_size is not None and losses.shape[0] % recipe.batch_size
+    incomplete = recipe.batch_size is not None and losses.shape[0] % recipe.batch_size and not recipe.drop_last
     mask = jax.ShapeDtypeStruct(losses.shape, bool) if incomplete else None
     reduced = jax.eval_shape(lambda losses, mask: reduce_losses(recipe, losses, mask), losses, mask)
     is_number = isinstance(reduced, jax.ShapeDtypeStruct) and reduced.shape == ()

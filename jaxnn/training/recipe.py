@@ -42,6 +42,10 @@ class Recipe(NamedTuple):
         augment: changes each batch at random, in training only: `augment(key, x) -> x`, or `augment(key, x, targets) ->
             (x, targets)`, in functions of `jax.numpy`. `jaxnn.augment` has some. x keeps its shape. The training loss
             is that of the augmented examples.
+        drop_last: whether an epoch leaves out a last minibatch that is not full. Its rows are others in every epoch,
+            and the training loss does not count them. By default rows of the epoch's start fill the minibatch, and
+            `where` is False for them in `train_apply` and the reduction. A batch norm that does not know `where`, such
+            as Flax's, would count them twice.
 
     The optimizer sees what is learned: its masks and labels are functions of params that have None in the places of
     buffers. Decay on weights alone is `optax.adamw(rate, mask=lambda params: jax.tree.map(lambda leaf: leaf.ndim > 1,
@@ -103,6 +107,7 @@ class Recipe(NamedTuple):
     epochs: int | Int[Array, ""] | None = None
     penalty: Callable[[Any], Float[Array, ""]] | None = None
     augment: Augmentation | None = None
+    drop_last: bool = False
 
 
 def check_recipe(recipe: Any) -> None:
@@ -118,6 +123,8 @@ def check_recipe(recipe: Any) -> None:
     check_ema(recipe.ema)
     if recipe.augment is not None:
         takes_targets("Recipe", recipe.augment)
+    if not isinstance(recipe.drop_last, bool):
+        raise TypeError(f"Recipe: drop_last must be True or False, not {recipe.drop_last!r}")
     if recipe.epochs is not None and not is_traced(recipe.epochs):
         _check_epochs(recipe.epochs)
     optimizer = recipe.optimizer
@@ -142,7 +149,7 @@ def steps_per_epoch(recipe: Recipe, count: int) -> int:
     batch_size = check_whole("Recipe", "batch_size", recipe.batch_size, least=1)
     if batch_size > count:
         raise ValueError(f"Recipe: batch_size must be at most the number of examples, {count}, not {batch_size}")
-    return math.ceil(count / batch_size)
+    return count // batch_size if recipe.drop_last else math.ceil(count / batch_size)
 
 
 def limit_epochs(caller: str, recipe: Recipe, epochs: int) -> int:

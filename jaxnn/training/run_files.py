@@ -4,7 +4,7 @@ A run may go on to more epochs than those with which it started. Its description
 describes itself with the number of epochs in the directory. Each checkpoint records the epoch limit of its call.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import jax
@@ -22,22 +22,27 @@ from jaxnn.training.state_check import check_fixed_optimizer
 
 
 def describe_training(
-    config: LoopConfig, traced: Traced, loop: LoopState, options: dict[str, Any], arrays: dict[str, Any]
+    config: LoopConfig, program: str, loop: LoopState, options: dict[str, Any], arrays: dict[str, Any]
 ) -> dict[str, Any]:
     """Describes everything that decides the bits of a training.
 
     Args:
         config: the functions.
-        traced: what they compute.
+        program: the digest of what they compute.
         loop: the initial state.
         options: plain values, by name.
         arrays: the arrays that the caller gave, by name.
     """
     parts = {f"recipe.{name}": describe(part) for name, part in config.recipe._asdict().items()}
-    functions = {"recipe.traced": digest_program(traced.jaxpr).text}
+    functions = {"recipe.traced": program}
     functions |= {"score": describe(config.score), "stop": describe(config.stop)}
     described = {"kind": "train"} | options | parts | functions | {"initial state": describe_state(loop)}
     return described | describe_arrays("", arrays) | describe_environment()
+
+
+def digest_traces(traces: Iterable[Traced]) -> str:
+    """Returns one digest of what traced functions compute."""
+    return " ".join(digest_program(traced.jaxpr).text for traced in traces)
 
 
 def adapt_epochs(

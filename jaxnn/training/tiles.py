@@ -58,7 +58,7 @@ def predict_in_tiles(apply: Apply, params: Any, x: Any, *, key: Array | None = N
     """
     tile = None if is_traced((params, x, key)) else _look_up_tile(apply, *_describe(params, x), key)
     # Inside `jax.jit` a constant is a tracer too, and so are all outputs.
-    if tile is None or is_traced(jnp.array(np.float32(0))):
+    if tile is None or is_traced(jax.device_put(np.float32(0))):
         return apply(params, as_arrays(x), key=key)
     count = _count(x)
     if tile == _ALL_AT_ONCE or (key is not None and count <= tile):
@@ -73,6 +73,11 @@ def predict_in_tiles(apply: Apply, params: Any, x: Any, *, key: Array | None = N
     compiled = _compile(apply, params, first, keys[0])
     outputs = [compiled(params, x, key) for x, key in zip(itertools.chain([first], tiles), keys, strict=True)]
     return outputs[0] if count == tile else jax.tree.map(lambda *leaves: _join(leaves, count), *outputs)
+
+
+def choose_tile(apply: Apply, params: Any, x: Any, *, kind: str) -> int:
+    """Returns the number of examples in a tile on a "cpu" or an "accelerator"; 0 if they must be evaluated at once."""
+    return _choose_tile(apply, *_describe(params, x), kind=kind)[0]
 
 
 def _compile(apply: Apply, params: Any, x: Any, key: Array | None) -> Callable[[Any, Any, Any], Any]:
@@ -99,7 +104,8 @@ def _take_rows(leaf: Array, rows: Array) -> Array:
 def _join(leaves: tuple[Array, ...], count: int) -> Array:
     if jax.default_backend() != "cpu":
         return jnp.concatenate(leaves)[:count]
-    return jnp.asarray(np.concatenate([np.asarray(leaf) for leaf in leaves])[:count])
+    # `jnp.asarray` would compile a program for each number of examples.
+    return jax.device_put(np.concatenate([np.asarray(leaf) for leaf in leaves])[:count])
 
 
 def _describe(params: Any, x: Any) -> tuple[Any, tuple[Any, ...]]:
@@ -127,7 +133,9 @@ def _look_up_tile(apply: Apply, structure: Any, leaves: tuple[Any, ...], key: Ar
     return tiles[described]
 
 
-def _choose_tile(apply: Apply, structure: Any, leaves: tuple[Any, ...], key: Array | None = None) -> tuple[int, bool]:
+def _choose_tile(
+    apply: Apply, structure: Any, leaves: tuple[Any, ...], key: Array | None = None, kind: str | None = None
+) -> tuple[int, bool]:
     """Returns the number of examples in a tile, a power of two, and whether the model closes over tracers."""
     params, example = jax.tree.unflatten(structure, [jax.ShapeDtypeStruct(*leaf) for leaf in leaves])
 
@@ -137,7 +145,7 @@ def _choose_tile(apply: Apply, structure: Any, leaves: tuple[Any, ...], key: Arr
         return jax.make_jaxpr(lambda params, x: apply(params, x, key=tile_key))(params, x)
 
     one, two = trace(1), trace(2)
-    kind = "cpu" if jax.default_backend() == "cpu" else "accelerator"
+    kind = kind or ("cpu" if jax.default_backend() == "cpu" else "accelerator")
     # The difference leaves out copies of the parameters.
     by_bytes = _TILE_BYTES[kind] // max(count_bytes(two.jaxpr) - count_bytes(one.jaxpr), 1)
     by_products = _TILE_PRODUCTS[kind] // max(sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(params)), 1)

@@ -20,8 +20,10 @@ from jaxnn.training.loop import LoopConfig, LoopState, compile_loop, init_loop, 
 from jaxnn.training.optimizer import get_optimizer
 from jaxnn.training.prepare import prepare
 from jaxnn.training.recipe import Recipe
-from jaxnn.training.run_files import adapt_epochs, describe_training, make_tables, restore_loop
+from jaxnn.training.run_files import adapt_epochs, describe_training, digest_traces, make_tables, restore_loop
 from jaxnn.training.stopping import StoppingRule, check_rule
+from jaxnn.training.stream import is_stream, open_stream, prepare_stream
+from jaxnn.training.stream_loop import compile_stream, trace_stream
 from jaxnn.training.summary import count_numbers, summarize_curve
 
 
@@ -64,10 +66,11 @@ class TrainResult(NamedTuple):
 
 def train(
     recipe: Recipe,
-    data: tuple[Any, Any],
+    data: Any,
     *,
     key: Array,
     epochs: int,
+    steps: int | None = None,
     params: Any = None,
     state: TrainingState | None = None,
     validation: tuple[Any, Any] | None = None,
@@ -84,12 +87,30 @@ def train(
     It takes the same steps as `fit` with the same recipe, data and key. Calls that compute the same share one
     compilation, also those of new recipes and of optimizers that are functions of equal total steps.
 
+    Data may stream, as batches `(x, targets)` of NumPy arrays, or of tensors that NumPy reads. Then `data` is one of
+
+    - an iterable that starts anew for each epoch, such as a `DataLoader` of PyTorch or of grain;
+    - a function that returns the batches of an epoch, such as a generator function of the epoch, which counts from 0,
+      or `shuffled_batches(...)` for `numpy.memmap`;
+    - a generator, or another iterator, from which each epoch takes the next `steps` batches.
+
+    A thread reads the next batches while this one trains. Every batch has the shapes and types of the first, and as
+    many rows or fewer; `batch_size` of the recipe may be left out. A smaller batch is filled up with rows that do not
+    count (`where` in `train_apply`), without another compilation; `Recipe.drop_last` leaves it out. The same batches
+    train as they do from arrays. Validation data are arrays.
+
+    A run in a directory is saved between two epochs. It resumes with the same bits if an epoch gives the same batches
+    again: a function of the epoch does, a loader that shuffles does not, and a generator, which cannot be read again,
+    is refused.
+
     Args:
         recipe: what is trained, and how.
-        data: `(x, targets)`, each an array or a pytree of arrays, the examples on the first axis.
+        data: `(x, targets)`, each an array or a pytree of arrays, the examples on the first axis; or batches that
+            stream, as below.
         key: a `jax.random.key`; initial weights, minibatch orders, dropout and augmentation are drawn from it. It is
             not used with `state`, which has its own.
         epochs: the epoch limit, counted from the start of the training, also with `state` and `directory`.
+        steps: the number of batches of an epoch, of data that stream; None takes all that an epoch gives.
         params: initial parameters; by default those of `model.init`.
         state: the `state` of an earlier result, with which the training goes on: 20 epochs and then 20 more give the
             same bits as 40. The stopping rule and the search for the best parameters start anew.
@@ -132,8 +153,15 @@ def train(
         ((200,), Array([[3.]], dtype=float32))
     """
     check_run("train", directory, save_every, log)
-    _check_options((data, key, params, validation, state), validation, score, stop, on_divergence)
-    start = prepare("train", recipe, data, key, params, epochs, state=state, validation=validation, score=score)
+    if is_stream(validation):
+        raise TypeError(f"train: validation must be arrays (x, targets), not {type(validation).__name__}")
+    arrays = None if is_stream(data) else data, key, params, validation, state
+    _check_options(arrays, validation, score, stop, on_divergence)
+    stream, options = open_stream(data, steps, state, directory), {"validation": validation, "score": score}
+    if stream is None:
+        start = prepare("train", recipe, data, key, params, epochs, state=state, **options)
+    else:
+        start = prepare_stream(recipe, stream, key, params, epochs, state=state, **options)
     restores = on_divergence == "restore"
     config = LoopConfig(start.recipe, score, stop, keep_best=validation is not None or restores)
     first = int(start.state.epoch)
@@ -143,23 +171,30 @@ def train(
         return init_loop(config, start.state, epochs, validated=validation is not None)
 
     @functools.cache
-    def trace_with(epochs: int) -> Traced:
-        return trace_loop(config, start.data, start.validation, init_with(epochs))
+    def trace_with(epochs: int) -> tuple[Traced, ...]:
+        if stream is not None:
+            return trace_stream(config, stream, start.validation, init_with(epochs))
+        return (trace_loop(config, start.data, start.validation, init_with(epochs)),)
 
     def describe_with(epochs: int) -> dict[str, Any]:
-        arrays = {"key": key, "params": params, "data": by_name(start.data)}
+        arrays = {"key": key, "params": params, "data": None if stream else by_name(start.data)}
         arrays["validation"] = None if start.validation is None else by_name(start.validation)
-        options = {"epochs": epochs, "on_divergence": on_divergence}
-        return describe_training(config, trace_with(epochs), init_with(epochs), options, arrays)
+        options = {"epochs": epochs, "on_divergence": on_divergence} | (stream.describe() if stream else {})
+        program = digest_traces(trace_with(epochs))
+        return describe_training(config, program, init_with(epochs), options, arrays)
 
     configuration = functools.partial(describe_with, start.epochs)
     adapt = adapt_epochs(recipe, start.epochs, describe_with)
     with open_run("train", directory, configuration, every=float(save_every), adapt=adapt) as run:
         restored = restore_loop(run, start.epochs, init_with)
         trace = functools.partial(trace_with, start.epochs)
-        run_until = compile_loop(config, start.data, start.validation, restored, trace=trace)
+        if stream is None:
+            run_until = compile_loop(config, start.data, start.validation, restored, trace=lambda: trace()[0])
+        else:
+            run_until = compile_stream(config, stream, start.validation, restored, trace=trace)
         optimizer = get_optimizer(start.recipe) if restores else None
-        chunks = run_timed_chunks(run_until, restored, start.epochs, optimizer)
+        longest = None if stream is None else 1
+        chunks = run_timed_chunks(run_until, restored, start.epochs, optimizer, longest=longest)
         host = Host(run, log, start.epochs, progress, functools.partial(make_tables, first=first))
         loop = run_chunks(run_until, chunks, restored, host)
     if loop.diverged:

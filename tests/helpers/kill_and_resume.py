@@ -24,7 +24,7 @@ import optax
 import jaxnn as nn
 from jaxnn.io import checkpoint
 
-Kind = Literal["train", "sweep"]
+Kind = Literal["train", "stream", "sweep"]
 
 # Seconds between two checkpoints.
 _SAVE_EVERY = 0.15
@@ -51,14 +51,15 @@ class Report(NamedTuple):
 
 
 def run_to_end(kind: str, directory: str | None) -> str:
-    """Runs a training or a sweep and returns the digest of its whole result, without the times."""
+    """Runs a training, from arrays or a stream, or a sweep; returns the digest of its result, without the times."""
     # As large as the digits data set, which takes scikit-learn a third of a process's short life to load.
     x = np.random.default_rng(0).random((1797, 64), np.float32)
     part, validation = nn.train_test_split(jax.random.key(1), (x, x[:, :10].argmax(axis=1)), test=0.2)
     common: dict[str, Any] = {"validation": validation, "score": nn.accuracy, "directory": directory, "progress": False}
-    if kind == "train":
+    if kind in ("train", "stream"):
         recipe = nn.Recipe(nn.mlp([64, 32, 10], dropout=0.2), nn.cross_entropy, optax.adam(1e-3), batch_size=32)
-        training = nn.train(recipe, part, key=jax.random.key(0), epochs=150, save_every=_SAVE_EVERY, **common)
+        data, epochs = (part, 150) if kind == "train" else (nn.shuffled_batches(jax.random.key(2), part, 32), 60)
+        training = nn.train(recipe, data, key=jax.random.key(0), epochs=epochs, save_every=_SAVE_EVERY, **common)
         return digest(training._replace(state=training.state._replace(key=jax.random.key_data(training.state.key))))
 
     def make_recipe(hypers: dict[str, Any]) -> nn.Recipe:
@@ -179,8 +180,8 @@ def _kill(process: subprocess.Popen, generator: random.Random) -> bool:
     return False
 
 
-def main(kills: int = 100, kinds: tuple[Kind, ...] = ("train", "sweep"), seed: int = 0) -> None:
-    """Kills and resumes trainings, then sweeps.
+def main(kills: int = 100, kinds: tuple[Kind, ...] = ("train", "stream", "sweep"), seed: int = 0) -> None:
+    """Kills and resumes trainings, trainings on streams, then sweeps.
 
     Args:
         kills: how many processes of each kind to kill.
@@ -192,7 +193,7 @@ def main(kills: int = 100, kinds: tuple[Kind, ...] = ("train", "sweep"), seed: i
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] in (["train"], ["sweep"]):
+    if sys.argv[1:2] in (["train"], ["stream"], ["sweep"]):
         write_slowly()
         final = run_to_end(sys.argv[1], sys.argv[2] or None)
         print(_READY, final, sep="\n")

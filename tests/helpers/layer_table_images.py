@@ -111,7 +111,7 @@ TRANSPOSED = Row(
     spaced(2, 3, 4, 2),
     # Windows start at 0 and 2, and hold the filter backwards: [3, 2, 1] + 10 · [3, 2, 1], of which both ends are cut.
     (
-        nn.Affine(np.array([1.0, 2.0, 3.0]).reshape(3, 1, 1), np.array([0.5])),
+        nn.ConvTransposeParams(np.array([1.0, 2.0, 3.0]).reshape(3, 1, 1), np.array([0.5])),
         np.array([1.0, 10.0]).reshape(1, 2, 1),
         np.array([2.5, 31.5, 20.5]).reshape(1, 3, 1),
     ),

@@ -12,7 +12,7 @@ import pytest
 
 from helpers import kill_and_resume
 
-KILLS = {"train": 1, "sweep": 2}
+KILLS = {"train": 1, "stream": 1, "sweep": 2}
 STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 

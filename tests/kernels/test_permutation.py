@@ -53,3 +53,12 @@ def test_minibatches_of_a_fold_are_those_of_its_rows_and_then_empty(batch_size: 
         np.testing.assert_array_equal(mask[:steps], True if expected_mask is None else expected_mask)
         assert not mask[steps:].any()
         assert rows.max() < count
+
+
+def test_a_fold_drops_its_own_last_minibatch() -> None:
+    counts = 17, 8, 12
+    for fold, count in enumerate(counts):
+        rows, mask = fold_minibatches(FoldRows(counts, jax.numpy.array(fold)), jax.random.key(fold), 5, drop_last=True)
+        expected, _ = minibatches(jax.random.key(fold), count, 5, drop_last=True)
+        np.testing.assert_array_equal(rows[: len(expected)], expected)
+        np.testing.assert_array_equal(mask, (np.arange(3) < len(expected))[:, None] & np.ones((3, 5), bool))

@@ -68,12 +68,23 @@ OF_TORCH = [
 ]
 
 
-def test_weights_of_torch_fit_as_the_docstring_says() -> None:
+def test_weights_of_torch_fit_as_the_docstring_says_and_are_read_so(tmp_path) -> None:
     x = np.sin(np.arange(8.0)).reshape(1, 2, 2, 2).astype("f")
-    weight = np.cos(np.arange(36.0)).reshape(2, 2, 3, 3).astype("f")
-    params = nn.Affine(weight.transpose(2, 3, 0, 1)[::-1, ::-1], np.array([0.5, -1], "f"))
+    weight, bias = np.cos(np.arange(36.0)).reshape(2, 2, 3, 3).astype("f"), np.array([0.5, -1], "f")
+    params = nn.ConvTransposeParams(weight.transpose(2, 3, 0, 1)[::-1, ::-1], bias)
     outputs = nn.conv_transpose(params, x.transpose(0, 2, 3, 1), stride=2, padding=1)
     np.testing.assert_allclose(outputs[0].transpose(2, 0, 1), OF_TORCH, atol=1e-6)
+    path = nn.save_safetensors({"up.weight": weight, "up.bias": bias}, tmp_path / "torch.safetensors")
+    like = {"up": jax.eval_shape(lambda: nn.init_conv_transpose(jax.random.key(0), 2, 2, 3))}
+    read = nn.load_safetensors(path, like=like, layout="torch")["up"]
+    assert isinstance(read, nn.ConvTransposeParams)
+    np.testing.assert_array_equal(read.weight, params.weight)
+
+
+def test_init_draws_what_init_conv_draws() -> None:
+    drawn = nn.init_conv_transpose(jax.random.key(0), 2, 3, (5, 4), bias=False)
+    np.testing.assert_array_equal(drawn.weight, nn.init_conv(jax.random.key(0), 2, 3, (5, 4)).weight)
+    assert (type(drawn), drawn.bias) == (nn.ConvTransposeParams, None)
 
 
 def test_a_stride_of_the_window_undoes_the_size_of_an_unpadded_conv() -> None:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import jax
 from jaxtyping import Array
 
+from jaxnn._checks.functions import NeedsValueError
 from jaxnn.sweeps.space.distributions import Quantized
 from jaxnn.training.optimizer import build_optimizer
 from jaxnn.training.recipe import Recipe
@@ -124,6 +125,8 @@ def check_traced(
     for name in names:
         try:
             jax.eval_shape(lambda value, key, name=name: compute({**values, name: value}, key), 0.5, key)
+        except NeedsValueError as error:
+            raise ValueError(f"sweep: {name!r} cannot be traced: {error}") from error
         except Exception as error:
             raise ValueError(
                 f"sweep: make_recipe needs the value of {name!r} while it is traced, for a shape, an index, text or a "

@@ -1,23 +1,22 @@
 """`load`: the result of a sweep from its directory, for analysis without the code that made it."""
 
-import functools
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, cast
 
-import numpy as np
-
 from jaxnn._checks.paths import check_path
-from jaxnn.buffers import Buffer
+from jaxnn.buffers import Buffer, Frozen
 from jaxnn.io.runs.stored import list_runs, read_run
 from jaxnn.layers.attention import MultiHeadAttentionParams
 from jaxnn.layers.batch_norm import BatchNormParams
 from jaxnn.layers.dense import Affine
 from jaxnn.layers.norms import NormParams
 from jaxnn.layers.recurrent import RecurrentParams
+from jaxnn.layers.transposed_convolution import ConvTransposeParams
 from jaxnn.sweeps.engine.trial import TrialLayout
+from jaxnn.sweeps.results.guess_layer import guess_layer
 from jaxnn.sweeps.results.replay import Programs
 from jaxnn.sweeps.results.result import SweepResult
-from jaxnn.sweeps.results.stored_trials import get_environment, read_chunks, read_layout, read_saved, read_trials
+from jaxnn.sweeps.results.stored_trials import Node, get_environment, read_chunks, read_layout, read_saved, read_trials
 from jaxnn.sweeps.space.distributions import LogNormal, LogUniform, Normal, Quantized, Uniform
 from jaxnn.sweeps.space.integers import Integers, Seeds
 from jaxnn.sweeps.space.space import Choice, Choices, Setting, active_distributions, fill_space
@@ -26,20 +25,18 @@ from jaxnn.sweeps.space.whole import Depths, Inherited, Sizes, Switches
 _NODES = {node.__name__: node for node in (
     Uniform, LogUniform, Normal, LogNormal, Quantized, Integers, Seeds, Sizes, Depths, Switches, Choice,
 )}  # fmt: skip
-# The layers' parameters and buffers, by the names of their parts; a part that is None has no file.
-_PARAMS = {frozenset(each._fields): each for each in (Affine, NormParams, BatchNormParams, Buffer)} | {
-    frozenset({"weight"}): functools.partial(Affine, bias=None),
-    frozenset({"scale"}): functools.partial(NormParams, bias=None),
-}
-_PARAMS_OF_AFFINES = {frozenset(each._fields): each for each in (RecurrentParams, MultiHeadAttentionParams)}
+_LAYERS: dict[str, Any] = {layer.__name__: layer for layer in (
+    Affine, ConvTransposeParams, NormParams, BatchNormParams, Buffer, Frozen, RecurrentParams,
+    MultiHeadAttentionParams,
+)}  # fmt: skip
 
 
 def load(directory: str | Path) -> SweepResult:
     """Opens the result of a sweep from its directory, also of one that runs or has not ended.
 
     It has settings, tables, curves, importance and plots, and the parameters of the kept trials as of the last
-    checkpoint: dicts of arrays by name, in which those of a layer are an `Affine`, `NormParams`, … again, and a lone
-    `value` is a `Buffer`. Functions among the options of the space are their names. What needs code (`recipe_of`,
+    checkpoint: dicts of arrays by name, in which those of a layer are an `Affine`, `NormParams`, … again, and buffers a
+    `Buffer`. Functions among the options of the space are their names. What needs code (`recipe_of`,
     `predict`, `replay`) raises ValueError: call `sweep` again with the same arguments and directory for these.
 
     Args:
@@ -120,11 +117,10 @@ def _read_node(described: Any) -> Any:
 
 
 def _name_layers(params: Any) -> Any:
-    """Returns dicts that have the names of a layer's parameters as these."""
-    if not isinstance(params, dict):
+    """Returns the parameters of layers of this library as such, and other nodes as dicts."""
+    if not isinstance(params, Node):
         return params
     parts = {name: _name_layers(part) for name, part in params.items()}
-    kinds = {type(part) for part in parts.values()}
-    known = _PARAMS_OF_AFFINES if kinds == {Affine} else _PARAMS if kinds <= {np.ndarray, Buffer} else {}
-    layer = known.get(frozenset(parts))
-    return layer(**parts) if layer else parts
+    layer = guess_layer(parts) if params.kind is None else _LAYERS.get(params.kind)
+    # A part that is None has no array.
+    return layer(**(dict.fromkeys(layer._fields) | parts)) if layer else parts

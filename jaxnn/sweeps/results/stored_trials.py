@@ -83,8 +83,19 @@ def read_chunks(runs: Iterable[StoredRun]) -> tuple[ChunkStats, ...]:
     return tuple(ChunkStats(*(event[name] for name in ChunkStats._fields)) for event in events)
 
 
+class Node(dict[str, Any]):
+    """The parts of a node of a checkpoint by name.
+
+    Attributes:
+        kind: the name of the NamedTuple of this library that it was, or "dict" for any other node; None in a file of a
+            version that did not record it.
+    """
+
+    kind: str | None = "dict"
+
+
 def read_checkpoint(caller: str, run: StoredRun) -> dict[str, Any]:
-    """Returns the arrays of the last checkpoint of a run as nested dicts; an empty dict if there is none.
+    """Returns the arrays of the last checkpoint of a run as nested `Node`s; an empty dict if there is none.
 
     Raises:
         CheckpointError: a file that is missing or damaged.
@@ -94,12 +105,14 @@ def read_checkpoint(caller: str, run: StoredRun) -> dict[str, Any]:
     file = run.path / run.checkpoint["file"]
     if not file.exists():
         raise CheckpointError(f"{caller}: {file} is missing")
-    tree: dict[str, Any] = {}
-    for name, leaf in load_by_name(file).items():
+    stored = load_by_name(file)
+    tree = Node()
+    for name, leaf in stored.arrays.items():
         *outer, last = name.split("/")
         node = tree
-        for each in outer:
-            node = node.setdefault(each, {})
+        for depth, each in enumerate(outer, 1):
+            node = node.setdefault(each, Node())
+            node.kind = None if stored.nodes is None else stored.nodes.get("/".join(outer[:depth]), "dict")
         node[last] = leaf
     return tree
 

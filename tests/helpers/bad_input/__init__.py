@@ -3,13 +3,17 @@
 from helpers.bad_input.augmentation import AUGMENTATION_CALLS
 from helpers.bad_input.buffers import BUFFER_CALLS
 from helpers.bad_input.data import DATA_CALLS
+from helpers.bad_input.exports import EXPORT_CALLS
 from helpers.bad_input.fit_types import FIT_TYPES
 from helpers.bad_input.fit_values import FIT_VALUES
 from helpers.bad_input.folds import FOLD_CALLS
+from helpers.bad_input.foreign import FOREIGN_CALLS
 from helpers.bad_input.layers import LAYER_CALLS
 from helpers.bad_input.sequences import SEQUENCE_CALLS
+from helpers.bad_input.stream import STREAM_CALLS
 from helpers.bad_input.sweep import SWEEP_CALLS, WARM_UP
 from helpers.bad_input.training import TRAINING_CALLS
+from helpers.bad_input.weights import WEIGHT_CALLS
 
 FIT_DATA = [*FIT_VALUES, *FIT_TYPES]
 TABLES = {
@@ -21,6 +25,10 @@ TABLES = {
     "folds": FOLD_CALLS,
     "sequences": SEQUENCE_CALLS,
     "augmentation": AUGMENTATION_CALLS,
+    "foreign": FOREIGN_CALLS,
+    "exports": EXPORT_CALLS,
+    "stream": STREAM_CALLS,
+    "weights": WEIGHT_CALLS,
 }
 CALLS = {f"{table}: {name}": row for table, rows in TABLES.items() for name, row in rows.items()}
 

@@ -104,7 +104,7 @@ LAYER_CALLS = {
     "unknown norm": (
         lambda: nn.cnn((8, 8, 1), (4,), 10, norm="batch_norm"),
         ValueError,
-        "cnn: norm must be one of 'batch', 'group', 'layer' or None, not 'batch_norm'",
+        "cnn: norm must be one of 'batch', 'group', 'layer', 'rms' or None, not 'batch_norm'",
     ),
     "stride of 0": (lambda: nn.cnn((8, 8, 1), (4,), 10, stride=0), ValueError, "cnn: stride must be at least 1, not 0"),
     "chain of nothing": (lambda: nn.chain(), ValueError, "chain: there must be at least one model"),

@@ -111,6 +111,11 @@ TRAINING_CALLS = {
         TypeError,
         "Recipe: ema must be a number, not array([1., 1.])",
     ),
+    "drop_last None": (
+        fit(RECIPE._replace(drop_last=None)),
+        TypeError,
+        "Recipe: drop_last must be True or False, not None",
+    ),
     "params a string": (
         fit(params="best"),
         ValueError,

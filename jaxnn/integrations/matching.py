@@ -1,0 +1,195 @@
+"""The layers of a model and those of another tool, in pairs: what all readers and writers of weights share.
+
+A reader turns the weights of its tool into `Layer`s in the layout of this library. Layers of one kind are paired in
+order of definition: the first convolution with the first, the first norm with the first. Where norms stand between
+convolutions then does not matter. Shapes must agree.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxnn._checks.arrays import leaf_name
+from jaxnn._checks.params import check_arrays, check_model, check_params
+from jaxnn.buffers import Buffer
+from jaxnn.layers.batch_norm import BatchNormParams
+from jaxnn.layers.dense import Affine
+from jaxnn.layers.norms import NormParams
+
+_LAYERS = (Affine, NormParams, BatchNormParams)
+
+
+class Layer(NamedTuple):
+    """A layer of either side.
+
+    Attributes:
+        name: its path, joined by dots.
+        params: `Affine`, `NormParams` or `BatchNormParams`, of arrays or shapes, in the layout of this library. None
+            for an array that the other tool does not have.
+        channels: of the convolution whose flattened outputs a dense layer takes; None for other layers.
+    """
+
+    name: str
+    params: Any
+    channels: int | None = None
+
+    @property
+    def kind(self) -> str:
+        """The word for what the layer is; only layers of one kind are paired."""
+        if isinstance(self.params, Affine):
+            return "dense" if len(self.params.weight.shape) == 2 else "convolution"
+        return "norm" if isinstance(self.params, NormParams) else "batch norm"
+
+    def describe(self) -> str:
+        """Returns name and shape, for messages."""
+        return f"{self.name or '(root)'} {tuple(self.params[0].shape)}"
+
+
+def list_layers(caller: str, model: Any) -> list[Layer]:
+    """Returns the layers of a model with their shapes, in order of definition.
+
+    Raises:
+        TypeError: something other than a model.
+        ValueError: parameters that are not those of dense layers, convolutions and norms.
+    """
+    check_model(caller, model)
+    made: list[Any] = []
+    # What `jax.eval_shape` returns has its names sorted; the tree inside has them as `init` defines them.
+    jax.eval_shape(lambda key: made.append(model.init(key)), jax.eval_shape(lambda: jax.random.key(0)))
+    layers: list[Layer] = []
+    for name, node in _walk("", made[0]):
+        if not isinstance(node, _LAYERS):
+            raise ValueError(f"{caller}: {name or 'params'} is not of a dense layer, a convolution or a norm")
+        shapes = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), node)
+        layers.append(Layer(name, shapes, _find_channels(layers, node)))
+    return layers
+
+
+def fill_layers(caller: str, model: Any, params: Any) -> list[Layer]:
+    """Returns the layers of a model with the arrays of its parameters, as NumPy arrays."""
+    layers = list_layers(caller, model)
+    check_arrays(caller, params)
+    check_params(caller, model, params)
+    nodes = dict(_walk("", params))
+    return [layer._replace(params=jax.tree.map(np.asarray, nodes[layer.name])) for layer in layers]
+
+
+def pair_layers(
+    caller: str, ours: Sequence[Layer], theirs: Sequence[Layer], names: Mapping[str, str] | None
+) -> list[tuple[Layer, Layer]]:
+    """Returns each layer of ours with one of theirs.
+
+    Args:
+        caller: the public function that messages name.
+        ours: of the model.
+        theirs: of the other tool.
+        names: their name for some of our layers; the rest is paired in order.
+
+    Raises:
+        ValueError: names that do not exist, another number of layers, or other shapes; the message lists both sides.
+    """
+    chosen = _choose_named(caller, ours, theirs, dict(names or {}))
+    taken = {their.name for their in chosen.values()}
+    for kind in dict.fromkeys(layer.kind for layer in (*ours, *theirs)):
+        open_ours = [layer for layer in ours if layer.kind == kind and layer.name not in chosen]
+        open_theirs = [layer for layer in theirs if layer.kind == kind and layer.name not in taken]
+        if len(open_ours) != len(open_theirs):
+            counts = f"the numbers of {kind} layers to be paired differ, {len(open_ours)} and {len(open_theirs)}"
+            raise ValueError(f"{caller}: {counts}; {_list_both(ours, theirs)}")
+        chosen |= {our.name: their for our, their in zip(open_ours, open_theirs, strict=True)}
+    pairs = [(layer, chosen[layer.name]) for layer in ours]
+    for our, their in pairs:
+        if reason := _compare(our, their):
+            raise ValueError(f"{caller}: {reason}; names= pairs layers in another order; {_list_both(ours, theirs)}")
+    return pairs
+
+
+def build_params(model: Any, layers: Mapping[str, Any]) -> Any:
+    """Returns the parameters of a model, of the arrays of its layers by name."""
+    shapes = jax.eval_shape(model.init, jax.eval_shape(lambda: jax.random.key(0)))
+
+    def build(path: tuple, node: Any) -> Any:
+        name = "" if not path else leaf_name(path)
+        return jax.tree.map(lambda leaf, array: jnp.asarray(array, leaf.dtype), node, layers[name])
+
+    return jax.tree_util.tree_map_with_path(build, shapes, is_leaf=lambda node: isinstance(node, _LAYERS))
+
+
+def make_batch_norm(scale: Any, bias: Any, mean: Any, variance: Any) -> BatchNormParams:
+    """Returns the parameters of a batch norm, of arrays; without scale and bias they are 1 and 0."""
+    scale = np.ones(mean.shape, mean.dtype) if scale is None else scale
+    bias = np.zeros(mean.shape, mean.dtype) if bias is None else bias
+    return BatchNormParams(scale, bias, Buffer(mean), Buffer(variance))
+
+
+def as_numpy(array: Any) -> Any:
+    """Returns an array of another tool as a NumPy array; tensors come from their device, half precision as float32."""
+    if hasattr(array, "detach"):
+        array = array.detach().cpu()
+        array = array.float() if str(array.dtype) == "torch.bfloat16" else array
+    return np.asarray(array)
+
+
+def _walk(name: str, node: Any) -> list[tuple[str, Any]]:
+    """Returns the layers of a tree by name, in the order in which dictionaries hold them."""
+    if isinstance(node, _LAYERS) or not isinstance(node, dict | list | tuple):
+        return [] if node is None else [(name, node)]
+    if (as_dict := getattr(node, "_asdict", None)) is not None:
+        node = as_dict()
+    items = node.items() if isinstance(node, dict) else enumerate(node)
+    return [found for key, part in items for found in _walk(f"{name}.{key}" if name else str(key), part)]
+
+
+def _find_channels(before: Sequence[Layer], params: Any) -> int | None:
+    """Returns the channels of the last convolution for the first dense layer after it."""
+    affines = [layer for layer in before if isinstance(layer.params, Affine)]
+    if not affines or affines[-1].kind != "convolution" or not isinstance(params, Affine) or params.weight.ndim != 2:
+        return None
+    channels = affines[-1].params.weight.shape[-1]
+    return channels if params.weight.shape[0] % channels == 0 else None
+
+
+def _choose_named(
+    caller: str, ours: Sequence[Layer], theirs: Sequence[Layer], names: dict[str, str]
+) -> dict[str, Layer]:
+    by_name = {layer.name: layer for layer in theirs}
+    for name, their in names.items():
+        if name not in [layer.name for layer in ours]:
+            raise ValueError(f"{caller}: names has {name!r}, which the model lacks; {_list_both(ours, theirs)}")
+        if their not in by_name:
+            raise ValueError(f"{caller}: names has {their!r}, which is not there; {_list_both(ours, theirs)}")
+    if len(set(names.values())) < len(names):
+        raise ValueError(f"{caller}: names must have each name once, not {names}")
+    return {name: by_name[their] for name, their in names.items()}
+
+
+def _compare(our: Layer, their: Layer) -> str | None:
+    """Returns what differs between two layers, or None."""
+    both = f"{our.describe()} does not fit {their.describe()}"
+    if our.kind != their.kind:
+        return f"{both}: a {our.kind} layer and a {their.kind} layer"
+    for field, mine, other in zip(our.params._fields, our.params, their.params, strict=True):
+        mine, other = (part.value if isinstance(part, Buffer) else part for part in (mine, other))
+        if reason := _compare_arrays(field, mine, other):
+            return f"{both}: {reason}"
+    return None
+
+
+def _compare_arrays(field: str, ours: Any, theirs: Any) -> str | None:
+    if ours is None or theirs is None:
+        side = "the model" if ours is None else "the other network"
+        cure = "; subtract it from the mean of the batch norm that follows" if ours is None and field == "bias" else ""
+        return None if ours is theirs else f"{side} has no {field} there{cure}"
+    if tuple(ours.shape) != tuple(theirs.shape):
+        return f"{field} has the shapes {tuple(ours.shape)} and {tuple(theirs.shape)}"
+    if not jnp.issubdtype(theirs.dtype, jnp.floating):
+        return f"{field} must hold floating-point numbers, not {theirs.dtype}"
+    return None
+
+
+def _list_both(ours: Sequence[Layer], theirs: Sequence[Layer]) -> str:
+    listed = (", ".join(layer.describe() for layer in side) or "no layers" for side in (ours, theirs))
+    return "the model has {}; the other network has {}".format(*listed)

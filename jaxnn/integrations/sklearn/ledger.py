@@ -1,0 +1,170 @@
+"""The ledger of a search: which fits of networks the fit of a candidate on a fold consists of.
+
+Candidates that differ only in numbers of the network want the same fit of the steps before it. One of them is fitted up
+to its network, and the entries of the others are made of its own.
+"""
+
+import contextlib
+from collections.abc import Hashable
+from typing import Any, NamedTuple
+
+from sklearn.pipeline import Pipeline
+
+from jaxnn.integrations.sklearn.book import Answer, Book, Entry, Key, Recorded, compare_options
+from jaxnn.integrations.sklearn.candidate import make
+from jaxnn.integrations.sklearn.digests import freeze
+from jaxnn.integrations.sklearn.network import Network
+from jaxnn.integrations.sklearn.options import check_options
+from jaxnn.integrations.sklearn.scoring import Scored, find_metric
+
+# Parameters of a network that are arguments of its program.
+_NUMBERS = ("learning_rate", "weight_decay", "dropout", "epochs", "patience", "tolerance")
+
+
+class Line(NamedTuple):
+    """The fit of a candidate on a fold.
+
+    Attributes:
+        key: of the network that is fitted.
+        others: what all candidates share that differ in numbers alone.
+    """
+
+    key: Key
+    others: Hashable
+
+
+class Ledger:
+    """The fits of a search.
+
+    Args:
+        estimator: of the search.
+        book: in which the fits of networks are.
+    """
+
+    def __init__(self, estimator: Any, book: Book) -> None:
+        self._estimator = estimator
+        self._book = book
+        self._lines: dict[Hashable, Line] = {}
+        self._scores: dict[Hashable, Any] = {}
+        self._prefix = _find_prefix(estimator)
+
+    def find_epochs(self) -> tuple[str, int]:
+        """Returns the name of the parameter that limits the epochs of the network, and its value."""
+        if self._prefix is None:
+            raise ValueError("SweepSearchCV: a scheduler needs an estimator that holds one network")
+        name = f"{self._prefix}epochs"
+        return name, self._estimator.get_params(deep=True)[name]
+
+    def record(self, candidates: list[dict[str, Any]], x: Any, y: Any, options: dict[str, Any]) -> None:
+        """Enters the fits of all candidates on the rows of a fold."""
+        data = self._describe(x, y, options)
+        drafts: dict[Hashable, tuple[Key, Entry] | None] = {}
+        for candidate in candidates:
+            numbers, rest = self._divide(candidate)
+            try:
+                others, all_of_it = freeze(rest), freeze(candidate)
+                hash((others, all_of_it))
+            except TypeError:
+                self._fit(candidate, x, y, options)
+                continue
+            if others not in drafts:
+                drafts[others] = self._fit(candidate, x, y, options)
+            draft = drafts[others]
+            key = None if draft is None else self._vary(draft, numbers)
+            if key is not None:
+                self._lines[(all_of_it, data)] = Line(key, (others, data))
+
+    def _describe(self, x: Any, y: Any, options: dict[str, Any]) -> Hashable:
+        digest = self._book.memory.digest
+        return digest(x), digest(y), tuple((name, digest(value)) for name, value in options.items())
+
+    def _divide(self, candidate: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Divides the parameters of a candidate: numbers of the one network of the estimator, and all others."""
+        if self._prefix is None:
+            return {}, candidate
+        own = {f"{self._prefix}{name}": name for name in _NUMBERS}
+        if any(isinstance(value, Network) for value in candidate.values()):
+            own = {}
+        numbers = {own[name]: value for name, value in candidate.items() if name in own}
+        return numbers, {name: value for name, value in candidate.items() if name not in own}
+
+    def _fit(self, candidate: dict[str, Any], x: Any, y: Any, options: dict[str, Any]) -> tuple[Key, Entry] | None:
+        """Fits a candidate up to its first network; returns what was entered, if anything was."""
+        self._book.last, estimator = None, None
+        # An error comes again in the second pass, where scikit-learn handles it.
+        with contextlib.suppress(Recorded, Exception):
+            estimator = make(self._estimator, candidate)
+            estimator.fit(x, **options) if y is None else estimator.fit(x, y, **options)
+        # An estimator of several networks is fitted in the second pass, and finds the answer to the first one then.
+        return None if _split_steps(estimator)[1] is None else self._book.last
+
+    def _vary(self, draft: tuple[Key, Entry], numbers: dict[str, Any]) -> Key | None:
+        """Enters the fit of a network with other numbers; returns its key, or None if scikit-learn must report it."""
+        (kind, options, data), entry = draft
+        try:
+            check_options(kind.__name__, entry.network.get_params(deep=False) | numbers)
+            key = Key(kind, tuple((dict(options) | compare_options(numbers)).items()), data)
+        except (TypeError, ValueError):
+            return None
+        entry.network.__dict__.update(numbers)
+        self._book.add(key, entry._replace(job=entry.network._renumber(entry.job)))
+        return key
+
+    def find(self, params: dict[str, Any], x: Any, y: Any, options: dict[str, Any]) -> "Found | None":
+        """Returns the answer to the fit of a candidate, or None if it must be made."""
+        try:
+            line = self._lines.get((freeze(params), self._describe(x, y, options)))
+        except TypeError:
+            return None
+        answer = None if line is None else self._book.get(line.key)
+        return None if line is None or answer is None else Found(answer, line.others)
+
+    def score(self, candidate: Any, scorers: dict[str, Any], x: Any, y: Any = None) -> dict[str, float] | None:
+        """Returns the scores of a candidate; None where scikit-learn must compute them."""
+        found = candidate.answer
+        if found is None:
+            return None
+        rows = found.others, found.answer.group, self._book.memory.digest(x), self._book.memory.digest(y)
+        if rows not in self._scores:
+            self._scores[rows] = self._score_all(candidate, found, scorers, x, y)
+        scores = self._scores[rows]
+        return None if scores is None else {name: each[found.answer.place] for name, each in scores.items()}
+
+    def _score_all(self, candidate: Any, found: "Found", scorers: Any, x: Any, y: Any) -> dict[str, Any] | None:
+        """Returns the scores of all candidates of a fold by scorer."""
+        steps, network = _split_steps(candidate.fitted())
+        if network is None:
+            return None
+        metrics = {name: find_metric(scorer, network._kind()) for name, scorer in scorers.items()}
+        try:
+            targets = network._number_targets(y)
+            outputs = network._predict_group(x if steps is None else steps.transform(x), found.answer)
+        except Exception:
+            return None
+        scored = Scored(outputs, targets, network._kind())
+        scores = {name: None if metric is None else metric(scored) for name, metric in metrics.items()}
+        return None if any(each is None for each in scores.values()) else scores
+
+
+class Found(NamedTuple):
+    """The answer to the fit of a candidate, and what it shares with others."""
+
+    answer: Answer
+    others: Hashable
+
+
+def _find_prefix(estimator: Any) -> str | None:
+    """Returns what comes before the names of the parameters of a network; None if there is not just one."""
+    if isinstance(estimator, Network):
+        return ""
+    held = [name for name, value in estimator.get_params(deep=True).items() if isinstance(value, Network)]
+    return f"{held[0]}__" if len(held) == 1 else None
+
+
+def _split_steps(estimator: Any) -> tuple[Any, Any]:
+    """Returns the steps before a network, and the network; None if another estimator predicts."""
+    if isinstance(estimator, Network):
+        return None, estimator
+    if type(estimator) is Pipeline and isinstance(estimator[-1], Network):
+        return estimator[:-1], estimator[-1]
+    return None, None

@@ -1,0 +1,84 @@
+"""The network of an estimator: an MLP of its hidden sizes, or the `model=` that the user gave."""
+
+import importlib
+import sys
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxnn import activations
+from jaxnn.integrations.sklearn.options import check_hidden_sizes
+from jaxnn.integrations.sklearn.task import Given, Mlp
+from jaxnn.models.model import Model
+
+_ACTIVATIONS = ("relu", "tanh", "sigmoid", "softplus", "gelu", "silu", "elu", "leaky_relu")
+
+
+def choose_network(estimator: Any, shape: tuple[int, ...], outputs: int) -> Mlp | Given:
+    """Returns the network of an estimator for examples of this shape, and for this number of outputs.
+
+    Raises:
+        TypeError: a model that is none, or an activation that is not a function.
+        ValueError: an unknown activation, or a model of other inputs or outputs.
+    """
+    name = type(estimator).__name__
+    if estimator.model is None:
+        hidden = check_hidden_sizes(name, estimator.hidden_sizes)
+        return Mlp((shape[0], *hidden, outputs), _choose_activation(name, estimator.activation))
+    dtype = np.dtype(estimator.precision)
+    model = _make_model(name, estimator.model, jax.ShapeDtypeStruct((1, *shape), dtype), outputs)
+    _check_outputs(name, model, shape, outputs, dtype)
+    return Given(model)
+
+
+def _choose_activation(name: str, activation: Any) -> Any:
+    if callable(activation):
+        return activation
+    if activation == "identity":
+        return jax.numpy.asarray
+    if not isinstance(activation, str) or activation not in _ACTIVATIONS:
+        known = ", ".join(_ACTIVATIONS)
+        raise ValueError(f"{name}: activation must be a function, or one of {known}, not {activation!r}")
+    return getattr(activations, activation)
+
+
+def _make_model(name: str, model: Any, sample: jax.ShapeDtypeStruct, outputs: int) -> Model:
+    """Returns the model that the user gave, or that their function makes."""
+    if isinstance(model, Model):
+        return model
+    if _is_of_flax(model):
+        return importlib.import_module("jaxnn.integrations.flax").model(model, sample)
+    if not callable(model):
+        raise TypeError(
+            f"{name}: model must be a Model, a module of Flax, or a function of (inputs, outputs) that gives a Model, "
+            f"not {model!r}"
+        )
+    inputs = sample.shape[1:]
+    made = model(inputs[0] if len(inputs) == 1 else inputs, outputs)
+    if _is_of_flax(made):
+        return importlib.import_module("jaxnn.integrations.flax").model(made, sample)
+    if not isinstance(made, Model):
+        raise TypeError(f"{name}: model must be a function that gives a Model, not {type(made).__name__}")
+    return made
+
+
+def _is_of_flax(model: Any) -> bool:
+    """Returns whether a model is a module of linen or NNX, or a class of such; one exists only if Flax is imported."""
+    for library in ("flax.linen", "flax.nnx"):
+        base = getattr(sys.modules.get(library), "Module", None)
+        if base is not None and (isinstance(model, base) or (isinstance(model, type) and issubclass(model, base))):
+            return True
+    return False
+
+
+def _check_outputs(name: str, model: Model, shape: tuple[int, ...], outputs: int, dtype: np.dtype) -> None:
+    """Checks on shapes that a model takes the examples and gives the outputs."""
+    with jax.enable_x64(dtype == np.float64):
+        params = jax.eval_shape(lambda: model.init(jax.random.key(0)))
+        made = jax.eval_shape(lambda params, x: model.apply(params, x, key=None), params, np.zeros((2, *shape), dtype))
+    if getattr(made, "shape", None) != (2, outputs):
+        raise ValueError(
+            f"{name}: the model must give outputs of shape (batch, {outputs}) for examples of shape {shape}, "
+            f"not {getattr(made, 'shape', made)} for 2 of them"
+        )

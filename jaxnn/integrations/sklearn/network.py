@@ -1,0 +1,256 @@
+"""What the classifier and the regressor share: from checked arrays to a training, and from params to outputs."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Hashable
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.base import BaseEstimator, clone, is_regressor
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from jaxnn.integrations.sklearn.book import Answer, Entry, Key, current_book, key_of
+from jaxnn.integrations.sklearn.digests import freeze
+from jaxnn.integrations.sklearn.job import Job, Trained, run_job, use_precision
+from jaxnn.integrations.sklearn.models import choose_network
+from jaxnn.integrations.sklearn.options import check_options
+from jaxnn.integrations.sklearn.rows import choose_bucket
+from jaxnn.integrations.sklearn.task import Numbers, Task
+from jaxnn.training.tiles import predict_in_tiles
+
+# The batch size "auto" is that of scikit-learn's networks.
+_AUTO_BATCH = 200
+# The shortest curves, which a program has as an argument. Epoch limits up to it share a program.
+_SHORTEST_CURVE = 256
+
+
+class Encoded(NamedTuple):
+    """Checked data in the arrays that a network trains on.
+
+    Attributes:
+        x: features, of the dtype of the network.
+        targets: numbers of classes, or numbers of that dtype.
+        weights: of the examples; None weighs all equally.
+        validation: `(x, targets)`, or None.
+        loss: of outputs and targets.
+        outputs: of the network.
+    """
+
+    x: Any
+    targets: Any
+    weights: Any
+    validation: Any
+    loss: Callable[..., Any]
+    outputs: int
+
+
+class Network(BaseEstimator):
+    """The base of `NetworkClassifier` and `NetworkRegressor`, which have these parameters."""
+
+    model: Any
+    dropout: Any
+    optimizer: Any
+    learning_rate: Any
+    weight_decay: Any
+    batch_size: Any
+    epochs: int
+    early_stopping: Any
+    validation_fraction: Any
+    patience: Any
+    tolerance: Any
+    warm_start: Any
+    precision: Any
+    random_state: Any
+    verbose: Any
+    callbacks: Any
+
+    def _encode(self, x: Any, y: Any, weights: Any, validation: Any, *, first: bool, classes: Any = None) -> Encoded:
+        """Checks the data, sets what a network has before it is trained, and returns what it trains on.
+
+        Args:
+            x, y, weights, validation: as the user gave them.
+            first: whether nothing has been learned from other data before.
+            classes: all labels, if the user gave them.
+        """
+        raise NotImplementedError
+
+    def _kind(self) -> str:
+        """Returns what the network predicts: "classes", "labels" (several of a row) or "numbers"."""
+        raise NotImplementedError
+
+    def _number_targets(self, y: Any) -> np.ndarray:
+        """Returns targets as the outputs are compared with them."""
+        raise NotImplementedError
+
+    def _fit(self, x: Any, y: Any, weights: Any, validation: Any = None, *, more: bool = False, **options: Any) -> Any:
+        """Trains the network; with `more`, for one epoch more.
+
+        Args:
+            x: features, as the user gave them; so are y, the weights of the examples, and `validation`, a pair.
+            options: of `_encode`.
+        """
+        check_options(type(self).__name__, self.get_params(deep=False))
+        book, key = (None, None) if more else (current_book(), key_of(self, x, y, weights, validation))
+        answer = None if book is None else book.find(key)
+        if answer is not None:
+            self.__dict__.update(answer.entry.attributes)
+            self._set_fitted(answer.entry.job, answer.trained, more=False)
+            self._answer = answer
+            return self
+        encoded = self._encode(x, y, weights, validation, first=not (more and self._has_learned()), **options)
+        job = self._make_job(encoded, more)
+        if book is not None:
+            own = self.get_params(deep=False)
+            attributes = {name: value for name, value in vars(self).items() if name not in own}
+            book.enter(key, Entry(clone(self), job, attributes, self._describe_data(key, job)))
+        with use_precision(self.precision):
+            trained = run_job(job, callbacks=self.callbacks or (), progress=bool(self.verbose))
+        return self._set_fitted(job, trained, more)
+
+    def _describe_data(self, key: Key | None, job: Job) -> Hashable:
+        """Returns what is equal for jobs on equal data; None for one that is made alone."""
+        if key is None:
+            return None
+        split = (freeze(self.validation_fraction), int(job.seed)) if job.validation is not None else None
+        return key.data, freeze(getattr(self, "class_weight", None)), split
+
+    def _has_learned(self) -> bool:
+        return hasattr(self, "_learned")
+
+    def _make_job(self, encoded: Encoded, more: bool) -> Job:
+        rng = check_random_state(self.random_state)
+        seed = int(rng.randint(2**31 - 1))
+        x, targets = encoded.x, encoded.targets
+        data, validation = (x, (targets, self._scale_weights(encoded.weights, len(x)))), encoded.validation
+        if validation is not None:
+            count = len(validation[0])
+            validation = validation[0], (validation[1], np.ones(count, x.dtype))
+        elif self.early_stopping and not more:
+            data, validation = self._split(data, seed)
+        network = choose_network(self, x.shape[1:], encoded.outputs)
+        job = self._describe_job(network, encoded.loss, data, validation, 1 if more else self.epochs)
+        return self._go_on(job._replace(seed=np.uint32(seed)), more)
+
+    def _describe_job(self, network: Any, loss: Any, data: Any, validation: Any, epochs: int) -> Job:
+        count = len(data[0])
+        batch_size = _AUTO_BATCH if self.batch_size == "auto" else self.batch_size
+        # A model with buffers may not take a mask of rows.
+        fills = network(0.0).train_apply is None
+        batch_size = None if batch_size >= count else batch_size
+        task = Task(
+            network=network,
+            loss=loss,
+            optimizer=self.optimizer,
+            batch_size=batch_size,
+            rows=choose_bucket(count, batch_size) if fills else None,
+            epochs=_curve_length(epochs),
+            validated=validation is not None,
+        )
+        return Job(task, self._numbers(data[0]), data, validation, np.uint32(0), epochs)
+
+    def _numbers(self, x: np.ndarray) -> Numbers:
+        dtype = x.dtype.type
+        return Numbers(
+            learning_rate=dtype(self.learning_rate),
+            weight_decay=dtype(self.weight_decay),
+            dropout=dtype(self.dropout),
+            count=np.int32(len(x)),
+            patience=np.int32(self.patience),
+            tolerance=dtype(self.tolerance),
+        )
+
+    def _renumber(self, job: Job) -> Job:
+        """Returns the job of a network that differs from this one in numbers alone."""
+        task = dataclasses.replace(job.task, epochs=_curve_length(self.epochs))
+        return job._replace(task=task, numbers=self._numbers(job.data[0]), epochs=self.epochs)
+
+    def _go_on(self, job: Job, more: bool) -> Job:
+        """Returns the job with what an earlier training has learned, if it goes on."""
+        if more and self._has_learned():
+            return job._replace(learned=self._learned, seed=np.uint32(self._seed + self.n_iter_))
+        if self.warm_start and not more and hasattr(self, "params_"):
+            return job._replace(params=self.params_)
+        return job
+
+    def _set_fitted(self, job: Job, trained: Trained, more: bool) -> Any:
+        if not (more and self._has_learned()):
+            self.loss_curve_, self.n_iter_, self._seed = np.zeros(0), 0, int(job.seed)
+        self.params_, self._learned = trained.params, trained.learned
+        self.n_iter_ += trained.epochs
+        self.loss_curve_ = np.concatenate([self.loss_curve_, trained.curves["loss"]])
+        if job.validation is not None:
+            self.validation_loss_curve_ = trained.curves["validation_loss"]
+        self._answer = None
+        # Without dropout, networks with other rates share the program that predicts.
+        self.model_ = job.task.network(0.0)
+        self._precision = self.precision
+        return self
+
+    def _scale_weights(self, weights: Any, count: int) -> np.ndarray:
+        """Returns weights with the mean 1."""
+        dtype = np.dtype(self.precision)
+        if weights is None:
+            return np.ones(count, dtype)
+        total = weights.sum()
+        if not total > 0:
+            raise ValueError(
+                f"{type(self).__name__}: the weights of the examples must have a positive sum, not {total}"
+            )
+        return (weights * (count / total)).astype(dtype)
+
+    def _split(self, data: Any, seed: int) -> tuple[Any, Any]:
+        """Returns a training part and a validation part of `validation_fraction`, each with weights of mean 1."""
+        x, (targets, weights) = data
+        train, test = train_test_split(
+            np.arange(len(x)), test_size=self.validation_fraction, random_state=seed, stratify=self._strata(targets)
+        )
+        first, second = (
+            (x[rows], (targets[rows], self._scale_weights(weights[rows], len(rows)))) for rows in (train, test)
+        )
+        return first, second
+
+    def _strata(self, targets: Any) -> Any:
+        """Returns the labels of which a validation part has equal shares, or None."""
+        return None
+
+    def _check_data(self, x: Any, y: Any, *, reset: bool = False) -> tuple[Any, Any]:
+        """Returns features of the dtype of the network, and targets; with `reset` this is a first fit."""
+        options = {"dtype": np.dtype(self.precision), "multi_output": True, "allow_nd": self.model is not None}
+        return validate_data(self, x, y, reset=reset, y_numeric=is_regressor(self), **options)  # pyright: ignore
+
+    def _check_x(self, x: Any) -> Any:
+        check_is_fitted(self)
+        dtype = np.dtype(getattr(self, "_precision", self.precision))
+        return validate_data(self, x, reset=False, dtype=dtype, allow_nd=self.model is not None)
+
+    def _outputs(self, x: Any) -> np.ndarray:
+        """Returns the outputs of the network for x, which it checks; float64 unless x is float32."""
+        dtype = _output_dtype(x)
+        x = self._check_x(x)
+        book = current_book()
+        if book is not None and self._answer is not None:
+            return book.predict(self._answer, x)[self._answer.place].astype(dtype)
+        with use_precision(self._precision):
+            return np.asarray(predict_in_tiles(self.model_.apply, self.params_, x)).astype(dtype)
+
+    def _predict_group(self, x: Any, answer: Answer) -> np.ndarray:
+        """Returns the outputs of all networks of a search that were fitted to the same rows as this one."""
+        dtype, book = _output_dtype(x), current_book()
+        assert book is not None
+        return book.predict(answer, self._check_x(x)).astype(dtype)
+
+    def _check_weights(self, weights: Any, x: Any) -> Any:
+        if weights is None:
+            return None
+        return _check_sample_weight(weights, x, dtype=np.float64, ensure_non_negative=True)
+
+
+def _output_dtype(x: Any) -> Any:
+    """Returns the dtype of the predictions for x."""
+    return np.float32 if getattr(x, "dtype", None) == np.float32 else np.float64
+
+
+def _curve_length(epochs: int) -> int:
+    return max(_SHORTEST_CURVE, 2 ** math.ceil(math.log2(epochs)))

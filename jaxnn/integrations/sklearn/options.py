@@ -1,0 +1,59 @@
+"""Checks of an estimator's parameters, made when it is fitted, as scikit-learn wants it."""
+
+import numbers
+from typing import Any
+
+import numpy as np
+
+from jaxnn._checks.arrays import check_number, check_whole
+from jaxnn.integrations.sklearn.task import OPTIMIZERS
+
+PRECISIONS = ("float32", "float64")
+
+
+def check_options(name: str, options: dict[str, Any]) -> None:
+    """Checks the parameters of a network.
+
+    Args:
+        name: of the estimator, for messages.
+        options: its parameters.
+
+    Raises:
+        TypeError: a parameter of another type.
+        ValueError: a number out of range, or an unknown name.
+    """
+    for each in ("epochs", "patience"):
+        check_whole(name, each, options[each], least=1)
+    if not (isinstance(options["batch_size"], str) and options["batch_size"] == "auto"):
+        check_whole(name, "batch_size", options["batch_size"], least=1)
+    for each in ("learning_rate", "weight_decay", "tolerance"):
+        if not 0 <= check_number(name, each, options[each]) < np.inf:
+            raise ValueError(f"{name}: {each} must be at least 0 and finite, not {options[each]}")
+    if not 0 <= check_number(name, "dropout", options["dropout"]) < 1:
+        raise ValueError(f"{name}: dropout must lie in [0, 1), not {options['dropout']}")
+    if not 0 < check_number(name, "validation_fraction", options["validation_fraction"]) < 1:
+        raise ValueError(f"{name}: validation_fraction must lie in (0, 1), not {options['validation_fraction']}")
+    _check_choice(name, "precision", options["precision"], PRECISIONS)
+    if not callable(options["optimizer"]):
+        _check_choice(name, "optimizer", options["optimizer"], tuple(OPTIMIZERS))
+    _check_callbacks(name, options["callbacks"])
+
+
+def check_hidden_sizes(name: str, sizes: Any) -> tuple[int, ...]:
+    """Returns the sizes of the hidden layers; one number is one layer."""
+    sizes = (sizes,) if isinstance(sizes, numbers.Integral) else sizes
+    if isinstance(sizes, str) or not np.iterable(sizes):
+        raise TypeError(f"{name}: hidden_sizes must be a sequence of whole numbers, not {sizes!r}")
+    return tuple(check_whole(name, f"hidden_sizes[{i}]", size, least=1) for i, size in enumerate(sizes))
+
+
+def _check_choice(name: str, option: str, value: Any, known: tuple[str, ...]) -> None:
+    if not isinstance(value, str) or value not in known:
+        raise ValueError(f"{name}: {option} must be one of {', '.join(known)}, not {value!r}")
+
+
+def _check_callbacks(name: str, callbacks: Any) -> None:
+    if callbacks is None:
+        return
+    if not np.iterable(callbacks) or not all(map(callable, callbacks)):
+        raise TypeError(f"{name}: callbacks must be a list of functions of the epoch and its values, not {callbacks!r}")

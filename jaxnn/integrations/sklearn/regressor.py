@@ -1,0 +1,123 @@
+"""The regressor for scikit-learn."""
+
+import numpy as np
+from sklearn.base import RegressorMixin
+
+from jaxnn.integrations.sklearn.network import Encoded, Network
+from jaxnn.losses.regression import squared_error
+
+
+class NetworkRegressor(RegressorMixin, Network):
+    """A network that predicts numbers, for pipelines, cross-validation and searches of scikit-learn.
+
+    It minimises the squared error, the sum over the outputs of a row. Scale features and targets first, such as by
+    `StandardScaler` and `TransformedTargetRegressor`.
+
+    Args:
+        hidden_sizes, model, ...: as in `NetworkClassifier`, without `class_weight`; the outputs of a model are the
+            columns of y.
+
+    Attributes:
+        params_, model_, n_iter_, loss_curve_, ...: as in `NetworkClassifier`.
+
+    Example:
+        >>> x = np.linspace(-1, 1, 50)[:, None]
+        >>> network = NetworkRegressor((), learning_rate=0.1, random_state=0).fit(x, 3 * x[:, 0] + 1)
+        >>> network.predict([[0.5]]).round(1)
+        array([2.5])
+    """
+
+    def __init__(
+        self,
+        hidden_sizes=(100,),
+        *,
+        model=None,
+        activation="relu",
+        dropout=0.0,
+        optimizer="adam",
+        learning_rate=1e-3,
+        weight_decay=1e-4,
+        batch_size="auto",
+        epochs=200,
+        early_stopping=False,
+        validation_fraction=0.1,
+        patience=10,
+        tolerance=1e-4,
+        warm_start=False,
+        precision="float32",
+        random_state=None,
+        verbose=0,
+        callbacks=None,
+    ):
+        self.hidden_sizes = hidden_sizes
+        self.model = model
+        self.activation = activation
+        self.dropout = dropout
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.batch_size = batch_size
+        self.epochs = epochs
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.tolerance = tolerance
+        self.warm_start = warm_start
+        self.precision = precision
+        self.random_state = random_state
+        self.verbose = verbose
+        self.callbacks = callbacks
+
+    def fit(self, X, y, sample_weight=None, validation=None):
+        """Trains the network.
+
+        Args:
+            X: features, shape (rows, features): an array or a DataFrame. With `model=` it may have more axes.
+            y: numbers, shape (rows,) or (rows, outputs).
+            sample_weight: of each row, shape (rows,).
+            validation: `(X, y)` that ends the training as `early_stopping` does, in place of a part of the rows. It is
+                not transformed by earlier steps of a pipeline.
+
+        Returns:
+            The estimator.
+
+        Raises:
+            TypeError: a parameter of another type.
+            ValueError: a parameter out of range, NaN in the data, lengths that differ, or weights without a positive
+                sum.
+        """
+        return self._fit(X, y, sample_weight, validation)
+
+    def partial_fit(self, X, y, sample_weight=None):
+        """Trains for one epoch more on these rows, with the optimizer's state of the last call."""
+        return self._fit(X, y, sample_weight, more=True)
+
+    def _encode(self, x, y, weights, validation, *, first, classes=None):
+        del classes
+        x, y = self._check_data(x, y, reset=first)
+        weights = self._check_weights(weights, x)
+        self.single_output_ = y.ndim == 1
+        if validation is not None:
+            validation_x, validation_y = self._check_data(*validation)
+            validation = validation_x, self._as_columns(validation_y)
+        targets = self._as_columns(y)
+        return Encoded(x, targets, weights, validation, squared_error, targets.shape[1])
+
+    def _as_columns(self, y):
+        return y.reshape(len(y), -1).astype(np.dtype(self.precision))
+
+    def _kind(self):
+        return "numbers"
+
+    def _number_targets(self, y):
+        return np.asarray(y, float).reshape(len(y), -1)
+
+    def predict(self, X):
+        """Returns the predictions, shape (rows,) or (rows, outputs)."""
+        outputs = self._outputs(X)
+        return outputs[:, 0] if self.single_output_ else outputs
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags

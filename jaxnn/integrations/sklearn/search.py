@@ -1,0 +1,220 @@
+"""`SweepSearchCV`: a search of scikit-learn whose candidates and folds train as lanes of compiled programs."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.metrics._scorer import _MultimetricScorer
+from sklearn.model_selection import ParameterGrid, ParameterSampler, RandomizedSearchCV
+from sklearn.pipeline import Pipeline
+from sklearn.utils import get_tags, indexable
+from sklearn.utils.metaestimators import _safe_split
+from sklearn.utils.validation import _check_method_params
+
+from jaxnn._checks.warn import warn_user
+from jaxnn.integrations.sklearn.book import Book, open_book
+from jaxnn.integrations.sklearn.candidate import Candidate
+from jaxnn.integrations.sklearn.halving import find_best_of_last, halve
+from jaxnn.integrations.sklearn.ledger import Ledger
+from jaxnn.integrations.sklearn.scoring import OneScorer, SeveralScorers
+from jaxnn.sweeps.schedulers.successive_halving import Asha
+
+
+class SweepSearchCV(RandomizedSearchCV):
+    """`RandomizedSearchCV` and `GridSearchCV` of networks whose candidates and folds train side by side.
+
+    Splits, scorers, routing, `error_score`, `refit` and `cv_results_` are scikit-learn's. In a first pass the search
+    lists the fits of networks that it wants to make; all of them run as lanes of a few compiled programs; in a second
+    pass it finds their results. Steps of a pipeline before the network are fitted once for each of their own settings
+    and fold, also those that draw at random. Accuracy, log loss, R² and the common errors are computed for all
+    candidates of a fold together; scikit-learn computes other scores one by one. With `random_state=None` in the
+    network, candidates share their seed. `fit_time` and `score_time` leave out what is done together.
+
+    A fit that is not known ahead is made alone, and a warning counts them. That is so for the second network of an
+    estimator of several, such as `OneVsRestClassifier`, and for networks with callbacks or `warm_start`.
+
+    Args:
+        estimator: `NetworkClassifier`, `NetworkRegressor`, or an estimator that holds one, such as a pipeline.
+        param_distributions: as in `RandomizedSearchCV`: a dict from parameter names to lists or distributions, or a
+            list of dicts.
+        n_iter: the number of candidates; None tries all combinations of lists, as `GridSearchCV` does.
+        scheduler: `nn.asha(...)` searches by successive halving, as `HalvingRandomSearchCV` with the resource "epochs"
+            does: all candidates train for `grace_period` epochs, and the best 1 / `reduction_factor` of them train
+            again for `reduction_factor` times as many, up to the epochs of the network. `cv_results_` then has the
+            columns "iter" and "n_resources", and the best is one of the last iteration. None trains all in full.
+        scoring, refit, cv, verbose, random_state, error_score, return_train_score: as in `RandomizedSearchCV`.
+        n_jobs, pre_dispatch: accepted and not used: the lanes use all cores.
+
+    Attributes:
+        cv_results_, best_estimator_, best_params_, best_score_, ...: as in `RandomizedSearchCV`.
+
+    Example:
+        >>> from sklearn.datasets import load_iris
+        >>> from jaxnn.integrations.sklearn import NetworkClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> space = {"learning_rate": [0.001, 0.01, 0.1], "hidden_sizes": [(8,)]}
+        >>> search = SweepSearchCV(NetworkClassifier(epochs=50, random_state=0), space, n_iter=None, cv=3)
+        >>> search.fit(X, y).best_score_ > 0.9
+        True
+    """
+
+    def __init__(
+        self,
+        estimator,
+        param_distributions,
+        *,
+        n_iter=10,
+        scheduler=None,
+        scoring=None,
+        n_jobs=None,
+        refit=True,
+        cv=None,
+        verbose=0,
+        pre_dispatch="2*n_jobs",
+        random_state=None,
+        error_score=np.nan,
+        return_train_score=False,
+    ):
+        super().__init__(
+            estimator=estimator, param_distributions=param_distributions, n_iter=n_iter, scoring=scoring, n_jobs=n_jobs,
+            refit=refit, cv=cv, verbose=verbose, pre_dispatch=pre_dispatch, random_state=random_state,
+            error_score=error_score, return_train_score=return_train_score,
+        )  # fmt: skip
+        self.scheduler = scheduler
+
+    _parameter_constraints: dict[str, Any] = RandomizedSearchCV._parameter_constraints | {
+        "n_iter": [*RandomizedSearchCV._parameter_constraints["n_iter"], None],
+        "scheduler": [Asha, None],
+    }
+
+    def fit(self, X, y=None, **params):
+        """Searches, and with `refit` fits the best candidate to all rows.
+
+        Args:
+            X: as the estimator takes it.
+            y: as the estimator takes it.
+            params: such as `groups` and `sample_weight`, as `RandomizedSearchCV.fit` takes them.
+
+        Returns:
+            The search.
+
+        Raises:
+            TypeError, ValueError: as `RandomizedSearchCV.fit`.
+        """
+        given = self.estimator, self.n_jobs
+        with open_book() as book:
+            estimator = clone(self.estimator)
+            if isinstance(estimator, Pipeline) and estimator.memory is None:
+                estimator.set_params(memory=book.memory)
+            self._search = _Search(book, Ledger(estimator, book), X, y, params)
+            # The lanes use all cores, and the answers are in this process.
+            self.estimator, self.n_jobs = Candidate(estimator, self._search.ledger), 1
+            try:
+                super().fit(X, y, **params)
+                self._put_back(given[0])
+            finally:
+                self.estimator, self.n_jobs = given
+                del self._search
+        return self
+
+    def _put_back(self, estimator: Any) -> None:
+        """Puts the estimator and the scorers of scikit-learn in the places of those of the search."""
+        if isinstance(self.scorer_, OneScorer):
+            self.scorer_ = self.scorer_.scorer
+        if not hasattr(self, "best_estimator_"):
+            return
+        self.best_estimator_ = self.best_estimator_.fitted()
+        if isinstance(estimator, Pipeline):
+            self.best_estimator_.set_params(memory=estimator.memory)
+
+    def _get_scorers(self):
+        scorers: Any
+        scorers, refit_metric = super()._get_scorers()
+        if not hasattr(self, "_search"):
+            return scorers, refit_metric
+        wrap = SeveralScorers if isinstance(scorers, _MultimetricScorer) else OneScorer
+        return wrap(scorers, self._search.ledger.score), refit_metric
+
+    def _check_scorers_accept_sample_weight(self):
+        # It looks at the scorers of scikit-learn, which those of the search would hide.
+        search = vars(self).pop("_search", None)
+        try:
+            return super()._check_scorers_accept_sample_weight()
+        finally:
+            vars(self).update({} if search is None else {"_search": search})
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = get_tags(self.estimator).target_tags.multi_output
+        return tags
+
+    def _run_search(self, evaluate_candidates):  # pyright: ignore[reportIncompatibleMethodOverride]
+        search, candidates = self._search, list(self._list_candidates())
+        splits = list(self._split())
+
+        def evaluate(candidates: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
+            self._record(candidates, splits)
+            search.book.run()
+            return evaluate_candidates(candidates, cv=_Splits(splits), **more)
+
+        if self.scheduler is None:
+            evaluate(candidates)
+        else:
+            metric = self.refit if isinstance(self.refit, str) else "score"
+            halve(evaluate, candidates, self.scheduler, search.ledger.find_epochs(), f"mean_test_{metric}")
+        search.book.close()
+        if search.book.missed:
+            warn_user(
+                f"SweepSearchCV: {search.book.missed} fits of networks were not known ahead, and were made one by one"
+            )
+
+    @staticmethod
+    def _select_best_index(refit, refit_metric, results):
+        if callable(refit) or "iter" not in results:
+            return RandomizedSearchCV._select_best_index(refit, refit_metric, results)
+        return find_best_of_last(results, f"mean_test_{refit_metric}")
+
+    def _list_candidates(self):
+        if self.n_iter is None:
+            return ParameterGrid(self.param_distributions)
+        return ParameterSampler(self.param_distributions, self.n_iter, random_state=self.random_state)
+
+    def _split(self) -> Any:
+        x, y = indexable(self._search.x, self._search.y)
+        splitter: Any = self._checked_cv_orig
+        return splitter.split(x, y, **self._route().splitter.split)
+
+    def _route(self) -> Any:
+        return self._get_routed_params_for_fit(_check_method_params(self._search.x, params=self._search.params))
+
+    def _record(self, candidates: list[dict[str, Any]], splits: list[Any]) -> None:
+        """Enters the fits of all candidates and folds."""
+        x, y = indexable(self._search.x, self._search.y)
+        fit_params = self._route().estimator.fit
+        self._search.book.record()
+        for train, _ in splits:
+            options = _check_method_params(x, params=fit_params, indices=train)
+            self._search.ledger.record(candidates, *_safe_split(self.estimator, x, y, train), options)
+
+
+class _Search(NamedTuple):
+    """What a search needs while it runs: its book and ledger, and what `fit` was called with."""
+
+    book: Book
+    ledger: Ledger
+    x: Any
+    y: Any
+    params: dict[str, Any]
+
+
+class _Splits:
+    """Folds that are known: a splitter that shuffles would give others when asked again."""
+
+    def __init__(self, splits: list[Any]) -> None:
+        self._splits = splits
+
+    def split(self, *_: Any, **__: Any) -> Any:
+        return iter(self._splits)
+
+    def get_n_splits(self, *_: Any, **__: Any) -> int:
+        return len(self._splits)
