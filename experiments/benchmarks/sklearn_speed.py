@@ -1,9 +1,9 @@
 """`SweepSearchCV` beside `RandomizedSearchCV(MLPClassifier)`: `python -m experiments.benchmarks.sklearn_speed`.
 
-scikit-learn's search has `n_jobs=2`. Both search the same ranges of learning rate and weight decay with the same candidates, folds, epochs, hidden sizes and
-two scorers, on scaled data, and fit the best to all rows. Neither stops early. Each round starts both in new processes
-without a compilation cache; a time is that of `fit` alone, compilation and the start of worker processes included. It
-takes about twelve minutes on two cores.
+scikit-learn's search has `n_jobs=2`. Both search the same ranges of learning rate and weight decay with as many
+candidates, on the same folds of scaled data, with the same epochs, hidden sizes and two scorers. Both fit the best to
+all rows, and neither stops early. Each round starts both in new processes, without a compilation cache. A time is that
+of `fit` alone, compilation and the start of worker processes included. It takes about ten minutes on two cores.
 """
 
 import json

@@ -9,7 +9,7 @@ from jaxnn.integrations.flax_weights import as_variables, load
 from jaxnn.integrations.foreign import take_marks
 from jaxnn.models.model import Model
 
-__all__ = ["as_variables", "load", "model", "variables"]
+__all__ = ["as_variables", "load", "model", "update", "variables"]
 
 
 def model(

@@ -35,7 +35,8 @@ def load(model: Model, state_dict: Mapping[str, Any], *, names: Mapping[str, str
 
     - `Conv2d(…, 3, stride=2, padding=1)` is `cnn(…, stride=2, padding=1)`. With a stride larger than 1, "same" puts
       more zeros after the image than before it, as XLA does. `resnet` pads as PyTorch does.
-    - Layer and group norms agree with those of PyTorch that have `eps=1e-6`, and batch norms with its default.
+    - Layer and group norms agree with the default of PyTorch if the model has `norm_options={"epsilon": 1e-5}`. Batch
+      norms agree as they are.
 
     Args:
         model: such as `mlp`, `cnn` or `resnet`.

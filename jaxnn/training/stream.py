@@ -184,11 +184,6 @@ def prepare_stream(
             f"train: the first batch has {stream.rows} rows, but batch_size={recipe.batch_size} in the Recipe; "
             "leave it out, the batches are those of the iterable"
         )
-    if recipe.drop_last:
-        raise ValueError(
-            "train: drop_last of the Recipe is for arrays; let the iterable leave out a last batch that is not full, "
-            "as nn.shuffled_batches(…, drop_last=True) does"
-        )
     is_fixed = isinstance(recipe.optimizer, optax.GradientTransformation | optax.MultiSteps)
     if stream.steps is None and not is_fixed:
         raise ValueError("train: the optimizer is a function of the total steps: give steps=, the batches of an epoch")

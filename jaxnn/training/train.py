@@ -23,7 +23,7 @@ from jaxnn.training.recipe import Recipe
 from jaxnn.training.run_files import adapt_epochs, describe_training, digest_traces, make_tables, restore_loop
 from jaxnn.training.stopping import StoppingRule, check_rule
 from jaxnn.training.stream import is_stream, open_stream, prepare_stream
-from jaxnn.training.stream_loop import compile_stream, trace_stream
+from jaxnn.training.stream_loop import StreamTraces, compile_stream, trace_stream
 from jaxnn.training.summary import count_numbers, summarize_curve
 
 
@@ -191,7 +191,7 @@ def train(
         if stream is None:
             run_until = compile_loop(config, start.data, start.validation, restored, trace=lambda: trace()[0])
         else:
-            run_until = compile_stream(config, stream, start.validation, restored, trace=trace)
+            run_until = compile_stream(config, stream, start.validation, restored, trace=lambda: StreamTraces(*trace()))
         optimizer = get_optimizer(start.recipe) if restores else None
         longest = None if stream is None else 1
         chunks = run_timed_chunks(run_until, restored, start.epochs, optimizer, longest=longest)

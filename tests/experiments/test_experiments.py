@@ -13,7 +13,7 @@ import pytest
 import jaxnn as nn
 from experiments import cifar, digits, iris, learning_rates, mnist, replicate, sequences, sweep_digits, sweep_iris
 
-pytestmark = pytest.mark.optimized
+pytestmark = pytest.mark.optimized(older_code=True)  # trained for long
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,7 +9,7 @@ pytestmark = pytest.mark.optimized
 
 def test_a_network_that_was_searched_predicts_in_another_process(tmp_path, monkeypatch, capsys) -> None:
     monkeypatch.chdir(tmp_path)
-    result = sklearn_search.main(sklearn_search.Config(candidates=6, epochs=15, folds=3))
+    result = sklearn_search.main(sklearn_search.Config(candidates=4, epochs=12, folds=2))
     assert result.test_accuracy >= 0.95
     assert result.validation_accuracy >= 0.95
     assert result.loaded_accuracy == result.test_accuracy

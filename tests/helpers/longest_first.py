@@ -4,10 +4,13 @@ from pathlib import Path
 
 import pytest
 
-# From the longest, by seconds of processor time; all others take less than about five.
+# Those that take more than about ten seconds of processor time, from the longest.
 LONGEST = (
-    "test_experiments.py", "test_fold_fits.py", "test_longer_trials.py", "test_sizes.py", "test_compile_once.py",
-    "test_contract.py", "test_doctests.py", "test_data.py", "test_search.py", "test_tiles.py",
+    "test_experiments.py", "test_sizes.py", "test_longer_trials.py", "test_fold_fits.py", "test_doctests.py",
+    "test_search.py", "test_augmentation.py", "test_contract.py", "test_transformations.py", "test_ema.py",
+    "test_buffers_of_sweep.py", "test_host_functions.py", "test_more_trials.py", "test_plateau.py", "test_half_way.py",
+    "test_bits.py", "test_failed_trials.py", "test_best_epoch.py", "test_whole_process.py", "test_going_on.py",
+    "test_benchmarks.py", "test_kills.py", "test_notes.py", "test_tiles.py", "test_preparation.py", "test_refit.py",
 )  # fmt: skip
 
 

@@ -14,16 +14,16 @@ _added: dict[str, Any] = {}
 
 
 def install() -> None:
-    """Lets `compile_quickly` add options to every program. JAX takes them for one function, or for a whole process."""
+    """Lets `set_compiler` add options to every program. JAX takes them for one function, or for a whole process."""
     compiler.get_compile_options = _add_options
 
 
-def compile_quickly(quickly: bool) -> None:
-    """Compiles without most of XLA's optimizations, or as users do."""
+def set_compiler(*, optimize: bool, older_code: bool) -> None:
+    """Compiles with or without most of XLA's optimizations, and with older code for loops or as users do."""
     options = _find_options()
     _added.clear()
-    _added.update(options if quickly else {})
-    jax.config.update("jax_disable_most_optimizations", quickly)
+    _added.update(options if older_code else {})
+    jax.config.update("jax_disable_most_optimizations", not optimize)
 
 
 def _add_options(*arguments: Any, **options: Any) -> Any:

@@ -74,7 +74,8 @@ def test_all_fits_of_a_search_share_few_programs_and_preprocessing_is_fitted_onc
     with compilations() as compiled:
         SweepSearchCV(pipeline, NESTED, n_iter=8, random_state=0, cv=4, refit=False).fit(X, NAMES)
     assert Counting.fits == 4
-    assert len(compiled) <= 4
+    # The start, the lanes for 112 and 113 rows, predictions, and the bits of a key.
+    assert len(compiled) <= 5
 
 
 def test_any_scorer_groups_and_weights() -> None:

@@ -192,6 +192,18 @@ def test_batch_norms_of_keras_may_follow_each_other_where_branches_meet() -> Non
     assert_same(keras.load(CNN, theirs, epsilon=1e-5), params)
 
 
+@pytest.mark.parametrize(
+    "make", [lambda model: model, lambda model: nn.chain(lambda x: x, model)], ids=["cnn", "chain"]
+)
+def test_a_model_with_the_epsilon_of_keras_takes_the_variances_as_they_are(make: Any) -> None:
+    model = make(nn.cnn((8, 12, 2), (3, 4), 3, norm="batch", norm_options={"epsilon": 1e-3, "momentum": 0.99}))
+    theirs = read_weights("keras/cnn")
+    params = keras.load(model, theirs)
+    np.testing.assert_array_equal(params.get("model_1", params)["norm_1"].variance.value, theirs[4])
+    outputs = nn.predict(model, params, ARRAYS["keras/cnn/x"])
+    np.testing.assert_allclose(outputs, ARRAYS["keras/cnn/outputs"], rtol=1e-5, atol=1e-5)
+
+
 def test_nothing_is_imported_before_it_is_used_and_no_tool_ever() -> None:
     program = """if True:
         import sys

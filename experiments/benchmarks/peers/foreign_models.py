@@ -54,7 +54,8 @@ def make_jaxnn_model(problem: Problem, norm: bool) -> nn.Model:
     if not norm:
         return jaxnn_models.make_model(problem)
     filters, nodes = list_sizes(problem)
-    model = nn.cnn(problem.data[0].shape[1:], filters, nodes[-1], hidden=nodes[:-1], norm="batch")
+    options = {"norm": "batch", "norm_options": {"unbiased": False}}  # as in Flax
+    model = nn.cnn(problem.data[0].shape[1:], filters, nodes[-1], hidden=nodes[:-1], **options)
     names = [f"conv_{i + 1}" for i in range(len(filters))] + [f"hidden_{i + 1}" for i in range(len(nodes) - 1)]
 
     def init(key: Any) -> Any:

@@ -15,6 +15,7 @@ import numpy as np
 from jaxnn.integrations.sklearn.digests import NotComparableError, TransformerMemory, digest_array, freeze
 from jaxnn.integrations.sklearn.job import Job, Trained, use_precision
 from jaxnn.integrations.sklearn.lanes import run_jobs
+from jaxnn.integrations.sklearn.rows import choose_bucket, fill_rows
 from jaxnn.integrations.sklearn.task import compile_task
 
 _CURRENT: contextvars.ContextVar["Book | None"] = contextvars.ContextVar("book", default=None)
@@ -104,8 +105,16 @@ class Book:
         """Begins a first pass."""
         self._stage, self._entries = "recording", {}
 
-    def run(self) -> None:
-        """Runs all fits that have been entered; later ones find their answers."""
+    def strike(self, key: Key) -> None:
+        """Takes an entry out."""
+        self._entries.pop(key, None)
+
+    def run(self, expected: Job | None = None) -> None:
+        """Runs all fits that have been entered; later ones find their answers.
+
+        Args:
+            expected: a job like one that will run alone later, whose programs are compiled meanwhile.
+        """
         self._stage = "answering"
         groups: dict[Hashable, dict[Key, Entry]] = {}
         for key, entry in self._entries.items():
@@ -113,7 +122,9 @@ class Book:
         for precision in ("float32", "float64"):
             of_precision = [group for group in groups.values() if _precision(group) == precision]
             with use_precision(precision):
-                results = run_jobs([[entry.job for entry in group.values()] for group in of_precision])
+                soon = expected if expected is not None and str(expected.data[0].dtype) == precision else None
+                jobs = [[entry.job for entry in group.values()] for group in of_precision]
+                results = run_jobs(jobs, expected=soon)
             for group, trained in zip(of_precision, results, strict=True):
                 self._answer(group, trained)
 
@@ -133,8 +144,9 @@ class Book:
         if key not in self._outputs:
             task, params = answer.entry.job.task, self._groups[answer.group]
             with use_precision(str(x.dtype)):
-                program = compile_task(apply_all, task, params, x)
-                self._outputs[key] = np.asarray(program(params, x))
+                filled = fill_rows(x, choose_bucket(len(x)))
+                program = compile_task(apply_all, task.without_rows(), params, filled)
+                self._outputs[key] = np.asarray(program(params, filled))[:, : len(x)]
         return self._outputs[key]
 
 

@@ -1,7 +1,6 @@
 """One training of an estimator: what it needs, how it runs, and what it gives."""
 
 import contextlib
-import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -92,12 +91,19 @@ def run_job(job: Job, *, callbacks: Sequence[Callback] = (), progress: bool = Fa
     return finish_job(job, loop)
 
 
+def warm_up(job: Job) -> None:
+    """Compiles the programs of a job, in no epoch of which it trains."""
+    data, validation = fill_job(job)
+    loop = start_job(job)
+    program = compile_task(run, job.task, job.numbers, data, validation, loop, np.int32(0))
+    program(job.numbers, data, validation, loop, np.int32(0))
+
+
 def start_job(job: Job) -> LoopState:
     """Returns the state before the first epoch."""
-    # The start does not depend on the rows, so that all sizes share a program.
-    task = dataclasses.replace(job.task, rows=None, batch_size=None)
+    task = job.task.without_rows()
     arguments = job.numbers, np.uint32(job.seed), job.params
-    loop = compile_task(start, task, *arguments)(*arguments)
+    loop = compile_task(start, task, *arguments, runs_once=True)(*arguments)
     return loop if job.learned is None else loop._replace(state=loop.state._replace(**job.learned._asdict()))
 
 

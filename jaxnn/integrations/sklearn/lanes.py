@@ -1,8 +1,9 @@
 """Trainings side by side: many jobs of one task on the same rows, in the lanes of one compiled program."""
 
 import os
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import jax
@@ -11,8 +12,8 @@ import numpy as np
 from jaxtyping import Array
 
 from jaxnn._kernels.batch_last import swap_batch_axes
-from jaxnn.integrations.sklearn.job import Job, Trained, fill_job, finish_job, run_job
-from jaxnn.integrations.sklearn.task import Numbers, Task, compile_task, start
+from jaxnn.integrations.sklearn.job import Job, Trained, fill_job, finish_job, run_job, start_job, warm_up
+from jaxnn.integrations.sklearn.task import Numbers, Task, compile_task_once
 from jaxnn.training.epoch import to_loop_layout
 from jaxnn.training.loop import LoopState, run_epoch
 
@@ -27,11 +28,32 @@ class Batch(NamedTuple):
     real: int
 
 
-def run_jobs(groups: Sequence[Sequence[Job]]) -> list[list[Trained]]:
+class OnceEach:
+    """Values that several threads need, each made once."""
+
+    def __init__(self) -> None:
+        self._values: dict[Hashable, Future[Any]] = {}
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        """Returns the value of a key; the first thread makes it, and others wait."""
+        with self._lock:
+            is_new = key not in self._values
+            value = self._values.setdefault(key, Future())
+        if is_new:
+            try:
+                value.set_result(make())
+            except BaseException as error:
+                value.set_exception(error)
+        return value.result()
+
+
+def run_jobs(groups: Sequence[Sequence[Job]], *, expected: Job | None = None) -> list[list[Trained]]:
     """Returns the results of jobs.
 
     Args:
         groups: each has jobs of one task on the same data, which differ in numbers, seeds and epochs.
+        expected: a job like one that will run alone later, whose programs are compiled meanwhile.
     """
     order = [sorted(range(len(group)), key=lambda i, group=group: _expected_end(group[i])) for group in groups]
     batches = [
@@ -41,11 +63,19 @@ def run_jobs(groups: Sequence[Sequence[Job]]) -> list[list[Trained]]:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     x64 = jax.config.jax_enable_x64  # pyright: ignore[reportAttributeAccessIssue]
 
+    programs = OnceEach()
+
     def run(batch: Batch) -> list[Trained]:
         with jax.enable_x64(x64):  # the setting of the calling thread
-            return _run_batch(batch)
+            return _run_batch(batch, programs)
+
+    def warm(job: Job) -> None:
+        with jax.enable_x64(x64):
+            warm_up(job)
 
     with ThreadPoolExecutor(cores if jax.default_backend() == "cpu" else 1) as pool:
+        if expected is not None:
+            pool.submit(warm, expected)  # an error comes again where it runs alone
         done = [result for results in pool.map(run, batches) for result in results]
     answers, at = [], 0
     for group, places in zip(groups, order, strict=True):
@@ -68,16 +98,15 @@ def _divide(jobs: list[Job]) -> list[Batch]:
     return [Batch([part[i % len(part)] for i in range(lanes)], len(part)) for part in parts]
 
 
-def _run_batch(batch: Batch) -> list[Trained]:
+def _run_batch(batch: Batch, programs: OnceEach) -> list[Trained]:
     first = batch.jobs[0]
     data, validation = fill_job(first)
     numbers = jax.tree.map(lambda *leaves: np.stack(leaves), *(job.numbers for job in batch.jobs))
-    seeds = np.array([job.seed for job in batch.jobs], np.uint32)
-    # Lanes of one seed share the order of their rows, which is then drawn and looked up once.
-    arguments = numbers, seeds if len(set(seeds.tolist())) > 1 else seeds[0]
     limits = np.array([job.epochs for job in batch.jobs], np.int32)
-    whole = *arguments, data, validation, limits
-    loops = jax.tree.map(np.asarray, compile_task(run_lanes, first.task, *whole, side_by_side=True)(*whole))
+    arguments = numbers, *_start(batch.jobs), data, validation, limits
+    shapes = tuple((leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(arguments))
+    program = programs.get((first.task, shapes), lambda: compile_task_once(run_lanes, first.task, *arguments))
+    loops = jax.tree.map(np.asarray, program(*arguments))
     lanes = [jax.tree.map(lambda leaf, i=i: leaf[i], loops) for i in range(batch.real)]
     # A training that diverges goes back to its last finite epoch, which it does alone.
     return [
@@ -86,24 +115,37 @@ def _run_batch(batch: Batch) -> list[Trained]:
     ]
 
 
+def _start(jobs: list[Job]) -> tuple[LoopState, np.ndarray]:
+    """Returns the states before the first epoch, without their keys, and the bits of the keys; of one, if all agree."""
+    # The state of a user's optimizer may hold its numbers.
+    same = len({int(job.seed) for job in jobs}) == 1 and isinstance(jobs[0].task.optimizer, str)
+    loops = [start_job(job) for job in (jobs[:1] if same else jobs)]
+    keys = [np.asarray(jax.random.key_data(loop.state.key)) for loop in loops]
+    stripped = [jax.tree.map(np.asarray, _strip(loop)) for loop in loops]
+    if same:
+        return jax.tree.map(lambda leaf: np.repeat(leaf[None], len(jobs), axis=0), stripped[0]), keys[0]
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *stripped), np.stack(keys)
+
+
 def _is_finite(loop: LoopState) -> bool:
     return all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(loop.state.params))
 
 
-def run_lanes(task: Task, numbers: Numbers, seeds: Array, data: Any, validation: Any, limits: Array) -> LoopState:
+def run_lanes(
+    task: Task, numbers: Numbers, loops: LoopState, key_data: Array, data: Any, validation: Any, limits: Array
+) -> LoopState:
     """Returns the states at the end of all lanes, without their keys.
 
     Args:
         task: that of all.
         numbers: those of each lane.
-        seeds: one for each lane, or one for all.
+        loops: the states before the first epoch, without their keys.
+        key_data: the bits of a key for each lane, or of one for all, whose draws are then made once.
         data, validation: those of all lanes.
         limits: the epoch limit of each lane.
     """
-    shared = None if seeds.ndim == 0 else 0
-    loops = jax.vmap(lambda numbers, seed: _strip(start(task, numbers, seed, None)), (0, shared))(numbers, seeds)
-    get_key = lambda seed: start(task, jax.tree.map(lambda leaf: leaf[0], numbers), seed, None).state.key  # noqa: E731
-    keys = get_key(seeds) if shared is None else jax.vmap(get_key)(seeds)
+    shared = None if key_data.ndim == 1 else 0
+    keys = jax.random.wrap_key_data(key_data)
     layout = task.configure(jax.tree.map(lambda leaf: leaf[0], numbers)).recipe
     data, validation = to_loop_layout(layout, data), swap_batch_axes(validation)
 

@@ -13,6 +13,7 @@ from sklearn.pipeline import Pipeline
 from jaxnn.integrations.sklearn.book import Answer, Book, Entry, Key, Recorded, compare_options
 from jaxnn.integrations.sklearn.candidate import make
 from jaxnn.integrations.sklearn.digests import freeze
+from jaxnn.integrations.sklearn.job import Job
 from jaxnn.integrations.sklearn.network import Network
 from jaxnn.integrations.sklearn.options import check_options
 from jaxnn.integrations.sklearn.scoring import Scored, find_metric
@@ -73,6 +74,18 @@ class Ledger:
             key = None if draft is None else self._vary(draft, numbers)
             if key is not None:
                 self._lines[(all_of_it, data)] = Line(key, (others, data))
+
+    def expect(self, candidates: list[dict[str, Any]], x: Any, y: Any, options: dict[str, Any]) -> Job | None:
+        """Returns a job like that of the best candidate on all rows; None if candidates differ in more than numbers."""
+        try:
+            kinds = {freeze(self._divide(candidate)[1]) for candidate in candidates}
+        except TypeError:
+            return None
+        draft = self._fit(candidates[0], x, y, options) if len(kinds) == 1 else None
+        if draft is None:
+            return None
+        self._book.strike(draft[0])
+        return draft[1].job
 
     def _describe(self, x: Any, y: Any, options: dict[str, Any]) -> Hashable:
         digest = self._book.memory.digest

@@ -153,8 +153,7 @@ class SweepSearchCV(RandomizedSearchCV):
         splits = list(self._split())
 
         def evaluate(candidates: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
-            self._record(candidates, splits)
-            search.book.run()
+            search.book.run(self._record(candidates, splits))
             return evaluate_candidates(candidates, cv=_Splits(splits), **more)
 
         if self.scheduler is None:
@@ -187,14 +186,15 @@ class SweepSearchCV(RandomizedSearchCV):
     def _route(self) -> Any:
         return self._get_routed_params_for_fit(_check_method_params(self._search.x, params=self._search.params))
 
-    def _record(self, candidates: list[dict[str, Any]], splits: list[Any]) -> None:
-        """Enters the fits of all candidates and folds."""
+    def _record(self, candidates: list[dict[str, Any]], splits: list[Any]) -> Any:
+        """Enters the fits of all candidates and folds; returns a job like the one that `refit` makes."""
         x, y = indexable(self._search.x, self._search.y)
         fit_params = self._route().estimator.fit
         self._search.book.record()
         for train, _ in splits:
             options = _check_method_params(x, params=fit_params, indices=train)
             self._search.ledger.record(candidates, *_safe_split(self.estimator, x, y, train), options)
+        return self._search.ledger.expect(candidates, x, y, fit_params) if self.refit else None
 
 
 class _Search(NamedTuple):

@@ -1,5 +1,6 @@
 """What an estimator trains: the part that decides the compiled program, and the numbers that it takes as arguments."""
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -92,6 +93,10 @@ class Task:
     epochs: int
     validated: bool
 
+    def without_rows(self) -> "Task":
+        """Returns the task of what does not depend on the rows, so that all sizes share its programs."""
+        return dataclasses.replace(self, rows=None, batch_size=None)
+
     def configure(self, numbers: Numbers) -> LoopConfig:
         """Returns the configuration of the loop of `train`, of traced numbers."""
         make_optimizer = OPTIMIZERS[self.optimizer] if isinstance(self.optimizer, str) else self.optimizer
@@ -116,9 +121,7 @@ def run(task: Task, numbers: Numbers, data: Any, validation: Any, loop: LoopStat
     return run_epochs(task.configure(numbers), data, validation, loop, until)
 
 
-def compile_task(
-    function: Callable[..., Any], task: Task, *arguments: Any, side_by_side: bool = False
-) -> Callable[..., Any]:
+def compile_task(function: Callable[..., Any], task: Task, *arguments: Any, runs_once: bool = False) -> Any:
     """Returns a function of a task compiled for some arguments.
 
     A task with functions of the user is traced every time: they may read variables that have changed.
@@ -127,18 +130,23 @@ def compile_task(
         function: of the task and these arguments.
         task: what decides the program.
         arguments: those of a call.
-        side_by_side: whether several threads run the program at a time, each on one core.
+        runs_once: whether the speed of the program does not count.
     """
     if never_changes(task):
-        return functools.partial(_jit(function, side_by_side), task)
-    return compile_function(functools.partial(function, task), *arguments, options=_choose_options(side_by_side))
+        return functools.partial(_jit(function, runs_once), task)
+    return compile_function(functools.partial(function, task), *arguments, options=_choose_options(runs_once))
 
 
-def _choose_options(side_by_side: bool) -> dict[str, Any]:
-    # The options for several devices keep a program to one core.
-    return choose_compiler_options(jax.devices()[:1] * (2 if side_by_side else 1))
+def compile_task_once(function: Callable[..., Any], task: Task, *arguments: Any) -> Any:
+    """Returns a function of a task for arguments of these shapes, for several threads that each run it on one core."""
+    options = choose_compiler_options(jax.devices()[:1] * 2)  # those of several devices keep a program to one core
+    return compile_function(functools.partial(function, task), *arguments, options=options)
+
+
+def _choose_options(runs_once: bool) -> dict[str, Any]:
+    return choose_compiler_options(jax.devices()[:1], runs_once=runs_once)
 
 
 @functools.lru_cache
-def _jit(function: Callable[..., Any], side_by_side: bool) -> Callable[..., Any]:
-    return jax.jit(function, static_argnums=0, compiler_options=_choose_options(side_by_side))
+def _jit(function: Callable[..., Any], runs_once: bool) -> Callable[..., Any]:
+    return jax.jit(function, static_argnums=0, compiler_options=_choose_options(runs_once))

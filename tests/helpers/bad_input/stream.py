@@ -139,11 +139,6 @@ STREAM_CALLS = {
         ValueError,
         "train: the first batch has 6 rows, but batch_size=5 in the Recipe; leave it out, …",
     ),
-    "drop_last in the recipe": (
-        train([BATCH], classifier()._replace(drop_last=True)),
-        ValueError,
-        "train: drop_last of the Recipe is for arrays; let the iterable leave out a last batch that is not full, …",
-    ),
     "a schedule without steps": (
         train(lambda epoch: [BATCH], classifier()._replace(optimizer=lambda steps: optax.sgd(0.1))),
         ValueError,

@@ -21,6 +21,11 @@ BIASED = {
     "4.weight": np.zeros((3, 64), "f"), "4.bias": np.zeros(3, "f"),
 }  # fmt: skip
 TABLE = nn.Model(lambda key: {"table": jnp.ones((3, 3))}, lambda params, x, *, key=None: x)
+TWO_EPSILONS = nn.chain(
+    nn.resnet((2, 2, 1), (2,), 4, blocks=1),
+    lambda x: x.reshape(-1, 2, 2, 1),
+    nn.cnn((2, 2, 1), (2,), 2, norm="batch", norm_options={"epsilon": 1e-3}),
+)
 
 
 def load(model, state_dict=THEIRS, **options):
@@ -127,6 +132,11 @@ WEIGHT_CALLS = {
         ValueError,
         "keras.load: the numbers of dense layers to be paired differ, 2 and 0; the model has hidden_1 (4, 16), "
         "output (16, 3); the other network has 0 (3, 3, 1, 4), 2 (4,)",
+    ),
+    "Keras: two epsilons": (
+        lambda: nn.integrations.keras.load(TWO_EPSILONS, []),
+        ValueError,
+        "keras.load: the batch norms of the model must have one epsilon, not [1e-05, 0.001]",
     ),
     "Keras: three vectors": (
         lambda: nn.integrations.keras.load(MODEL, {"norm": [np.zeros(4, "f")] * 3}),
