@@ -89,7 +89,8 @@ def train(
 
     Data may stream, as batches `(x, targets)` of NumPy arrays, or of tensors that NumPy reads. Then `data` is one of
 
-    - an iterable that starts anew for each epoch, such as a `DataLoader` of PyTorch or of grain;
+    - an iterable that starts anew for each epoch, such as a `DataLoader` of PyTorch or of grain; worker processes need
+      `multiprocessing_context="spawn"`, as JAX has threads, which do not survive a fork;
     - a function that returns the batches of an epoch, such as a generator function of the epoch, which counts from 0,
       or `shuffled_batches(...)` for `numpy.memmap`;
     - a generator, or another iterator, from which each epoch takes the next `steps` batches.
@@ -193,8 +194,7 @@ def train(
         else:
             run_until = compile_stream(config, stream, start.validation, restored, trace=lambda: StreamTraces(*trace()))
         optimizer = get_optimizer(start.recipe) if restores else None
-        longest = None if stream is None else 1
-        chunks = run_timed_chunks(run_until, restored, start.epochs, optimizer, longest=longest)
+        chunks = run_timed_chunks(run_until, restored, start.epochs, optimizer, by_epoch=stream is not None)
         host = Host(run, log, start.epochs, progress, functools.partial(make_tables, first=first))
         loop = run_chunks(run_until, chunks, restored, host)
     if loop.diverged:

@@ -1,5 +1,7 @@
 """train on batches that stream: the steps of arrays, for every kind of iterable."""
 
+import time
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -134,6 +136,15 @@ def test_a_loader_may_reuse_its_memory(streamed) -> None:
             own[:] = np.nan
 
     assert_same(train(overwrite, validation=VALIDATION), streamed)
+
+
+def test_how_many_batches_have_been_read_meanwhile_changes_no_bit(streamed) -> None:
+    def wait(epoch):
+        for batch in batches(epoch):
+            time.sleep(0.03)
+            yield batch
+
+    assert_same(train(wait, validation=VALIDATION), streamed)
 
 
 def test_targets_beyond_those_of_the_first_batch_are_checked_too(as_installed) -> None:
