@@ -21,7 +21,7 @@ from jaxnn.activations import (
     tanh,
 )
 from jaxnn.batches import shuffled_batches
-from jaxnn.buffers import Buffer, merge, partition
+from jaxnn.buffers import Buffer, Frozen, merge, partition
 from jaxnn.compilation_cache import use_compilation_cache
 from jaxnn.data import (
     Folds,
@@ -34,7 +34,8 @@ from jaxnn.devices import use_all_cores
 from jaxnn.integrations.export import export
 from jaxnn.integrations.safetensors import load_safetensors, save_safetensors
 from jaxnn.integrations.tensorboard import tensorboard
-from jaxnn.io.checkpoint import CheckpointError, load, save
+from jaxnn.io.archive import CheckpointError
+from jaxnn.io.checkpoint import load, save
 from jaxnn.layers.attention import MultiHeadAttentionParams, attention, init_multi_head_attention, multi_head_attention
 from jaxnn.layers.batch_norm import BatchNormParams, batch_norm, init_batch_norm, train_batch_norm
 from jaxnn.layers.convolution import conv, init_conv
@@ -54,6 +55,7 @@ from jaxnn.losses.focal import focal
 from jaxnn.losses.regression import absolute_error, gaussian_nll, huber, squared_error
 from jaxnn.models.chain import chain
 from jaxnn.models.cnn import cnn
+from jaxnn.models.freeze import freeze, unfreeze
 from jaxnn.models.mlp import mlp
 from jaxnn.models.model import Model
 from jaxnn.models.resnet import resnet
@@ -104,6 +106,7 @@ __all__ = [
     "Evaluation",
     "FitResult",
     "Folds",
+    "Frozen",
     "LSTMState",
     "Model",
     "MultiHeadAttentionParams",
@@ -148,6 +151,7 @@ __all__ = [
     "fit",
     "flatten",
     "focal",
+    "freeze",
     "gaussian_nll",
     "gelu",
     "global_avg_pool",
@@ -230,6 +234,7 @@ __all__ = [
     "train",
     "train_batch_norm",
     "train_test_split",
+    "unfreeze",
     "uniform",
     "unscale",
     "use_all_cores",

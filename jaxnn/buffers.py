@@ -50,16 +50,26 @@ class Buffer(NamedTuple):
     value: Any
 
 
+class Frozen(NamedTuple):
+    """Marks a part of the parameters that a model of `freeze` carries and does not learn.
+
+    Attributes:
+        params: the part, a pytree.
+    """
+
+    params: Any
+
+
 def is_buffer(leaf: Any) -> bool:
-    """Returns whether a node of a pytree is a buffer."""
-    return isinstance(leaf, Buffer)
+    """Returns whether a node of a pytree is a buffer, or a frozen part, which is treated as one."""
+    return isinstance(leaf, Buffer | Frozen)
 
 
 def partition(params: Any) -> tuple[Any, Any]:
     """Divides parameters into what is learned and the buffers; each has None in the places of the other.
 
     Args:
-        params: any pytree, in which each `Buffer` counts as one leaf.
+        params: any pytree, in which each `Buffer` counts as one leaf, and so does each `Frozen` part.
 
     Returns:
         The learned tree, which gradients and optimizers take, and the tree of buffers. Without buffers the learned tree

@@ -231,10 +231,11 @@ def fold_minibatches(rows: FoldRows, key: Array, batch_size: int, *, drop_last: 
         minibatch holds rows of the fold, under a mask that is False.
     """
     steps = max(rows.counts) // batch_size if drop_last else math.ceil(max(rows.counts) / batch_size)
-    trained = rows.own_count // batch_size * batch_size if drop_last else rows.own_count
     places = jnp.arange(steps * batch_size, dtype=jnp.int32)
     order = permute_one_of(key, rows.counts, rows.fold)[places % rows.own_count]
-    return order.reshape(steps, batch_size), (places < trained).reshape(steps, batch_size)
+    order = order.reshape(steps, batch_size)
+    trained = rows.own_count // batch_size * batch_size if drop_last else rows.own_count
+    return order, (places < trained).reshape(steps, batch_size)
 
 
 def _draw_order(caller: str, key: Array, count: int, stratify: ArrayLike | None) -> np.ndarray:

@@ -18,6 +18,8 @@ import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 
 from helpers.compilations import EVENT, Compilations, record_compilations  # noqa: E402
+from helpers.longest_first import let_order_stand, sort_longest_first  # noqa: E402
+from helpers.quick_compiler import install, set_compiler  # noqa: E402
 
 jax.config.update("jax_num_cpu_devices", 2)  # sweeps are sharded on every machine
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -26,6 +28,8 @@ jax.config.update("jax_debug_key_reuse", True)
 jax.config.update("jax_compilation_cache_dir", os.path.join(os.path.dirname(__file__), "..", ".pytest_cache", "xla"))
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
 jax.config.update("jax_default_matmul_precision", "highest")  # a GPU would round to TF32; CPUs do not change
+install()
+set_compiler(optimize=False, older_code=True)  # what modules compute when they are imported, too
 
 # No deadline, since an example with a new shape compiles; in CI the same examples are drawn every time.
 hypothesis.settings.register_profile(
@@ -34,14 +38,25 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("jaxnn")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _set_optimizations(request: pytest.FixtureRequest) -> None:
-    """Compiles without most of XLA's optimizations, in half the time, except in modules marked `optimized`.
+def pytest_configure(config: pytest.Config) -> None:
+    let_order_stand(config)
 
-    Those compare the layers with references, count operations or compare the bits of compiled loops.
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):
+        sort_longest_first(items)
+
+
+@pytest.hookimpl(tryfirst=True)  # before the fixtures of the test
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Compiles without most of XLA's optimizations, in a quarter of the time, except in tests marked `optimized`.
+
+    Those compare the layers with references, count operations, compare the bits of compiled loops or train for long.
+    With `older_code=True` they compile loops that are not jaxnn's own sooner than those of users.
     """
-    optimized = request.node.get_closest_marker("optimized") is not None
-    jax.config.update("jax_disable_most_optimizations", not optimized)
+    marker = item.get_closest_marker("optimized")
+    older_code = True if marker is None else marker.kwargs.get("older_code", False)
+    set_compiler(optimize=marker is not None, older_code=older_code)
 
 
 @pytest.fixture

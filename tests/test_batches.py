@@ -22,7 +22,7 @@ def test_every_example_comes_once_with_its_targets(rows) -> None:
     given = list(batches(0))
     assert [len(x) for x, _ in given] == [4, 4, 4, 2]
     assert len(batches) == 4
-    assert sorted(sum(numbers(batches, 0), [])) == list(range(14))
+    assert sorted(number for batch in numbers(batches, 0) for number in batch) == list(range(14))
     assert all((x[:, 0] == 2 * targets["number"]).all() for x, targets in given)
 
 

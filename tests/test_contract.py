@@ -1,52 +1,22 @@
-"""Contract tests: every layer, activation and loss of helpers/layer_table.py has every property tested here."""
+"""Contract tests: every layer, activation and loss of helpers/layer_table.py has every property tested here.
 
-import functools
+tests/test_transformations.py has those that hold for its derivatives, and under jit and vmap.
+"""
+
 import inspect
 import re
-from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.test_util import check_grads
 
 import jaxnn as nn
+from helpers.contract import assert_close, draw, every_row, jitted, to_arrays
 from helpers.layer_table import ROWS, Row
 
 pytestmark = pytest.mark.optimized
-
-TOLERANCE = {jnp.float32: 1e-5, jnp.float64: 1e-12}
-
-# The scope runs the tests of a row one after another, so that they share compiled programs.
-every_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name, scope="module")
-
-
-@functools.cache
-def jitted(name: str) -> Callable[[Any, Any], jax.Array]:
-    return jax.jit(next(row.function for row in ROWS if row.name == name))
-
-
-def to_arrays(tree: Any, dtype: Any) -> Any:
-    """Converts the leaves to NumPy arrays, which compiles nothing; floats get `dtype`, whole numbers keep theirs."""
-
-    def cast(leaf: Any) -> np.ndarray:
-        leaf = np.asarray(leaf)
-        return leaf.astype(dtype) if np.issubdtype(leaf.dtype, np.floating) else leaf
-
-    return jax.tree.map(cast, tree)
-
-
-def draw(row: Row, rng: np.random.Generator, dtype: Any = jnp.float32) -> tuple[Any, Any]:
-    return to_arrays((row.params(rng), row.x(rng)), dtype)
-
-
-def assert_close(actual: Any, expected: Any, dtype: Any = jnp.float32) -> None:
-    """Asserts equality up to a tolerance relative to the largest number."""
-    actual, expected = np.asarray(actual), np.asarray(expected)
-    assert actual.shape == expected.shape
-    np.testing.assert_allclose(actual, expected, rtol=0, atol=TOLERANCE[dtype] * max(1, np.abs(expected).max()))
 
 
 def take(tree: Any, rows: Any) -> Any:
@@ -84,49 +54,6 @@ def test_float32_stays_float32_and_agrees_too(row: Row, rng: np.random.Generator
     actual = jitted(row.name)(params, x)
     assert actual.dtype == (jnp.int32 if row.name == "argmax" else jnp.float32)
     assert_close(actual, row.reference(params, x))
-
-
-@pytest.mark.parametrize("row", [row for row in ROWS if row.name != "argmax"], ids=lambda row: row.name, scope="module")
-def test_first_and_second_derivatives_agree_with_differences(row: Row, rng: np.random.Generator, x64: None) -> None:
-    leaves, structure = jax.tree.flatten(draw(row, rng, jnp.float64))
-    floats = [i for i, leaf in enumerate(leaves) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
-
-    @jax.jit
-    def function(*values: jax.Array) -> jax.Array:
-        filled = list(leaves)
-        for i, value in zip(floats, values, strict=True):
-            filled[i] = value
-        return row.function(*jax.tree.unflatten(structure, filled))
-
-    # Reverse mode tests forward mode too: `vjp` linearises the function before it transposes it.
-    check_grads(function, [leaves[i] for i in floats], order=2, modes=["rev"], eps=1e-5, atol=1e-6, rtol=1e-6)
-
-
-@every_row
-def test_jit_changes_nothing_and_a_second_call_does_not_retrace(row: Row, rng: np.random.Generator) -> None:
-    traces = []
-
-    @jax.jit
-    def counted(params: Any, x: Any) -> jax.Array:
-        traces.append(row.name)
-        return row.function(params, x)
-
-    for _ in range(2):
-        params, x = draw(row, rng)
-        assert_close(counted(params, x), row.function(params, x))
-    assert len(traces) == 1
-
-
-@every_row
-def test_vmap_over_another_axis_equals_a_loop(row: Row, rng: np.random.Generator) -> None:
-    lanes = [draw(row, rng) for _ in range(3)]
-    stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *lanes)
-    expected = np.stack([jitted(row.name)(*lane) for lane in lanes])
-    assert_close(jax.jit(jax.vmap(row.function))(*stacked), expected)
-    # Over x alone, along its last axis.
-    params, last = lanes[0][0], jax.tree.map(lambda leaf: np.moveaxis(leaf, 0, -1), stacked[1])
-    expected = np.stack([jitted(row.name)(params, x) for _, x in lanes])
-    assert_close(jax.jit(jax.vmap(row.function, in_axes=(None, -1)))(params, last), expected)
 
 
 NARROW_TYPES = ["u1", "i4", "?", "f2", jnp.bfloat16]

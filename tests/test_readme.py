@@ -79,6 +79,29 @@ def test_the_exported_program_computes_the_same(researched, tmp_path, monkeypatc
     np.testing.assert_allclose(names["logits"], expected, rtol=1e-4, atol=1e-4)
 
 
+def test_a_file_streams(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    [program] = [program for program in PROGRAMS if "shuffled_batches" in program]
+    names: dict = {}
+    exec(compile(PROGRAMS[0].split("split_key")[0] + program.replace("directory=", "progress=False, directory="),
+                 "README.md", "exec"), names)  # fmt: skip
+    assert names["streamed"].losses[-1] < 0.2
+    assert (tmp_path / "stream" / "journal.jsonl").is_file()
+
+
+def test_a_module_of_flax_is_swept() -> None:
+    names: dict = {}
+    data = PROGRAMS[0].split("iris = ")[0] + PROGRAMS[3].split("def make_optimizer")[0]
+    [program] = [program for program in PROGRAMS if "integrations.flax" in program]
+    short = program.replace("trials=16, epochs=10,", "trials=2, epochs=2, progress=False,")
+    assert short != program
+    exec(compile(data, "README.md", "exec"), names)
+    for part in ("digits_train", "digits_test"):
+        names[part] = tuple(array[:130] for array in names[part])
+    exec(compile(short, "README.md", "exec"), names)
+    assert names["modules"].best.score > -2.4
+
+
 def test_weights_of_pytorch_go_in_and_out():
     with np.load(Path(__file__).parent / "integrations" / "weights_of_other_tools.npz") as file:
         start = "pytorch/cnn/weights/"

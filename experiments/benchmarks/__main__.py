@@ -15,6 +15,7 @@ import jaxnn as nn
 from experiments.benchmarks import (
     conv_alone,
     digits_sweep,
+    foreign_sweep,
     gpu,
     iris_sweep,
     lane_counts,
@@ -25,6 +26,7 @@ from experiments.benchmarks import (
     report,
     residual_network,
     scaling,
+    streaming,
     tables,
     targets,
     whole_process,
@@ -36,10 +38,12 @@ from experiments.common import print_pictures, run_command
 CASES: dict[str, Callable[[bool], list[Case]]] = {
     "iris_sweep": iris_sweep.cases,
     "digits_sweep": digits_sweep.cases,
+    "foreign_sweep": foreign_sweep.cases,
     "lane_counts": lane_counts.cases,
     "one_network": one_network.cases,
     "residual_network": residual_network.cases,
     "conv_alone": conv_alone.cases,
+    "streaming": streaming.cases,
 }
 # Measured by functions of their own.
 OTHERS = ("whole_process", *whole_process.SEARCHES, "scaling", "gpu")
@@ -51,7 +55,7 @@ class Config:
 
     only: tuple[str, ...] = ()
     """Of whole_process (or its iris_64, iris_1024, iris_8192, cnn_256, shapes, widths), iris_sweep, digits_sweep,
-    lane_counts, one_network, residual_network, conv_alone, scaling, gpu; all by default."""
+    foreign_sweep, lane_counts, one_network, residual_network, conv_alone, streaming, scaling, gpu; all by default."""
     quick: bool = False
     """Tiny sizes and one round, to check that everything runs."""
     rounds: int | None = None

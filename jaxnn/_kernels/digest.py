@@ -12,6 +12,7 @@ import dataclasses
 import enum
 import hashlib
 import re
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import jax
@@ -87,20 +88,12 @@ class _Writer:
     def _write_jaxpr(self, jaxpr: Any) -> list[str]:
         """Writes a line for each operation; variables are numbered in order of appearance."""
         numbers: dict[Any, int] = {}
-
-        def name(variable: Any) -> str:
-            if isinstance(variable, jax.extend.core.Literal):
-                return f"{variable.aval} {digest_array(variable.val)}"
-            return f"{numbers.setdefault(variable, len(numbers))}:{variable.aval}"
-
-        def names(variables: Any) -> str:
-            return " ".join(map(name, variables))
-
-        lines = [names([*jaxpr.constvars, *jaxpr.invars])]
+        lines = [_name(numbers, [*jaxpr.constvars, *jaxpr.invars])]
         for equation in jaxpr.eqns:
+            inputs, outputs = _name(numbers, equation.invars), _name(numbers, equation.outvars)
             parameters = self._write_parameters(equation.primitive.name, equation.params)
-            lines.append(f"{equation.primitive} {names(equation.invars)} -> {names(equation.outvars)} {parameters}")
-        return [*lines, names(jaxpr.outvars)]
+            lines.append(f"{equation.primitive} {inputs} -> {outputs} {parameters}")
+        return [*lines, _name(numbers, jaxpr.outvars)]
 
     def _write_parameters(self, operation: str, parameters: dict[str, Any]) -> str:
         unused = _RULES if operation in _WITH_UNUSED_RULES else {"name"} if operation in _WITH_NAMES else ()
@@ -133,6 +126,16 @@ class _Writer:
         if (callable(value) and not isinstance(value, type)) or _ADDRESS.search(text):
             self.functions.append(value)
         return name_function(value) if callable(value) else _ADDRESS.sub("", text)
+
+
+def _name(numbers: dict[Any, int], variables: Iterable[Any]) -> str:
+    """Writes variables as numbers, of which new ones get the next, and literals as values, both with their types."""
+    return " ".join(
+        f"{variable.aval} {digest_array(variable.val)}"
+        if isinstance(variable, jax.extend.core.Literal)
+        else f"{numbers.setdefault(variable, len(numbers))}:{variable.aval}"
+        for variable in variables
+    )
 
 
 def _hash(lines: list[str]) -> str:

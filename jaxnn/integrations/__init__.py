@@ -4,9 +4,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from jaxnn.integrations import equinox, flax, flax_weights, keras, pytorch, sklearn, sklearn_weights
+    from jaxnn.integrations import equinox, flax, keras, pytorch, sklearn
 
-__all__ = ["equinox", "flax", "flax_weights", "keras", "pytorch", "sklearn", "sklearn_weights"]
+__all__ = ["equinox", "flax", "keras", "pytorch", "sklearn"]
 
 
 def __getattr__(name: str) -> Any:

@@ -22,9 +22,9 @@ _BATCH_AXIS = "batch"
 def model(make: Callable[[Array], Any]) -> Model:
     """Makes a `Model` of a function that builds an Equinox module, for `fit`, `train`, `sweep` and `predict`.
 
-    The module computes one example, as is usual in Equinox. It is mapped over the batch under the axis name of its
-    batch norm, and gets a key of its own for each example if its call takes `key`. In evaluation it is in
-    `eqx.nn.inference_mode`.
+    The module computes one example, as is usual in Equinox, so that x has its layout after the batch axis, such as
+    (batch, channels, height, width). It is mapped over the batch under the axis name of its batch norm, and gets a key
+    of its own for each example if its call takes `key`. In evaluation it is in `eqx.nn.inference_mode`.
 
     Params are a dict of arrays by their path in the module, such as `"layers.0.weight"`. All arrays of floats are
     learned, as in `eqx.filter_grad`. The state of a batch norm and arrays of whole numbers are `Buffer`s. A field that

@@ -38,7 +38,7 @@ def export(
     next six months at least, as the documentation of `jax.export` says.
 
     Args:
-        model: a `Model` whose x is one array.
+        model: a `Model` whose x is one array; also one of `nn.integrations.flax` or `equinox`.
         params: its parameters, which become part of the program.
         shape: of one example, without the batch axis: `(28, 28, 1)`.
         dtype: of x: "uint8" for images as bytes, "int32" for the labels that `embedding` takes.

@@ -5,8 +5,11 @@ from typing import Any
 
 from jaxnn.integrations import linen as linen_models
 from jaxnn.integrations import nnx as nnx_models
+from jaxnn.integrations.flax_weights import as_variables, load
 from jaxnn.integrations.foreign import take_marks
 from jaxnn.models.model import Model
+
+__all__ = ["as_variables", "load", "model", "update", "variables"]
 
 
 def model(
@@ -20,11 +23,11 @@ def model(
 
     The initial weights are those of `module.init(key, x)`, or of `CNN(rngs=nnx.Rngs(key))`. The params of a linen
     module are the variables of Flax, `{"params": …, "batch_stats": …}`, and those of an NNX module nested dicts by the
-    names of its attributes. Statistics are `Buffer`s among them; `variables` takes the marks away. Dropout gets a new
-    key in every step, and none in evaluation.
+    names of its attributes. Statistics are `Buffer`s among them. `variables` and `update` give the params back to Flax.
+    Dropout gets a new key in every step, and none in evaluation.
 
-    The call may have a keyword `train`, `training`, `is_training`, `deterministic` or `use_running_average`, which is
-    set. NNX modules are set by `module.train()` and `module.eval()` too.
+    A keyword of the call, or a field of a linen module, that is called `train`, `training`, `is_training`,
+    `deterministic` or `use_running_average` is set. NNX modules are set by `module.train()` and `module.eval()` too.
 
     A batch norm of Flax counts all rows of a minibatch, also those that only fill the last one, and so does every
     module that mixes examples. If `batch_size` does not divide the number of rows, use `Recipe(drop_last=True)`. Losses
@@ -85,13 +88,13 @@ def model(
 
 
 def variables(params: Any) -> Any:
-    """Returns params without the marks of buffers, as Flax takes them.
+    """Returns params of a linen module without the marks of buffers, as Flax takes them.
 
     Args:
         params: of a model that `model` has made.
 
     Returns:
-        What `module.apply(variables(params), x, …)` takes, or `nnx.update(module, variables(params))`.
+        What `module.apply(variables(params), x, …)` takes.
 
     Example:
         >>> import jaxnn as nn
@@ -99,6 +102,27 @@ def variables(params: Any) -> Any:
         {'batch_stats': {'mean': 1.0}, 'params': {'scale': 2.0}}
     """
     return take_marks(params)
+
+
+def update(module: Any, params: Any) -> None:
+    """Gives an NNX module the params of a model, in place, as `nnx.update` does.
+
+    Args:
+        module: a built module.
+        params: of a model of such a module.
+
+    Raises:
+        ValueError: params without one of the module's variables.
+
+    Example:
+        >>> from flax import nnx
+        >>> line = nnx.Linear(1, 1, rngs=nnx.Rngs(0))
+        >>> update(line, {"kernel": jnp.full((1, 1), 2.0), "bias": jnp.ones(1)})
+        >>> line(jnp.array([[3.0]]))
+        Array([[7.]], dtype=float32)
+    """
+    _import_flax()
+    nnx_models.update(module, params)
 
 
 def _import_flax() -> tuple[Any, Any]:

@@ -1,7 +1,6 @@
-"""The weights of Flax modules, linen and nnx, in and out, without importing flax.
+"""The weights of Flax modules, linen and NNX, in and out, without importing flax.
 
-Flax stores weights as this library does. `cnn` pads as its convolutions do, also with strides. `resnet` pads as PyTorch
-does: where a stride is larger than 1, Flax's convolution needs `padding=1`, or half of a wider window.
+Flax stores weights, and flattens images, as this library does.
 """
 
 import re
@@ -35,7 +34,11 @@ def load(model: Model, variables: Mapping[str, Any], *, names: Mapping[str, str]
 
     Convolutions, dense layers and norms are paired in order of definition, each kind by itself. JAX sorts the names, as
     in trained variables. Then the numbers in them count, Conv_2 before Conv_10, and layers come before blocks of
-    layers, as the first convolution of a residual network does. Other orders need `names`.
+    layers, as the first convolution of a residual network does. Other orders need `names`. Layers of equal shapes in
+    another order cannot be told apart, so compare the outputs of a few examples.
+
+    `cnn` pads as Flax does, also with strides. `resnet` pads as PyTorch does: where a stride is larger than 1, the
+    convolution of Flax needs `padding=1`, or half of a wider window.
 
     Args:
         model: such as `mlp`, `cnn` or `resnet`, with the activations, pooling and strides of the module.
@@ -54,7 +57,7 @@ def load(model: Model, variables: Mapping[str, Any], *, names: Mapping[str, str]
     Example:
         >>> import jaxnn as nn
         >>> variables = {"params": {"Dense_0": {"kernel": np.array([[3.0], [4.0]]), "bias": np.zeros(1)}}}
-        >>> nn.integrations.flax_weights.load(nn.mlp([2, 1]), variables)["output"].weight
+        >>> nn.integrations.flax.load(nn.mlp([2, 1]), variables)["output"].weight
         Array([[3.],
                [4.]], dtype=float32)
     """
@@ -63,12 +66,12 @@ def load(model: Model, variables: Mapping[str, Any], *, names: Mapping[str, str]
     return build_params(model, {our.name: their.params for our, their in pairs})
 
 
-def variables(
+def as_variables(
     model: Model, params: PyTree, *, like: Mapping[str, Any], names: Mapping[str, str] | None = None
 ) -> dict[Any, Any]:
     """Returns the parameters of a model as the variables of a Flax module.
 
-    A module of nnx takes them by `nnx.update(module, variables)`.
+    A module of nnx takes them by `nnx.update(module, as_variables(…))`.
 
     Args:
         model: as in `load`.
@@ -84,12 +87,12 @@ def variables(
         >>> like = {"params": {"Dense_0": {"kernel": np.zeros((2, 1)), "bias": np.zeros(1)}}}
         >>> model = nn.mlp([2, 1])
         >>> params = {"output": nn.Affine(jnp.array([[3.0], [4.0]]), jnp.zeros(1))}
-        >>> nn.integrations.flax_weights.variables(model, params, like=like)["params"]["Dense_0"]["kernel"]
+        >>> nn.integrations.flax.as_variables(model, params, like=like)["params"]["Dense_0"]["kernel"]
         array([[3.],
                [4.]], dtype=float32)
     """
-    ours = fill_layers("flax.variables", model, params)
-    pairs = pair_layers("flax.variables", ours, _read_layers("flax.variables", like), names)
+    ours = fill_layers("flax.as_variables", model, params)
+    pairs = pair_layers("flax.as_variables", ours, _read_layers("flax.as_variables", like), names)
     written = {their.name: _write_layer(our) for our, their in pairs}
     # Of linen, the first key of a path is its collection.
     skip = 1 if _is_linen(like) else 0
@@ -127,7 +130,8 @@ def _read_layers(caller: str, variables: Any) -> list[Layer]:
 def _walk(path: tuple[Any, ...], node: Any) -> list[tuple[tuple[Any, ...], Any]]:
     """Returns all leaves with their paths, in order of definition."""
     if not isinstance(node, Mapping):
-        return [(path, node)]
+        # The params of `flax.model` are variables with marks.
+        return [(path, node.value if isinstance(node, Buffer) else node)]
     keys = list(node)
     if keys == sorted(keys, key=str):
         keys.sort(key=lambda key: (_has_modules(node[key]), _split_numbers(key)))

@@ -10,7 +10,7 @@ import numpy as np
 from jaxnn.buffers import is_buffer
 from jaxnn.models.model import Model
 
-# Keywords of a module's call that tell training from evaluation, and their values in training.
+# Names in a module's call, or of its fields, that tell training from evaluation, and their values in training.
 _MODES = {
     "train": True,
     "training": True,
@@ -47,8 +47,10 @@ def find_modes(names: Any, training: Mapping[str, Any] | None, evaluation: Mappi
     found = {name: value for name, value in _MODES.items() if name in names}
     in_training = found | dict(training or {})
     in_evaluation = {name: not value for name, value in found.items()} | dict(evaluation or {})
-    one_for_both = training or evaluation or any(name in found for name in ("train", "training", "is_training"))
-    drawing = None if one_for_both else {name: name == "use_running_average" for name in found}
+    drawing: dict[str, Any] | None = {name: name == "use_running_average" for name in found}
+    # `deterministic` alone may be that of a batch norm too.
+    if training or evaluation or drawing.keys() not in ({"deterministic", "use_running_average"}, set()):
+        drawing = None
     return Modes(in_training, in_evaluation, drawing)
 
 

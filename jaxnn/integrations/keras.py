@@ -1,8 +1,6 @@
 """The weights of Keras models, in and out, without importing keras.
 
-Keras stores weights, and flattens images, as this library does. `cnn` pads as Keras's convolutions do with
-`padding="same"`, also with strides. `resnet` pads as PyTorch does: with a stride of 2 and a window of 3, a
-`ZeroPadding2D(1)` before a "valid" convolution agrees with it.
+Keras stores weights, and flattens images, as this library does.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +15,7 @@ from jaxnn.integrations.matching import (
     as_numpy,
     build_params,
     fill_layers,
+    find_parts,
     list_layers,
     make_batch_norm,
     pair_layers,
@@ -25,8 +24,9 @@ from jaxnn.layers.batch_norm import BatchNormParams
 from jaxnn.layers.dense import Affine
 from jaxnn.layers.norms import NormParams
 from jaxnn.models.model import Model
+from jaxnn.models.norm_choice import Norm
 
-# That of `batch_norm`. Keras adds another number to the variance, and the difference goes into the variance.
+# That of `batch_norm`.
 _EPSILON = 1e-5
 
 Weights = Sequence[Any] | Mapping[str, Sequence[Any]]
@@ -35,8 +35,12 @@ Weights = Sequence[Any] | Mapping[str, Sequence[Any]]
 def load(model: Model, weights: Weights, *, names: Mapping[str, str] | None = None, epsilon: float = 1e-3) -> PyTree:
     """Returns the parameters of a model that computes what a Keras model computes, of its weights.
 
-    Convolutions, dense layers and norms are paired in order of definition, each kind by itself. Layer and group norms
-    agree if those of Keras have `epsilon=1e-6`.
+    Convolutions, dense layers and norms are paired in order of definition, each kind by itself. Layers of equal shapes
+    in another order cannot be told apart, so compare the outputs of a few examples.
+
+    `cnn` pads as Keras does with `padding="same"`, also with strides. `resnet` pads as PyTorch does: with a stride of 2
+    and a window of 3, a `ZeroPadding2D(1)` before a "valid" convolution agrees with it. Layer and group norms agree
+    with the default of Keras if the model has `norm_options={"epsilon": 1e-3}`.
 
     Args:
         model: such as `mlp`, `cnn` or `resnet`, with the activations, pooling and strides of the Keras model.
@@ -44,8 +48,9 @@ def load(model: Model, weights: Weights, *, names: Mapping[str, str] | None = No
             `{layer.name: layer.get_weights() for layer in keras_model.layers}`.
         names: their name of each layer that order does not pair; in a list that is the place of its first array:
             `{"hidden_1": "dense_3"}` or `{"hidden_1": "4"}`.
-        epsilon: of the batch norms of Keras, whose default is 1e-3. This library adds 1e-5 to the variance, so the
-            variances are raised by the difference.
+        epsilon: of the batch norms of Keras, whose default is 1e-3. The variances are raised by the difference to that
+            of the model, 1e-5 or `norm_options={"epsilon": …}`. With `{"epsilon": 1e-3, "momentum": 0.99}` the model
+            also trains as that of Keras.
 
     Returns:
         The parameters, as `model.init` makes them.
@@ -60,9 +65,10 @@ def load(model: Model, weights: Weights, *, names: Mapping[str, str] | None = No
         Array([[3.],
                [4.]], dtype=float32)
     """
-    theirs = _read_layers("keras.load", weights)
-    pairs = pair_layers("keras.load", list_layers("keras.load", model), theirs, names)
-    return build_params(model, {our.name: _raise_variance(their.params, epsilon - _EPSILON) for our, their in pairs})
+    ours, theirs = list_layers("keras.load", model), _read_layers("keras.load", weights)
+    difference = epsilon - _find_epsilon("keras.load", model)
+    pairs = pair_layers("keras.load", ours, theirs, names)
+    return build_params(model, {our.name: _raise_variance(their.params, difference) for our, their in pairs})
 
 
 def weights(
@@ -95,9 +101,10 @@ def weights(
         >>> [array.shape for array in nn.integrations.keras.weights(model, params, like=like)]
         [(4, 16), (16,), (16, 3), (3,)]
     """
-    theirs = _read_layers("keras.weights", like)
-    pairs = pair_layers("keras.weights", fill_layers("keras.weights", model, params), theirs, names)
-    written = {their.name: _list_arrays(_raise_variance(our.params, _EPSILON - epsilon)) for our, their in pairs}
+    ours, theirs = fill_layers("keras.weights", model, params), _read_layers("keras.weights", like)
+    difference = _find_epsilon("keras.weights", model) - epsilon
+    pairs = pair_layers("keras.weights", ours, theirs, names)
+    written = {their.name: _list_arrays(_raise_variance(our.params, difference)) for our, their in pairs}
     if isinstance(like, Mapping):
         return {name: written.get(name, []) for name in like}
     return [array for their in theirs for array in written[their.name]]
@@ -139,6 +146,15 @@ def _read_layer(caller: str, name: str, arrays: list[Any]) -> Any:
         return NormParams(*arrays)
     shapes = ", ".join(str(array.shape) for array in arrays)
     raise ValueError(f"{caller}: the layer {name} has arrays of no dense layer, convolution or norm: {shapes}")
+
+
+def _find_epsilon(caller: str, model: Model) -> float:
+    """Returns what the batch norms of a model add to the variance."""
+    norms = [norm for norm in find_parts(model.apply, Norm) if norm.train_apply is not None]
+    found = {float(dict(norm.options).get("epsilon", _EPSILON)) for norm in norms} or {_EPSILON}
+    if len(found) > 1:
+        raise ValueError(f"{caller}: the batch norms of the model must have one epsilon, not {sorted(found)}")
+    return found.pop()
 
 
 def _raise_variance(params: Any, difference: float) -> Any:

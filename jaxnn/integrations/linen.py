@@ -1,5 +1,6 @@
 """Modules of Flax linen as models; `flax.model` is the public function."""
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -57,32 +58,39 @@ class _Call:
     """The calls of a linen module in training and evaluation."""
 
     def __init__(self, module: Any, training: Mapping[str, Any] | None, evaluation: Mapping[str, Any] | None) -> None:
-        self._module = module
-        self._modes = find_modes(list_keywords(type(module).__call__), training, evaluation)
+        keywords = list_keywords(type(module).__call__)
+        self._modes = find_modes(keywords, training, evaluation)
+        # Some modules have `train: bool` as a field.
+        fields = find_modes({field.name for field in dataclasses.fields(module)} - set(keywords), None, None)
+        self._trained, self._evaluated = module.clone(**fields.training), module.clone(**fields.evaluation)
+        self._drawn = None if fields.drawing is None else module.clone(**fields.drawing)
 
     def init(self, key: Array, x: Any) -> Any:
         with _refuse_traced_rates():
-            return self._module.init(key, x, **self._modes.evaluation)
+            return self._evaluated.init(key, x, **self._modes.evaluation)
 
     def train(self, variables: Any, x: Any, key: Array | None) -> tuple[Any, Any]:
-        return self._apply(variables, x, key, self._modes.training, mutable=[_STATISTICS])
+        return _apply(self._trained, variables, x, key, self._modes.training, mutable=[_STATISTICS])
 
     def apply(self, variables: Any, x: Any, key: Array | None) -> Any:
         if key is None:
-            return self._apply(variables, x, None, self._modes.evaluation)
+            return _apply(self._evaluated, variables, x, None, self._modes.evaluation)
         if _STATISTICS not in variables:
-            return self._apply(variables, x, key, self._modes.training)
-        if self._modes.drawing is None:
+            return _apply(self._trained, variables, x, key, self._modes.training)
+        if self._modes.drawing is None or self._drawn is None:
             raise ValueError(
                 "flax.model: outputs with dropout, by a key, need a module whose call takes deterministic and "
                 "use_running_average, since one keyword for both would normalize by the batch"
             )
-        return self._apply(variables, x, key, self._modes.drawing)
+        return _apply(self._drawn, variables, x, key, self._modes.drawing)
 
-    def _apply(self, variables: Any, x: Any, key: Array | None, mode: dict[str, Any], **options: Any) -> Any:
-        streams = {} if key is None else {"dropout": key, _OTHER_STREAMS: jax.random.fold_in(key, 1)}
-        with _refuse_traced_rates():
-            return self._module.apply(variables, x, rngs=streams, **mode, **options)
+
+def _apply(
+    module: Any, variables: Any, x: Any, key: Array | None, mode: dict[str, Any], *, mutable: Any = False
+) -> Any:
+    streams = {} if key is None else {"dropout": key, _OTHER_STREAMS: jax.random.fold_in(key, 1)}
+    with _refuse_traced_rates():
+        return module.apply(variables, x, rngs=streams, mutable=mutable, **mode)
 
 
 def _refuse_traced_rates() -> Any:

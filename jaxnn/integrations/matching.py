@@ -5,6 +5,8 @@ order of definition: the first convolution with the first, the first norm with t
 convolutions then does not matter. Shapes must agree.
 """
 
+import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -131,6 +133,19 @@ def as_numpy(array: Any) -> Any:
         array = array.detach().cpu()
         array = array.float() if str(array.dtype) == "torch.bfloat16" else array
     return np.asarray(array)
+
+
+def find_parts(function: Any, kind: type) -> list[Any]:
+    """Returns the parts of a kind that a function of a model consists of; models of models hold functions in tuples."""
+    if isinstance(function, kind):
+        return [function]
+    if isinstance(function, functools.partial):
+        return find_parts(function.func, kind)
+    if dataclasses.is_dataclass(function):
+        parts = [getattr(function, field.name) for field in dataclasses.fields(function)]
+    else:
+        parts = function if isinstance(function, tuple) else ()
+    return [found for part in parts for found in find_parts(part, kind)]
 
 
 def _walk(name: str, node: Any) -> list[tuple[str, Any]]:

@@ -36,10 +36,10 @@ def make_model(
     def restore(params: Any, key: Array | None) -> Any:
         module = make(key)
         _check_rates(module)
-        nnx.update(module, take_marks(params))
+        update(module, params)
         return module
 
-    def init(key: Array) -> dict[Any, Any]:
+    def init(key: Array) -> dict[str, Any]:
         check_key(key)
         return _get_params(make(key))
 
@@ -125,14 +125,42 @@ def _check_variables(module: Any) -> bool:
     return any(isinstance(variable, nnx.BatchStat) for _, variable in variables)
 
 
-def _get_params(module: Any) -> dict[Any, Any]:
-    """Returns learned variables, and statistics as buffers, as nested dicts."""
+def update(module: Any, params: Any) -> None:
+    """Sets the variables of a module to params; the function of `flax.update`."""
     from flax import nnx
 
-    params: dict[Any, Any] = {}
-    for path, variable in nnx.to_flat_state(nnx.state(module, (nnx.Param, nnx.BatchStat))):
-        node, value = params, variable.get_value()
-        for name in path[:-1]:
-            node = node.setdefault(name, {})
-        node[path[-1]] = Buffer(value) if isinstance(variable, nnx.BatchStat) else value
+    values: dict[Any, Any] = {}
+    for path, _ in _list_carried(module):
+        node = take_marks(params)
+        for name in path:
+            if not (isinstance(node, dict) and str(name) in node):
+                raise ValueError(f"flax.update: params lack {'.'.join(map(str, path))} of {type(module).__name__}")
+            node = node[str(name)]
+        _set(values, path, node)
+    nnx.update(module, values)
+
+
+def _get_params(module: Any) -> dict[str, Any]:
+    """Returns learned variables, and statistics as buffers, as nested dicts; an index of a list is a name too.
+
+    Names are text, as in the files of a run directory.
+    """
+    from flax import nnx
+
+    params: dict[str, Any] = {}
+    for path, variable in _list_carried(module):
+        value = variable.get_value()
+        _set(params, tuple(map(str, path)), Buffer(value) if isinstance(variable, nnx.BatchStat) else value)
     return params
+
+
+def _list_carried(module: Any) -> list[tuple[tuple[Any, ...], Any]]:
+    from flax import nnx
+
+    return list(nnx.to_flat_state(nnx.state(module, (nnx.Param, nnx.BatchStat))))
+
+
+def _set(tree: dict[Any, Any], path: tuple[Any, ...], value: Any) -> None:
+    for name in path[:-1]:
+        tree = tree.setdefault(name, {})
+    tree[path[-1]] = value

@@ -1,9 +1,6 @@
 """The weights of PyTorch networks, in and out, without importing torch.
 
-PyTorch stores weights as (outputs, inputs, *window), and flattens images as (channels, height, width). A padding of 1
-is the same in both tools. But `padding="same"` with a stride larger than 1 pads as XLA does, with one cell more after
-the image than before it: `cnn(…, stride=2, padding=1)` computes what `Conv2d(…, 3, 2, padding=1)` computes. `resnet`
-pads as PyTorch does.
+PyTorch stores weights as (outputs, inputs, *window), and flattens images as (channels, height, width).
 """
 
 from collections.abc import Mapping
@@ -32,9 +29,14 @@ _FIELDS = {"weight", "bias", "running_mean", "running_var", "num_batches_tracked
 def load(model: Model, state_dict: Mapping[str, Any], *, names: Mapping[str, str] | None = None) -> PyTree:
     """Returns the parameters of a model that computes what a PyTorch network computes, of its `state_dict`.
 
-    Convolutions, dense layers and norms are paired in order of definition, each kind by itself. The model must have the
-    activations, pooling and strides of the network, which a `state_dict` does not tell. Layer and group norms agree
-    with those of PyTorch that have `eps=1e-6`. Dropout and pooling have no weights, and do not count.
+    Convolutions, dense layers and norms are paired in order of definition, each kind by itself. Layers of equal shapes
+    in another order cannot be told apart, so compare the outputs of a few examples. The model must have the
+    activations, pooling, strides and paddings of the network, which a `state_dict` does not tell:
+
+    - `Conv2d(…, 3, stride=2, padding=1)` is `cnn(…, stride=2, padding=1)`. With a stride larger than 1, "same" puts
+      more zeros after the image than before it, as XLA does. `resnet` pads as PyTorch does.
+    - Layer and group norms agree with the default of PyTorch if the model has `norm_options={"epsilon": 1e-5}`. Batch
+      norms agree as they are.
 
     Args:
         model: such as `mlp`, `cnn` or `resnet`.

@@ -14,7 +14,8 @@ import numpy as np
 
 from jaxnn._checks.arrays import leaf_name
 from jaxnn._checks.paths import check_path
-from jaxnn.io.checkpoint import CheckpointError, write
+from jaxnn.io.archive import CheckpointError
+from jaxnn.io.files import write
 from jaxnn.layers.dense import Affine
 from jaxnn.layers.transposed_convolution import ConvTransposeParams
 
@@ -67,7 +68,8 @@ def load_safetensors(
     around. Nothing else changes.
 
     PyTorch also flattens images as (channels, height, width), and `flatten` as (height, width, channels). After a
-    convolution with outputs of (height, width, channels), reorder the rows of the first dense layer by
+    convolution with outputs of (height, width, channels), reorder the rows of the first dense layer as below;
+    `nn.integrations.pytorch.load` does that for an `mlp`, `cnn` or `resnet`:
 
         rows = params["output"].weight.reshape(channels, height, width, -1).transpose(1, 2, 0, 3)
         params["output"] = params["output"]._replace(weight=rows.reshape(height * width * channels, -1))

@@ -35,7 +35,7 @@ def load(model: Model, estimator: Any) -> PyTree:
         >>> import jaxnn as nn
         >>> from types import SimpleNamespace
         >>> fitted = SimpleNamespace(coefs_=[np.array([[3.0], [4.0]])], intercepts_=[np.zeros(1)])
-        >>> nn.integrations.sklearn_weights.load(nn.mlp([2, 1]), fitted)["output"].weight
+        >>> nn.integrations.sklearn.load(nn.mlp([2, 1]), fitted)["output"].weight
         Array([[3.],
                [4.]], dtype=float32)
     """
@@ -54,7 +54,7 @@ def coefficients(model: Model, params: PyTree) -> tuple[list[np.ndarray], list[n
 
     An estimator that was fitted to the same columns and classes, if only with `max_iter=1`, takes them by
 
-        estimator.coefs_, estimator.intercepts_ = nn.integrations.sklearn_weights.coefficients(model, params)
+        estimator.coefs_, estimator.intercepts_ = nn.integrations.sklearn.coefficients(model, params)
 
     Args:
         model: an `mlp`.
@@ -69,7 +69,7 @@ def coefficients(model: Model, params: PyTree) -> tuple[list[np.ndarray], list[n
     Example:
         >>> import jaxnn as nn
         >>> model = nn.mlp([4, 16, 3])
-        >>> weights, biases = nn.integrations.sklearn_weights.coefficients(model, model.init(jax.random.key(0)))
+        >>> weights, biases = nn.integrations.sklearn.coefficients(model, model.init(jax.random.key(0)))
         >>> [weight.shape for weight in weights]
         [(4, 16), (16, 3)]
     """

@@ -1,17 +1,6 @@
-"""Checkpoints: pytrees of arrays as files. Every bit comes back, or an error names what is wrong.
+"""Checkpoints: pytrees of arrays as files. Every bit comes back, or an error names what is wrong."""
 
-A file is an `.npz`, which `numpy.load` reads too: an uncompressed zip archive with one `.npy` entry for each leaf. A
-manifest lists names, shapes, dtypes and SHA-256 digests, and the archive's comment is the digest of the manifest.
-Reading a file executes nothing in it, and takes memory in proportion to the length of the file.
-"""
-
-import contextlib
-import hashlib
-import io
 import itertools
-import json
-import os
-import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,24 +10,9 @@ import ml_dtypes
 import numpy as np
 
 from jaxnn._checks.paths import check_path
-from jaxnn.io.manifest import check_manifest
+from jaxnn.io.archive import CheckpointError, ManifestEntry, build_archive, read_leaves
+from jaxnn.io.files import write
 from jaxnn.io.nodes import list_nodes
-
-_FORMAT = 1
-_MANIFEST = "manifest.json"
-
-
-class CheckpointError(ValueError):
-    """Raised for a file that is damaged, is not a checkpoint, or does not have the structure of `like`."""
-
-
-class _ManifestEntry(NamedTuple):
-    """The manifest's description of a leaf; a `jax.random.key` has the dtype "key<…>" and is stored as its key data."""
-
-    name: str
-    shape: list[int]
-    dtype: str
-    sha256: str
 
 
 def save(tree: Any, path: str | Path) -> Path:
@@ -71,23 +45,7 @@ def save(tree: Any, path: str | Path) -> Path:
 def pack(tree: Any) -> bytes:
     """Returns the content of the file that `save` writes; equal trees always give equal bytes."""
     leaves = [(name, _dtype_name("save", name, leaf), _to_storable(leaf)) for name, leaf in _named_leaves(tree)]
-    return _build_archive(leaves, list_nodes(tree))
-
-
-def write(path: Path, content: bytes, caller: str) -> None:
-    """Writes a file atomically and waits until it is on the disk; after an error the previous file is unchanged."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        _sync_folder(path.parent)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise OSError(error.errno, f"{caller}: {path} could not be written: {error.strerror}", str(path)) from error
+    return build_archive(leaves, list_nodes(tree))
 
 
 def load(path: str | Path, *, like: Any) -> Any:
@@ -116,7 +74,7 @@ def load(path: str | Path, *, like: Any) -> Any:
     """
     path = check_path("load", path)
     expected = _named_leaves(like)
-    stored = _read_leaves(path).leaves
+    stored = read_leaves(path).leaves
     stored_names, expected_names = [entry.name for entry, _ in stored], [name for name, _ in expected]
     if stored_names != expected_names:
         pairs = itertools.zip_longest(stored_names, expected_names, fillvalue="no more leaves")
@@ -141,7 +99,7 @@ class NamedArrays(NamedTuple):
 
 def load_by_name(path: Path) -> NamedArrays:
     """Reads the arrays of a file by their names."""
-    stored = _read_leaves(path)
+    stored = read_leaves(path)
     arrays = {}
     for entry, array in stored.leaves:
         dtype = getattr(ml_dtypes, entry.dtype, entry.dtype)
@@ -187,70 +145,7 @@ def _to_storable(leaf: Any) -> np.ndarray:
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
-def _build_archive(leaves: list[tuple[str, str, np.ndarray]], nodes: dict[str, str]) -> bytes:
-    """Returns the content of the whole file."""
-    file, entries = io.BytesIO(), []
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-        for number, (name, dtype, array) in enumerate(leaves):
-            npy = io.BytesIO()
-            np.lib.format.write_array(npy, array, version=(1, 0), allow_pickle=False)
-            digest = hashlib.sha256(npy.getvalue()).hexdigest()
-            entries.append(_ManifestEntry(name, list(array.shape), dtype, digest)._asdict())
-            archive.writestr(zipfile.ZipInfo(f"{number}.npy"), npy.getvalue())
-        versions = {"jax": jax.__version__, "numpy": np.__version__}
-        parts = {"format": _FORMAT, "versions": versions, "leaves": entries, "nodes": nodes}
-        manifest = json.dumps(parts).encode()
-        archive.writestr(zipfile.ZipInfo(_MANIFEST), manifest)
-        archive.comment = hashlib.sha256(manifest).hexdigest().encode()
-    return file.getvalue()
-
-
-class _Stored(NamedTuple):
-    """The leaves of a file, and the types of its nodes, if it has them."""
-
-    leaves: list[tuple[_ManifestEntry, np.ndarray]]
-    nodes: dict[str, str] | None
-
-
-def _read_leaves(path: Path) -> _Stored:
-    """Reads every leaf of a file and checks it against its digest."""
-    content = path.read_bytes()
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            for info in archive.infolist():
-                if info.compress_type != zipfile.ZIP_STORED or info.file_size > len(content):
-                    raise CheckpointError(f"load: {path} is damaged: {info.filename} is compressed or too large")
-            text = archive.read(_MANIFEST)
-            if hashlib.sha256(text).hexdigest().encode() != archive.comment:
-                raise CheckpointError(f"load: {path} is damaged: the manifest does not match its digest")
-            check_manifest(text, len(content))
-            manifest = json.loads(text)
-            if manifest["format"] != _FORMAT:
-                raise CheckpointError(f"load: {path} has format {manifest['format']}; this jaxnn reads {_FORMAT}")
-            entries = [_ManifestEntry(**entry) for entry in manifest["leaves"]]
-            leaves = [(entry, _parse_array(path, entry, archive.read(f"{i}.npy"))) for i, entry in enumerate(entries)]
-            nodes = manifest.get("nodes")
-            return _Stored(leaves, None if nodes is None else {str(path): str(kind) for path, kind in nodes.items()})
-    except CheckpointError:
-        raise
-    except Exception as error:  # the readers of zip, JSON and npy raise many types on damaged bytes
-        raise CheckpointError(f"load: {path} is damaged or not a checkpoint: {error}") from error
-
-
-def _parse_array(path: Path, entry: _ManifestEntry, content: bytes) -> np.ndarray:
-    if hashlib.sha256(content).hexdigest() != entry.sha256:
-        raise CheckpointError(f"load: {path} is damaged: {entry.name} does not match its digest")
-    npy = io.BytesIO(content)
-    np.lib.format.read_magic(npy)
-    shape, fortran, dtype = np.lib.format.read_array_header_1_0(npy)
-    if list(shape) != entry.shape:
-        raise CheckpointError(f"load: {path} is damaged: {entry.name} is {shape}, not {tuple(entry.shape)}")
-    # np.load would allocate the shape that the header claims; frombuffer takes only the bytes that the file holds.
-    flat = np.frombuffer(content, dtype, offset=npy.tell())
-    return flat.reshape(shape, order="F" if fortran else "C").copy()
-
-
-def _restore_leaf(path: Path, entry: _ManifestEntry, array: np.ndarray, like: Any) -> Any:
+def _restore_leaf(path: Path, entry: ManifestEntry, array: np.ndarray, like: Any) -> Any:
     """Converts a stored array to a leaf of the type of `like`, whose shape and dtype it must have."""
     dtype = _dtype_name("load", entry.name, like)
     if entry.dtype != dtype:
@@ -269,13 +164,3 @@ def _restore_leaf(path: Path, entry: _ManifestEntry, array: np.ndarray, like: An
     if isinstance(like, np.ndarray | np.generic):
         return array.astype(like.dtype, copy=False) if isinstance(like, np.ndarray) else array[()]
     return jnp.asarray(array)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Waits until a rename in the folder is on the disk, on systems that can open folders."""
-    if hasattr(os, "O_DIRECTORY"):
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

@@ -31,6 +31,10 @@ class BatchNormParams(NamedTuple):
     variance: Buffer
 
 
+class StoredBatchNormParams(BatchNormParams):
+    """Parameters with which `train_batch_norm` does what `batch_norm` does: those of a part that is frozen."""
+
+
 def init_batch_norm(features: int | Size) -> BatchNormParams:
     """Makes the parameters of `batch_norm`: scales 1, biases 0, running means 0, running variances 1.
 
@@ -94,7 +98,8 @@ def train_batch_norm(
 ) -> tuple[Float[Array, "batch *space features"], BatchNormParams]:
     """scale · (x - mean) / √(variance + epsilon) + bias, with the mean and variance of this batch: training.
 
-    Mean and variance are over the batch and all axes of space. The running ones move to
+    Mean and variance are over the batch and all axes of space. In a part that `freeze` has frozen they are the running
+    ones, which stay. Otherwise the running ones move to
     `momentum * running + (1 - momentum) * batch`, and stay where no row counts. A single value, one row without axes of
     space, has no unbiased variance: the running variance then stays too, where PyTorch raises an error.
 
@@ -124,6 +129,8 @@ def train_batch_norm(
     """
     check_features("train_batch_norm", params, x)
     _check_options(x, where, momentum)
+    if isinstance(params, StoredBatchNormParams):
+        return batch_norm(params, x, epsilon=epsilon), params
     values = (jnp.shape(x)[0] if where is None else jnp.asarray(where).sum()) * math.prod(jnp.shape(x)[1:-1])
     # Outputs without any rows that count are finite, and not NaN.
     count = max(values, 1) if where is None else jnp.maximum(values, 1)

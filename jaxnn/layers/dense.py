@@ -94,7 +94,8 @@ def apply_affine(params: Any, x: Array) -> Array:
 def flatten(x: Shaped[ArrayLike, "batch *space channels"]) -> Float[Array, "batch features"]:
     """Reshapes every example to one row, in (height, width, channel) order.
 
-    Weights of dense layers from Flax fit as they are. For those from PyTorch see `load_safetensors`.
+    Weights of dense layers from Flax fit as they are. Those from PyTorch are put in order by
+    `nn.integrations.pytorch.load`.
 
     Args:
         x: shape (batch, ...).

@@ -19,7 +19,7 @@ from jaxnn.layers.pooling import global_avg_pool, global_max_pool, max_pool
 from jaxnn.models.mlp import make_mlp
 from jaxnn.models.model import Model
 from jaxnn.models.norm_choice import Norm, choose_norm, normalize
-from jaxnn.models.parts import check_image, check_images, drop_inputs, make_hashable, mask_size, number_names
+from jaxnn.models.parts import check_image, check_image_size, drop_inputs, make_hashable, mask_size, number_names
 from jaxnn.units import Optional, Size, check_size
 
 
@@ -163,7 +163,7 @@ class _ApplyCnn:
 
     def run(self, params: dict[str, Any], x: Any, key: Array | None, train: tuple[Any] | None) -> tuple[Array, Any]:
         """Returns outputs and parameters, those of norms as training leaves them; `train` is that of `normalize`."""
-        check_images("cnn", x, self.image)
+        check_image_size("cnn", x, self.image)
         norms = {}
         for number, (name, size) in enumerate(zip(self.names, self.sizes[:-1], strict=True), 1):
             x = conv(params[name], x, stride=self.stride, padding=self.padding)

@@ -23,7 +23,7 @@ def check_image(caller: str, image: Any) -> tuple[int, ...]:
     return image
 
 
-def check_images(caller: str, x: Any, image: tuple[int, ...]) -> None:
+def check_image_size(caller: str, x: Any, image: tuple[int, ...]) -> None:
     """Checks that x holds images of the size for which a model was made."""
     if jnp.shape(x)[1:] != image:
         raise ValueError(f"{caller}: x must have shape (batch, {', '.join(map(str, image))}), not {jnp.shape(x)}")

@@ -15,7 +15,7 @@ from jaxnn.layers.dense import dense, init_dense
 from jaxnn.layers.pooling import global_avg_pool
 from jaxnn.models.model import Model
 from jaxnn.models.norm_choice import Norm, choose_norm, normalize
-from jaxnn.models.parts import add, check_image, check_images, drop_inputs, make_hashable, mask_size
+from jaxnn.models.parts import add, check_image, check_image_size, drop_inputs, make_hashable, mask_size
 from jaxnn.models.residual_plan import Block, Shapes, check_stages, plan_blocks
 from jaxnn.units import Size
 
@@ -138,7 +138,7 @@ class _Run(NamedTuple):
 
     def __call__(self, params: dict[str, Any], x: Any, key: Array | None, train: Any) -> tuple[Array, dict[str, Any]]:
         """Returns outputs and parameters, those of norms as training leaves them."""
-        check_images("resnet", x, self.image)
+        check_image_size("resnet", x, self.image)
         updated, size = dict(params), self.blocks[0].inputs
         x = conv(params["stem"]["conv"], x, padding=self.padding)
         if not self.preactivation:

@@ -110,7 +110,7 @@ def _add_earlier(search: Search, earlier: EarlierRun, number: int) -> None:
     def read_params() -> Any:
         if params is None or not earlier.is_stored:
             return params
-        return fill_by_name(params, journal.params_shapes(describe_result(result)))
+        return fill_by_name(params, journal.shapes.params(describe_result(result)))
 
     journal.add_earlier(result, read_params, earlier.states.get(number))
 

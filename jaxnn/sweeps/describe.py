@@ -10,6 +10,9 @@ from jaxnn.sweeps.engine.plan import Plan
 from jaxnn.sweeps.engine.trial import TrialResult
 from jaxnn.sweeps.space.space import Choices, Setting
 
+# Fields that are not compared when events are repeated: times, fields of the journal itself, and results read from it.
+_NOT_COMPARED = {"seconds", "line", "sha256", "diverged", "curves", "stopped", "starts", "continued", "limits"}
+
 
 def describe_sweep(plan: Plan, options: dict[str, Any]) -> dict[str, Any]:
     """Describes what decides the bits of a sweep, except what recipes compute, which is recorded for each program."""
@@ -57,7 +60,21 @@ def describe_result(result: TrialResult) -> dict[str, Any]:
     return described | fields | numbers
 
 
-def first_difference(recorded: Any, now: Any) -> tuple[Any, Any]:
+def check_repeated(recorded: dict[str, Any], now: dict[str, Any]) -> None:
+    """Checks that a sweep that resumes repeats an event of its journal.
+
+    Raises:
+        ValueError: an event that differs, or a program that computes something else.
+    """
+    if now["event"] == "program" == recorded["event"] and now["traced"] != recorded["traced"]:
+        raise recipe_error(as_choices(now["choices"]))
+    for name in [name for name in now if name not in _NOT_COMPARED]:
+        if recorded.get(name) != now[name]:
+            was, is_now = _first_difference(recorded.get(name), now[name])
+            raise mismatch_error(f"{name} of a {now['event']}: {was} before, {is_now} now")
+
+
+def _first_difference(recorded: Any, now: Any) -> tuple[Any, Any]:
     """Returns the first entries in which two lists of equal length differ; other values unchanged."""
     if isinstance(recorded, list) and isinstance(now, list) and len(recorded) == len(now):
         return next(pair for pair in zip(recorded, now, strict=True) if pair[0] != pair[1])

@@ -7,8 +7,9 @@ import numpy as np
 
 from jaxnn.io.runs.journal import pack_array
 from jaxnn.sweeps.engine.chunk_result import ChunkResult
+from jaxnn.sweeps.engine.chunk_runner import EarlierState
 from jaxnn.sweeps.engine.lanes import Lanes, LaneUpdates
-from jaxnn.sweeps.engine.program import EarlierState, Program
+from jaxnn.sweeps.engine.program import Program
 
 
 @runtime_checkable

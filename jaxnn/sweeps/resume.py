@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-import jax
 import numpy as np
 
 from jaxnn.io.runs import Log, Run
@@ -19,27 +18,25 @@ from jaxnn.io.runs.journal import unpack_array
 from jaxnn.io.runs.run import NoRun
 from jaxnn.sweeps.describe import (
     as_choices,
+    check_repeated,
     describe_result,
     describe_setting,
-    first_difference,
     mismatch_error,
-    recipe_error,
 )
 from jaxnn.sweeps.engine.chunk_result import ChunkResult
+from jaxnn.sweeps.engine.chunk_runner import ChunkRunner
 from jaxnn.sweeps.engine.lane_count import LaneCount
 from jaxnn.sweeps.engine.lanes import LaneReader, Lanes
 from jaxnn.sweeps.engine.plan import Plan
-from jaxnn.sweeps.engine.program import ChunkRunner, Program
+from jaxnn.sweeps.engine.program import Program
 from jaxnn.sweeps.engine.run import ChunkStats
 from jaxnn.sweeps.engine.trial import TrialResult
 from jaxnn.sweeps.engine.trim import Trimmer
 from jaxnn.sweeps.journaled_program import JournaledChunk, JournaledProgram
 from jaxnn.sweeps.results.best_trials import BestTrials
 from jaxnn.sweeps.results.tables import curves_csv, flatten_hypers, make_rows, trials_csv
+from jaxnn.sweeps.saved_shapes import SavedShapes
 from jaxnn.sweeps.space.space import Choices, Setting
-
-# Fields that are not compared when events are repeated: times, fields of the journal itself, and results read from it.
-_NOT_COMPARED = {"seconds", "line", "sha256", "diverged", "curves", "stopped", "starts", "continued", "limits"}
 
 
 class SweepJournal:
@@ -49,6 +46,7 @@ class SweepJournal:
         best: the results so far.
         resuming: whether chunks are still read from the journal instead of running.
         trimmer: gives the parameters of trials their own shapes.
+        shapes: those of what is saved of trials.
         asked: the numbers of settings that the sampler was asked for in the recorded calls that are to be repeated.
     """
 
@@ -68,7 +66,6 @@ class SweepJournal:
             if event["event"] == "program":
                 plan.lane_counts[as_choices(event["choices"])] = LaneCount(*event["lane_count"])
         self._digests: dict[Choices, str] = {}
-        self._lane_shapes: dict[Choices, list[Any]] = {}
         self._lanes: Lanes | None = None
         self._chunk: JournaledChunk | None = None
         # Events since the last chunk, which are written with the next one.
@@ -76,7 +73,7 @@ class SweepJournal:
         self._settled: tuple[dict[str, Any], dict[str, Any]] | None = None
         self._saved: dict[str, Any] = {"kept": {}, "states": {}}
         self._earlier: dict[int, dict[str, Any]] = {}
-        self.trimmer = Trimmer(plan)
+        self.trimmer, self.shapes = Trimmer(plan), SavedShapes(plan)
 
     def record_batch(self, batch: list[tuple[int, Setting]], asked: int) -> None:
         """Records the settings of the next trials, for some of which the sampler was asked."""
@@ -195,13 +192,8 @@ class SweepJournal:
         if not self.resuming:
             self._pending.append((event, fields))
             return fields
-        recorded, now = self._events.popleft(), json.loads(json.dumps({"event": event, **fields}))
-        if event == "program" == recorded["event"] and now["traced"] != recorded["traced"]:
-            raise recipe_error(fields["choices"])
-        for name in [name for name in now if name not in _NOT_COMPARED]:
-            if recorded.get(name) != now[name]:
-                was, is_now = first_difference(recorded.get(name), now[name])
-                raise mismatch_error(f"{name} of a {event}: {was} before, {is_now} now")
+        recorded = self._events.popleft()
+        check_repeated(recorded, json.loads(json.dumps({"event": event, **fields})))
         return recorded
 
     def _write_pending(self) -> None:
@@ -237,14 +229,6 @@ class SweepJournal:
         rows = make_rows(self._plan.space, self.best.sorted_results())
         return {"trials.csv": trials_csv(rows, tuple(self._plan.metrics))}
 
-    def params_shapes(self, trial: dict[str, Any]) -> Any:
-        """Returns arrays shaped as the kept parameters of a described trial, with the lanes on the first axis."""
-        # The kept parameters have the sizes of the last copy before the epoch of the score.
-        copies = [values for epoch, _, values in trial["copies"] if epoch < trial["score_epoch"]]
-        recipe = self._plan.recipe(as_choices(trial["choices"]), copies[-1] if copies else trial["values"])
-        shapes = jax.eval_shape(recipe.model.init, self._plan.key)
-        return jax.tree.map(lambda leaf: np.empty((self._plan.layout.lanes, *leaf.shape), leaf.dtype), shapes)
-
     def _read_params(self, result: TrialResult, reader: LaneReader | None) -> Any:
         """Reads the parameters of a trial whose score is that of its last epoch."""
         if reader is None or result.score_epoch != result.epochs:
@@ -255,17 +239,8 @@ class SweepJournal:
         """Loads what the checkpoint holds, which is used after the last recorded chunk."""
         assert self._run.resumed_from is not None
         trials = self._earlier | {event["trial"]: event for event in self._run.events if event["event"] == "trial"}
-        kept = {str(trial): self.params_shapes(trials[trial]) for trial in self._run.resumed_from["kept"]}
+        kept = {str(trial): self.shapes.params(trials[trial]) for trial in self._run.resumed_from["kept"]}
         with_states = self._run.resumed_from.get("states", ())
-        states = {str(trial): self._state_shapes(trials[trial]) for trial in with_states}
+        states = {str(trial): self.shapes.state(trials[trial]) for trial in with_states}
         self._saved = self._run.restore({"lanes": program.shapes, "kept": kept, "states": states})
         self._lanes = program.place(self._saved["lanes"])
-
-    def _state_shapes(self, trial: dict[str, Any]) -> list[np.ndarray]:
-        """Returns arrays shaped as the state of a described trial."""
-        choices = as_choices(trial["choices"])
-        if choices not in self._lane_shapes:
-            program = self._plan.make_program(Setting(choices, trial["values"]))
-            self._lane_shapes[choices] = jax.tree.leaves(program.shapes)
-        lanes = self._plan.layout.lanes
-        return [np.empty((lanes, *leaf.shape[1:]), leaf.dtype) for leaf in self._lane_shapes[choices]]

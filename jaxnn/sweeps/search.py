@@ -3,22 +3,23 @@
 import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import jax
 from jaxtyping import Array, ArrayLike
 
-from jaxnn._checks.arrays import check_number, check_whole
+from jaxnn._checks.arrays import check_whole
 from jaxnn._checks.names import name_value
 from jaxnn._checks.warn import warn_user
 from jaxnn.data import Folds
 from jaxnn.devices import warn_idle_cores
-from jaxnn.io.runs import Log, check_run, open_run
+from jaxnn.io.runs import Log, open_run
 from jaxnn.io.runs.fingerprint import describe_arrays
+from jaxnn.sweeps.arguments import check_call, check_first, check_limits, check_population, warn_of_programs
 from jaxnn.sweeps.batches import Search
 from jaxnn.sweeps.choose_run import choose_run
 from jaxnn.sweeps.describe import describe_sweep
-from jaxnn.sweeps.ends import Limits, add_refit, attach_result, make_result, run_search
+from jaxnn.sweeps.ends import add_refit, attach_result, make_result, run_search
 from jaxnn.sweeps.engine.make_plan import make_plan
 from jaxnn.sweeps.engine.plan import SAMPLER_KEY, SCHEDULER_KEY
 from jaxnn.sweeps.engine.preparation import Prepare
@@ -30,19 +31,12 @@ from jaxnn.sweeps.results.result import SweepResult
 from jaxnn.sweeps.resume import SweepJournal
 from jaxnn.sweeps.samplers import Sampler, make_sampler
 from jaxnn.sweeps.samplers.base import check_sampler, init_sampler
-from jaxnn.sweeps.schedulers.base import Scheduler, TrialScheduler, check_scheduler, init_scheduler
-from jaxnn.sweeps.space.known import make_setting
-from jaxnn.sweeps.space.space import Setting
+from jaxnn.sweeps.schedulers.base import Scheduler, check_scheduler, init_scheduler
 from jaxnn.sweeps.space.traced import count_programs
 from jaxnn.sweeps.train_on import check_train_on
 from jaxnn.training.evaluation import Metrics, Score
 from jaxnn.training.recipe import Recipe
 from jaxnn.training.stopping import StoppingRule
-
-# More programs than this give a warning.
-_MANY_PROGRAMS = 8
-# The seconds that a CPU takes to compile the program of a small network.
-_COMPILE_SECONDS = 3.0
 
 
 def sweep(
@@ -186,11 +180,7 @@ def sweep(
         (8, True)
     """
     trials, keep = check_whole("sweep", "trials", trials, least=1), check_whole("sweep", "keep", keep, least=1)
-    if cast(Any, jax.config).jax_disable_jit:
-        raise ValueError("sweep: trials run in compiled programs, which jax.disable_jit() rules out; fit runs without")
-    check_run("sweep", directory, save_every, log)
-    if on_mismatch not in ("raise", "continue"):
-        raise ValueError(f'sweep: on_mismatch must be "raise" or "continue", not {on_mismatch!r}')
+    check_call(directory, save_every, log, on_mismatch)
     check_sampler(sampler)
     check_scheduler(scheduler)
     plan = make_plan(
@@ -198,17 +188,14 @@ def sweep(
         groups=groups, prepare=prepare, score=score, metrics=metrics, evaluate_at=evaluate_at, stop=stop,
         repeats=repeats, keep_epoch=keep_epoch, lanes=lanes, trials=trials, has_scheduler=scheduler is not None,
     )  # fmt: skip
-    limits, known = _check_limits(seconds, target_score), _check_first(space, first, trials)
+    limits, known = check_limits(seconds, target_score), check_first(space, first, trials)
     warn_idle_cores()
-    _warn_of_programs(count_programs(space), trials)
+    warn_of_programs(count_programs(space), trials)
     trial_sampler = init_sampler(make_sampler(sampler, trials), space, jax.random.fold_in(key, SAMPLER_KEY), plan.lanes)
     trial_scheduler = init_scheduler(scheduler, epochs, space, jax.random.fold_in(key, SCHEDULER_KEY))
-    _check_population(trial_scheduler, stop, refit)
+    check_population(trial_scheduler, stop, refit)
     options: dict[str, Any] = {"sampler": make_sampler(sampler, trials), "scheduler": scheduler, "lanes": lanes}
-    options |= {"first": list(first)} if first else {}
-    drawn = folds is None or not (isinstance(folds, Folds | Splitter) or groups is not None)
-    options |= {} if drawn else describe_arrays("folds", plan.folds)
-    options |= {"prepare": prepare} if prepare is not None else {}
+    options |= _describe_options(first, prepare, None if folds is None or _is_drawn(folds, groups) else plan.folds)
     describe = functools.partial(describe_sweep, plan, options)
     best, programs = BestTrials(keep, keeps_states=keep_states), Programs()
     with attach_result(plan, programs, best), choose_run(directory, describe, trials, on_mismatch) as chosen:
@@ -233,39 +220,13 @@ def sweep(
         return add_refit(result, functools.partial(refit_best, data=data, validation=validation, prepare=prepare))
 
 
-def _check_population(scheduler: TrialScheduler | None, stop: StoppingRule | None, refit: Any) -> None:
-    """Checks `refit`, and what does not go with a population."""
-    if not isinstance(refit, bool):
-        raise TypeError(f"sweep: refit must be True or False, not {refit!r}")
-    if scheduler is None or not scheduler.population:
-        return
-    if stop is not None:
-        raise ValueError("sweep: stop= ends trainings that a population still copies; use one of both")
-    if refit:
-        raise ValueError("sweep: refit=True trains one setting, but this scheduler changes settings during a trial")
+def _is_drawn(folds: Any, groups: Any) -> bool:
+    """Returns whether the rows of folds are drawn from the key, which the directory describes anyway."""
+    return not (isinstance(folds, Folds | Splitter) or groups is not None)
 
 
-def _check_limits(seconds: Any, target_score: Any) -> Limits:
-    if seconds is not None and not check_number("sweep", "seconds", seconds) > 0:
-        raise ValueError(f"sweep: seconds must be positive, or None for no limit, not {seconds!r}")
-    return Limits(seconds, None if target_score is None else check_number("sweep", "target_score", target_score))
-
-
-def _check_first(space: dict[str, Any], first: Any, trials: int) -> list[Setting]:
-    if isinstance(first, dict) or not isinstance(first, Sequence):
-        raise TypeError(f"sweep: first must be a list of dicts of hypers, not {first!r}")
-    if len(first) > trials:
-        raise ValueError(f"sweep: first has {len(first)} settings, more than trials={trials}")
-    return [make_setting(space, hypers, f"sweep: first[{i}]") for i, hypers in enumerate(first)]
-
-
-def _warn_of_programs(programs: int, trials: int) -> None:
-    """Warns of a space that may need many programs; how many depends on the settings that are drawn."""
-    if min(programs, trials) <= _MANY_PROGRAMS:
-        return
-    drawn = f", of which {trials} trials draw up to {trials}" if trials < programs else ""
-    minutes = max(round(min(programs, trials) * _COMPILE_SECONDS / 60), 1)
-    warn_user(
-        f"sweep: this space has {programs} combinations of choices{drawn}; each that is drawn compiles a program (up "
-        f"to about {minutes} minute{'s' * (minutes > 1)}); sizes(...), depth(...) and switch(...) share one"
-    )
+def _describe_options(first: Sequence[dict[str, Any]], prepare: Prepare | None, folds: Any) -> dict[str, Any]:
+    """Returns the options that a directory names only where they are given: those of earlier versions lack them."""
+    options: dict[str, Any] = {"first": list(first)} if first else {}
+    options |= {} if folds is None else describe_arrays("folds", folds)
+    return options | ({"prepare": prepare} if prepare is not None else {})

@@ -186,7 +186,7 @@ def run_timed_chunks(
     epochs: int,
     optimizer: optax.GradientTransformation | None,
     *,
-    longest: int | None = None,
+    by_epoch: bool = False,
 ) -> Iterator[LoopState]:
     """Yields the loop state after each chunk, up to the last epoch, a stop or a divergence.
 
@@ -195,7 +195,7 @@ def run_timed_chunks(
         loop: the state to continue from.
         epochs: the epoch limit.
         optimizer: with it, the training returns to its best parameters after a divergence; with None it ends.
-        longest: the most epochs of a chunk; None sets no limit.
+        by_epoch: whether every chunk is one epoch, however short.
     """
     chunk, compiled = 1, False
     while (done := int(loop.state.epoch)) < epochs and not loop.stopped and not loop.diverged:
@@ -206,8 +206,7 @@ def run_timed_chunks(
         seconds = time.perf_counter() - started
         yield loop
         # The time of the first chunk is mostly compilation.
-        chunk = max(1, round(chunk * min(_CHUNK_SECONDS / seconds, 10.0))) if compiled else 1
-        chunk = min(chunk, longest or chunk)
+        chunk = max(1, round(chunk * min(_CHUNK_SECONDS / seconds, 10.0))) if compiled and not by_epoch else 1
         compiled = True
 
 

@@ -2,7 +2,7 @@
 
 import inspect
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import jax
@@ -14,7 +14,7 @@ from jaxnn._checks.arrays import by_name, check_whole, leaf_name
 from jaxnn.training.epoch import TrainingState
 from jaxnn.training.prepare import Prepared, prepare
 from jaxnn.training.recipe import Recipe, check_recipe
-from jaxnn.training.stream_batch import Batch, TargetCheck, count_batch, fill_up, read_batch
+from jaxnn.training.stream_batch import Batch, TargetCheck, count_batch, fill_up, read_batch, read_quickly
 
 # How many batches are read and checked before anything compiles.
 _READ_FIRST = 2
@@ -69,7 +69,8 @@ class Stream:
         if self._limit is not None and known is not None and known < self._limit:
             raise ValueError(f"train: steps={steps} batches make an epoch, but there are {known}")
         self.steps = self._limit or known
-        self._check_targets: Callable[[str, Any], None] = lambda name, targets: None
+        self._target_check: TargetCheck | None = None
+        self._drop_last = False
         opened = self._open(epoch)
         # Each is copied before the next one is read, which a loader may write into the same memory.
         beginning = [
@@ -91,9 +92,10 @@ class Stream:
         shapes = jax.tree_util.tree_leaves_with_path(by_name(self.first))
         return {"steps": self._limit} | {f"batch.{leaf_name(path)}": f"{a.dtype} {a.shape}" for path, a in shapes}
 
-    def check_targets_with(self, check: Callable[[str, Any], None]) -> None:
-        """Checks the targets of all batches to come by a function of a batch's name and targets."""
-        self._check_targets = check
+    def fit_to(self, recipe: Recipe, params: Any) -> None:
+        """Sets how batches are read: their targets are checked by the loss, and `drop_last` leaves out smaller ones."""
+        self._target_check = TargetCheck(recipe, params, self.first)
+        self._drop_last = recipe.drop_last
 
     def read(self, epoch: int) -> Iterator[Batch]:
         """Yields the batches of an epoch, from 0.
@@ -104,9 +106,11 @@ class Stream:
         count = 0
         for count, batch in enumerate(itertools.islice(self._take_pass(epoch), self._limit), 1):
             name = _name(count, epoch)
-            filled = fill_up(name, read_batch(name, batch), self.first)
-            self._check_targets(name, filled.data[1])
-            yield filled
+            filled = read_quickly(batch, self.first) or fill_up(name, read_batch(name, batch), self.first)
+            if self._target_check is not None:
+                self._target_check.check(name, filled.data[1])
+            if filled.mask.all() or not self._drop_last:
+                yield filled
         if count < (self._limit or 1):
             raise self._describe_end(epoch, count)
 
@@ -189,5 +193,5 @@ def prepare_stream(
         "train", recipe, stream.first, key, params, epochs,
         state=state, validation=validation, score=score, examples=examples,
     )  # fmt: skip
-    stream.check_targets_with(TargetCheck(start.recipe, start.state.params, stream.first).check)
+    stream.fit_to(start.recipe, start.state.params)
     return start

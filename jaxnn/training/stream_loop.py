@@ -1,12 +1,17 @@
 """The loop of `train` over batches that stream: a compiled step for each batch, and a compiled end of each epoch.
 
-A step returns before it has been computed, so that the next batch is read and copied to the device while this one
-trains. The loss of a step is fetched two steps later; no more batches than these wait on the device.
+A step returns before it has been computed, so that the next batch is copied to the device while this one trains. A
+thread reads the batches ahead; an epoch took 1.1 to 2 times as long where the same thread read a loader that waits. The
+losses of a step are fetched two steps later, so that no more batches than these wait on the device.
+
+On a CPU, a step trains on all batches that have been read meanwhile, up to eight: each call touches new memory, which
+takes the system as long as a small CNN needs for a batch. The number of batches is an argument of the compiled step, so
+that how they are grouped changes no bit.
 """
 
 import collections
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -20,11 +25,16 @@ from jaxnn._kernels.compiler_options import choose_compiler_options
 from jaxnn._kernels.program_cache import compile_function, trace_function
 from jaxnn.training.epoch import end_epoch, epoch_keys, take_step
 from jaxnn.training.loop import LoopConfig, LoopState, judge_epoch
+from jaxnn.training.read_ahead import read_ahead
 from jaxnn.training.recipe import reduce_losses
 from jaxnn.training.stream import Stream
+from jaxnn.training.stream_batch import Batch
 
 # How many steps are in flight. With two, the device does not wait for the host between steps.
 _STEPS_IN_FLIGHT = 2
+# The most batches of a step on a CPU, and the most bytes of them.
+_MAX_GROUP = 8
+_GROUP_BYTES = 2**26
 # The step overwrites what it has learned; the loop keeps the state before the epoch, to which a divergence returns.
 _DONATED = (0,)
 
@@ -40,7 +50,7 @@ def trace_stream(config: LoopConfig, stream: Stream, validation: Any, loop: Loop
     """Returns the traced functions of a training on a stream."""
     step, end = _list_arguments(stream, validation, loop)
     return StreamTraces(
-        trace_function(functools.partial(_train_batch, config), *step, donated=_DONATED),
+        trace_function(functools.partial(_train_batches, config), *step, donated=_DONATED),
         trace_function(functools.partial(_end_epoch, config), *end),
     )
 
@@ -53,11 +63,11 @@ def compile_stream(
     `trace` returns the result of `trace_stream`, which also describes a run directory.
     """
     step_arguments, end_arguments = _list_arguments(stream, validation, loop)
-    options = choose_compiler_options(jax.devices()[:1])
+    # The compiler's own options, unlike in other loops: streams are long, and wide MLPs train 1.5 times as fast.
     step = compile_function(
-        functools.partial(_train_batch, config), *step_arguments,
-        trace=lambda: trace().step, options=options, donated=_DONATED,
-    )  # fmt: skip
+        functools.partial(_train_batches, config), *step_arguments, trace=lambda: trace().step, donated=_DONATED
+    )
+    options = choose_compiler_options(jax.devices()[:1])
     end = compile_function(
         functools.partial(_end_epoch, config), *end_arguments, trace=lambda: trace().end, options=options
     )
@@ -75,9 +85,46 @@ def _list_arguments(stream: Stream, validation: Any, loop: LoopState) -> tuple[t
     """Returns the arguments of a step and of the end of an epoch, in the types and places of all of them."""
     state = loop.state
     learned = state.params, state.optimizer_state
-    batch = _put(stream.first, np.ones(stream.rows, bool))
     loss = jnp.zeros((), jax.tree.leaves(state.params)[0].dtype)
-    return (learned, state.key, state.epoch, np.int32(0), *batch), (validation, loop, learned, loss)
+    group = _stack([Batch(stream.first, np.ones(stream.rows, bool))], _choose_group(stream.first))
+    step = learned, state.key, state.epoch, np.int32(0), np.int32(1), *group
+    return step, (validation, loop, learned, loss)
+
+
+def _choose_group(batch: Any) -> int:
+    """Returns the most batches of a step."""
+    if jax.default_backend() != "cpu":
+        return 1
+    size = sum(leaf.nbytes for leaf in jax.tree.leaves(batch))
+    return max(1, min(_MAX_GROUP, _GROUP_BYTES // max(size, 1)))
+
+
+def _stack(batches: list[Batch], most: int) -> Batch:
+    """Returns batches as one, with `most` of them on a new first axis; what is missing is never read."""
+
+    def stack(*leaves: np.ndarray) -> np.ndarray:
+        stacked = np.empty((most, *leaves[0].shape), leaves[0].dtype)
+        for place, leaf in zip(stacked, leaves, strict=False):
+            place[...] = leaf
+        return stacked
+
+    return jax.tree.map(stack, *batches)
+
+
+def _train_batches(
+    config: LoopConfig, learned: Any, key: Array, epoch: Array, first: Array, count: Array, data: Any, masks: Array
+) -> tuple[Any, Array]:
+    """Trains on `count` batches, from batch `first` of an epoch; returns what is learned and the losses."""
+
+    def train_one(j: Array, carry: tuple[Any, Array]) -> tuple[Any, Array]:
+        learned, losses = carry
+        batch, mask = jax.tree.map(lambda leaf: leaf[j], (data, masks))
+        learned, own = _train_batch(config, learned, key, epoch, first + j, batch, mask)
+        return learned, losses.at[j].set(own)
+
+    shapes = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), (data, masks))
+    losses = jax.eval_shape(functools.partial(_train_batch, config), learned, key, epoch, first, *shapes)[1]
+    return jax.lax.fori_loop(0, count, train_one, (learned, jnp.zeros((len(masks), *losses.shape), losses.dtype)))
 
 
 def _train_batch(
@@ -100,21 +147,25 @@ def _run_steps(
     """Trains on the batches of an epoch; returns what is learned, and all losses with their mask."""
     state = loop.state
     learned = _copy((state.params, state.optimizer_state))
+    most = _choose_group(stream.first)
     losses, masks, in_flight = [], [], collections.deque()
-    batches: Iterator[Any] = stream.read(epoch)
-    for i, (data, mask) in enumerate(batches):
-        learned, batch_losses = step(learned, state.key, state.epoch, np.int32(i), *_put(data, mask))
-        masks.append(mask)
-        in_flight.append(batch_losses)
-        if len(in_flight) > _STEPS_IN_FLIGHT:
-            losses.append(np.asarray(in_flight.popleft()))
-    losses += map(np.asarray, in_flight)
+
+    def fetch(count: int, group_losses: Array) -> None:
+        losses.extend(np.asarray(group_losses)[:count])
+
+    for batches in read_ahead(stream.read(epoch), max(most, _STEPS_IN_FLIGHT)):
+        for i in range(0, len(batches), most):
+            group = batches[i : i + most]
+            # The call copies the arrays, three times as fast as `jax.device_put` and as little waiting for them.
+            numbers = np.int32(len(masks)), np.int32(len(group))
+            learned, group_losses = step(learned, state.key, state.epoch, *numbers, *_stack(group, most))
+            masks += [batch.mask for batch in group]
+            in_flight.append((len(group), group_losses))
+            if len(in_flight) > _STEPS_IN_FLIGHT:
+                fetch(*in_flight.popleft())
+    for each in in_flight:
+        fetch(*each)
     return learned, np.concatenate(losses), np.concatenate(masks)
-
-
-def _put(data: Any, mask: np.ndarray) -> Any:
-    """Copies a batch to the device, without waiting for it."""
-    return jax.device_put((data, mask))
 
 
 @jax.jit

@@ -23,7 +23,7 @@ from jaxnn.training.recipe import Recipe
 from jaxnn.training.run_files import adapt_epochs, describe_training, digest_traces, make_tables, restore_loop
 from jaxnn.training.stopping import StoppingRule, check_rule
 from jaxnn.training.stream import is_stream, open_stream, prepare_stream
-from jaxnn.training.stream_loop import compile_stream, trace_stream
+from jaxnn.training.stream_loop import StreamTraces, compile_stream, trace_stream
 from jaxnn.training.summary import count_numbers, summarize_curve
 
 
@@ -89,16 +89,18 @@ def train(
 
     Data may stream, as batches `(x, targets)` of NumPy arrays, or of tensors that NumPy reads. Then `data` is one of
 
-    - an iterable that starts anew for each epoch, such as a `DataLoader` of PyTorch or of grain;
+    - an iterable that starts anew for each epoch, such as a `DataLoader` of PyTorch or of grain; worker processes need
+      `multiprocessing_context="spawn"`, as JAX has threads, which do not survive a fork;
     - a function that returns the batches of an epoch, such as a generator function of the epoch, which counts from 0,
       or `shuffled_batches(...)` for `numpy.memmap`;
     - a generator, or another iterator, from which each epoch takes the next `steps` batches.
 
-    The next batch is read and copied to the device while this one trains. Every batch has the shapes and types of the
-    first, and as many rows or fewer; `batch_size` of the recipe may be left out. A smaller batch is filled up with rows
-    that do not count (`where` in `train_apply`), without another compilation. A model that takes no notice of `where`
-    needs a loader with `drop_last=True`. Validation data are arrays. The same batches train as they do from arrays. A
-    run in a directory is saved between two epochs. It resumes with the same bits if an epoch gives the same batches
+    A thread reads the next batches while this one trains. Every batch has the shapes and types of the first, and as
+    many rows or fewer; `batch_size` of the recipe may be left out. A smaller batch is filled up with rows that do not
+    count (`where` in `train_apply`), without another compilation; `Recipe.drop_last` leaves it out. The same batches
+    train as they do from arrays. Validation data are arrays.
+
+    A run in a directory is saved between two epochs. It resumes with the same bits if an epoch gives the same batches
     again: a function of the epoch does, a loader that shuffles does not, and a generator, which cannot be read again,
     is refused.
 
@@ -190,10 +192,9 @@ def train(
         if stream is None:
             run_until = compile_loop(config, start.data, start.validation, restored, trace=lambda: trace()[0])
         else:
-            run_until = compile_stream(config, stream, start.validation, restored, trace=trace)
+            run_until = compile_stream(config, stream, start.validation, restored, trace=lambda: StreamTraces(*trace()))
         optimizer = get_optimizer(start.recipe) if restores else None
-        longest = None if stream is None else 1
-        chunks = run_timed_chunks(run_until, restored, start.epochs, optimizer, longest=longest)
+        chunks = run_timed_chunks(run_until, restored, start.epochs, optimizer, by_epoch=stream is not None)
         host = Host(run, log, start.epochs, progress, functools.partial(make_tables, first=first))
         loop = run_chunks(run_until, chunks, restored, host)
     if loop.diverged:

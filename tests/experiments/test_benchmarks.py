@@ -23,12 +23,13 @@ from experiments.benchmarks import (
     problems,
     report,
     scaling,
+    streaming,
     targets,
     workers,
 )
 from experiments.benchmarks.harness import Case, Contender, Cost, Prepared, Result
 from experiments.benchmarks.machine import Limits
-from experiments.benchmarks.peers import jaxnn_models, plain_jax
+from experiments.benchmarks.peers import equinox_models, flax_models, foreign_models, jaxnn_models, plain_jax
 
 ROOT = Path(__file__).parents[2]
 OTHERS = ("torch", "flax", "equinox", "optuna", "sklearn")
@@ -167,6 +168,21 @@ def test_plain_jax_and_jaxnn_train_a_cnn_alike_on_the_same_minibatches():
     np.testing.assert_allclose(jaxnn_models.compile_fit(problem)[0](), expected, rtol=1e-5)
 
 
+def test_modules_in_lanes_train_as_flax_alone():
+    """Flax with batch norm, and Equinox without, which evaluates a batch norm otherwise."""
+    problem = problems.digits(epochs=1, trials=2, count=128)
+    problem = problem._replace(test=(problem.test[0][:16], problem.test[1][:16]))
+    data, test = equinox_models.move_channels_first(problem)
+    channels_first = problem._replace(data=data, test=test)
+    in_lanes = [
+        (problem, foreign_models.make_flax_model(problem, True), foreign_models.train_steps),
+        (channels_first, foreign_models.make_equinox_model(problem, False), flax_models.train_steps),
+    ]
+    for trained, model, train_alone in in_lanes:
+        result = jaxnn_models.run_sweep(trained, model=model, evaluate_at="rungs")
+        np.testing.assert_allclose(result.curves("validation_losses")[:, -1], train_alone(problem, [0, 1]), rtol=1e-3)
+
+
 def test_trials_are_split_among_the_cores(monkeypatch):
     monkeypatch.setattr(workers, "cores", lambda: [0, 1])
     assert workers.split_trials(5) == [[0, 2, 4], [1, 3]]
@@ -234,6 +250,18 @@ def test_a_row_that_fails_does_not_end_the_run_and_one_out_of_time_is_left_out(t
     monkeypatch.setattr(jax, "devices", lambda: [types.SimpleNamespace(platform="cpu")])
     assert gpu.measure(quick=False) == []
     assert capsys.readouterr().out == "\ngpu: left out, JAX computes on cpu\n"
+
+
+def test_an_epoch_that_is_fed_is_timed_beside_loader_and_training():
+    cases = streaming.cases(quick=True)
+    assert bool(cases) == harness.importable("torch")
+    for case in cases:
+        result = harness.measure(case, 1, lambda line: None)
+        assert [row.name for row in result.rows] == ["nn.train on the loader", "loader alone", "training alone"]
+        assert all(row.median > 0 for row in result.rows)
+        [target] = targets.check_targets([result])
+        slower = max(row.ratio[0] for row in result.rows[1:])
+        assert (target.measured, target.reached) == (slower, slower >= 1 / 1.15)
 
 
 def test_unknown_cases_are_refused_and_help_names_the_command():

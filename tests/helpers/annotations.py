@@ -23,8 +23,10 @@ def install() -> None:
 
 def _choose_checker(*, typechecker: Any) -> Callable[[Any], Any]:
     def decorate(checked: Any) -> Any:
-        if inspect.isfunction(checked) and not any(map(_has_axes, checked.__annotations__.values())):
-            return _check_plain(checked)
+        if inspect.isfunction(checked):
+            annotations = checked.__annotations__.values()
+            if not any(map(_has_axes, annotations)):
+                return _check_plain(checked) if any(map(_can_fail, annotations)) else checked
         return _jaxtyped(checked, typechecker=typechecker)
 
     return decorate
@@ -37,13 +39,16 @@ def _has_axes(annotation: Any) -> bool:
     return getattr(annotation, "__module__", "") == "jaxtyping" or any(map(_has_axes, get_args(annotation)))
 
 
+def _can_fail(annotation: Any) -> bool:
+    return annotation is not Any and annotation is not object
+
+
 def _check_plain(function: Any) -> Any:
-    checked = beartype(function)
-    if checked is function:
-        return function
+    """Returns the function with beartype's checks, which are made at the first call: many are never called."""
+    make_checked = functools.cache(lambda: beartype(function))
 
     @functools.wraps(function)
     def run(*args: Any, **kwargs: Any) -> Any:
-        return (function if jaxtyping.config.jaxtyping_disable else checked)(*args, **kwargs)
+        return (function if jaxtyping.config.jaxtyping_disable else make_checked())(*args, **kwargs)
 
     return run

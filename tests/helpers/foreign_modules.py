@@ -42,7 +42,7 @@ class NNX(nnx.Module):
         self.hidden = nnx.Linear(4, 6, rngs=rngs)
         self.norm = nnx.BatchNorm(6, momentum=0.9, rngs=rngs) if norm else None
         self.dropout = None if ours else nnx.Dropout(rate, rngs=rngs)
-        self.output = nnx.Linear(6, 3, rngs=rngs)
+        self.layers = nnx.List([nnx.Linear(6, 3, rngs=rngs)])
         self.rate, self.rngs, self.deterministic = rate, rngs.fork(), False
 
     def __call__(self, x):
@@ -52,7 +52,7 @@ class NNX(nnx.Module):
             x = self.dropout(x)
         elif not self.deterministic:
             x = nn.dropout(self.rngs.dropout(), x, self.rate)
-        return self.output(x)
+        return self.layers[0](x)
 
 
 def make_equinox(norm: bool = True, rate: Any = 0.0) -> Callable[[jax.Array], eqx.Module]:

@@ -22,7 +22,7 @@ import numpy as np
 import optax
 
 import jaxnn as nn
-from jaxnn.io import checkpoint
+from jaxnn.io import files
 
 Kind = Literal["train", "stream", "sweep"]
 
@@ -51,7 +51,7 @@ class Report(NamedTuple):
 
 
 def run_to_end(kind: str, directory: str | None) -> str:
-    """Runs a training, one on batches that stream, or a sweep; returns the digest of its whole result, without the times."""
+    """Runs a training, from arrays or a stream, or a sweep; returns the digest of its result, without the times."""
     # As large as the digits data set, which takes scikit-learn a third of a process's short life to load.
     x = np.random.default_rng(0).random((1797, 64), np.float32)
     part, validation = nn.train_test_split(jax.random.key(1), (x, x[:, :10].argmax(axis=1)), test=0.2)
@@ -84,7 +84,7 @@ def digest(tree: Any) -> str:
 
 
 def write_slowly() -> None:
-    """Makes `jaxnn.io.checkpoint.write` slow: in pieces, and with a line of output when a checkpoint begins."""
+    """Makes `jaxnn.io.files.write` slow: in pieces, and with a line of output when a checkpoint begins."""
 
     class SlowFile:
         def __init__(self, file: Any) -> None:
@@ -110,7 +110,7 @@ def write_slowly() -> None:
             print(_READY, flush=True)
         return SlowFile(open(path, mode)) if mode == "wb" else open(path, mode)
 
-    checkpoint.open = slow_open  # type: ignore[attr-defined]
+    files.open = slow_open  # type: ignore[attr-defined]
 
 
 def start(kind: Kind, directory: Path | None) -> subprocess.Popen:

@@ -119,30 +119,6 @@ def test_a_traced_setting_is_not_learned_and_whole_numbers_are_buffers() -> None
         np.testing.assert_allclose(actual, expected, rtol=1e-5)
 
 
-def norms(*names):
-    return lambda key: eqx.nn.Sequential([eqx.nn.BatchNorm(4, name, mode="batch") for name in names])
-
-
-@pytest.mark.parametrize(
-    ("make", "kind", "message"),
-    [
-        (3, TypeError, "equinox.model: make is 3; give a function of a key that builds the module"),
-        (Scaled(jax.random.key(0), 1.0), TypeError, "equinox.model: Scaled is built already; give a function of a key"),
-        (lambda key: key, TypeError, "equinox.model: make must build an equinox.Module, not DynamicJaxprTracer"),
-        (
-            norms("a", "b"),
-            ValueError,
-            "equinox.model: all batch norms must have one axis_name, that of the batch, not ['a', 'b']",
-        ),
-    ],
-    ids=range(4),
-)
-def test_what_builds_no_module_is_refused(make, kind, message, as_installed) -> None:
-    with pytest.raises(kind) as caught:
-        equinox.model(make)
-    assert str(caught.value).startswith(message)
-
-
 @pytest.mark.parametrize(
     ("tool", "words"), [("flax", "models of Flax"), ("equinox", "models of Equinox")], ids=["flax", "equinox"]
 )

@@ -10,6 +10,7 @@ import jax.export
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import linen
 
 import jaxnn as nn
 
@@ -69,6 +70,16 @@ def make_layers() -> nn.Model:
     return nn.Model(init, apply)
 
 
+def make_flax() -> nn.Model:
+    class Network(linen.Module):
+        @linen.compact
+        def __call__(self, x: Any, train: bool) -> Any:
+            x = linen.relu(linen.BatchNorm(not train)(linen.Conv(4, (3, 3))(x)))
+            return linen.Dense(3)(x.reshape(x.shape[0], -1))
+
+    return nn.integrations.flax.model(Network(), np.zeros((1, 8, 8, 1), "f"))
+
+
 MODELS = {
     "mlp": (nn.mlp([4, 16, 3]), (4,), "float32"),
     "cnn of bytes": (nn.chain(lambda x: x / 255, nn.cnn((8, 8, 1), (4,), 3, norm="batch")), (8, 8, 1), "uint8"),
@@ -76,6 +87,7 @@ MODELS = {
     "resnet": (nn.resnet((8, 8, 1), (4, 8), 3, blocks=1), (8, 8, 1), "float32"),
     "recurrent": (make_recurrent(), (5, 3), "float32"),
     "attention": (make_attention(), (6,), "int32"),
+    "module of Flax": (make_flax(), (8, 8, 1), "float32"),
     "grouped and transposed": (make_layers(), (8, 8, 4), "float32"),
 }  # fmt: skip
 

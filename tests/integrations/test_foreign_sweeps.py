@@ -45,6 +45,7 @@ def test_a_sweep_with_traced_hypers_goes_on_and_is_loaded_replayed_and_refitted(
     jax.tree.map(np.testing.assert_array_equal, again.kept, result.kept)
     loaded = nn.sweeps.load(tmp_path / "run")
     np.testing.assert_array_equal(loaded.curves(), result.curves())
+    jax.tree.map(np.testing.assert_array_equal, loaded.kept, result.kept)
     assert result.refit.predict(X).shape == (len(X), 3)
     restored = nn.load(nn.save(params, tmp_path / "params.npz"), like=params)
     jax.tree.map(np.testing.assert_array_equal, restored, params)
@@ -63,7 +64,7 @@ def test_lanes_of_a_vmap_are_lone_trainings() -> None:
         assert_close(jax.tree.map(lambda leaf, i=i: leaf[i], lanes.params), jax.jit(train)(rate).params)
 
 
-def test_a_training_in_a_directory_goes_on(tmp_path) -> None:
+def test_a_training_in_a_directory_goes_on_and_a_new_model_compiles_nothing(tmp_path, compilations) -> None:
     def train(epochs: int, **options):
         recipe = nn.Recipe(model_of("linen"), nn.cross_entropy, optax.sgd(0.1), 8, drop_last=True)
         data = (X, LABELS)
@@ -73,6 +74,10 @@ def test_a_training_in_a_directory_goes_on(tmp_path) -> None:
     went_on, whole = train(3, directory=tmp_path / "run"), train(3)
     jax.tree.map(np.testing.assert_array_equal, went_on.params, whole.params)
     np.testing.assert_array_equal(went_on.losses, whole.losses)
+    with compilations() as names:
+        again = train(3)
+    np.testing.assert_array_equal(again.losses, whole.losses)
+    assert not names
 
 
 def test_a_rate_that_flax_cannot_trace_is_named_with_the_cure() -> None:

@@ -10,7 +10,6 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from tensorboardX.proto import event_pb2
 
 import jaxnn as nn
 from helpers.errors import error_message
@@ -40,9 +39,14 @@ def records(content: bytes) -> list[bytes]:
     return contents
 
 
+def read_events(path) -> list:
+    from tensorboardX.proto import event_pb2  # takes seconds, which not every process of the tests must spend
+
+    return [event_pb2.Event.FromString(record) for record in records(path.read_bytes())]
+
+
 def scalars(path) -> list[tuple[int, str, float]]:
-    events = map(event_pb2.Event.FromString, records(path.read_bytes()))
-    return [(event.step, value.tag, value.simple_value) for event in events for value in event.summary.value]
+    return [(event.step, value.tag, value.simple_value) for event in read_events(path) for value in event.summary.value]
 
 
 def test_the_checksum_is_the_standard_one() -> None:
@@ -55,7 +59,7 @@ def test_every_value_is_in_the_file_with_its_name_and_step(tmp_path) -> None:
     with nn.tensorboard(tmp_path / "runs" / "first") as log:
         log(1, {"loss": 0.5, "validation": jnp.array(0.25)})
         log(2, {"loss": np.float32(0.125), "validation": float("nan")})
-    first, *events = map(event_pb2.Event.FromString, records(log.path.read_bytes()))
+    first, *events = read_events(log.path)
     assert first.file_version == "brain.Event:2"
     values = scalars(log.path)
     assert values[:3] == [(1, "loss", 0.5), (1, "validation", 0.25), (2, "loss", 0.125)]

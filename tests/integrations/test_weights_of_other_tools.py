@@ -19,10 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import jaxnn as nn
-
-pytorch, flax, keras, sklearn = (
-    getattr(nn.integrations, name) for name in ("pytorch", "flax_weights", "keras", "sklearn_weights")
-)
+from jaxnn.integrations import flax, keras, pytorch, sklearn
 
 with np.load(Path(__file__).parent / "weights_of_other_tools.npz") as _file:
     ARRAYS = dict(_file)
@@ -101,7 +98,7 @@ def test_its_weights_come_back(name: str) -> None:
         assert_same(back, theirs)
     elif tool == "flax":
         shapes = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), theirs)
-        assert_same(flax.variables(model, params, like=shapes), theirs)
+        assert_same(flax.as_variables(model, params, like=shapes), theirs)
     elif tool == "keras":  # the variances are rounded twice
         for array, expected in zip(keras.weights(model, params, like=theirs), theirs, strict=True):
             np.testing.assert_allclose(array, expected, rtol=1e-6)
@@ -187,6 +184,26 @@ def test_keras_weights_by_name() -> None:
     assert_same(keras.weights(model, params, like=by_name), by_name)
 
 
+def test_batch_norms_of_keras_may_follow_each_other_where_branches_meet() -> None:
+    params = draw_params(CNN, 0)
+    affines = [params[name] for name in ("conv_1", "conv_2", "output")]
+    norms = [array for name in ("norm_1", "norm_2") for array in jax.tree.leaves(params[name])]
+    theirs = [affines[0].weight, affines[1].weight, *norms, *affines[2]]
+    assert_same(keras.load(CNN, theirs, epsilon=1e-5), params)
+
+
+@pytest.mark.parametrize(
+    "make", [lambda model: model, lambda model: nn.chain(lambda x: x, model)], ids=["cnn", "chain"]
+)
+def test_a_model_with_the_epsilon_of_keras_takes_the_variances_as_they_are(make: Any) -> None:
+    model = make(nn.cnn((8, 12, 2), (3, 4), 3, norm="batch", norm_options={"epsilon": 1e-3, "momentum": 0.99}))
+    theirs = read_weights("keras/cnn")
+    params = keras.load(model, theirs)
+    np.testing.assert_array_equal(params.get("model_1", params)["norm_1"].variance.value, theirs[4])
+    outputs = nn.predict(model, params, ARRAYS["keras/cnn/x"])
+    np.testing.assert_allclose(outputs, ARRAYS["keras/cnn/outputs"], rtol=1e-5, atol=1e-5)
+
+
 def test_nothing_is_imported_before_it_is_used_and_no_tool_ever() -> None:
     program = """if True:
         import sys
@@ -196,7 +213,7 @@ def test_nothing_is_imported_before_it_is_used_and_no_tool_ever() -> None:
         assert "pytorch" in dir(nn.integrations) and not hasattr(nn.integrations, "pytorhc")
         model = nn.mlp([2, 1])
         params = nn.integrations.pytorch.load(model, {"0.weight": np.ones((1, 2)), "0.bias": np.zeros(1)})
-        nn.integrations.flax_weights, nn.integrations.keras, nn.integrations.sklearn_weights
+        nn.integrations.flax, nn.integrations.keras
         assert not {"torch", "flax", "keras", "tensorflow", "sklearn"} & set(sys.modules)
     """
     done = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, check=False)

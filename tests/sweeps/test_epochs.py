@@ -11,8 +11,9 @@ import optax
 import pytest
 
 import jaxnn as nn
+from jaxnn.sweeps.engine.columns import from_columns, to_columns
 from jaxnn.sweeps.engine.lanes import LaneUpdates, ProgramSpec
-from jaxnn.sweeps.engine.program import Program, from_columns, to_columns
+from jaxnn.sweeps.engine.program import Program
 
 FLOWERS = nn.datasets.iris()
 SPLIT = nn.train_test_split(jax.random.key(1), FLOWERS.data, test=0.3, stratify=FLOWERS.targets)

@@ -155,7 +155,7 @@ def test_params_of_params_and_layers_without_bias_open_too(tmp_path):
     assert_same_sweep(nn.sweeps.load(tmp_path), result)
 
 
-def test_what_holds_no_sweep_is_refused(tmp_path):
+def test_what_holds_no_sweep_is_refused(tmp_path, as_installed):
     with pytest.raises(ValueError, match=r"load: directory=.* holds no sweep"):
         nn.sweeps.load(tmp_path)
     with pytest.raises(TypeError, match="path"):

@@ -8,8 +8,9 @@ import jaxnn as nn
 from helpers.errors import error_message
 from helpers.resumable_runs import TRAIN, WIDTHS, assert_same_bits, sweep
 from jaxnn.sweeps import TrialSampler, settings_at
+from jaxnn.sweeps.space.fill import fill_space
 from jaxnn.sweeps.space.known import make_setting
-from jaxnn.sweeps.space.space import dimensions, fill_space
+from jaxnn.sweeps.space.space import dimensions
 
 SPACE = {
     "rate": nn.log_uniform(1e-4, 1.0),

@@ -11,8 +11,9 @@ from helpers.scheduler_references import perturb, reference_parents
 from jaxnn.sweeps.schedulers.base import Continue, Copy, Decision, Stop
 from jaxnn.sweeps.schedulers.population_based import population_based
 from jaxnn.sweeps.space.distributions import normal, quantized, uniform
+from jaxnn.sweeps.space.fill import active_distributions
 from jaxnn.sweeps.space.integers import integers
-from jaxnn.sweeps.space.space import Setting, active_distributions, choice
+from jaxnn.sweeps.space.space import Setting, choice
 
 
 @pytest.mark.parametrize("fraction", [0.1, 0.25, 0.5])

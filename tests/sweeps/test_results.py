@@ -9,7 +9,8 @@ import pytest
 import jaxnn as nn
 from jaxnn.sweeps.engine.chunk_result import ChunkResult
 from jaxnn.sweeps.engine.run import ChunkStats, choose_epochs
-from jaxnn.sweeps.engine.trial import RunningTrial, TrialResult
+from jaxnn.sweeps.engine.running_trial import RunningTrial
+from jaxnn.sweeps.engine.trial import TrialResult
 from jaxnn.sweeps.results.best_trials import BestTrials
 from jaxnn.sweeps.results.importance import importance
 from jaxnn.sweeps.results.tables import Column, make_columns

@@ -14,8 +14,9 @@ from helpers.call_counts import count_calls
 from jaxnn.sweeps.samplers import make_sampler
 from jaxnn.sweeps.samplers.base import Sampler, TrialSampler, ask_settings, check_sampler, init_sampler
 from jaxnn.sweeps.space.distributions import log_uniform, normal, uniform
+from jaxnn.sweeps.space.fill import fill_space
 from jaxnn.sweeps.space.integers import Integers, integers
-from jaxnn.sweeps.space.space import Setting, choice, fill_space
+from jaxnn.sweeps.space.space import Setting, choice
 
 SPACE = {
     "rate": log_uniform(1e-4, 1.0),

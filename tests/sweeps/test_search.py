@@ -149,7 +149,7 @@ def test_a_fold_is_a_fit_on_its_rows(cross_validated):
 
 def test_each_combination_of_choices_compiles_one_program_for_any_number_of_trials(compilations):
     # Equal programs are compiled once, whichever choice or sweep they belong to.
-    for widths, trials, expected in (((11,), 9, 1), ((11, 12, 13, 12), 30, 2), ((12, 13), 9, 0)):
+    for widths, trials, expected in (((11,), 9, 1), ((11, 12, 12), 30, 1), ((12,), 9, 0)):
         space = resumable_runs.SPACE | {"width": nn.choice(*widths)}
         with compilations() as programs:
             result = resumable_runs.sweep(space=space, trials=trials, epochs=1, keep=1, sampler="sobol")

@@ -15,8 +15,9 @@ from helpers.running_mean import hidden_model
 from jaxnn.sweeps import Setting
 from jaxnn.sweeps.engine.trim import find_entries, pad, trim
 from jaxnn.sweeps.samplers import GridSampler
+from jaxnn.sweeps.space.fill import fill_space
 from jaxnn.sweeps.space.segments import divide
-from jaxnn.sweeps.space.space import dimensions, fill_space, settings_at
+from jaxnn.sweeps.space.space import dimensions, settings_at
 from jaxnn.sweeps.space.traced import count_programs, fill_traced
 from jaxnn.units import Size
 
@@ -354,9 +355,11 @@ def test_entries_that_are_not_masked_are_refused() -> None:
         find_entries(marks, narrow)
 
 
-def test_an_equal_sweep_of_shapes_compiles_nothing(compilations: Compilations) -> None:
+def test_an_optimizer_that_ignores_masked_units_is_taken_and_an_equal_sweep_compiles_nothing(
+    compilations: Compilations,
+) -> None:
     options = {"make": optimized(optax.lamb(0.1)), "trials": 2, "epochs": 1}
-    sweep(**options)
+    assert len(sweep(**options).trials) == 2
     with compilations() as compiled:
         sweep(**options | {"key": jax.random.key(1)})
     assert compiled == []
@@ -366,10 +369,6 @@ def test_a_switch_of_different_types_is_refused() -> None:
     space = SPACE | {"act": nn.switch(nn.relu, lambda x: nn.relu(x).astype("float16"))}
     with pytest.raises(ValueError, match=r"'act', but not inside .* traced: switch branches must have equal"):
         sweep(space)
-
-
-def test_an_optimizer_that_ignores_masked_units_is_taken() -> None:
-    assert len(sweep(make=optimized(optax.lamb(0.1)), trials=2, epochs=1).trials) == 2
 
 
 @pytest.mark.parametrize(
@@ -439,7 +438,7 @@ def test_many_programs_are_announced_before_the_first_compiles(monkeypatch: pyte
     # Warnings are errors here.
     with pytest.raises(TypeError, match="must return Settings"):
         sweep(space, trials=8)
-    monkeypatch.setattr("jaxnn.sweeps.search._MANY_PROGRAMS", 7)
+    monkeypatch.setattr("jaxnn.sweeps.arguments._MANY_PROGRAMS", 7)
     with (
         pytest.warns(UserWarning, match="9 combinations of choices, of which 8 trials draw up to 8"),
         pytest.raises(TypeError, match="must return Settings"),

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import jaxnn as nn
 from helpers.call_counts import count_calls
+from jaxnn.sweeps.space import fill
 from jaxnn.sweeps.space import space as sp
 
 # A distribution, the one of SciPy, and the bounds (for infinite ones, where they are truncated).
@@ -109,14 +110,14 @@ def test_settings_worked_out_by_hand() -> None:
     assert adam == ((("sizes", 0), ("optimizer", 0)), {"rate": 0.5, "optimizer.decay": 1.0})
     assert sgd.choices == (("sizes", 1), ("optimizer", 1), ("optimizer.momentum", 1))
     assert sgd.values == {"rate": 0.25, "optimizer.momentum.value": 2.0, "optimizer.decay": 4.0}
-    assert sp.fill_space(SPACE, *adam) == {
+    assert fill.fill_space(SPACE, *adam) == {
         "rate": 0.5,
         "sizes": [8],
         "optimizer": {"kind": "adam", "decay": 1.0},
         "batch_size": 16,
     }
-    assert sp.fill_space(SPACE, *sgd)["optimizer"] == {"kind": "sgd", "momentum": {"value": 2.0}, "decay": 4.0}
-    assert sp.active_distributions(SPACE, sgd.choices)["optimizer.decay"] == nn.uniform(0, 8)
+    assert fill.fill_space(SPACE, *sgd)["optimizer"] == {"kind": "sgd", "momentum": {"value": 2.0}, "decay": 4.0}
+    assert fill.active_distributions(SPACE, sgd.choices)["optimizer.decay"] == nn.uniform(0, 8)
 
 
 def test_hypers_may_be_tracers_and_choices_are_static() -> None:
@@ -124,7 +125,7 @@ def test_hypers_may_be_tracers_and_choices_are_static() -> None:
 
     @jax.jit
     def total(values: dict) -> jax.Array:
-        hypers = sp.fill_space(SPACE, setting.choices, values)
+        hypers = fill.fill_space(SPACE, setting.choices, values)
         assert hypers["sizes"] == [8, 8]
         return hypers["rate"] + hypers["optimizer"]["decay"]
 
@@ -173,9 +174,9 @@ def test_settings_match_a_recursive_walk_through_the_space(space: dict, data: st
     quantiles = np.array(rows).reshape(len(rows), size)
     for row, setting in zip(quantiles, sp.settings_at(space, quantiles), strict=True):
         expected = walk(space, dict(enumerate(row)))
-        assert sp.fill_space(space, setting.choices, setting.values) == expected
-        assert list(sp.fill_space(space, *setting)) == list(space)
-        assert sp.active_distributions(space, setting.choices).keys() == setting.values.keys()
+        assert fill.fill_space(space, setting.choices, setting.values) == expected
+        assert list(fill.fill_space(space, *setting)) == list(space)
+        assert fill.active_distributions(space, setting.choices).keys() == setting.values.keys()
 
 
 @given(spaces())
@@ -221,12 +222,12 @@ ERRORS = {
     "fraction": (lambda: nn.integers(0, 1.5), ValueError, "whole numbers, not 0.0 and 1.5"),
     "columns": (lambda: sp.settings_at(SIMPLE, np.zeros((2, 3))), ValueError, r"\(2, 3\) need a column for each of"),
     "lacking": (
-        lambda: sp.fill_space(SIMPLE, (("width", 0),), {}),
+        lambda: fill.fill_space(SIMPLE, (("width", 0),), {}),
         ValueError,
         r"have the values \['rate'\], not \[\]",
     ),
-    "option": (lambda: sp.fill_space(SIMPLE, (("width", 2),), {"rate": 1.0}), ValueError, "width has 2 options"),
-    "no option": (lambda: sp.fill_space(SIMPLE, (), {"rate": 1.0}), ValueError, "width has 2 options"),
+    "option": (lambda: fill.fill_space(SIMPLE, (("width", 2),), {"rate": 1.0}), ValueError, "width has 2 options"),
+    "no option": (lambda: fill.fill_space(SIMPLE, (), {"rate": 1.0}), ValueError, "width has 2 options"),
 }
 
 

@@ -11,7 +11,7 @@ from helpers import resumable_runs
 from helpers.resumable_runs import InjectedError, assert_same_bits, assert_same_sweep
 from jaxnn.training.epoch import train_epoch
 
-pytestmark = pytest.mark.optimized  # bits are compared
+optimized = pytest.mark.optimized(older_code=True)  # bits are compared
 A = nn.augment
 RNG = np.random.default_rng(0)
 X, LABELS = RNG.integers(0, 255, (30, 4, 4, 1), np.uint8), np.arange(30, dtype=np.int32) % 3
@@ -81,6 +81,7 @@ def test_evaluation_does_not_augment():
     np.testing.assert_allclose(nn.evaluate(recipe, trained.params, VALIDATION).loss, expected, rtol=1e-6)
 
 
+@optimized
 @pytest.mark.parametrize("batch_size", [None, 8])
 def test_a_training_resumes_and_goes_on_to_the_bit(batch_size, tmp_path):
     recipe = RECIPE._replace(augment=EVERY, batch_size=batch_size)
@@ -99,6 +100,7 @@ def test_a_run_directory_refuses_another_augmentation(tmp_path):
         train(RECIPE._replace(augment=A.shift(2)), tmp_path, epochs=1)
 
 
+@optimized
 def test_images_stay_uint8_until_the_minibatch():
     """No array of floats in the compiled training has the size of the data set."""
     x, labels = np.zeros((1013, 4, 4, 1), np.uint8), np.zeros(1013, np.int32)
@@ -127,6 +129,7 @@ def make_recipe(hypers):
     return RECIPE._replace(augment=A.compose(*parts))
 
 
+@optimized
 @pytest.mark.parametrize("part", [{"validation": VALIDATION}, {"folds": 3}], ids=["validation", "folds"])
 def test_a_sweep_over_strengths_is_replayed_to_the_bit(part, compilations):
     with compilations() as names:
@@ -143,6 +146,7 @@ def test_a_sweep_over_strengths_is_replayed_to_the_bit(part, compilations):
         np.testing.assert_allclose(swept.trials[2].curves.losses[0], fitted.losses, rtol=1e-4)
 
 
+@optimized
 def test_a_sweep_resumes_to_the_bit(tmp_path):
     def make(hypers):
         recipe = resumable_runs.make_recipe(hypers)

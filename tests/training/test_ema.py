@@ -11,7 +11,7 @@ from helpers.resumable_runs import RECIPE, TRAIN, VALIDATION, InjectedError, ass
 from helpers.resumable_runs import train as train_in
 from jaxnn.training.ema import keep_mean
 
-pytestmark = pytest.mark.optimized  # bits are compared
+optimized = pytest.mark.optimized(older_code=True)  # bits are compared
 EMA = RECIPE._replace(ema=0.8)
 
 
@@ -76,6 +76,7 @@ def trained():
     return train()
 
 
+@optimized
 def test_train_judges_and_keeps_the_mean(trained):
     evaluation = nn.evaluate(EMA, nn.judged_params(trained.state), VALIDATION)
     np.testing.assert_allclose(trained.validation_losses[-1], evaluation.loss, rtol=1e-4)
@@ -94,6 +95,7 @@ def test_fit_and_train_agree(trained):
     assert_close(fitted.state.params, trained.state.params)
 
 
+@optimized
 def test_it_resumes_to_the_bit(tmp_path):
     whole = train_in(recipe=EMA)
     with pytest.raises(InjectedError):
@@ -114,6 +116,7 @@ def sweep(make_recipe, space, **options):
     return nn.sweep(make_recipe, space, TRAIN, key=jax.random.key(4), **options)
 
 
+@optimized
 @pytest.mark.parametrize("evaluate_at", ["epochs", "rungs"])
 def test_a_sweep_over_it_agrees_with_train(evaluate_at):
     swept = sweep(

@@ -12,7 +12,7 @@ from helpers.resumable_runs import RECIPE, TRAIN, VALIDATION, InjectedError, ass
 from helpers.resumable_runs import train as train_in
 from jaxnn.training.plateau import report_loss
 
-pytestmark = pytest.mark.optimized  # bits are compared
+pytestmark = pytest.mark.optimized(older_code=True)  # bits are compared
 # Other labels, so that its loss takes another course than that of the training.
 OTHER = VALIDATION[0], np.full_like(VALIDATION[1], 1)
 OPTIONS = {"factor": 0.5, "patience": 2, "rtol": 0.01, "cooldown": 1, "min_scale": 0.1}

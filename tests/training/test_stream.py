@@ -1,5 +1,7 @@
 """train on batches that stream: the steps of arrays, for every kind of iterable."""
 
+import time
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -91,6 +93,11 @@ def test_a_smaller_last_batch_does_not_compile_again(compilations, streamed) -> 
     assert len([name for name in compiled if "reduce" not in name]) <= 1, compiled
 
 
+def test_drop_last_leaves_smaller_batches_out() -> None:
+    recipe = RECIPE._replace(drop_last=True)
+    assert_same(train(batches, recipe), train(lambda epoch: batches(epoch)[:-1]))
+
+
 def test_a_generator_is_read_on_from_epoch_to_epoch(streamed) -> None:
     taken = []
 
@@ -129,6 +136,15 @@ def test_a_loader_may_reuse_its_memory(streamed) -> None:
             own[:] = np.nan
 
     assert_same(train(overwrite, validation=VALIDATION), streamed)
+
+
+def test_how_many_batches_have_been_read_meanwhile_changes_no_bit(streamed) -> None:
+    def wait(epoch):
+        for batch in batches(epoch):
+            time.sleep(0.03)
+            yield batch
+
+    assert_same(train(wait, validation=VALIDATION), streamed)
 
 
 def test_targets_beyond_those_of_the_first_batch_are_checked_too(as_installed) -> None:

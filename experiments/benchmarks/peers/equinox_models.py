@@ -45,22 +45,29 @@ def single_contender(problem: Problem, short: Problem) -> Contender:
     return Contender("Equinox, jitted step", ("equinox",), prepare)
 
 
-def make_network(problem: Problem) -> Any:
-    """Returns the network for one example, an `eqx.nn.Sequential` with the problem's weights."""
+def make_network(problem: Problem, norm: bool = False) -> Any:
+    """Returns the network for one example, an `eqx.nn.Sequential` with the problem's weights.
+
+    With a batch norm after each convolution, which then has no biases.
+    """
     import equinox as eqx
     import jax.numpy as jnp
 
-    key, layers = jax.random.key(0), []
+    layers: list[Any] = []
     for weight, bias in to_channels_first(problem.layers):
+        key = jax.random.key(0)
         if weight.ndim == 4:
-            layer: Any = eqx.nn.Conv2d(weight.shape[1], weight.shape[0], 3, padding=1, key=key)
-            following = [eqx.nn.Lambda(jax.nn.relu), eqx.nn.MaxPool2d(2, 2)]
+            layer: Any = eqx.nn.Conv2d(weight.shape[1], weight.shape[0], 3, padding=1, use_bias=not norm, key=key)
+            norms = [eqx.nn.BatchNorm(len(weight), "batch", momentum=0.9, mode="batch")] if norm else []
+            following = [*norms, eqx.nn.Lambda(jax.nn.relu), eqx.nn.MaxPool2d(2, 2)]
         else:
             layers += [eqx.nn.Lambda(jnp.ravel)] if layers and isinstance(layers[-1], eqx.nn.MaxPool2d) else []
             layer = eqx.nn.Linear(weight.shape[1], weight.shape[0], key=key)
             following = [eqx.nn.Lambda(jax.nn.relu)]
-        params = jnp.asarray(weight), jnp.asarray(bias).reshape(layer.bias.shape)
-        layers += [eqx.tree_at(lambda layer: (layer.weight, layer.bias), layer, params), *following]
+        layer = eqx.tree_at(lambda layer: layer.weight, layer, jnp.asarray(weight))
+        if layer.bias is not None:
+            layer = eqx.tree_at(lambda layer: layer.bias, layer, jnp.asarray(bias).reshape(layer.bias.shape))
+        layers += [layer, *following]
     return eqx.nn.Sequential(layers[:-1])
 
 

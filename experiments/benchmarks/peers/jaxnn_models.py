@@ -83,9 +83,9 @@ def sweep(problem: Problem, **options: Any) -> tuple[Seconds, np.ndarray]:
     return split_seconds(started, ended, compilations), result.curves("validation_losses")[:, -1]
 
 
-def run_sweep(problem: Problem, **options: Any) -> nn.SweepResult:
+def run_sweep(problem: Problem, *, model: nn.Model | None = None, **options: Any) -> nn.SweepResult:
     """Runs a sweep over the problem's learning rates, which are the levels of the grid."""
-    model = make_model(problem)
+    model = model or make_model(problem)
 
     def make_recipe(hypers: dict[str, Any]) -> nn.Recipe:
         return nn.Recipe(model, nn.cross_entropy, optax.adam(hypers["learning_rate"]), batch_size=problem.batch)

@@ -32,10 +32,11 @@ def convolve(x: Any, weight: Any, bias: Any) -> Any:
 
 
 @functools.cache
-def make_module(filters: tuple[int, ...], nodes: tuple[int, ...]) -> Any:
+def make_module(filters: tuple[int, ...], nodes: tuple[int, ...], norm: bool = False) -> Any:
     """Returns a compact module: convolutions with relu and max-pooling, then dense layers.
 
-    It is the same object for the same sizes, so that JAX compiles it once.
+    With `norm` there is a batch norm after each convolution, which then has no biases. It is the same object for the
+    same sizes, so that JAX compiles it once.
     """
     from flax import linen
 
@@ -43,9 +44,10 @@ def make_module(filters: tuple[int, ...], nodes: tuple[int, ...]) -> Any:
         """A network with these numbers of filters and nodes."""
 
         @linen.compact
-        def __call__(self, x: Any) -> Any:
+        def __call__(self, x: Any, train: bool = False) -> Any:
             for index, count in enumerate(filters):
-                x = linen.relu(linen.Conv(count, (3, 3), name=f"layer_{index}")(x))
+                x = linen.Conv(count, (3, 3), use_bias=not norm, name=f"layer_{index}")(x)
+                x = linen.relu(linen.BatchNorm(not train, momentum=0.9, name=f"norm_{index}")(x) if norm else x)
                 x = linen.max_pool(x, (2, 2), strides=(2, 2))
             x = x.reshape((len(x), -1))
             for index, count in enumerate(nodes, len(filters)):

@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from jaxnn.io.checkpoint import CheckpointError, write
+from jaxnn.io.archive import CheckpointError
+from jaxnn.io.files import write
 
 # The format of run directories, incremented when directories of an earlier one can no longer be resumed.
 _FORMAT = 4

@@ -15,7 +15,9 @@ from typing import Any
 
 from jaxnn._checks.arrays import check_number
 from jaxnn._checks.warn import warn_user
-from jaxnn.io.checkpoint import CheckpointError, load, pack, write
+from jaxnn.io.archive import CheckpointError
+from jaxnn.io.checkpoint import load, pack
+from jaxnn.io.files import write
 from jaxnn.io.runs.configuration import check_configuration, read_configuration, write_configuration
 from jaxnn.io.runs.interrupts import CaughtSignal, Interrupted, catch_signals
 from jaxnn.io.runs.journal import Journal

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxnn.io.checkpoint import CheckpointError
+from jaxnn.io.archive import CheckpointError
 
 # A line ends with its digest: `,"sha256":"…"}`.
 _DIGEST_FIELD = ',"sha256":"'

@@ -28,7 +28,8 @@ from jaxnn.sweeps.engine.lanes import ProgramSpec, derive_key
 from jaxnn.sweeps.engine.preparation import Preparation
 from jaxnn.sweeps.engine.program import Program
 from jaxnn.sweeps.engine.trial import TrialLayout
-from jaxnn.sweeps.space.space import Choices, Setting, active_distributions, fill_space
+from jaxnn.sweeps.space.fill import active_distributions, fill_space
+from jaxnn.sweeps.space.space import Choices, Setting
 from jaxnn.sweeps.space.traced import fill_traced, find_seed
 from jaxnn.sweeps.space.whole import Inherited
 from jaxnn.training.epoch import init_training

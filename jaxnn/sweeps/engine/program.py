@@ -6,7 +6,7 @@ One program serves all trials with equal choices, however many there are.
 import functools
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -20,39 +20,14 @@ from jaxnn._kernels.digest import digest_program
 from jaxnn._kernels.lapack import can_hang
 from jaxnn._kernels.program_cache import request_program
 from jaxnn.sweeps.engine.chunk_result import ChunkResult
+from jaxnn.sweeps.engine.chunk_runner import EarlierState
+from jaxnn.sweeps.engine.columns import from_columns, to_columns
 from jaxnn.sweeps.engine.epochs import advance_lanes
 from jaxnn.sweeps.engine.host_functions import HostFunctions
 from jaxnn.sweeps.engine.lane_count import LaneCount
 from jaxnn.sweeps.engine.lanes import Lanes, LaneUpdates, ProgramSpec, copy_lanes, init_lane, put_states, start_lanes
 
 _BY_LANE = PartitionSpec("lane")
-# The number of a trial, its lanes, and the state that `LaneReader.read_state` read.
-EarlierState = tuple[int, slice, list[np.ndarray]]
-
-
-@runtime_checkable
-class ChunkRunner(Protocol):
-    """What the engine needs of a program; `Program` documents the methods.
-
-    Attributes:
-        size: the number of lanes, over all devices.
-        width: the number of lanes of each device.
-        max_epochs: the most epochs of a chunk.
-        lookahead: the number of chunks that may be in flight before the result of the first is read.
-    """
-
-    size: int
-    width: int
-    max_epochs: int
-    lookahead: int
-
-    def empty(self) -> Any: ...
-
-    def copy(self, lanes: Any, parents: np.ndarray, mask: np.ndarray, values: dict[str, np.ndarray]) -> Any: ...
-
-    def put(self, lanes: Any, states: list[EarlierState]) -> Any: ...
-
-    def advance(self, lanes: Any, updates: LaneUpdates, epochs: int) -> tuple[Any, Callable[[], ChunkResult]]: ...
 
 
 class Program:
@@ -60,9 +35,8 @@ class Program:
 
     Its two parts, the start of trainings and their epochs, are compiled by `compile`, or when they are first needed.
     The start runs once a trial, and holds half of the operations. It is compiled beside the epochs, with fewer
-    optimizations. The host passes one array to a chunk and reads one; with two devices each array costs a tenth of a
-    millisecond. Lanes are not donated to a chunk: finished trials' parameters are read after the next chunk is
-    dispatched.
+    optimizations. The host passes one array to a chunk, of `columns`, and reads one. Lanes are not donated to a chunk:
+    finished trials' parameters are read after the next chunk is dispatched.
 
     Attributes:
         size, width, max_epochs, lookahead: see `ChunkRunner`.
@@ -275,24 +249,3 @@ class Program:
 
     def _zeros(self, dtype: type) -> np.ndarray:
         return np.zeros(self.size, dtype)
-
-
-def to_columns(tree: Any) -> np.ndarray:
-    """Packs arrays of one number per lane into the columns of one int32 array, a float32 by its bits.
-
-    Example:
-        >>> to_columns((np.array([True]), np.array([7], np.int32), {"rate": np.array([1.0], np.float32)}))
-        array([[         1,          7, 1065353216]], dtype=int32)
-    """
-    leaves = jax.tree.leaves(tree)
-    return np.stack([leaf.view(np.int32) if leaf.dtype == np.float32 else leaf for leaf in leaves], 1, dtype=np.int32)
-
-
-def from_columns(like: Any, columns: Array) -> Any:
-    """Unpacks what `to_columns` packed, into the structure and dtypes of `like`."""
-    leaves, structure = jax.tree.flatten(like)
-    unpacked = [
-        jax.lax.bitcast_convert_type(column, np.float32) if leaf.dtype == np.float32 else column.astype(leaf.dtype)
-        for leaf, column in zip(leaves, columns.T, strict=True)
-    ]
-    return jax.tree.unflatten(structure, unpacked)

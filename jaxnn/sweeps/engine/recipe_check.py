@@ -14,7 +14,8 @@ from jaxnn.sweeps.engine.hypers import RecordedHypers, check_sizes, check_traced
 from jaxnn.sweeps.engine.metrics import find_on_host
 from jaxnn.sweeps.engine.parts import check_batch_size
 from jaxnn.sweeps.engine.plan import Plan, count_examples
-from jaxnn.sweeps.space.space import Choices, Setting, fill_space
+from jaxnn.sweeps.space.fill import fill_space
+from jaxnn.sweeps.space.space import Choices, Setting
 from jaxnn.sweeps.space.traced import find_seed
 from jaxnn.training.augmentation import augment_batch, check_augmentation
 from jaxnn.training.buffer_check import check_buffers

@@ -13,17 +13,18 @@ one chunk later.
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from jaxnn._kernels.garbage import pause_collection
 from jaxnn.sweeps.engine.chunk_result import ChunkResult
+from jaxnn.sweeps.engine.chunk_runner import ChunkRunner
+from jaxnn.sweeps.engine.decisions import apply_copies, decide
 from jaxnn.sweeps.engine.lanes import LaneReader, LaneUpdates
-from jaxnn.sweeps.engine.program import ChunkRunner
-from jaxnn.sweeps.engine.trial import RunningTrial, TrialLayout, TrialResult
-from jaxnn.sweeps.schedulers.base import Copy, Stop, TrialScheduler, report_trial, start_trial
+from jaxnn.sweeps.engine.running_trial import RunningTrial
+from jaxnn.sweeps.engine.trial import TrialLayout, TrialResult
+from jaxnn.sweeps.schedulers.base import TrialScheduler, start_trial
 from jaxnn.sweeps.space.space import Setting
 
 # The share of a chunk's lane-epochs that may be wasted on frozen lanes. Longer chunks are fewer, and the host's work
@@ -112,12 +113,12 @@ def run_trials(
             # A trial that ended early in the last chunk is still in this one, which had already been dispatched.
             members = [member for member in chunk.members if not member[0].ended_early]
             busy = _record(members, result, chunk_started) / (chunk.epochs * program.size)
-            ended, copies = _decide([trial for trial, _ in members], layout, scheduler)
+            ended, copies = decide([trial for trial, _ in members], layout, scheduler)
             _report_best_first(ended, chunk.lanes, on_trial_end)
         ended_numbers = {trial.trial for trial, _ in ended}
         running = [trial for trial in running if trial.trial not in ended_numbers]
         if copies:
-            lanes = program.copy(lanes, *_apply_copies(program.size, running, copies))
+            lanes = program.copy(lanes, *apply_copies(program.size, running, copies))
         unfinished, progress = _count_unfinished(running, in_flight, layout)
         yield ChunkStats(chunk.epochs, busy, unfinished, len(queue), progress, last_read - chunk_started)
 
@@ -220,70 +221,11 @@ def _record(members: list[tuple[RunningTrial, int]], result: ChunkResult, chunk_
     return sum(trial.record(own, result, chunk_started, has_ends=has_ends) for trial, own in members)
 
 
-def _decide(
-    trials: list[RunningTrial], layout: TrialLayout, scheduler: TrialScheduler | None
-) -> tuple[list[tuple[RunningTrial, str]], list[tuple[RunningTrial, Copy]]]:
-    """Asks the scheduler in the order of trials; returns the trials that ended, with their status, and the copies."""
-    ended, copies = [], []
-    arrived = {}
-    if scheduler is not None:
-        # A copy takes the parameters of the latest epoch, so that a population is compared by it.
-        score_of = attrgetter("latest_score" if scheduler.population else "score")
-        arrived = {trial.trial: score_of(trial) for trial in trials if trial.epoch >= trial.limit or trial.ended_early}
-        for number, score in arrived.items():
-            scheduler.observe(number, score)
-    for trial in trials:
-        if trial.diverged:
-            ended.append((trial, "diverged"))
-            continue
-        if trial.stopped:
-            ended.append((trial, "stopped"))
-            continue
-        if trial.epoch < trial.limit:
-            continue
-        if scheduler is None:
-            ended.append((trial, "finished"))
-            continue
-        if trial.epoch >= trial.epochs:
-            # A trial with fewer epochs than others may end between two rungs.
-            if trial.epochs == layout.epochs:
-                scheduler.report(trial.trial, trial.epoch, arrived[trial.trial])
-            ended.append((trial, "finished"))
-            continue
-        decision = report_trial(scheduler, trial.trial, trial.epoch, arrived[trial.trial])
-        if isinstance(decision, Stop):
-            ended.append((trial, "stopped"))
-            continue
-        trial.limit = min(decision.until, trial.epochs)
-        if isinstance(decision, Copy):
-            copies.append((trial, decision))
-    return ended, copies
-
-
 def _report_best_first(ended: list[tuple[RunningTrial, str]], lanes: Any, on_trial_end: OnTrialEnd) -> None:
     """Reports the best first, so that no parameters are copied that the next trial would replace."""
     results = [(trial.end(status), trial.lanes) for trial, status in ended]
     for result, slot in sorted(results, key=lambda pair: -pair[0].rank):
         on_trial_end(result, LaneReader(lanes, slot))
-
-
-def _apply_copies(
-    size: int, running: list[RunningTrial], copies: list[tuple[RunningTrial, Copy]]
-) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
-    """Applies the copies to the trials; returns each lane's parent, the mask of copies, and the hypers of all lanes."""
-    by_number = {trial.trial: trial for trial in running}
-    parents, mask = np.arange(size, dtype=np.int32), np.zeros(size, bool)
-    for trial, copy in copies:
-        if copy.parent in by_number:  # a parent that ended at this rung has left its lanes
-            parents[trial.lanes] = np.arange(size)[by_number[copy.parent].lanes]
-            mask[trial.lanes] = True
-            trial.values = dict(copy.values)
-            trial.copies.append((trial.epoch, copy.parent, dict(copy.values)))
-    values = {name: np.zeros(size, np.float32) for name in copies[0][0].values}
-    for trial in running:
-        for name, value in trial.values.items():
-            values[name][trial.lanes] = value
-    return parents, mask, values
 
 
 def _count_unfinished(

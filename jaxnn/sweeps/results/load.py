@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, cast
 
 from jaxnn._checks.paths import check_path
-from jaxnn.buffers import Buffer
+from jaxnn.buffers import Buffer, Frozen
 from jaxnn.io.runs.stored import list_runs, read_run
 from jaxnn.layers.attention import MultiHeadAttentionParams
 from jaxnn.layers.batch_norm import BatchNormParams
@@ -18,15 +18,17 @@ from jaxnn.sweeps.results.replay import Programs
 from jaxnn.sweeps.results.result import SweepResult
 from jaxnn.sweeps.results.stored_trials import Node, get_environment, read_chunks, read_layout, read_saved, read_trials
 from jaxnn.sweeps.space.distributions import LogNormal, LogUniform, Normal, Quantized, Uniform
+from jaxnn.sweeps.space.fill import active_distributions, fill_space
 from jaxnn.sweeps.space.integers import Integers, Seeds
-from jaxnn.sweeps.space.space import Choice, Choices, Setting, active_distributions, fill_space
+from jaxnn.sweeps.space.space import Choice, Choices, Setting
 from jaxnn.sweeps.space.whole import Depths, Inherited, Sizes, Switches
 
 _NODES = {node.__name__: node for node in (
     Uniform, LogUniform, Normal, LogNormal, Quantized, Integers, Seeds, Sizes, Depths, Switches, Choice,
 )}  # fmt: skip
 _LAYERS: dict[str, Any] = {layer.__name__: layer for layer in (
-    Affine, ConvTransposeParams, NormParams, BatchNormParams, Buffer, RecurrentParams, MultiHeadAttentionParams,
+    Affine, ConvTransposeParams, NormParams, BatchNormParams, Buffer, Frozen, RecurrentParams,
+    MultiHeadAttentionParams,
 )}  # fmt: skip
 
 

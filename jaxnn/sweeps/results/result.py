@@ -1,25 +1,24 @@
 """The result of a sweep: a table, curves, the best parameters, and a replay of any trial."""
 
-from collections import Counter
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
 from jaxnn.sweeps.engine.plan import Plan
-from jaxnn.sweeps.engine.preparation import Preparation, apply_preparation
+from jaxnn.sweeps.engine.preparation import Preparation
 from jaxnn.sweeps.engine.run import ChunkStats
 from jaxnn.sweeps.engine.trial import TrialResult
 from jaxnn.sweeps.engine.trim import final_setting
-from jaxnn.sweeps.results.best_trial import BestTrial, list_hypers, note_stop
+from jaxnn.sweeps.results.best_trial import BestTrial
+from jaxnn.sweeps.results.ensemble import count_lanes, predict_mean
 from jaxnn.sweeps.results.importance import importance
 from jaxnn.sweeps.results.refit import Refit
 from jaxnn.sweeps.results.replay import Programs, Replay, replay
-from jaxnn.sweeps.results.tables import RESULT_COLUMNS, Column, make_columns, make_html, make_rows
-from jaxnn.training.evaluation import Curves, predict
+from jaxnn.sweeps.results.summary import summarize
+from jaxnn.sweeps.results.tables import RESULT_COLUMNS, Column, make_columns, make_html, make_rows, mean_curves
 from jaxnn.training.recipe import Recipe
 
 
@@ -58,10 +57,10 @@ class SweepResult(NamedTuple):
     refit: Refit | None = None
 
     def __repr__(self) -> str:
-        return "\n  ".join(self._summary())
+        return "\n  ".join(summarize(self))
 
     def _repr_html_(self) -> str:
-        return make_html(self._summary()[0], sorted(self.table(), key=lambda row: -self.trials[row["trial"]].rank))
+        return make_html(summarize(self)[0], sorted(self.table(), key=lambda row: -self.trials[row["trial"]].rank))
 
     @property
     def space(self) -> dict[str, Any]:
@@ -180,8 +179,8 @@ class SweepResult(NamedTuple):
         params = self.kept[trial]
         if lane is None:
             return params
-        if not 0 <= lane < _count_lanes(params):
-            raise IndexError(f"sweep: lane must lie in 0 … {_count_lanes(params) - 1}, not {lane}")
+        if not 0 <= lane < count_lanes(params):
+            raise IndexError(f"sweep: lane must lie in 0 … {count_lanes(params) - 1}, not {lane}")
         return jax.tree.map(lambda leaf: leaf[lane], params)
 
     def predict(self, x: Any, *, best: int = 1) -> Any:
@@ -201,7 +200,7 @@ class SweepResult(NamedTuple):
             raise ValueError(
                 f"sweep: best must lie in 1 … {len(ranked)}, the trials whose parameters were kept, not {best}"
             )
-        return _mean([self._predict(trial, x) for trial in ranked[:best]])
+        return predict_mean(self, ranked[:best], x)
 
     def table(self) -> list[dict[str, Any]]:
         """Returns one dict for each trial: its number and hypers, and what `TrialResult` has from `status`."""
@@ -229,16 +228,7 @@ class SweepResult(NamedTuple):
         Raises:
             ValueError: another quantity.
         """
-        metrics = self.plan.layout.metrics
-        if quantity not in (*Curves._fields[:3], *metrics):
-            known = ", ".join((*Curves._fields[:3], *metrics))
-            raise ValueError(f"sweep: there are curves of {known}, not of {quantity!r}")
-        longest = max((trial.epochs for trial in self.trials), default=0)
-        curves = np.full((len(self.trials), longest), np.nan)
-        for row, trial in zip(curves, self.trials, strict=True):
-            curve = trial.curves.metrics[quantity] if quantity in metrics else getattr(trial.curves, quantity)
-            row[: trial.epochs] = curve.mean(axis=0)
-        return curves
+        return mean_curves(self.trials, quantity, self.plan.layout.metrics)
 
     def columns(self) -> tuple[Column, ...]:
         """Returns the hypers of all trials as columns of numbers, one for each path of the space."""
@@ -254,37 +244,3 @@ class SweepResult(NamedTuple):
             ValueError: fewer than 8 trials.
         """
         return importance(self.columns(), self.scores)
-
-    def _predict(self, trial: int, x: Any) -> Any:
-        model, lanes = self.recipe_of(trial).model, range(_count_lanes(self.kept[trial]))
-        return _mean([predict(model, self.params(trial, lane=lane), self._prepare(x, lane)) for lane in lanes])
-
-    def _prepare(self, x: Any, lane: int) -> Any:
-        """Prepares x as the training rows of a lane; the lanes of a trial are repeats × folds."""
-        if not self.preparations:
-            return x
-        return apply_preparation("sweep: predict", self.preparations[lane % len(self.preparations)], x)
-
-    def _summary(self) -> tuple[str, str, str]:
-        count = Counter(trial.status for trial in self.trials)
-        statuses = ", ".join(f"{number} {status}" for status, number in count.most_common())
-        repeats, folds, epochs, *_ = self.plan.layout
-        parts = [f"{len(self.trials)} trials of up to {epochs} epochs" + (f" ({statuses})" if statuses else "")]
-        parts += [f"{repeats} repeats"] * (repeats > 1)
-        parts += [f"{folds} folds" + f" stratified by {self.stratified_by}" * bool(self.stratified_by)] * (folds > 1)
-        best = self.best if any(trial.has_params for trial in self.trials) else None
-        return (
-            f"SweepResult: {', '.join(parts)}",
-            "best: none" if best is None else
-            f"best: trial {best.trial}, score {best.score:.4g} after epoch {best.epoch}{note_stop(best.status)}, "
-            f"{list_hypers(best.hypers)}",
-            f"params: of trials {sorted(self.kept)}; replay(trial) computes those of the others",
-        )  # fmt: skip
-
-
-def _mean(outputs: list[Any]) -> Any:
-    return jax.tree.map(lambda *leaves: jnp.mean(jnp.stack(leaves), axis=0), *outputs)
-
-
-def _count_lanes(params: Any) -> int:
-    return len(jax.tree.leaves(params)[0])

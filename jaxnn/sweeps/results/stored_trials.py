@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from jaxnn.io.checkpoint import CheckpointError, load_by_name
+from jaxnn.io.archive import CheckpointError
+from jaxnn.io.checkpoint import load_by_name
 from jaxnn.io.runs.configuration import find_changes
 from jaxnn.io.runs.fingerprint import ENVIRONMENT
 from jaxnn.io.runs.journal import unpack_array

@@ -3,7 +3,7 @@
 import csv
 import html
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,8 +12,10 @@ from jaxtyping import Float
 from jaxnn._checks.names import name_value
 from jaxnn.sweeps.engine.trial import TrialResult
 from jaxnn.sweeps.space.distributions import LogNormal, LogUniform
-from jaxnn.sweeps.space.space import Choice, Setting, dimensions, fill_space
+from jaxnn.sweeps.space.fill import fill_space
+from jaxnn.sweeps.space.space import Choice, Setting, dimensions
 from jaxnn.sweeps.space.whole import Sizes, Switches
+from jaxnn.training.evaluation import Curves
 
 # The trials that a notebook shows.
 _HTML_ROWS = 10
@@ -143,3 +145,16 @@ def _name_option(value: Any) -> str:
         constants = [str(part) for part in value.values() if isinstance(part, str | int | float | bool)]
         return ", ".join(constants) or "{" + ", ".join(value) + "}"
     return str(name_value(value))
+
+
+def mean_curves(trials: Sequence[TrialResult], quantity: str, metrics: Sequence[str]) -> np.ndarray:
+    """Returns a curve for each trial, the mean over its lanes, NaN after its end; see `SweepResult.curves`."""
+    if quantity not in (*Curves._fields[:3], *metrics):
+        known = ", ".join((*Curves._fields[:3], *metrics))
+        raise ValueError(f"sweep: there are curves of {known}, not of {quantity!r}")
+    longest = max((trial.epochs for trial in trials), default=0)
+    curves = np.full((len(trials), longest), np.nan)
+    for row, trial in zip(curves, trials, strict=True):
+        curve = trial.curves.metrics[quantity] if quantity in metrics else getattr(trial.curves, quantity)
+        row[: trial.epochs] = curve.mean(axis=0)
+    return curves

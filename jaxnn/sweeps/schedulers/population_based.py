@@ -13,8 +13,9 @@ from jaxtyping import Array
 
 from jaxnn._checks.arrays import check_number, check_whole
 from jaxnn.sweeps.schedulers.base import Continue, Copy, Decision, Stop, TrialScheduler, to_rankable
+from jaxnn.sweeps.space.fill import active_distributions
 from jaxnn.sweeps.space.integers import Seeds
-from jaxnn.sweeps.space.space import Choices, Setting, active_distributions
+from jaxnn.sweeps.space.space import Choices, Setting
 from jaxnn.sweeps.space.whole import Inherited
 
 

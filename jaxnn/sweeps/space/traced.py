@@ -6,17 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from jaxnn.sweeps.space.fill import active_distributions, check_paths, fill
 from jaxnn.sweeps.space.integers import Seeds
 from jaxnn.sweeps.space.segments import divide_widths
-from jaxnn.sweeps.space.space import (
-    Choices,
-    Setting,
-    active_distributions,
-    check_paths,
-    count_combinations,
-    dimensions,
-    fill,
-)
+from jaxnn.sweeps.space.space import Choices, Setting, count_combinations, dimensions
 from jaxnn.sweeps.space.whole import Depths, Sizes, Whole
 
 

@@ -7,6 +7,7 @@ from helpers.bad_input.exports import EXPORT_CALLS
 from helpers.bad_input.fit_types import FIT_TYPES
 from helpers.bad_input.fit_values import FIT_VALUES
 from helpers.bad_input.folds import FOLD_CALLS
+from helpers.bad_input.foreign import FOREIGN_CALLS
 from helpers.bad_input.layers import LAYER_CALLS
 from helpers.bad_input.sequences import SEQUENCE_CALLS
 from helpers.bad_input.stream import STREAM_CALLS
@@ -24,6 +25,7 @@ TABLES = {
     "folds": FOLD_CALLS,
     "sequences": SEQUENCE_CALLS,
     "augmentation": AUGMENTATION_CALLS,
+    "foreign": FOREIGN_CALLS,
     "exports": EXPORT_CALLS,
     "stream": STREAM_CALLS,
     "weights": WEIGHT_CALLS,

@@ -21,6 +21,11 @@ BIASED = {
     "4.weight": np.zeros((3, 64), "f"), "4.bias": np.zeros(3, "f"),
 }  # fmt: skip
 TABLE = nn.Model(lambda key: {"table": jnp.ones((3, 3))}, lambda params, x, *, key=None: x)
+TWO_EPSILONS = nn.chain(
+    nn.resnet((2, 2, 1), (2,), 4, blocks=1),
+    lambda x: x.reshape(-1, 2, 2, 1),
+    nn.cnn((2, 2, 1), (2,), 2, norm="batch", norm_options={"epsilon": 1e-3}),
+)
 
 
 def load(model, state_dict=THEIRS, **options):
@@ -102,18 +107,18 @@ WEIGHT_CALLS = {
         "pytorch.state_dict: params must match those that model.init makes: params lack output.weight, output.bias",
     ),
     "Flax: another collection": (
-        lambda: nn.integrations.flax_weights.load(MODEL, {"params": {}, "cache": {}}),
+        lambda: nn.integrations.flax.load(MODEL, {"params": {}, "cache": {}}),
         ValueError,
         "flax.load: variables may have params and batch_stats, but not cache",
     ),
     "Flax: a table": (
-        lambda: nn.integrations.flax_weights.load(MODEL, {"Embed_0": {"embedding": np.zeros((3, 3), "f")}}),
+        lambda: nn.integrations.flax.load(MODEL, {"Embed_0": {"embedding": np.zeros((3, 3), "f")}}),
         ValueError,
         "flax.load: variables must be of dense, convolutional or norm layers (bias, kernel, mean, scale, var), but "
         "there is Embed_0.embedding",
     ),
     "Flax: a bias alone": (
-        lambda: nn.integrations.flax_weights.load(MODEL, {"Dense_0": {"bias": np.zeros(3, "f")}}),
+        lambda: nn.integrations.flax.load(MODEL, {"Dense_0": {"bias": np.zeros(3, "f")}}),
         ValueError,
         "flax.load: Dense_0 has bias, but neither a kernel nor a scale",
     ),
@@ -128,25 +133,30 @@ WEIGHT_CALLS = {
         "keras.load: the numbers of dense layers to be paired differ, 2 and 0; the model has hidden_1 (4, 16), "
         "output (16, 3); the other network has 0 (3, 3, 1, 4), 2 (4,)",
     ),
+    "Keras: two epsilons": (
+        lambda: nn.integrations.keras.load(TWO_EPSILONS, []),
+        ValueError,
+        "keras.load: the batch norms of the model must have one epsilon, not [1e-05, 0.001]",
+    ),
     "Keras: three vectors": (
         lambda: nn.integrations.keras.load(MODEL, {"norm": [np.zeros(4, "f")] * 3}),
         ValueError,
         "keras.load: the layer norm has arrays of no dense layer, convolution or norm: (4,), (4,), (4,)",
     ),
     "scikit-learn: not fitted": (
-        lambda: nn.integrations.sklearn_weights.load(MODEL, None),
+        lambda: nn.integrations.sklearn.load(MODEL, None),
         TypeError,
         "sklearn.load: estimator must be fitted, with coefs_ and intercepts_, not None",
     ),
     "scikit-learn: another activation": (
-        lambda: nn.integrations.sklearn_weights.load(
+        lambda: nn.integrations.sklearn.load(
             MODEL, SimpleNamespace(coefs_=[1, 2], intercepts_=[1, 2], activation="logistic")
         ),
         ValueError,
         "sklearn.load: the estimator has activation='logistic', so the mlp needs sigmoid, not relu",
     ),
     "scikit-learn: convolutions": (
-        lambda: nn.integrations.sklearn_weights.coefficients(CNN, CNN_PARAMS),
+        lambda: nn.integrations.sklearn.coefficients(CNN, CNN_PARAMS),
         ValueError,
         "sklearn.coefficients: the model must have dense layers alone, but has conv_1 (3, 3, 1, 4)",
     ),

@@ -1,0 +1,25 @@
+"""The order of the test files among several processes: the longest first, so that none of them is the last."""
+
+from pathlib import Path
+
+import pytest
+
+# Those that take more than about ten seconds of processor time, from the longest.
+LONGEST = (
+    "test_experiments.py", "test_sizes.py", "test_longer_trials.py", "test_fold_fits.py", "test_doctests.py",
+    "test_search.py", "test_augmentation.py", "test_contract.py", "test_transformations.py", "test_ema.py",
+    "test_buffers_of_sweep.py", "test_host_functions.py", "test_more_trials.py", "test_plateau.py", "test_half_way.py",
+    "test_bits.py", "test_failed_trials.py", "test_best_epoch.py", "test_whole_process.py", "test_going_on.py",
+    "test_benchmarks.py", "test_kills.py", "test_notes.py", "test_tiles.py", "test_preparation.py", "test_refit.py",
+)  # fmt: skip
+
+
+def let_order_stand(config: pytest.Config) -> None:
+    """Turns off that pytest-xdist begins with the files of most tests, which are short ones."""
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False
+
+
+def sort_longest_first(items: list[pytest.Item]) -> None:
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(Path(item.path).name, len(places)))
