@@ -11,6 +11,7 @@ import jax
 from jaxtyping import PyTree
 
 from jaxnn.buffers import Buffer
+from jaxnn.integrations.folding import fill_biases, fold_biases
 from jaxnn.integrations.matching import (
     Layer,
     as_numpy,
@@ -36,6 +37,9 @@ def load(model: Model, variables: Mapping[str, Any], *, names: Mapping[str, str]
     in trained variables. Then the numbers in them count, Conv_2 before Conv_10, and layers come before blocks of
     layers, as the first convolution of a residual network does. Other orders need `names`. Layers of equal shapes in
     another order cannot be told apart, so compare the outputs of a few examples.
+
+    A bias of a convolution before a batch norm, which `cnn` and `resnet` do not have, is taken off the running mean:
+    the outputs are the same, in training too. `as_variables` writes zeros there.
 
     `cnn` pads as Flax does, also with strides. `resnet` pads as PyTorch does: where a stride is larger than 1, the
     convolution of Flax needs `padding=1`, or half of a wider window.
@@ -63,7 +67,7 @@ def load(model: Model, variables: Mapping[str, Any], *, names: Mapping[str, str]
     """
     theirs = _read_layers("flax.load", variables)
     pairs = pair_layers("flax.load", list_layers("flax.load", model), theirs, names)
-    return build_params(model, {our.name: their.params for our, their in pairs})
+    return build_params(model, {our.name: their.params for our, their in fold_biases(pairs)})
 
 
 def as_variables(
@@ -93,7 +97,7 @@ def as_variables(
     """
     ours = fill_layers("flax.as_variables", model, params)
     pairs = pair_layers("flax.as_variables", ours, _read_layers("flax.as_variables", like), names)
-    written = {their.name: _write_layer(our) for our, their in pairs}
+    written = {their.name: _write_layer(our) for our, their in fill_biases(pairs)}
     # Of linen, the first key of a path is its collection.
     skip = 1 if _is_linen(like) else 0
 

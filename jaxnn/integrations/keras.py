@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import PyTree
 
 from jaxnn.buffers import Buffer
+from jaxnn.integrations.folding import fill_biases, fold_biases
 from jaxnn.integrations.matching import (
     Layer,
     as_numpy,
@@ -37,6 +38,9 @@ def load(model: Model, weights: Weights, *, names: Mapping[str, str] | None = No
 
     Convolutions, dense layers and norms are paired in order of definition, each kind by itself. Layers of equal shapes
     in another order cannot be told apart, so compare the outputs of a few examples.
+
+    A bias of a convolution before a batch norm, which `cnn` and `resnet` do not have, is taken off the running mean:
+    the outputs are the same, in training too. `weights` writes zeros there.
 
     `cnn` pads as Keras does with `padding="same"`, also with strides. `resnet` pads as PyTorch does: with a stride of 2
     and a window of 3, a `ZeroPadding2D(1)` before a "valid" convolution agrees with it. Layer and group norms agree
@@ -68,7 +72,9 @@ def load(model: Model, weights: Weights, *, names: Mapping[str, str] | None = No
     ours, theirs = list_layers("keras.load", model), _read_layers("keras.load", weights)
     difference = epsilon - _find_epsilon("keras.load", model)
     pairs = pair_layers("keras.load", ours, theirs, names)
-    return build_params(model, {our.name: _raise_variance(their.params, difference) for our, their in pairs})
+    return build_params(
+        model, {our.name: _raise_variance(their.params, difference) for our, their in fold_biases(pairs)}
+    )
 
 
 def weights(
@@ -104,7 +110,7 @@ def weights(
     ours, theirs = fill_layers("keras.weights", model, params), _read_layers("keras.weights", like)
     difference = _find_epsilon("keras.weights", model) - epsilon
     pairs = pair_layers("keras.weights", ours, theirs, names)
-    written = {their.name: _list_arrays(_raise_variance(our.params, difference)) for our, their in pairs}
+    written = {their.name: _list_arrays(_raise_variance(our.params, difference)) for our, their in fill_biases(pairs)}
     if isinstance(like, Mapping):
         return {name: written.get(name, []) for name in like}
     return [array for their in theirs for array in written[their.name]]

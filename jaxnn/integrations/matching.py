@@ -17,9 +17,11 @@ import numpy as np
 from jaxnn._checks.arrays import leaf_name
 from jaxnn._checks.params import check_arrays, check_model, check_params
 from jaxnn.buffers import Buffer
+from jaxnn.integrations.folding import may_fold
 from jaxnn.layers.batch_norm import BatchNormParams
 from jaxnn.layers.dense import Affine
 from jaxnn.layers.norms import NormParams
+from jaxnn.models.parts import find_norms_after
 
 _LAYERS = (Affine, NormParams, BatchNormParams)
 
@@ -32,11 +34,13 @@ class Layer(NamedTuple):
         params: `Affine`, `NormParams` or `BatchNormParams`, of arrays or shapes, in the layout of this library. None
             for an array that the other tool does not have.
         channels: of the convolution whose flattened outputs a dense layer takes; None for other layers.
+        norm: the name of the batch norm that takes the outputs of a convolution of ours, if it is known.
     """
 
     name: str
     params: Any
     channels: int | None = None
+    norm: str | None = None
 
     @property
     def kind(self) -> str:
@@ -67,7 +71,9 @@ def list_layers(caller: str, model: Any) -> list[Layer]:
             raise ValueError(f"{caller}: {name or 'params'} is not of a dense layer, a convolution or a norm")
         shapes = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), node)
         layers.append(Layer(name, shapes, _find_channels(layers, node)))
-    return layers
+    norms = find_norms_after(model.apply)
+    batch_norms = {layer.name for layer in layers if layer.kind == "batch norm"}
+    return [layer._replace(norm=norm) if (norm := norms.get(layer.name)) in batch_norms else layer for layer in layers]
 
 
 def fill_layers(caller: str, model: Any, params: Any) -> list[Layer]:
@@ -186,9 +192,10 @@ def _compare(our: Layer, their: Layer) -> str | None:
     both = f"{our.describe()} does not fit {their.describe()}"
     if our.kind != their.kind:
         return f"{both}: a {our.kind} layer and a {their.kind} layer"
+    foldable = {"bias"} if may_fold(our, their) else set()
     for field, mine, other in zip(our.params._fields, our.params, their.params, strict=True):
         mine, other = (part.value if isinstance(part, Buffer) else part for part in (mine, other))
-        if reason := _compare_arrays(field, mine, other):
+        if field not in foldable and (reason := _compare_arrays(field, mine, other)):
             return f"{both}: {reason}"
     return None
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import PyTree
 
+from jaxnn.integrations.folding import fill_biases, fold_biases
 from jaxnn.integrations.matching import (
     Layer,
     as_numpy,
@@ -37,6 +38,8 @@ def load(model: Model, state_dict: Mapping[str, Any], *, names: Mapping[str, str
       more zeros after the image than before it, as XLA does. `resnet` pads as PyTorch does.
     - Layer and group norms agree with the default of PyTorch if the model has `norm_options={"epsilon": 1e-5}`. Batch
       norms agree as they are.
+    - A bias of a convolution before a batch norm, which `cnn` and `resnet` do not have, is taken off the running mean:
+      the outputs are the same, in training too. `state_dict` writes zeros there.
 
     Args:
         model: such as `mlp`, `cnn` or `resnet`.
@@ -59,7 +62,7 @@ def load(model: Model, state_dict: Mapping[str, Any], *, names: Mapping[str, str
     """
     theirs = _read_layers("pytorch.load", state_dict)
     pairs = pair_layers("pytorch.load", list_layers("pytorch.load", model), theirs, names)
-    return build_params(model, {our.name: _turn_rows(our, their.params) for our, their in pairs})
+    return build_params(model, {our.name: _turn_rows(our, their.params) for our, their in fold_biases(pairs)})
 
 
 def state_dict(
@@ -97,7 +100,9 @@ def state_dict(
         counts = {f"{our.name}.num_batches_tracked": np.zeros((), np.int64) for our in ours if our.kind == "batch norm"}
         return {name: array for our in ours for name, array in _write_layer(our, our.name).items()} | counts
     pairs = pair_layers("pytorch.state_dict", ours, _read_layers("pytorch.state_dict", like), names)
-    written = {name: array for our, their in pairs for name, array in _write_layer(our, their.name).items()}
+    written = {
+        name: array for our, their in fill_biases(pairs) for name, array in _write_layer(our, their.name).items()
+    }
     # The count of batches is the network's own. A norm may also have fewer arrays than ours.
     return {name: np.array(written.get(name, as_numpy(like[name])), as_numpy(like[name]).dtype) for name in like}
 

@@ -10,7 +10,7 @@ from jaxtyping import Array
 from jaxnn._checks.arrays import check_key
 from jaxnn._checks.params import check_model
 from jaxnn.models.model import Model
-from jaxnn.models.parts import make_hashable
+from jaxnn.models.parts import find_norms_after, make_hashable
 
 
 def chain(*parts: Model | Callable[[Any], Any], **named: Model | Callable[[Any], Any]) -> Model:
@@ -93,6 +93,11 @@ class _ApplyChain:
         for step, step_key in _with_keys(self.steps, key):
             x = step.apply(x) if step.name is None else step.apply(params[step.name], x, key=step_key)
         return x
+
+    def find_norms_after(self) -> dict[str, str]:
+        """Returns the norm that takes the outputs of each convolution, within the parts."""
+        found = [(step.name, find_norms_after(step.apply)) for step in self.steps if step.name is not None]
+        return {f"{name}.{conv}": f"{name}.{norm}" for name, pairs in found for conv, norm in pairs.items()}
 
 
 @dataclass(frozen=True)

@@ -161,6 +161,10 @@ class _ApplyCnn:
     ) -> Array:
         return self.run(params, x, key, None)[0]
 
+    def find_norms_after(self) -> dict[str, str]:
+        """Returns the norm that takes the outputs of each convolution."""
+        return {} if self.norm is None else dict(zip(self.names, number_names("norm", len(self.names)), strict=True))
+
     def run(self, params: dict[str, Any], x: Any, key: Array | None, train: tuple[Any] | None) -> tuple[Array, Any]:
         """Returns outputs and parameters, those of norms as training leaves them; `train` is that of `normalize`."""
         check_image_size("cnn", x, self.image)

@@ -53,6 +53,17 @@ def add(x: Array, y: Array) -> Array:
     return x + y
 
 
+def find_norms_after(apply: Callable[..., Any]) -> dict[str, str]:
+    """Returns the norm that alone takes the outputs of each convolution of a model, by name, where the model tells it.
+
+    Weights of other tools have biases there, which a batch norm takes away.
+    """
+    while isinstance(apply, functools.partial):
+        apply = apply.func
+    find = getattr(apply, "find_norms_after", None)
+    return {} if find is None else find()
+
+
 def make_hashable(function: Callable[..., Any]) -> Callable[..., Any]:
     """Returns the function of a model; one with a part that has no hash is compared by identity."""
     try:

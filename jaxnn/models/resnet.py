@@ -190,6 +190,16 @@ class _ApplyResnet:
     ) -> Array:
         return self.run(params, x, key, None)[0]
 
+    def find_norms_after(self) -> dict[str, str]:
+        """Returns the norm that alone takes the outputs of each convolution; others go on to a sum."""
+        names = [block.name for block in self.run.blocks]
+        if self.run.norm is None:
+            return {}
+        if self.run.preactivation:
+            return {f"{name}.conv_1": f"{name}.norm_2" for name in names}
+        inner = {f"{name}.conv_{i}": f"{name}.norm_{i}" for name in names for i in (1, 2, "shortcut")}
+        return {"stem.conv": "stem.norm"} | inner
+
 
 @dataclass(frozen=True)
 class _TrainResnet:

@@ -1,7 +1,7 @@
 """Reads an iterator in a thread, a few items ahead of whoever takes them."""
 
 import collections
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -13,11 +13,11 @@ _END: Any = object()
 Item = TypeVar("Item")
 
 
-def read_ahead(items: Iterator[Item], most: int = 2) -> Iterator[list[Item]]:
+def read_ahead(items: Iterator[Item], most: int = 2) -> Generator[list[Item], None, None]:
     """Yields the items of an iterator in groups: those that a thread has read meanwhile, at least one of them.
 
     An error in the thread is raised where its item would have come. When the caller takes no more items, the thread
-    ends after the item that it is reading.
+    ends after the item that it is reading. Ctrl-C does not wait for that one, which may never come.
 
     Args:
         items: an iterator.
@@ -34,7 +34,7 @@ def read_ahead(items: Iterator[Item], most: int = 2) -> Iterator[list[Item]]:
         with jax.enable_x64(x64):
             return next(items, _END)
 
-    executor = ThreadPoolExecutor(1, thread_name_prefix="jaxnn batches")
+    executor, waits = ThreadPoolExecutor(1, thread_name_prefix="jaxnn batches"), True
     try:
         ahead = collections.deque(executor.submit(take) for _ in range(most))
         ended = False
@@ -47,5 +47,8 @@ def read_ahead(items: Iterator[Item], most: int = 2) -> Iterator[list[Item]]:
             group = [item for item in group if item is not _END]
             if group:
                 yield group
+    except KeyboardInterrupt:
+        waits = False
+        raise
     finally:
-        executor.shutdown(cancel_futures=True)
+        executor.shutdown(waits, cancel_futures=True)

@@ -28,7 +28,7 @@ def is_stream(data: Any) -> bool:
         (False, True, True)
     """
     if isinstance(data, list):
-        return all(isinstance(batch, tuple) for batch in data)
+        return all(isinstance(batch, tuple | list) for batch in data)
     if isinstance(data, tuple | dict | str | bytes | np.ndarray | jax.Array) or hasattr(data, "shape"):
         return False
     return callable(data) or isinstance(data, Iterable)

@@ -10,6 +10,7 @@ that how they are grouped changes no bit.
 """
 
 import collections
+import contextlib
 import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -153,9 +154,9 @@ def _run_steps(
     def fetch(count: int, group_losses: Array) -> None:
         losses.extend(np.asarray(group_losses)[:count])
 
-    for batches in read_ahead(stream.read(epoch), max(most, _STEPS_IN_FLIGHT)):
-        for i in range(0, len(batches), most):
-            group = batches[i : i + most]
+    # Closed also where a step fails: a notebook keeps the frames of an error, and with them the thread and its batches.
+    with contextlib.closing(read_ahead(stream.read(epoch), max(most, _STEPS_IN_FLIGHT))) as ahead:
+        for group in (batches[i : i + most] for batches in ahead for i in range(0, len(batches), most)):
             # The call copies the arrays, three times as fast as `jax.device_put` and as little waiting for them.
             numbers = np.int32(len(masks)), np.int32(len(group))
             learned, group_losses = step(learned, state.key, state.epoch, *numbers, *_stack(group, most))

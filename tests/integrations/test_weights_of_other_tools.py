@@ -6,6 +6,7 @@ weights are those of `state_dict()`, of the variables that `jax.tree` has sorted
 intercepts_. The ResNet of PyTorch has torchvision's names.
 """
 
+import functools
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +21,7 @@ from hypothesis import strategies as st
 
 import jaxnn as nn
 from jaxnn.integrations import flax, keras, pytorch, sklearn
+from jaxnn.models.parts import find_norms_after
 
 with np.load(Path(__file__).parent / "weights_of_other_tools.npz") as _file:
     ARRAYS = dict(_file)
@@ -173,6 +175,56 @@ def test_the_count_of_batches_is_that_of_the_network() -> None:
     model = MODELS["pytorch/cnn"]
     back = pytorch.state_dict(model, pytorch.load(model, counted), like=counted)
     assert [int(array) for name, array in back.items() if "tracked" in name] == [7, 7]
+
+
+BIASED = {
+    "cnn": (nn.cnn((4, 4, 2), (3, 4), 3, norm="batch"), (4, 4, 2), 2),
+    "resnet": (nn.resnet((4, 5, 2), (3, 4), 3, blocks=1), (4, 5, 2), 6),
+    "preactivated": (nn.resnet((4, 5, 2), (3, 4), 3, blocks=1, preactivation=True), (4, 5, 2), 2),
+    "chain": (nn.chain(lambda x: x, nn.cnn((4, 4, 2), (3,), 3, norm="batch")), (4, 4, 2), 1),
+}
+
+
+@pytest.mark.parametrize("name", BIASED)
+def test_a_bias_before_a_batch_norm_is_taken_off_the_mean(name: str) -> None:
+    model, image, count = BIASED[name]
+    params = jax.tree.map(lambda leaf: abs(leaf) + 0.1, draw_params(model, 0))
+    convolutions = find_norms_after(model.apply)
+    arrays, biased = pytorch.state_dict(model, params), jax.tree.map(lambda leaf: leaf, params)
+    for i, path in enumerate(convolutions):
+        *parents, last = path.split(".")
+        node = functools.reduce(dict.__getitem__, parents, biased)
+        if last in node:  # blocks that do not project have no shortcut
+            bias = arrays[f"{path}.bias"] = np.arange(1, node[last].weight.shape[-1] + 1, dtype="f") + i
+            node[last] = node[last]._replace(bias=bias)
+    assert len(jax.tree.leaves(biased)) - len(jax.tree.leaves(params)) == count
+    loaded, x = pytorch.load(model, arrays), np.random.default_rng(0).normal(size=(5, *image)).astype("f")
+    assert jax.tree.structure(loaded) == jax.tree.structure(params)
+    np.testing.assert_allclose(model.apply(loaded, x), model.apply(biased, x), rtol=1e-4, atol=1e-4)
+    trained, expected = (model.train_apply(each, x, key=None)[0] for each in (loaded, biased))
+    np.testing.assert_allclose(trained, expected, rtol=1e-4, atol=1e-4)
+    assert_same(pytorch.load(model, pytorch.state_dict(model, loaded, like=arrays)), loaded)
+
+
+def test_a_bias_of_keras_and_of_flax_before_a_batch_norm() -> None:
+    model = nn.cnn((2, 2, 1), (3,), 2, norm="batch")
+    params = draw_params(model, 0)
+    (kernel, _), norm, output = params["conv_1"], params["norm_1"], params["output"]
+    bias = np.array([1.0, -2.0, 3.0], "f")
+    arrays = [kernel, bias, norm.scale, norm.bias, norm.mean.value, norm.variance.value, *output]
+    loaded = keras.load(model, arrays, epsilon=1e-5)
+    np.testing.assert_array_equal(loaded["norm_1"].mean.value, norm.mean.value - bias)
+    back = keras.weights(model, loaded, like=arrays, epsilon=1e-5)
+    assert_same(back, [kernel, 0 * bias, *arrays[2:4], norm.mean.value - bias, *arrays[5:]])
+    statistics = {"BatchNorm_0": {"mean": norm.mean.value, "var": norm.variance.value}}
+    layers = {"BatchNorm_0": {"scale": norm.scale, "bias": norm.bias}, "Conv_0": {"kernel": kernel, "bias": bias}}
+    layers["Dense_0"] = {"kernel": output.weight, "bias": output.bias}
+    variables = {"params": layers, "batch_stats": statistics}
+    assert_same(flax.load(model, variables), loaded)
+    shapes = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), variables)
+    written = flax.as_variables(model, loaded, like=shapes)
+    assert written["params"]["Conv_0"]["bias"].tolist() == [0, 0, 0]
+    assert_same(flax.load(model, written), loaded)
 
 
 def test_keras_weights_by_name() -> None:

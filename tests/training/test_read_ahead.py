@@ -10,15 +10,17 @@ from jaxnn.training.read_ahead import read_ahead
 
 
 def test_the_next_item_is_read_while_this_one_is_used() -> None:
-    started = threading.Event()
+    used, started = threading.Event(), threading.Event()
 
     def items():
         yield 1
+        assert used.wait(10)
         started.set()
         yield 2
 
     ahead = read_ahead(items())
     assert next(ahead) == [1]
+    used.set()
     assert started.wait(10)
     assert list(ahead) == [[2]]
 
@@ -50,3 +52,25 @@ def test_the_thread_has_the_precision_of_the_caller() -> None:
     types = (jax.dtypes.canonicalize_dtype(np.float64) for _ in range(2))
     with jax.enable_x64(True):
         assert sum(read_ahead(types), []) == [np.float64] * 2  # noqa: RUF017
+
+
+def test_ctrl_c_does_not_wait_for_an_item_that_does_not_come() -> None:
+    threads, reads, ends = [], threading.Event(), threading.Event()
+
+    def items():
+        threads.append(threading.current_thread())
+        yield 1
+        reads.set()
+        ends.wait(60)
+        yield 2
+
+    ahead = read_ahead(items())
+    assert next(ahead) == [1]
+    assert reads.wait(10)
+    with pytest.raises(KeyboardInterrupt):
+        ahead.throw(KeyboardInterrupt)
+    assert not ends.is_set()
+    assert threads[0].is_alive()
+    ends.set()
+    threads[0].join(10)
+    assert not threads[0].is_alive()

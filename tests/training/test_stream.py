@@ -119,6 +119,7 @@ def test_an_iterable_starts_anew_for_each_epoch() -> None:
     expected = train(lambda epoch: batches(0))
     assert_same(train(batches(0)), expected)
     assert_same(train(Loader(batches(0))), expected)
+    assert_same(train(list(Loader(batches(0)))), expected)
     assert_same(train(Loader(batches(0)), steps=2), train(lambda epoch: batches(0)[:2]))
 
 
