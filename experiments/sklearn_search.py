@@ -9,7 +9,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -101,7 +101,7 @@ def main(config: Config) -> Result:
     return Result(validation_accuracy, test_accuracy, loaded_accuracy, seconds, path)
 
 
-def predict_elsewhere(path: Path, x: np.ndarray) -> np.ndarray:
+def predict_elsewhere(path: Path, x: Any) -> np.ndarray:
     """Returns what a pickled search predicts in a new process."""
     inputs, outputs = path.with_name("sklearn_inputs.npy"), path.with_name("sklearn_predictions.npy")
     np.save(inputs, x)

@@ -113,6 +113,13 @@ def test_weights_of_pytorch_go_in_and_out():
     assert all((names["arrays"][name] == array).all() for name, array in weights.items())
 
 
+def test_the_search_of_scikit_learn_finds_a_network_for_the_digits(capsys):
+    names = {}
+    exec(compile(next(each for each in PROGRAMS if "SweepSearchCV" in each), "README.md", "exec"), names)
+    assert names["search"].best_score_ > 0.93
+    assert "learning_rate" in capsys.readouterr().out
+
+
 def test_the_program_is_about_twenty_lines():
     code = [line for line in PROGRAMS[0].splitlines() if line.strip() and not line.startswith("#")]
     assert len(code) <= 20

@@ -84,7 +84,7 @@ class Book:
         if self._stage == "recording" and (key is None or key in self._entries):
             self.last = None if key is None else (key, self._entries[key])
             raise Recorded
-        return None if key is None else self._answers.get(key)
+        return None if key is None or self._stage == "closed" else self._answers.get(key)
 
     def enter(self, key: "Key | None", entry: Entry) -> None:
         """Enters a fit in the first pass, and ends it; counts one that the second pass makes alone."""

@@ -55,13 +55,13 @@ class Trained(NamedTuple):
         params: the trained parameters, NumPy arrays.
         epochs: the number of epochs that ran.
         curves: for each epoch the loss, and with a validation set its loss and score.
-        learned: at the end.
+        learned: at the end; None in a search.
     """
 
     params: Any
     epochs: int
     curves: dict[str, np.ndarray]
-    learned: Learned
+    learned: Learned | None
 
 
 def run_job(job: Job, *, callbacks: Sequence[Callback] = (), progress: bool = False) -> Trained:

@@ -110,7 +110,7 @@ def _run_batch(batch: Batch, programs: OnceEach) -> list[Trained]:
     lanes = [jax.tree.map(lambda leaf, i=i: leaf[i], loops) for i in range(batch.real)]
     # A training that diverges goes back to its last finite epoch, which it does alone.
     return [
-        run_job(job) if lane.diverged or not _is_finite(lane) else finish_job(job, lane)
+        (run_job(job) if lane.diverged or not _is_finite(lane) else finish_job(job, lane))._replace(learned=None)
         for job, lane in zip(batch.jobs, lanes, strict=False)
     ]
 
@@ -147,6 +147,9 @@ def run_lanes(
     shared = None if key_data.ndim == 1 else 0
     keys = jax.random.wrap_key_data(key_data)
     layout = task.configure(jax.tree.map(lambda leaf: leaf[0], numbers)).recipe
+    # The rows are those of all lanes. Then lanes of one key draw one order, and look up each minibatch once.
+    numbers = numbers._replace(count=numbers.count[0])
+    lane_axes = jax.tree.map(lambda _: 0, numbers)._replace(count=None)
     data, validation = to_loop_layout(layout, data), swap_batch_axes(validation)
 
     def train_one(numbers: Numbers, loop: LoopState, key: Array, epoch: Array) -> LoopState:
@@ -156,7 +159,7 @@ def run_lanes(
 
     def train_all(carry: tuple[Array, LoopState]) -> tuple[Array, LoopState]:
         epoch, before = carry
-        after = jax.vmap(train_one, (0, 0, shared, None))(numbers, before, jax.random.clone(keys), epoch)
+        after = jax.vmap(train_one, (lane_axes, 0, shared, None))(numbers, before, jax.random.clone(keys), epoch)
         active = _continues(before, epoch, limits)
         kept = jax.tree.map(lambda new, old: _select(active, new, old), after, before)
         return epoch + 1, kept

@@ -11,6 +11,7 @@ from jaxnn import activations
 from jaxnn.integrations.sklearn.options import check_hidden_sizes
 from jaxnn.integrations.sklearn.task import Given, Mlp
 from jaxnn.models.model import Model
+from jaxnn.models.parts import make_hashable
 
 _ACTIVATIONS = ("relu", "tanh", "sigmoid", "softplus", "gelu", "silu", "elu", "leaky_relu")
 
@@ -25,16 +26,19 @@ def choose_network(estimator: Any, shape: tuple[int, ...], outputs: int) -> Mlp 
     name = type(estimator).__name__
     if estimator.model is None:
         hidden = check_hidden_sizes(name, estimator.hidden_sizes)
-        return Mlp((shape[0], *hidden, outputs), _choose_activation(name, estimator.activation))
+        return Mlp(
+            (shape[0], *hidden, outputs), _choose_activation(name, estimator.activation), bool(estimator.dropout > 0)
+        )
     dtype = np.dtype(estimator.precision)
     model = _make_model(name, estimator.model, jax.ShapeDtypeStruct((1, *shape), dtype), outputs)
     _check_outputs(name, model, shape, outputs, dtype)
-    return Given(model)
+    trained = None if model.train_apply is None else make_hashable(model.train_apply)
+    return Given(Model(make_hashable(model.init), make_hashable(model.apply), trained))
 
 
 def _choose_activation(name: str, activation: Any) -> Any:
     if callable(activation):
-        return activation
+        return make_hashable(activation)
     if activation == "identity":
         return jax.numpy.asarray
     if not isinstance(activation, str) or activation not in _ACTIVATIONS:

@@ -17,7 +17,8 @@ from jaxnn.integrations.sklearn.job import Job, Trained, run_job, use_precision
 from jaxnn.integrations.sklearn.models import choose_network
 from jaxnn.integrations.sklearn.options import check_options
 from jaxnn.integrations.sklearn.rows import choose_bucket
-from jaxnn.integrations.sklearn.task import Numbers, Task
+from jaxnn.integrations.sklearn.task import Mlp, Numbers, Task
+from jaxnn.models.parts import make_hashable
 from jaxnn.training.tiles import predict_in_tiles
 
 # The batch size "auto" is that of scikit-learn's networks.
@@ -117,7 +118,7 @@ class Network(BaseEstimator):
         return key.data, freeze(getattr(self, "class_weight", None)), split
 
     def _has_learned(self) -> bool:
-        return hasattr(self, "_learned")
+        return getattr(self, "_learned", None) is not None
 
     def _make_job(self, encoded: Encoded, more: bool) -> Job:
         rng = check_random_state(self.random_state)
@@ -142,7 +143,7 @@ class Network(BaseEstimator):
         task = Task(
             network=network,
             loss=loss,
-            optimizer=self.optimizer,
+            optimizer=make_hashable(self.optimizer) if callable(self.optimizer) else self.optimizer,
             batch_size=batch_size,
             rows=choose_bucket(count, batch_size) if fills else None,
             epochs=_curve_length(epochs),
@@ -163,7 +164,9 @@ class Network(BaseEstimator):
 
     def _renumber(self, job: Job) -> Job:
         """Returns the job of a network that differs from this one in numbers alone."""
-        task = dataclasses.replace(job.task, epochs=_curve_length(self.epochs))
+        network = job.task.network
+        network = dataclasses.replace(network, drops=bool(self.dropout > 0)) if isinstance(network, Mlp) else network
+        task = dataclasses.replace(job.task, network=network, epochs=_curve_length(self.epochs))
         return job._replace(task=task, numbers=self._numbers(job.data[0]), epochs=self.epochs)
 
     def _go_on(self, job: Job, more: bool) -> Job:

@@ -67,7 +67,7 @@ class SweepSearchCV(RandomizedSearchCV):
         scheduler=None,
         scoring=None,
         n_jobs=None,
-        refit=True,
+        refit: Any = True,
         cv=None,
         verbose=0,
         pre_dispatch="2*n_jobs",

@@ -50,14 +50,16 @@ class Numbers(NamedTuple):
 
 @dataclass(frozen=True)
 class Mlp:
-    """An MLP whose rate of dropout is not known yet."""
+    """An MLP whose rate of dropout is not known yet; `drops` says whether it is above 0: draws take time."""
 
     sizes: tuple[int, ...]
     activation: Callable[[Array], Array]
+    drops: bool
 
     def __call__(self, dropout: Any) -> Model:
         # As in scikit-learn's networks. With He's, iris falls from 0.949 to 0.915 at the default settings.
-        return mlp(self.sizes, activation=self.activation, dropout=dropout, initializer=glorot_uniform)
+        rate = dropout if self.drops else 0.0
+        return mlp(self.sizes, activation=self.activation, dropout=rate, initializer=glorot_uniform)
 
 
 @dataclass(frozen=True)
