@@ -50,12 +50,14 @@ class SweepSearchCV(RandomizedSearchCV):
 
     Example:
         >>> from sklearn.datasets import load_iris
+        >>> from sklearn.pipeline import make_pipeline
+        >>> from sklearn.preprocessing import StandardScaler
         >>> from jaxnn.integrations.sklearn import NetworkClassifier
-        >>> X, y = load_iris(return_X_y=True)
-        >>> space = {"learning_rate": [0.001, 0.01, 0.1], "hidden_sizes": [(8,)]}
-        >>> search = SweepSearchCV(NetworkClassifier(epochs=50, random_state=0), space, n_iter=None, cv=3)
-        >>> search.fit(X, y).best_score_ > 0.9
-        True
+        >>> network = make_pipeline(StandardScaler(), NetworkClassifier((8,), epochs=50, random_state=0))
+        >>> space = {"networkclassifier__learning_rate": [0.001, 0.01, 0.1]}
+        >>> search = SweepSearchCV(network, space, n_iter=None, cv=3).fit(*load_iris(return_X_y=True))
+        >>> bool(search.best_score_ > 0.9), search.best_params_
+        (True, {'networkclassifier__learning_rate': 0.1})
     """
 
     def __init__(
