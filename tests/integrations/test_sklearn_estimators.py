@@ -188,6 +188,8 @@ class Linen(linen.Module):
 def test_modules_of_flax_train_alone_and_in_a_search(compilations) -> None:
     network = clone(make(model=Linen(6)))
     assert network.fit(X, NAMES).score(X, NAMES) > 0.9
+    copy = pickle.loads(pickle.dumps(network))
+    np.testing.assert_array_equal(copy.predict_proba(X), network.predict_proba(X))
     with compilations() as compiled:
         search = SweepSearchCV(network, {"learning_rate": [0.03, 0.1]}, n_iter=2, cv=2, refit=False).fit(X, NAMES)
     assert search.cv_results_["mean_test_score"].min() > 0.8

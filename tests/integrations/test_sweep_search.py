@@ -79,6 +79,12 @@ def test_all_fits_of_a_search_share_few_programs_and_preprocessing_is_fitted_onc
     assert len(compiled) <= 5
 
 
+def test_a_fitted_search_keeps_the_best_network_alone() -> None:
+    search = SweepSearchCV(PIPELINE, NESTED, **OPTIONS)
+    few, many = (len(pickle.dumps(clone(search).set_params(n_iter=n).fit(X, NAMES))) for n in (2, 8))
+    assert many < few + 2000  # the columns of the results alone
+
+
 def test_any_scorer_groups_and_weights() -> None:
     def count_right(y, predicted, sample_weight=None):
         return np.sum((y == predicted) * (1.0 if sample_weight is None else sample_weight))

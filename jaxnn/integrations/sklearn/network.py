@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.base import BaseEstimator, clone, is_regressor
+from sklearn.base import clone, is_regressor
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
@@ -16,8 +16,10 @@ from jaxnn.integrations.sklearn.digests import freeze
 from jaxnn.integrations.sklearn.job import Job, Trained, run_job, use_precision
 from jaxnn.integrations.sklearn.models import choose_network
 from jaxnn.integrations.sklearn.options import check_options
+from jaxnn.integrations.sklearn.pickling import Pickled
 from jaxnn.integrations.sklearn.rows import choose_bucket
 from jaxnn.integrations.sklearn.task import Mlp, Numbers, Task
+from jaxnn.models.model import Model
 from jaxnn.models.parts import make_hashable
 from jaxnn.training.tiles import predict_in_tiles
 
@@ -47,7 +49,7 @@ class Encoded(NamedTuple):
     outputs: int
 
 
-class Network(BaseEstimator):
+class Network(Pickled):
     """The base of `NetworkClassifier` and `NetworkRegressor`, which have these parameters."""
 
     model: Any
@@ -131,6 +133,8 @@ class Network(BaseEstimator):
         elif self.early_stopping and not more:
             data, validation = self._split(data, seed)
         network = choose_network(self, x.shape[1:], encoded.outputs)
+        is_made = self.model is not None and not isinstance(self.model, Model)
+        self._source = (self.model, x.shape[1:], encoded.outputs, self.precision) if is_made else None
         job = self._describe_job(network, encoded.loss, data, validation, 1 if more else self.epochs)
         return self._go_on(job._replace(seed=np.uint32(seed)), more)
 

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.metrics._scorer import _MultimetricScorer
+from sklearn.metrics._scorer import _MultimetricScorer, _PassthroughScorer
 from sklearn.model_selection import ParameterGrid, ParameterSampler, RandomizedSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags, indexable
@@ -123,6 +123,9 @@ class SweepSearchCV(RandomizedSearchCV):
         """Puts the estimator and the scorers of scikit-learn in the places of those of the search."""
         if isinstance(self.scorer_, OneScorer):
             self.scorer_ = self.scorer_.scorer
+        if isinstance(self.scorer_, _PassthroughScorer):
+            # It holds the candidate, and with it the data and all networks of the search.
+            self.scorer_ = _PassthroughScorer(estimator)
         if not hasattr(self, "best_estimator_"):
             return
         self.best_estimator_ = self.best_estimator_.fitted()
