@@ -47,7 +47,7 @@ def _choose_activation(name: str, activation: Any) -> Any:
     if activation == "identity":
         return jax.numpy.asarray
     if not isinstance(activation, str) or activation not in _ACTIVATIONS:
-        known = ", ".join(_ACTIVATIONS)
+        known = ", ".join((*_ACTIVATIONS, "identity"))
         raise ValueError(f"{name}: activation must be a function, or one of {known}, not {activation!r}")
     return getattr(activations, activation)
 
