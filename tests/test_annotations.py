@@ -10,7 +10,6 @@ from typing import Any
 import jaxtyping
 import numpy as np
 import pytest
-from beartype.roar import BeartypeCallHintViolation
 
 import jaxnn
 
@@ -75,7 +74,7 @@ WRONG: dict[str, Callable[[Any], Any]] = {
 
 @pytest.mark.parametrize("name", WRONG)
 def test_annotations_are_checked(module: ModuleType, name: str) -> None:
-    with pytest.raises((BeartypeCallHintViolation, jaxtyping.TypeCheckError)):
+    with pytest.raises(jaxtyping.TypeCheckError):
         WRONG[name](module)
 
 

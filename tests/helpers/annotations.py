@@ -6,9 +6,11 @@ from collections.abc import Callable
 from typing import Any, get_args
 
 import jaxtyping
-from beartype import beartype
+from beartype import BeartypeConf, beartype
 
 _jaxtyped = jaxtyping.jaxtyped
+# A TypeError, as jaxtyping raises.
+_check = beartype(conf=BeartypeConf(violation_type=jaxtyping.TypeCheckError))
 
 
 def install() -> None:
@@ -45,7 +47,7 @@ def _can_fail(annotation: Any) -> bool:
 
 def _check_plain(function: Any) -> Any:
     """Returns the function with beartype's checks, which are made at the first call: many are never called."""
-    make_checked = functools.cache(lambda: beartype(function))
+    make_checked = functools.cache(lambda: _check(function))
 
     @functools.wraps(function)
     def run(*args: Any, **kwargs: Any) -> Any:

@@ -8,7 +8,9 @@ import pytest
 LONGEST = (
     "test_experiments.py", "test_sizes.py", "test_longer_trials.py", "test_fold_fits.py", "test_doctests.py",
     "test_search.py", "test_augmentation.py", "test_contract.py", "test_transformations.py", "test_ema.py",
-    "test_buffers_of_sweep.py", "test_host_functions.py", "test_more_trials.py", "test_plateau.py", "test_half_way.py",
+    "test_buffers_of_sweep.py", "test_foreign_sweeps.py", "test_sweep_search.py",
+    "test_host_functions.py", "test_more_trials.py", "test_plateau.py", "test_half_way.py",
+    "test_export.py", "test_sklearn_estimators.py",
     "test_bits.py", "test_failed_trials.py", "test_best_epoch.py", "test_whole_process.py", "test_going_on.py",
     "test_benchmarks.py", "test_kills.py", "test_notes.py", "test_tiles.py", "test_preparation.py", "test_refit.py",
 )  # fmt: skip
