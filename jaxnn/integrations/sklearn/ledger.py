@@ -124,7 +124,7 @@ class Ledger:
             estimator.fit(x, **options) if y is None else estimator.fit(x, y, **options)
         # An estimator around a network is fitted in the second pass, and finds the answer to its first network then.
         last = self._book.last
-        return None if last is None else Draft(*last, is_last=_split_steps(estimator)[1] is not None)
+        return None if last is None else Draft(*last, is_last=_split_steps(estimator)[1] is not None)  # pyright: ignore
 
     def _vary(self, draft: Draft, numbers: dict[str, Any]) -> Key | None:
         """Enters the fit of a network with other numbers; returns its key, or None if scikit-learn must report it."""

@@ -10,8 +10,10 @@ from jaxnn.integrations.sklearn.models import give_model
 class Pickled(BaseEstimator):
     """An estimator that pickles its `model=`, and makes `model_` of it again: what a module gives cannot be pickled."""
 
+    _source: Any
+
     def __getstate__(self) -> dict[str, Any]:
-        state = dict(super().__getstate__())
+        state: dict[str, Any] = {**super().__getstate__()}  # pyright: ignore
         if state.get("_source") is not None:
             state.pop("model_", None)
         return state
