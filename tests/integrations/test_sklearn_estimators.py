@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import sklearn
 from flax import linen
+from scipy.sparse import csr_matrix
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
@@ -153,6 +154,25 @@ def test_partial_fit_goes_on_and_warm_start_starts_from_the_last() -> None:
     assert warm.fit(X, NAMES).loss_curve_[0] < last
 
 
+def test_warm_start_refuses_the_params_of_another_network() -> None:
+    warm = make(warm_start=True).set_params(epochs=2).fit(X, NAMES)
+    shapes = error_message(ValueError, lambda: warm.fit(X[:, :2], NAMES))
+    assert "['hidden_1'].weight has shape (4, 8), not (2, 8)" in shapes
+    deeper = clone(warm).fit(X, NAMES).set_params(hidden_sizes=(8, 8))
+    assert "['hidden_2'].weight has shape None, not (8, 8)" in error_message(ValueError, lambda: deeper.fit(X, NAMES))
+    labels = error_message(ValueError, lambda: clone(warm).fit(X, NAMES).fit(X, Y))
+    assert (
+        labels == "NetworkClassifier: warm_start goes on with classes ['setosa' 'versicolor' 'virginica'], not [0 1 2]"
+    )
+
+
+def test_log_probabilities_do_not_underflow(fitted) -> None:
+    logs = fitted.predict_log_proba(1e4 * X)
+    assert np.isfinite(logs).all()
+    assert logs.min() < -1000
+    np.testing.assert_allclose(np.exp(fitted.predict_log_proba(X)), fitted.predict_proba(X), rtol=1e-12)
+
+
 def test_a_pickled_network_predicts_the_same_and_goes_on(fitted) -> None:
     copy = pickle.loads(pickle.dumps(fitted))
     np.testing.assert_array_equal(copy.predict_proba(X), fitted.predict_proba(X))
@@ -188,6 +208,8 @@ class Linen(linen.Module):
 def test_modules_of_flax_train_alone_and_in_a_search(compilations) -> None:
     network = clone(make(model=Linen(6)))
     assert network.fit(X, NAMES).score(X, NAMES) > 0.9
+    copy = pickle.loads(pickle.dumps(network))
+    np.testing.assert_array_equal(copy.predict_proba(X), network.predict_proba(X))
     with compilations() as compiled:
         search = SweepSearchCV(network, {"learning_rate": [0.03, 0.1]}, n_iter=2, cv=2, refit=False).fit(X, NAMES)
     assert search.cv_results_["mean_test_score"].min() > 0.8
@@ -218,6 +240,10 @@ def test_errors_say_what_is_wrong(as_installed: None) -> None:
         "NetworkClassifier: the model must give outputs of shape (batch, 3) for examples of shape (4,), not (2, 2) for "
         "2 of them"
     )
+    for value, words in (X, "not ndarray"), ((X,), "not tuple"):
+        assert words in error_message(TypeError, lambda value=value: make().fit(X, Y, validation=value))
+    assert "OneHotEncoder(sparse_output=False)" in error_message(TypeError, lambda: make().fit(csr_matrix(X), Y))
+    assert "not its result" in error_message(TypeError, lambda: make(optimizer=optax.adam(0.1)).fit(X, Y))
     words = error_message(ValueError, lambda: make().fit(X, Y, sample_weight=np.zeros(150)))
     assert "positive sum" in words or "zero" in words
 

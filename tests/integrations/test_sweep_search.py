@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy.stats import loguniform
 from sklearn.base import clone
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import load_iris
 from sklearn.exceptions import FitFailedWarning
 from sklearn.metrics import make_scorer
@@ -78,6 +79,12 @@ def test_all_fits_of_a_search_share_few_programs_and_preprocessing_is_fitted_onc
     assert len(compiled) <= 5
 
 
+def test_a_fitted_search_keeps_the_best_network_alone() -> None:
+    search = SweepSearchCV(PIPELINE, NESTED, **OPTIONS)
+    few, many = (len(pickle.dumps(clone(search).set_params(n_iter=n).fit(X, NAMES))) for n in (2, 8))
+    assert many < few + 2000  # the columns of the results alone
+
+
 def test_any_scorer_groups_and_weights() -> None:
     def count_right(y, predicted, sample_weight=None):
         return np.sum((y == predicted) * (1.0 if sample_weight is None else sample_weight))
@@ -118,6 +125,21 @@ def test_numbers_are_predicted() -> None:
     search_both(network, RATES, (X[:, :2], targets[:, 0]), refit=False)
 
 
+def test_a_network_inside_another_estimator_trains_in_lanes() -> None:
+    network = Pipeline([("scale", StandardScaler()), ("network", NetworkRegressor((5,), epochs=12, random_state=0))])
+    estimator = TransformedTargetRegressor(network, transformer=StandardScaler())
+    space = {f"regressor__{name}": values for name, values in NESTED.items()}
+    # A fit that is made alone would warn, which is an error here.
+    search_both(estimator, space, (X[:, :2], 100 * X[:, 2:]))
+
+
+def test_an_unknown_name_ends_the_search_at_once() -> None:
+    spaces = [{"network__learning_rate": [0.1]}, {"network__rate": [0.1]}]
+    for search in (SweepSearchCV(PIPELINE, spaces, n_iter=None, cv=2), GridSearchCV(PIPELINE, spaces, cv=2)):
+        with pytest.raises(ValueError, match="Invalid parameter 'rate' for estimator NetworkClassifier"):
+            search.fit(X, NAMES)
+
+
 def test_a_candidate_that_fails_is_reported_as_by_scikit_learn() -> None:
     space = {"learning_rate": [0.1, -1.0], "hidden_sizes": [(4,), (0,)]}
     with pytest.warns(UserWarning, match="non-finite"), pytest.warns(FitFailedWarning):
@@ -129,7 +151,7 @@ def test_a_candidate_that_fails_is_reported_as_by_scikit_learn() -> None:
 
 def test_fits_that_are_not_known_ahead_are_counted() -> None:
     one_for_each = OneVsRestClassifier(clone(NETWORK).set_params(epochs=2))
-    with pytest.warns(UserWarning, match="SweepSearchCV: 10 fits of networks were not known ahead"):
+    with pytest.warns(UserWarning, match="SweepSearchCV: 8 fits of networks were not known ahead"):
         ours = SweepSearchCV(one_for_each, {"estimator__learning_rate": [0.01, 0.1]}, n_iter=2, cv=2).fit(X, NAMES)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -1,7 +1,7 @@
 """The classifier for scikit-learn."""
 
 import numpy as np
-from scipy.special import expit, softmax
+from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
@@ -18,14 +18,14 @@ class NetworkClassifier(ClassifierMixin, Network):
     Scale the features first, such as by `StandardScaler` in a pipeline. Trainings that differ in numbers alone
     (learning rate, decay, dropout, epochs, patience, tolerance, seed) share one compiled program, and so do data sets
     of similar sizes: rows with weight 0 fill them up. Models with buffers, such as a batch norm's means, are not filled
-    up.
+    up. In `cross_val_score` and others leave `n_jobs` at 1: every other process compiles anew.
 
     Args:
         hidden_sizes: nodes of each hidden layer of an MLP.
         model: in place of the MLP, a `Model`, a module of Flax (an instance of linen, a class of NNX), or a function of
             (inputs, outputs) that gives one. The inputs are the number of features, or the shape of an example with
             more axes, such as an image. The outputs are the number of classes or labels. `hidden_sizes`, `activation`
-            and `dropout` then count for nothing.
+            and `dropout` then count for nothing. To be pickled, a function must be one of a module, not a lambda.
         activation: its name, such as "relu" or "tanh", or a function.
         dropout: the probability of dropping a hidden node in training, in [0, 1).
         optimizer: "adam", "sgd" (with momentum 0.9), or a function of the learning rate that gives an optax
@@ -41,7 +41,7 @@ class NetworkClassifier(ClassifierMixin, Network):
             loss, or minus the training loss without a validation part.
         tolerance: by how much a score must exceed the best.
         class_weight: the weight of each class by its label, "balanced", or None.
-        warm_start: whether `fit` starts from the params of the last `fit`.
+        warm_start: whether `fit` starts from the params of the last `fit`, of the same classes and hidden sizes.
         precision: "float32" or "float64", of training and prediction.
         random_state: a seed or a `RandomState`; None draws a seed from NumPy's global generator.
         verbose: whether to show a progress bar (extra `progress`).
@@ -167,10 +167,11 @@ class NetworkClassifier(ClassifierMixin, Network):
         y = self._check_labels(y)
         if first:
             self.multilabel_ = y.ndim == 2
-            if classes is not None:
-                self.classes_ = classes
-            else:
-                self.classes_ = np.arange(y.shape[1]) if self.multilabel_ else np.unique(y)
+            if classes is None:
+                classes = np.arange(y.shape[1]) if self.multilabel_ else np.unique(y)
+            if self.warm_start and hasattr(self, "params_") and not np.array_equal(classes, self.classes_):
+                raise ValueError(f"NetworkClassifier: warm_start goes on with classes {self.classes_}, not {classes}")
+            self.classes_ = classes
         if self.class_weight is not None:
             weights = (1.0 if weights is None else weights) * compute_sample_weight(self.class_weight, y)
         if validation is not None:
@@ -218,6 +219,11 @@ class NetworkClassifier(ClassifierMixin, Network):
         """Returns the probability of each class, or of each label, shape (rows, classes)."""
         outputs = self._outputs(X)
         return expit(outputs) if self.multilabel_ else softmax(outputs, axis=1)
+
+    def predict_log_proba(self, X):
+        """Returns the log of the probability of each class, or of each label, shape (rows, classes)."""
+        outputs = self._outputs(X)
+        return log_expit(outputs) if self.multilabel_ else log_softmax(outputs, axis=1)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -22,6 +22,20 @@ from jaxnn.integrations.sklearn.scoring import Scored, find_metric
 _NUMBERS = ("learning_rate", "weight_decay", "dropout", "epochs", "patience", "tolerance")
 
 
+class Draft(NamedTuple):
+    """The fit of a network that a candidate makes.
+
+    Attributes:
+        key: of the fit.
+        entry: what was entered.
+        is_last: whether the network is what the candidate predicts with, and its fit all that is missing.
+    """
+
+    key: Key
+    entry: Entry
+    is_last: bool
+
+
 class Line(NamedTuple):
     """The fit of a candidate on a fold.
 
@@ -59,7 +73,7 @@ class Ledger:
     def record(self, candidates: list[dict[str, Any]], x: Any, y: Any, options: dict[str, Any]) -> None:
         """Enters the fits of all candidates on the rows of a fold."""
         data = self._describe(x, y, options)
-        drafts: dict[Hashable, tuple[Key, Entry] | None] = {}
+        drafts: dict[Hashable, Draft | None] = {}
         for candidate in candidates:
             numbers, rest = self._divide(candidate)
             try:
@@ -72,7 +86,7 @@ class Ledger:
                 drafts[others] = self._fit(candidate, x, y, options)
             draft = drafts[others]
             key = None if draft is None else self._vary(draft, numbers)
-            if key is not None:
+            if draft is not None and draft.is_last and key is not None:
                 self._lines[(all_of_it, data)] = Line(key, (others, data))
 
     def expect(self, candidates: list[dict[str, Any]], x: Any, y: Any, options: dict[str, Any]) -> Job | None:
@@ -84,8 +98,8 @@ class Ledger:
         draft = self._fit(candidates[0], x, y, options) if len(kinds) == 1 else None
         if draft is None:
             return None
-        self._book.strike(draft[0])
-        return draft[1].job
+        self._book.strike(draft.key)
+        return draft.entry.job
 
     def _describe(self, x: Any, y: Any, options: dict[str, Any]) -> Hashable:
         digest = self._book.memory.digest
@@ -101,19 +115,20 @@ class Ledger:
         numbers = {own[name]: value for name, value in candidate.items() if name in own}
         return numbers, {name: value for name, value in candidate.items() if name not in own}
 
-    def _fit(self, candidate: dict[str, Any], x: Any, y: Any, options: dict[str, Any]) -> tuple[Key, Entry] | None:
+    def _fit(self, candidate: dict[str, Any], x: Any, y: Any, options: dict[str, Any]) -> Draft | None:
         """Fits a candidate up to its first network; returns what was entered, if anything was."""
-        self._book.last, estimator = None, None
+        # Unknown names end the search here, as scikit-learn's.
+        self._book.last, estimator = None, make(self._estimator, candidate)
         # An error comes again in the second pass, where scikit-learn handles it.
         with contextlib.suppress(Recorded, Exception):
-            estimator = make(self._estimator, candidate)
             estimator.fit(x, **options) if y is None else estimator.fit(x, y, **options)
-        # An estimator of several networks is fitted in the second pass, and finds the answer to the first one then.
-        return None if _split_steps(estimator)[1] is None else self._book.last
+        # An estimator around a network is fitted in the second pass, and finds the answer to its first network then.
+        last = self._book.last
+        return None if last is None else Draft(*last, is_last=_split_steps(estimator)[1] is not None)  # pyright: ignore
 
-    def _vary(self, draft: tuple[Key, Entry], numbers: dict[str, Any]) -> Key | None:
+    def _vary(self, draft: Draft, numbers: dict[str, Any]) -> Key | None:
         """Enters the fit of a network with other numbers; returns its key, or None if scikit-learn must report it."""
-        (kind, options, data), entry = draft
+        (kind, options, data), entry = draft.key, draft.entry
         try:
             check_options(kind.__name__, entry.network.get_params(deep=False) | numbers)
             key = Key(kind, tuple((dict(options) | compare_options(numbers)).items()), data)

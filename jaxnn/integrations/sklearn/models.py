@@ -29,8 +29,13 @@ def choose_network(estimator: Any, shape: tuple[int, ...], outputs: int) -> Mlp 
         return Mlp(
             (shape[0], *hidden, outputs), _choose_activation(name, estimator.activation), bool(estimator.dropout > 0)
         )
-    dtype = np.dtype(estimator.precision)
-    model = _make_model(name, estimator.model, jax.ShapeDtypeStruct((1, *shape), dtype), outputs)
+    return give_model(name, estimator.model, shape, outputs, estimator.precision)
+
+
+def give_model(name: str, model: Any, shape: tuple[int, ...], outputs: int, precision: str) -> Given:
+    """Returns the network of a `model=`, see `choose_network`."""
+    dtype = np.dtype(precision)
+    model = _make_model(name, model, jax.ShapeDtypeStruct((1, *shape), dtype), outputs)
     _check_outputs(name, model, shape, outputs, dtype)
     trained = None if model.train_apply is None else make_hashable(model.train_apply)
     return Given(Model(make_hashable(model.init), make_hashable(model.apply), trained))
@@ -42,7 +47,7 @@ def _choose_activation(name: str, activation: Any) -> Any:
     if activation == "identity":
         return jax.numpy.asarray
     if not isinstance(activation, str) or activation not in _ACTIVATIONS:
-        known = ", ".join(_ACTIVATIONS)
+        known = ", ".join((*_ACTIVATIONS, "identity"))
         raise ValueError(f"{name}: activation must be a function, or one of {known}, not {activation!r}")
     return getattr(activations, activation)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.base import BaseEstimator, clone, is_regressor
+from sklearn.base import clone, is_regressor
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
@@ -15,9 +15,11 @@ from jaxnn.integrations.sklearn.book import Answer, Entry, Key, current_book, ke
 from jaxnn.integrations.sklearn.digests import freeze
 from jaxnn.integrations.sklearn.job import Job, Trained, run_job, use_precision
 from jaxnn.integrations.sklearn.models import choose_network
-from jaxnn.integrations.sklearn.options import check_options
+from jaxnn.integrations.sklearn.options import check_dense, check_options, check_same_network, check_validation
+from jaxnn.integrations.sklearn.pickling import Pickled
 from jaxnn.integrations.sklearn.rows import choose_bucket
 from jaxnn.integrations.sklearn.task import Mlp, Numbers, Task
+from jaxnn.models.model import Model
 from jaxnn.models.parts import make_hashable
 from jaxnn.training.tiles import predict_in_tiles
 
@@ -47,7 +49,7 @@ class Encoded(NamedTuple):
     outputs: int
 
 
-class Network(BaseEstimator):
+class Network(Pickled):
     """The base of `NetworkClassifier` and `NetworkRegressor`, which have these parameters."""
 
     model: Any
@@ -93,6 +95,7 @@ class Network(BaseEstimator):
             options: of `_encode`.
         """
         check_options(type(self).__name__, self.get_params(deep=False))
+        check_validation(type(self).__name__, validation)
         book, key = (None, None) if more else (current_book(), key_of(self, x, y, weights, validation))
         answer = None if book is None else book.find(key)
         if answer is not None:
@@ -131,6 +134,8 @@ class Network(BaseEstimator):
         elif self.early_stopping and not more:
             data, validation = self._split(data, seed)
         network = choose_network(self, x.shape[1:], encoded.outputs)
+        is_made = self.model is not None and not isinstance(self.model, Model)
+        self._source = (self.model, x.shape[1:], encoded.outputs, self.precision) if is_made else None
         job = self._describe_job(network, encoded.loss, data, validation, 1 if more else self.epochs)
         return self._go_on(job._replace(seed=np.uint32(seed)), more)
 
@@ -174,6 +179,7 @@ class Network(BaseEstimator):
         if more and self._has_learned():
             return job._replace(learned=self._learned, seed=np.uint32(self._seed + self.n_iter_))
         if self.warm_start and not more and hasattr(self, "params_"):
+            check_same_network(type(self).__name__, job.task.network(0.0), self.params_)
             return job._replace(params=self.params_)
         return job
 
@@ -220,11 +226,13 @@ class Network(BaseEstimator):
 
     def _check_data(self, x: Any, y: Any, *, reset: bool = False) -> tuple[Any, Any]:
         """Returns features of the dtype of the network, and targets; with `reset` this is a first fit."""
+        check_dense(type(self).__name__, x)
         options = {"dtype": np.dtype(self.precision), "multi_output": True, "allow_nd": self.model is not None}
         return validate_data(self, x, y, reset=reset, y_numeric=is_regressor(self), **options)  # pyright: ignore
 
     def _check_x(self, x: Any) -> Any:
         check_is_fitted(self)
+        check_dense(type(self).__name__, x)
         dtype = np.dtype(getattr(self, "_precision", self.precision))
         return validate_data(self, x, reset=False, dtype=dtype, allow_nd=self.model is not None)
 

@@ -3,10 +3,14 @@
 import numbers
 from typing import Any
 
+import jax
 import numpy as np
+import optax
+import scipy.sparse
 
 from jaxnn._checks.arrays import check_number, check_whole
 from jaxnn.integrations.sklearn.task import OPTIMIZERS
+from jaxnn.models.model import Model
 
 PRECISIONS = ("float32", "float64")
 
@@ -34,6 +38,10 @@ def check_options(name: str, options: dict[str, Any]) -> None:
     if not 0 < check_number(name, "validation_fraction", options["validation_fraction"]) < 1:
         raise ValueError(f"{name}: validation_fraction must lie in (0, 1), not {options['validation_fraction']}")
     _check_choice(name, "precision", options["precision"], PRECISIONS)
+    if isinstance(options["optimizer"], optax.GradientTransformation):
+        raise TypeError(
+            f"{name}: optimizer must be a function of the learning rate, such as optax.rmsprop, not its result"
+        )
     if not callable(options["optimizer"]):
         _check_choice(name, "optimizer", options["optimizer"], tuple(OPTIMIZERS))
     _check_callbacks(name, options["callbacks"])
@@ -45,6 +53,40 @@ def check_hidden_sizes(name: str, sizes: Any) -> tuple[int, ...]:
     if isinstance(sizes, str) or not np.iterable(sizes):
         raise TypeError(f"{name}: hidden_sizes must be a sequence of whole numbers, not {sizes!r}")
     return tuple(check_whole(name, f"hidden_sizes[{i}]", size, least=1) for i, size in enumerate(sizes))
+
+
+def check_same_network(name: str, model: Model, params: Any) -> None:
+    """Checks that a training with `warm_start` may go on with the params of the last one.
+
+    Raises:
+        ValueError: params of other shapes than those of the model.
+    """
+    wanted, given = _list_shapes(jax.eval_shape(lambda: model.init(jax.random.key(0)))), _list_shapes(params)
+    for path in wanted | given:
+        if wanted.get(path) != given.get(path):
+            raise ValueError(
+                f"{name}: warm_start goes on with earlier params, in which {path} has shape {given.get(path)}, not "
+                f"{wanted.get(path)}; clone() makes an estimator that starts anew"
+            )
+
+
+def _list_shapes(params: Any) -> dict[str, tuple[int, ...]]:
+    return {jax.tree_util.keystr(path): leaf.shape for path, leaf in jax.tree_util.tree_leaves_with_path(params)}
+
+
+def check_dense(name: str, x: Any) -> None:
+    """Checks that features are not a sparse matrix."""
+    if scipy.sparse.issparse(x):
+        raise TypeError(
+            f"{name}: X is sparse, and networks take dense arrays: OneHotEncoder(sparse_output=False), "
+            "ColumnTransformer(sparse_threshold=0), or X.toarray()"
+        )
+
+
+def check_validation(name: str, validation: Any) -> None:
+    """Checks that a validation set is a pair of features and targets."""
+    if validation is not None and not (isinstance(validation, tuple | list) and len(validation) == 2):
+        raise TypeError(f"{name}: validation must be a pair (X, y), not {type(validation).__name__}")
 
 
 def _check_choice(name: str, option: str, value: Any, known: tuple[str, ...]) -> None:

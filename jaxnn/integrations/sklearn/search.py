@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.metrics._scorer import _MultimetricScorer
+from sklearn.metrics._scorer import _MultimetricScorer, _PassthroughScorer
 from sklearn.model_selection import ParameterGrid, ParameterSampler, RandomizedSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags, indexable
@@ -50,12 +50,14 @@ class SweepSearchCV(RandomizedSearchCV):
 
     Example:
         >>> from sklearn.datasets import load_iris
+        >>> from sklearn.pipeline import make_pipeline
+        >>> from sklearn.preprocessing import StandardScaler
         >>> from jaxnn.integrations.sklearn import NetworkClassifier
-        >>> X, y = load_iris(return_X_y=True)
-        >>> space = {"learning_rate": [0.001, 0.01, 0.1], "hidden_sizes": [(8,)]}
-        >>> search = SweepSearchCV(NetworkClassifier(epochs=50, random_state=0), space, n_iter=None, cv=3)
-        >>> search.fit(X, y).best_score_ > 0.9
-        True
+        >>> network = make_pipeline(StandardScaler(), NetworkClassifier((8,), epochs=50, random_state=0))
+        >>> space = {"networkclassifier__learning_rate": [0.001, 0.01, 0.1]}
+        >>> search = SweepSearchCV(network, space, n_iter=None, cv=3).fit(*load_iris(return_X_y=True))
+        >>> bool(search.best_score_ > 0.9), search.best_params_
+        (True, {'networkclassifier__learning_rate': 0.1})
     """
 
     def __init__(
@@ -121,6 +123,9 @@ class SweepSearchCV(RandomizedSearchCV):
         """Puts the estimator and the scorers of scikit-learn in the places of those of the search."""
         if isinstance(self.scorer_, OneScorer):
             self.scorer_ = self.scorer_.scorer
+        if isinstance(self.scorer_, _PassthroughScorer):
+            # It holds the candidate, and with it the data and all networks of the search.
+            self.scorer_ = _PassthroughScorer(estimator)
         if not hasattr(self, "best_estimator_"):
             return
         self.best_estimator_ = self.best_estimator_.fitted()
