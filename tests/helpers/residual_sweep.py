@@ -41,5 +41,5 @@ def run_sweep(directory: Any = None, **options: Any) -> nn.SweepResult:
 def print_trials(directory: str) -> None:
     """Runs the sweep, compiled as in the tests, and prints each trial that ends."""
     quick_compiler.install()
-    quick_compiler.compile_quickly(True)
+    quick_compiler.set_compiler(optimize=False, older_code=True)
     run_sweep(directory, log=lambda trial, _: print(trial, flush=True))
