@@ -21,6 +21,7 @@ def make_case(norm: bool, quick: bool) -> Case:
     contenders = [
         foreign_models.sweep_contender("jaxnn", problem, short, trials, norm),
         foreign_models.sweep_contender("Flax", problem, short, timed, norm),
+        foreign_models.sweep_contender("Flax with nn.conv", problem, short, trials, norm),
         foreign_models.sweep_contender("Equinox", problem, short, timed, norm),
         one_by_one(problem, short, min(8, trials)),
     ]

@@ -5,11 +5,12 @@ from typing import Any
 
 from jaxnn.integrations import linen as linen_models
 from jaxnn.integrations import nnx as nnx_models
+from jaxnn.integrations.flax_convolution import conv_general_dilated
 from jaxnn.integrations.flax_weights import as_variables, load
 from jaxnn.integrations.foreign import take_marks
 from jaxnn.models.model import Model
 
-__all__ = ["as_variables", "load", "model", "update", "variables"]
+__all__ = ["as_variables", "conv_general_dilated", "load", "model", "update", "variables"]
 
 
 def model(
@@ -32,6 +33,8 @@ def model(
     A batch norm of Flax counts all rows of a minibatch, also those that only fill the last one, and so does every
     module that mixes examples. If `batch_size` does not divide the number of rows, use `Recipe(drop_last=True)`. Losses
     and scores never count rows twice.
+
+    In lanes, convolutions are fast with `conv_general_dilated` of this module in the place of XLA's.
 
     In a sweep, hypers may enter the module where Flax can trace them. The rate of Flax's Dropout must be an
     `nn.choice`; `nn.dropout(self.make_rng("dropout"), x, rate)`, or `self.rngs.dropout()` as key in NNX, takes a traced

@@ -24,7 +24,7 @@ from experiments.benchmarks.problems import Problem
 
 
 def sweep_contender(name: str, problem: Problem, short: Problem, timed_trials: int, norm: bool) -> Contender:
-    """Returns `nn.sweep` with the network of "jaxnn", "Flax" or "Equinox"."""
+    """Returns `nn.sweep` with the network of "jaxnn", "Flax", "Flax with nn.conv" or "Equinox"."""
 
     def prepare() -> Prepared:
         timed, total = problem.select(slice(timed_trials)), len(problem.rates)
@@ -39,7 +39,7 @@ def sweep_contender(name: str, problem: Problem, short: Problem, timed_trials: i
         comparable = not (norm and name == "Equinox")
         return Prepared(run, losses if comparable else None, {}, timed_trials, total, warm=False)
 
-    return Contender(f"{name} in nn.sweep", () if name == "jaxnn" else (name.lower(),), prepare)
+    return Contender(f"{name} in nn.sweep", () if name == "jaxnn" else (name.lower().split()[0],), prepare)
 
 
 def _sweep(name: str, problem: Problem, norm: bool) -> tuple[Seconds, np.ndarray]:
@@ -69,7 +69,24 @@ def make_jaxnn_model(problem: Problem, norm: bool) -> nn.Model:
 
 def make_flax_model(problem: Problem, norm: bool) -> nn.Model:
     """Returns the linen module of the problem, with its weights."""
-    model = nn.integrations.flax.model(networks.make_module(*list_sizes(problem), norm), problem.data[0][:1])
+    return _fill_module(networks.make_module(*list_sizes(problem), norm), problem)
+
+
+def make_quick_flax_model(problem: Problem, norm: bool) -> nn.Model:
+    """Returns the linen module of the problem with this library's convolution and pooling."""
+    return _fill_module(networks.make_module(*list_sizes(problem), norm, _get_convolution, _pool), problem)
+
+
+def _get_convolution() -> Any:
+    return nn.integrations.flax.conv_general_dilated
+
+
+def _pool(x: Any) -> Any:
+    return nn.max_pool(x, 2)
+
+
+def _fill_module(module: Any, problem: Problem) -> nn.Model:
+    model = nn.integrations.flax.model(module, problem.data[0][:1])
     return model._replace(init=lambda key: fill_flax(model.init(key), problem))
 
 
@@ -90,6 +107,7 @@ def make_equinox_model(problem: Problem, norm: bool) -> nn.Model:
 _MODELS: dict[str, Callable[[Problem, bool], nn.Model]] = {
     "jaxnn": make_jaxnn_model,
     "Flax": make_flax_model,
+    "Flax with nn.conv": make_quick_flax_model,
     "Equinox": make_equinox_model,
 }
 

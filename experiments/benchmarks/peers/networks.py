@@ -32,13 +32,18 @@ def convolve(x: Any, weight: Any, bias: Any) -> Any:
 
 
 @functools.cache
-def make_module(filters: tuple[int, ...], nodes: tuple[int, ...], norm: bool = False) -> Any:
+def make_module(
+    filters: tuple[int, ...], nodes: tuple[int, ...], norm: bool = False, convolution: Any = None, pool: Any = None
+) -> Any:
     """Returns a compact module: convolutions with relu and max-pooling, then dense layers.
 
-    With `norm` there is a batch norm after each convolution, which then has no biases. It is the same object for the
-    same sizes, so that JAX compiles it once.
+    With `norm` there is a batch norm after each convolution, which then has no biases. `convolution` returns a function
+    that stands in for `lax.conv_general_dilated`, and `pool` is one of x for `linen.max_pool`. It is the same object
+    for the same arguments, so that JAX compiles it once.
     """
     from flax import linen
+
+    pool = pool or (lambda x: linen.max_pool(x, (2, 2), strides=(2, 2)))
 
     class Network(linen.Module):
         """A network with these numbers of filters and nodes."""
@@ -46,9 +51,10 @@ def make_module(filters: tuple[int, ...], nodes: tuple[int, ...], norm: bool = F
         @linen.compact
         def __call__(self, x: Any, train: bool = False) -> Any:
             for index, count in enumerate(filters):
-                x = linen.Conv(count, (3, 3), use_bias=not norm, name=f"layer_{index}")(x)
+                options = {"use_bias": not norm, "conv_general_dilated_cls": convolution}
+                x = linen.Conv(count, (3, 3), name=f"layer_{index}", **options)(x)
                 x = linen.relu(linen.BatchNorm(not train, momentum=0.9, name=f"norm_{index}")(x) if norm else x)
-                x = linen.max_pool(x, (2, 2), strides=(2, 2))
+                x = pool(x)
             x = x.reshape((len(x), -1))
             for index, count in enumerate(nodes, len(filters)):
                 x = linen.Dense(count, name=f"layer_{index}")(x)
