@@ -4,6 +4,9 @@
 two. On a CPU both share the cores: what a loader computes is added, and only its waiting is hidden.
 """
 
+# Types are also checked where some peers are not installed.
+# pyright: reportMissingImports=false
+
 import time
 from typing import Any, NamedTuple
 

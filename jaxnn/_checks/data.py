@@ -30,7 +30,11 @@ def check_unprepared(caller: str, data: Any) -> int:
 
 def _check_pair(caller: str, data: Any) -> None:
     if not isinstance(data, tuple) or len(data) != 2:
-        raise TypeError(f"{caller}: data must be a pair (x, targets), not {type(data).__name__}")
+        is_loader = hasattr(data, "__iter__") and not isinstance(
+            data, tuple | list | dict | str | np.ndarray | jax.Array
+        )
+        hint = "; batches that stream are for train" if is_loader else ""
+        raise TypeError(f"{caller}: data must be a pair (x, targets), not {type(data).__name__}{hint}")
     # A loss may need no targets. If both are empty, `count_rows` gives the clearer message.
     if not jax.tree.leaves(data[0]) and jax.tree.leaves(data[1]):
         raise TypeError(f"{caller}: x must be an array, or a pytree of arrays, not {data[0]!r}")

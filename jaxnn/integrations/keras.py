@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import PyTree
 
 from jaxnn.buffers import Buffer
-from jaxnn.integrations.folding import fill_biases, fold_biases
-from jaxnn.integrations.matching import (
+from jaxnn.integrations.weights.folding import fill_biases, fold_biases
+from jaxnn.integrations.weights.matching import (
     Layer,
     as_numpy,
     build_params,

@@ -155,7 +155,8 @@ def train(
     """
     check_run("train", directory, save_every, log)
     if is_stream(validation):
-        raise TypeError(f"train: validation must be arrays (x, targets), not {type(validation).__name__}")
+        kind = type(validation).__name__
+        raise TypeError(f"train: validation must be arrays (x, targets), not {kind}; put its batches together first")
     arrays = None if is_stream(data) else data, key, params, validation, state
     _check_options(arrays, validation, score, stop, on_divergence)
     stream, options = open_stream(data, steps, state, directory), {"validation": validation, "score": score}

@@ -11,7 +11,7 @@ except ImportError as error:
 from jaxnn.integrations.sklearn.classifier import NetworkClassifier
 from jaxnn.integrations.sklearn.regressor import NetworkRegressor
 from jaxnn.integrations.sklearn.search import SweepSearchCV
-from jaxnn.integrations.sklearn_weights import coefficients, load
+from jaxnn.integrations.sklearn.weights import coefficients, load
 
 __all__ = ["NetworkClassifier", "NetworkRegressor", "SweepSearchCV", "coefficients", "load"]
 

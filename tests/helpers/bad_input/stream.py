@@ -28,6 +28,11 @@ class Tensor:
 
 
 STREAM_CALLS = {
+    "batches for fit": (
+        lambda: nn.fit(RECIPE, iter([BATCH]), key=KEY, epochs=2),
+        TypeError,
+        "fit: data must be a pair (x, targets), not list_iterator; batches that stream are for train",
+    ),
     "no batches": (train([]), ValueError, "train: the iterable of batches is empty"),
     "no batches of a function": (train(lambda epoch: []), ValueError, "train: the iterable of batches is empty"),
     "a function of nothing iterable": (
@@ -147,7 +152,7 @@ STREAM_CALLS = {
     "an iterator as the validation part": (
         train([BATCH], validation=iter([BATCH])),
         TypeError,
-        "train: validation must be arrays (x, targets), not list_iterator",
+        "train: validation must be arrays (x, targets), not list_iterator; put its batches together first",
     ),
     "shuffled batches of x alone": (
         lambda: nn.shuffled_batches(KEY, X, 5),

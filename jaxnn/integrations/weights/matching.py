@@ -17,7 +17,7 @@ import numpy as np
 from jaxnn._checks.arrays import leaf_name
 from jaxnn._checks.params import check_arrays, check_model, check_params
 from jaxnn.buffers import Buffer
-from jaxnn.integrations.folding import may_fold
+from jaxnn.integrations.weights.folding import may_fold
 from jaxnn.layers.batch_norm import BatchNormParams
 from jaxnn.layers.dense import Affine
 from jaxnn.layers.norms import NormParams

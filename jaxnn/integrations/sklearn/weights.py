@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import PyTree
 
 from jaxnn.activations import relu, sigmoid, tanh
-from jaxnn.integrations.matching import Layer, as_numpy, build_params, fill_layers, list_layers, pair_layers
+from jaxnn.integrations.weights.matching import Layer, as_numpy, build_params, fill_layers, list_layers, pair_layers
 from jaxnn.layers.dense import Affine
 from jaxnn.models.model import Model
 

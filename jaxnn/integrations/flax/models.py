@@ -3,14 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from jaxnn.integrations import linen as linen_models
-from jaxnn.integrations import nnx as nnx_models
-from jaxnn.integrations.flax_convolution import conv_general_dilated
-from jaxnn.integrations.flax_weights import as_variables, load
+from jaxnn.integrations.flax import linen as linen_models
+from jaxnn.integrations.flax import nnx as nnx_models
 from jaxnn.integrations.foreign import take_marks
 from jaxnn.models.model import Model
-
-__all__ = ["as_variables", "conv_general_dilated", "load", "model", "update", "variables"]
 
 
 def model(

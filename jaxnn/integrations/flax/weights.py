@@ -11,8 +11,8 @@ import jax
 from jaxtyping import PyTree
 
 from jaxnn.buffers import Buffer
-from jaxnn.integrations.folding import fill_biases, fold_biases
-from jaxnn.integrations.matching import (
+from jaxnn.integrations.weights.folding import fill_biases, fold_biases
+from jaxnn.integrations.weights.matching import (
     Layer,
     as_numpy,
     build_params,

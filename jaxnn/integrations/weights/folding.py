@@ -24,7 +24,7 @@ def fold_biases(pairs: Pairs) -> Pairs:
     """Returns pairs of layers, ours and theirs, with each bias that ours lacks taken off their running mean.
 
     Example:
-        >>> from jaxnn.integrations.matching import Layer, make_batch_norm
+        >>> from jaxnn.integrations.weights.matching import Layer, make_batch_norm
         >>> from jaxnn.layers.dense import Affine
         >>> weight, one = np.ones((3, 3, 1, 1)), np.ones(1)
         >>> norm = Layer("norm_1", make_batch_norm(one, one, one, one))
