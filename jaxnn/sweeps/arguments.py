@@ -42,12 +42,14 @@ def check_population(scheduler: TrialScheduler | None, stop: StoppingRule | None
 
 
 def check_limits(seconds: Any, target_score: Any) -> Limits:
+    """Returns the limits of a sweep, checked."""
     if seconds is not None and not check_number("sweep", "seconds", seconds) > 0:
         raise ValueError(f"sweep: seconds must be positive, or None for no limit, not {seconds!r}")
     return Limits(seconds, None if target_score is None else check_number("sweep", "target_score", target_score))
 
 
 def check_first(space: dict[str, Any], first: Any, trials: int) -> list[Setting]:
+    """Returns the settings that a sweep is to try first, checked against the space."""
     if isinstance(first, dict) or not isinstance(first, Sequence):
         raise TypeError(f"sweep: first must be a list of dicts of hypers, not {first!r}")
     if len(first) > trials:

@@ -22,49 +22,70 @@ def make_model(
     build: Callable[..., Any], training: Mapping[str, Any] | None, evaluation: Mapping[str, Any] | None
 ) -> Model:
     """Returns the model of a function of rngs; the arguments are those of `flax.model`."""
-    from flax import nnx
-
-    by_name = _takes_rngs_by_name(build)
-
-    def make(key: Array | None) -> Any:
-        rngs = nnx.Rngs(jax.random.key(0) if key is None else key)
-        return build(rngs=rngs) if by_name else build(rngs)
-
-    has_statistics, names = _inspect(lambda: make(None))
-    modes = find_modes(names, training, evaluation)
-
-    def restore(params: Any, key: Array | None) -> Any:
-        module = make(key)
-        _check_rates(module)
-        update(module, params)
-        return module
+    call = _Call(build, training, evaluation)
 
     def init(key: Array) -> dict[str, Any]:
         check_key(key)
-        return _get_params(make(key))
+        return _get_params(call.make(key))
 
     def apply(params: Any, x: Any, *, key: Array | None = None) -> Any:
-        module = restore(params, key)
+        return call.apply(params, x, key)
+
+    def train_apply(params: Any, x: Any, *, key: Array | None, where: Any = None) -> tuple[Any, Any]:
+        return call.train(params, x, key)
+
+    return name_after(build, init, apply, train_apply if call.has_statistics else None)
+
+
+class _Call:
+    """The calls of an NNX module in training and evaluation.
+
+    Attributes:
+        has_statistics: whether the module has batch statistics.
+    """
+
+    def __init__(
+        self, build: Callable[..., Any], training: Mapping[str, Any] | None, evaluation: Mapping[str, Any] | None
+    ) -> None:
+        self._build, self._by_name = build, _takes_rngs_by_name(build)
+        self.has_statistics, names = _inspect(lambda: self.make(None))
+        self._modes = find_modes(names, training, evaluation)
+
+    def make(self, key: Array | None) -> Any:
+        """Builds the module, with keys from `key`."""
+        from flax import nnx
+
+        rngs = nnx.Rngs(jax.random.key(0) if key is None else key)
+        return self._build(rngs=rngs) if self._by_name else self._build(rngs)
+
+    def train(self, params: Any, x: Any, key: Array | None) -> tuple[Any, Any]:
+        """Returns the outputs in training, and the params with new statistics."""
+        module = self._restore(params, key)
+        module.train()
+        return module(x, **self._modes.training), _get_params(module)
+
+    def apply(self, params: Any, x: Any, key: Array | None) -> Any:
+        """Returns the outputs, with dropout if there is a key, and without new statistics."""
+        module = self._restore(params, key)
         if key is None:
             module.eval()
-            return module(x, **modes.evaluation)
+            return module(x, **self._modes.evaluation)
         module.train()
-        if not has_statistics:
-            return module(x, **modes.training)
-        if modes.drawing is None:
+        if not self.has_statistics:
+            return module(x, **self._modes.training)
+        if self._modes.drawing is None:
             raise ValueError(
                 "flax.model: outputs with dropout, by a key, need a module whose call has no keyword for the mode, "
                 "since one for dropout and batch norm would normalize by the batch"
             )
         module.set_attributes(use_running_average=True, raise_if_not_found=False)
-        return module(x, **modes.drawing)
+        return module(x, **self._modes.drawing)
 
-    def train_apply(params: Any, x: Any, *, key: Array | None, where: Any = None) -> tuple[Any, Any]:
-        module = restore(params, key)
-        module.train()
-        return module(x, **modes.training), _get_params(module)
-
-    return name_after(build, init, apply, train_apply if has_statistics else None)
+    def _restore(self, params: Any, key: Array | None) -> Any:
+        module = self.make(key)
+        _check_rates(module)
+        update(module, params)
+        return module
 
 
 def _takes_rngs_by_name(build: Callable[..., Any]) -> bool:

@@ -90,25 +90,14 @@ class NetworkClassifier(ClassifierMixin, Network):
         verbose=0,
         callbacks=None,
     ):
-        self.hidden_sizes = hidden_sizes
-        self.model = model
-        self.activation = activation
-        self.dropout = dropout
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
-        self.batch_size = batch_size
-        self.epochs = epochs
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.patience = patience
-        self.tolerance = tolerance
+        super().__init__(
+            hidden_sizes, model=model, activation=activation, dropout=dropout, optimizer=optimizer,
+            learning_rate=learning_rate, weight_decay=weight_decay, batch_size=batch_size, epochs=epochs,
+            early_stopping=early_stopping, validation_fraction=validation_fraction, patience=patience,
+            tolerance=tolerance, warm_start=warm_start, precision=precision, random_state=random_state,
+            verbose=verbose, callbacks=callbacks,
+        )  # fmt: skip
         self.class_weight = class_weight
-        self.warm_start = warm_start
-        self.precision = precision
-        self.random_state = random_state
-        self.verbose = verbose
-        self.callbacks = callbacks
 
     def fit(self, X, y, sample_weight=None, validation=None):
         """Trains the network.

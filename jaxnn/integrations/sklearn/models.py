@@ -20,7 +20,7 @@ def choose_network(estimator: Any, shape: tuple[int, ...], outputs: int) -> Mlp 
     """Returns the network of an estimator for examples of this shape, and for this number of outputs.
 
     Raises:
-        TypeError: a model that is none, or an activation that is not a function.
+        TypeError: `model` is of another type, or an activation is not a function.
         ValueError: an unknown activation, or a model of other inputs or outputs.
     """
     name = type(estimator).__name__

@@ -16,6 +16,7 @@ from jaxnn.integrations.sklearn.digests import freeze
 from jaxnn.integrations.sklearn.job import Job, Trained, run_job, use_precision
 from jaxnn.integrations.sklearn.models import choose_network
 from jaxnn.integrations.sklearn.options import check_dense, check_options, check_same_network, check_validation
+from jaxnn.integrations.sklearn.parameters import Parameters
 from jaxnn.integrations.sklearn.pickling import Pickled
 from jaxnn.integrations.sklearn.rows import choose_bucket
 from jaxnn.integrations.sklearn.task import Mlp, Numbers, Task
@@ -49,25 +50,8 @@ class Encoded(NamedTuple):
     outputs: int
 
 
-class Network(Pickled):
+class Network(Pickled, Parameters):
     """The base of `NetworkClassifier` and `NetworkRegressor`, which have these parameters."""
-
-    model: Any
-    dropout: Any
-    optimizer: Any
-    learning_rate: Any
-    weight_decay: Any
-    batch_size: Any
-    epochs: int
-    early_stopping: Any
-    validation_fraction: Any
-    patience: Any
-    tolerance: Any
-    warm_start: Any
-    precision: Any
-    random_state: Any
-    verbose: Any
-    callbacks: Any
 
     def _encode(self, x: Any, y: Any, weights: Any, validation: Any, *, first: bool, classes: Any = None) -> Encoded:
         """Checks the data, sets what a network has before it is trained, and returns what it trains on.
