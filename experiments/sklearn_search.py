@@ -52,34 +52,15 @@ class Result(NamedTuple):
 
 
 def main(config: Config) -> Result:
-    from scipy.stats import loguniform, uniform
     from sklearn.datasets import load_digits
-    from sklearn.model_selection import StratifiedKFold, train_test_split
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    tools = nn.integrations.sklearn
+    from sklearn.model_selection import train_test_split
 
     # data
     x, labels = load_digits(return_X_y=True)
     x, x_test, labels, test_labels = train_test_split(x, labels, stratify=labels, random_state=config.seed)
 
     # search
-    network = tools.NetworkClassifier(config.hidden, epochs=config.epochs, random_state=config.seed)
-    space = {
-        "networkclassifier__learning_rate": loguniform(1e-4, 1e-1),
-        "networkclassifier__weight_decay": loguniform(1e-6, 1e-1),
-        "networkclassifier__dropout": uniform(0.0, 0.5),
-    }
-    search = tools.SweepSearchCV(
-        make_pipeline(StandardScaler(), network),
-        space,
-        n_iter=config.candidates,
-        cv=StratifiedKFold(config.folds, shuffle=True, random_state=config.seed),
-        scoring=["accuracy", "neg_log_loss"],
-        refit="neg_log_loss",
-        random_state=config.seed,
-    )
+    search = make_search(config)
     started = time.perf_counter()
     search.fit(x, labels)
     seconds = time.perf_counter() - started
@@ -99,6 +80,31 @@ def main(config: Config) -> Result:
     loaded_accuracy = float((predicted == test_labels).mean())
     print(f"{path}, loaded in another process: accuracy {loaded_accuracy:.3f}")
     return Result(validation_accuracy, test_accuracy, loaded_accuracy, seconds, path)
+
+
+def make_search(config: Config) -> Any:
+    """Returns the search: a scaler and a network, whose numbers are drawn, in cross-validation."""
+    from scipy.stats import loguniform, uniform
+    from sklearn.model_selection import StratifiedKFold
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    tools = nn.integrations.sklearn
+    network = tools.NetworkClassifier(config.hidden, epochs=config.epochs, random_state=config.seed)
+    space = {
+        "networkclassifier__learning_rate": loguniform(1e-4, 1e-1),
+        "networkclassifier__weight_decay": loguniform(1e-6, 1e-1),
+        "networkclassifier__dropout": uniform(0.0, 0.5),
+    }
+    return tools.SweepSearchCV(
+        make_pipeline(StandardScaler(), network),
+        space,
+        n_iter=config.candidates,
+        cv=StratifiedKFold(config.folds, shuffle=True, random_state=config.seed),
+        scoring=["accuracy", "neg_log_loss"],
+        refit="neg_log_loss",
+        random_state=config.seed,
+    )
 
 
 def predict_elsewhere(path: Path, x: Any) -> np.ndarray:
