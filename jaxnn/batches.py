@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Array
 
 from jaxnn._checks.arrays import by_name, check_key, check_whole, count_rows
+from jaxnn._checks.data import check_pair
 
 
 class ShuffledBatches:
@@ -55,8 +56,7 @@ def shuffled_batches(key: Array, data: tuple[Any, Any], batch_size: int, *, drop
         (3, [[2, 4], [0, 3], [1]])
     """
     check_key(key)
-    if not isinstance(data, tuple) or len(data) != 2:
-        raise TypeError(f"shuffled_batches: data must be a pair (x, targets), not {type(data).__name__}")
+    check_pair("shuffled_batches", data)
     count = count_rows("shuffled_batches", by_name(data))
     batch_size = check_whole("shuffled_batches", "batch_size", batch_size, least=1)
     if batch_size > count:

@@ -19,6 +19,11 @@ def is_traced(tree: Any) -> bool:
     return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(tree))
 
 
+def is_tracing() -> bool:
+    """Returns whether this code is traced, such as inside `jax.jit`: a constant is a tracer there too."""
+    return is_traced(jax.device_put(np.float32(0)))
+
+
 def check_whole(caller: str, name: str, value: Any, *, least: int) -> int:
     """Returns `value` as an int of at least `least`; refuses True and False, which Python counts as 1 and 0."""
     try:

@@ -15,20 +15,21 @@ _MAX_ROUNDING = 1e-3
 
 def check_data(caller: str, data: Any) -> int:
     """Returns the number of rows of a pair (x, targets) of finite arrays, or of pytrees of them."""
-    _check_pair(caller, data)
+    check_pair(caller, data)
     return check_rows(caller, by_name(data))
 
 
 def check_unprepared(caller: str, data: Any) -> int:
     """Returns the number of rows of a pair (x, targets) of which only the targets are checked, before a preparation."""
-    _check_pair(caller, data)
+    check_pair(caller, data)
     named = by_name(data)
     count = count_rows(caller, named)
     check_rows(caller, named | {"x": np.zeros(count)})
     return count
 
 
-def _check_pair(caller: str, data: Any) -> None:
+def check_pair(caller: str, data: Any) -> None:
+    """Checks that data is a pair (x, targets) with an x."""
     if not isinstance(data, tuple) or len(data) != 2:
         is_loader = hasattr(data, "__iter__") and not isinstance(
             data, tuple | list | dict | str | np.ndarray | jax.Array

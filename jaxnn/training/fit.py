@@ -8,10 +8,9 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float, Int
 
-from jaxnn._checks.arrays import check_whole, count_rows, is_traced
+from jaxnn._checks.arrays import check_whole, count_rows, is_traced, is_tracing
 from jaxnn._kernels.dtypes import as_arrays
 from jaxnn._kernels.program_cache import compile_function, trace_function
 from jaxnn.training.buffer_check import check_buffers
@@ -160,8 +159,7 @@ def _advance_compiled(
     recipe: Recipe, data: tuple[Any, Any], state: TrainingState, epochs: int
 ) -> tuple[TrainingState, EpochInfo] | None:
     """Advances by a program that is compiled once in a process; returns None inside a transformation of JAX."""
-    # Inside `jax.jit` a constant is a tracer too.
-    if is_traced((data, state, jnp.array(np.float32(0)))):
+    if is_tracing() or is_traced((data, state)):
         return None
     advance = functools.partial(_advance, recipe, epochs=epochs)
     traced = trace_function(advance, data, state)

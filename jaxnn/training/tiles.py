@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from jaxnn._checks.arrays import is_traced
+from jaxnn._checks.arrays import is_traced, is_tracing
 from jaxnn._checks.functions import never_changes
 from jaxnn._kernels.dtypes import as_arrays, as_native
 from jaxnn._kernels.memory import count_bytes
@@ -57,8 +57,8 @@ def predict_in_tiles(apply: Apply, params: Any, x: Any, *, key: Array | None = N
     With a key, a single tile is not filled up, and several tiles get keys of their own.
     """
     tile = None if is_traced((params, x, key)) else _look_up_tile(apply, *_describe(params, x), key)
-    # Inside `jax.jit` a constant is a tracer too, and so are all outputs.
-    if tile is None or is_traced(jax.device_put(np.float32(0))):
+    # Inside `jax.jit` all outputs are tracers, also of constants.
+    if tile is None or is_tracing():
         return apply(params, as_arrays(x), key=key)
     count = _count(x)
     if tile == _ALL_AT_ONCE or (key is not None and count <= tile):

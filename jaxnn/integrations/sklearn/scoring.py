@@ -1,6 +1,7 @@
 """Scores of all candidates of a fold at once, for the metrics that are known here; scikit-learn computes the others.
 
 Each has the definition of scikit-learn's metric. It sums in another order, so that a score may differ in its last bits.
+The scores of `jaxnn.scores` would be float32, and compiled for each number of rows.
 """
 
 from collections.abc import Callable
