@@ -63,6 +63,12 @@ class TrainResult(NamedTuple):
             f"  params: {count_numbers(self.params)}, after epoch {self.best_epoch}, {chosen}"
         )
 
+    def report(self, path: str | Path, *, title: str | None = None) -> Path:
+        """Writes a page to look at, one file, and returns its path; see `jaxnn.report.write_report`."""
+        from jaxnn.report import write_report  # pages are made of results
+
+        return write_report(self, path, title=title)
+
 
 def train(
     recipe: Recipe,

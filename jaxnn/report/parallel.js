@@ -1,0 +1,1 @@
+// Parallel coordinates: a line for each trial across its hypers, to its score.
