@@ -34,11 +34,11 @@ function request(draw) {
 
 class Chart {
   /** `draw` and `drawOver` get the context, the width and the height, in CSS pixels. */
-  constructor({ height, label, draw, drawOver, role }) {
+  constructor({ name, height, label, draw, drawOver, role }) {
     this.base = el("canvas", { "aria-hidden": "true" });
     this.over = el("canvas", { tabindex: 0, role: role || "img", "aria-label": label });
     this.note = el("div", { class: "note", role: "status", hidden: true });
-    this.node = el("div", { class: "chart" }, this.base, this.over, this.note);
+    this.node = el("div", { class: `chart ${name}` }, this.base, this.over, this.note);
     this.node.style.height = `${height}px`;
     this.draw = () => this.paint(this.base, draw);
     this.drawOver = () => drawOver && this.paint(this.over, drawOver);
@@ -108,7 +108,7 @@ function ticks(low, high, wanted, log) {
   }
   const rough = (high - low) / wanted;
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = power * [1, 2, 5, 10].find((factor) => factor * power >= rough);
+  const step = power * [1, 2, 5, 10].find((factor) => 1.5 * factor * power >= rough);
   const marks = [];
   for (let i = Math.ceil(low / step - 1e-9); i * step <= high + 1e-9 * step; i++) marks.push(Number((i * step).toPrecision(12)));
   return marks;

@@ -14,7 +14,8 @@ function readCurves(quantity, grid) {
 }
 
 function makeCurves() {
-  const { grid, quantities } = data.curves;
+  const { grid } = data.curves;
+  const quantities = data.curves.quantities.map((each) => (each.score ? { ...each, name: data.score } : each));
   let shown = null;
   let range = null;
   let cursor = null;
@@ -28,7 +29,7 @@ function makeCurves() {
   function findRange() {
     const known = shown.values.filter(Number.isFinite).sort();
     if (!known.length) return { low: 0, high: 1, log: false };
-    let [low, high] = shown.loss ? [known[0], quantile(known, 0.95)] : [quantile(known, 0.05), known[known.length - 1]];
+    let [low, high] = shown.loss ? [known[0], quantile(known, 0.95)] : [quantile(known, 0.15), known[known.length - 1]];
     const log = low > 0 && shown.loss && high / low > 20;
     if (high <= low) [low, high] = [low - 0.5, high + 0.5];
     const margin = log ? 0 : 0.03 * (high - low);
@@ -59,7 +60,7 @@ function makeCurves() {
       pen = true;
       points++;
     }
-    if (points === 1) context.lineTo(x(trials.epochs[trial]) + 2, clamp(y(shown.values[to - 1]), -1e4, 1e4));
+    if (points === 1) context.lineTo(x(trials.epochs[trial]) + 6, clamp(y(shown.values[to - 1]), -1e4, 1e4));
   };
 
   function clip(context, box) {
@@ -102,7 +103,7 @@ function makeCurves() {
   }
 
   const chart = new Chart({
-    height: 380, draw, drawOver, role: "application",
+    name: "curves", height: 380, draw, drawOver, role: "application",
     label: "Learning curves of all trials. Up and down go to better and worse trials, left and right along the curve.",
   });
 

@@ -2,7 +2,7 @@
 
 function makeSections() {
   const sections = [makeHead()];
-  if (data.kind === "sweep" && size) sections.push(makeCurves(), makeTable());
+  if (data.kind === "sweep" && size) sections.push(makeCurves(), makeParallel(), makeScatters(), makeTable());
   if (data.kind === "train" && data.epochs) sections.push(...makeTraining());
   sections.push(makeFacts());
   return sections;

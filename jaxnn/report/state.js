@@ -43,6 +43,7 @@ function makeAxis({ name, values, options, log, low, high }) {
   return {
     name, values, options, log: log && from > 0, low: from, high: to, place,
     unit: (trial) => (values[trial] === null ? null : place(values[trial]) + shift(trial)),
+    at: (unit) => (options.length ? options[clamp(Math.floor(unit * options.length), 0, options.length - 1)] : number(log && from > 0 ? Math.exp(first + unit * span) : first + unit * span, 3)),
     text: (trial) => (values[trial] === null ? "–" : options.length ? options[values[trial]] : number(values[trial])),
   };
 }
@@ -79,10 +80,21 @@ function isChosen(trial) {
   return true;
 }
 
-function brush(axis, part) {
-  if (part) brushes.set(axis, part);
-  else brushes.delete(axis);
+/** Sets the parts of axes in which trials must lie; null is everywhere. */
+function brush(...parts) {
+  for (const [axis, part] of parts) {
+    if (part) brushes.set(axis, part);
+    else brushes.delete(axis);
+  }
   choose();
+}
+
+/** Returns what a note says of the part of an axis that is chosen. */
+function describeBrush(axis) {
+  const part = brushes.get(axis);
+  if (!part) return [axis.name, "all values: up and down choose a part"];
+  const names = [...new Set([axis.at(part[0]), axis.at(part[1])])];
+  return [`${axis.name} ${names.join(" to ")}`, `${count(chosen.reduce((sum, each) => sum + each, 0))} of ${plural(size, "trial")}`];
 }
 
 /** Makes a trial the one that all views show; -1 is none. */

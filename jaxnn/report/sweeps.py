@@ -64,7 +64,7 @@ def _describe_hyper(column: Column, space: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": column.path,
         "values": shorten_all(column.values),
-        "options": list(column.options),
+        "options": [name_described(option) for option in column.options],
         "log": column.logarithmic,
         "low": shorten(getattr(node, "low", np.nan)),
         "high": shorten(getattr(node, "high", np.nan)),
@@ -90,6 +90,7 @@ def _describe_curves(result: "SweepResult", *, is_loss: bool) -> dict[str, Any]:
         "quantities": [
             {
                 "name": _CURVES.get(name, name),
+                "score": name == "scores",
                 "loss": name.endswith("losses"),
                 "values": pack_curves(values, ends, grid),
             }

@@ -76,7 +76,7 @@ function makeLines(title, about, names) {
   }
 
   const label = `${title}: left and right go along the curves.`;
-  const chart = new Chart({ height: 300, label, draw, drawOver, role: "application" });
+  const chart = new Chart({ name: names[0], height: 300, label, draw, drawOver, role: "application" });
   function show(k) {
     cursor = k;
     request(chart.drawOver);

@@ -9,6 +9,7 @@ from jaxnn.report.numbers import shorten, shorten_all
 from jaxnn.training.summary import count_numbers
 
 if TYPE_CHECKING:
+    from jaxnn.training.loop import LoopState
     from jaxnn.training.train import TrainResult
 
 # The most points of a curve that a page shows.
@@ -22,6 +23,19 @@ def describe_training(result: "TrainResult", about: About) -> dict[str, Any]:
         "best_epoch": result.best_epoch,
         "diverged": result.diverged,
         "params": count_numbers(result.params),
+    }
+
+
+def describe_loop(loop: "LoopState", about: About) -> dict[str, Any]:
+    """Returns everything that the page of a training shows while it goes on."""
+    epochs = int(loop.state.epoch)
+    named = zip(("losses", "validation_losses", "scores"), loop.curves[:3], strict=True)
+    curves = {name: None if curve is None else np.asarray(curve)[:epochs] for name, curve in named}
+    best = int(loop.best.epoch) if curves["scores"] is not None else epochs
+    return describe_curves(curves, about) | {
+        "best_epoch": best or None,
+        "diverged": int(loop.diverged) or None,
+        "params": count_numbers(loop.state.params),
     }
 
 

@@ -55,8 +55,9 @@ class OpenPage:
 
     def hover(self, selector: str, x: float, y: float) -> None:
         """Moves the pointer to a place in an element, as shares of its width and height."""
-        self.page.locator(selector).scroll_into_view_if_needed()
-        box = self.page.locator(selector).bounding_box()
+        element = self.page.locator(selector).first
+        element.scroll_into_view_if_needed()
+        box = element.bounding_box()
         self.page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
         self.settle()
 
@@ -72,7 +73,9 @@ class OpenPage:
         """Returns the number of colours in a canvas; an empty one has a single colour."""
         return self.page.evaluate(
             "selector => { const canvas = document.querySelector(selector);"
-            "const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;"
+            "const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext('2d', {willReadFrequently: true});"
+            "copy.drawImage(canvas, 0, 0);"
+            "const pixels = copy.getImageData(0, 0, canvas.width, canvas.height).data;"
             "return new Set(new Uint32Array(pixels.buffer)).size }",
             selector,
         )

@@ -14,6 +14,7 @@ from jaxnn.report.numbers import choose_grid, pack, pack_curves
 from jaxnn.report.page import make_page
 from jaxnn.report.sweeps import describe_sweep
 
+CURVES, PARALLEL = ".curves canvas + canvas", ".parallel canvas + canvas"
 TAG = "<script>document.title='hacked'</script>"
 
 
@@ -85,8 +86,8 @@ def test_a_sweep_is_shown_and_hostile_names_stay_text(browser, searched, tmp_pat
     text = opened.text()
     assert f"{searched.best.score:.4g}" in text
     assert text.count(TAG) > 5
-    assert opened.page.locator(".chart canvas").count() >= 2
-    assert opened.count_colours(".chart canvas") > 20
+    for chart in ("curves", "parallel", "scatter"):
+        assert opened.count_colours(f".{chart} canvas") > 20
     rows = opened.page.locator("table.trials tbody tr").all_inner_texts()
     assert rows[0].split()[0] == str(searched.best.trial)
     opened.page.get_by_role("button", name=f"Trial {searched.best.trial}:").click()
@@ -97,24 +98,49 @@ def test_a_sweep_is_shown_and_hostile_names_stay_text(browser, searched, tmp_pat
 
 def test_hover_names_the_trial_and_its_hypers(browser, searched, tmp_path):
     opened = OpenPage(browser, searched.report(tmp_path / "report.html"))
-    note = ".chart .note"
-    assert opened.page.locator(note).first.is_hidden()
+    note = ".curves .note"
+    assert opened.page.locator(note).is_hidden()
     for height in np.linspace(0.1, 0.9, 30):
-        opened.hover(".chart canvas:nth-of-type(2)", 0.2, height)
-        if opened.page.locator(note).first.is_visible():
+        opened.hover(CURVES, 0.2, height)
+        if opened.page.locator(note).is_visible():
             break
     lines = opened.text(note).splitlines()
     trial = int(re.search(r"Trial (\d+)", lines[0]).group(1))
     hypers = searched.hypers_of(trial)
     assert f"width {hypers['width']}" in lines
-    assert any(line.startswith("epoch ") and "score" in line for line in lines)
+    assert any(line.startswith("epoch ") and "accuracy" in line for line in lines)
     opened.page.mouse.move(0, 0)
     # The same with the keyboard: down is the next worse trial, of the best first.
-    opened.page.locator(".chart canvas:nth-of-type(2)").first.focus()
+    opened.page.locator(CURVES).focus()
     opened.page.keyboard.press("ArrowDown")
     assert f"Trial {searched.best.trial}" in opened.text(note)
     opened.page.keyboard.press("ArrowDown")
     assert f"Trial {searched.best.trial}" not in opened.text(note)
+
+
+def test_a_brush_chooses_trials_in_all_views(browser, searched, tmp_path):
+    opened = OpenPage(browser, searched.report(tmp_path / "report.html"))
+    before = opened.count_colours(".curves canvas")
+    # The upper half of the first axis, whose scale is logarithmic.
+    opened.drag(PARALLEL, (44 / 1116, 0.02), (44 / 1116, (40 + 306 / 2) / 380))
+    rates = np.array([trial.setting.values["learning_rate"] for trial in searched.trials])
+    upper = set(np.flatnonzero(rates > 10**-2.5).tolist())
+    assert 0 < len(upper) < 24
+    assert f"{len(upper)} of 24 trials chosen" in opened.text()
+    assert {int(row) for row in opened.page.locator("tr[data-trial] th").all_inner_texts()} <= upper
+    assert opened.count_colours(".curves canvas") != before
+    opened.page.get_by_role("button", name="Show all trials").click()
+    assert "24 trials" in opened.text()
+    # The same with the keyboard, and a rectangle in the score against the learning rate.
+    opened.page.locator(PARALLEL).focus()
+    opened.page.keyboard.press("ArrowRight")
+    opened.page.keyboard.press("ArrowLeft")
+    opened.page.keyboard.press("ArrowUp")
+    assert f"{len(upper)} of 24 trials" in opened.text(".parallel .note")
+    opened.page.keyboard.press("Escape")
+    opened.drag(".scatter canvas + canvas", (0.5, 0.05), (0.99, 0.9))
+    assert "of 24 trials chosen" in opened.text()
+    assert opened.troubles == []
 
 
 def test_a_training_is_shown(browser, trained, tmp_path):
@@ -126,6 +152,6 @@ def test_a_training_is_shown(browser, trained, tmp_path):
     assert "minus the validation loss" in opened.text()
     document = read_document(path)
     np.testing.assert_allclose(document["series"]["losses"], trained.losses, rtol=1e-5)
-    opened.page.locator(".chart canvas:nth-of-type(2)").first.focus()
+    opened.page.locator(".losses canvas + canvas").focus()
     opened.page.keyboard.press("ArrowLeft")
-    assert "Epoch 40" in opened.text(".chart .note")
+    assert "Epoch 40" in opened.text(".losses .note")
