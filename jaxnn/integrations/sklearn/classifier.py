@@ -20,6 +20,12 @@ class NetworkClassifier(ClassifierMixin, Network):
     of similar sizes: rows with weight 0 fill them up. Models with buffers, such as a batch norm's means, are not filled
     up. In `cross_val_score` and others leave `n_jobs` at 1: every other process compiles anew.
 
+    pickle, joblib and `skops.io` store it as plain arrays, without the model, which is made again when it is loaded.
+    The `trusted=` of `skops.io.load` then needs "jaxnn.integrations.sklearn.classifier.NetworkClassifier" (or
+    "…regressor.NetworkRegressor", "…search.SweepSearchCV"), and the functions that you gave. With a `Model` as `model=`
+    it also needs the classes of its parts, which `skops.io.get_untrusted_types` lists; a function that makes the model
+    avoids that.
+
     Args:
         hidden_sizes: nodes of each hidden layer of an MLP.
         model: in place of the MLP, a `Model`, a module of Flax (an instance of linen, a class of NNX), or a function of

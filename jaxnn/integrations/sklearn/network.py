@@ -17,10 +17,9 @@ from jaxnn.integrations.sklearn.job import Job, Trained, run_job, use_precision
 from jaxnn.integrations.sklearn.models import choose_network
 from jaxnn.integrations.sklearn.options import check_dense, check_options, check_same_network, check_validation
 from jaxnn.integrations.sklearn.parameters import Parameters
-from jaxnn.integrations.sklearn.pickling import Pickled
+from jaxnn.integrations.sklearn.pickling import Stored
 from jaxnn.integrations.sklearn.rows import choose_bucket
 from jaxnn.integrations.sklearn.task import Mlp, Numbers, Task
-from jaxnn.models.model import Model
 from jaxnn.models.parts import make_hashable
 from jaxnn.training.tiles import predict_in_tiles
 
@@ -50,7 +49,7 @@ class Encoded(NamedTuple):
     outputs: int
 
 
-class Network(Pickled, Parameters):
+class Network(Stored, Parameters):
     """The base of `NetworkClassifier` and `NetworkRegressor`, which have these parameters."""
 
     def _encode(self, x: Any, y: Any, weights: Any, validation: Any, *, first: bool, classes: Any = None) -> Encoded:
@@ -117,9 +116,8 @@ class Network(Pickled, Parameters):
             validation = validation[0], (validation[1], np.ones(count, x.dtype))
         elif self.early_stopping and not more:
             data, validation = self._split(data, seed)
-        network = choose_network(self, x.shape[1:], encoded.outputs)
-        is_made = self.model is not None and not isinstance(self.model, Model)
-        self._source = (self.model, x.shape[1:], encoded.outputs, self.precision) if is_made else None
+        network = choose_network(type(self).__name__, vars(self), x.shape[1:], encoded.outputs)
+        self._note_origin(x.shape[1:], encoded.outputs)
         job = self._describe_job(network, encoded.loss, data, validation, 1 if more else self.epochs)
         return self._go_on(job._replace(seed=np.uint32(seed)), more)
 
