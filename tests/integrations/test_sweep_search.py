@@ -103,8 +103,8 @@ def test_a_grid_with_settings_of_other_steps_and_shapes() -> None:
         "scale": [StandardScaler(), "passthrough"], "network__hidden_sizes": [(4,)],
         "network__learning_rate": [0.01, 0.1],
     }  # fmt: skip
-    ours = SweepSearchCV(PIPELINE, grid, n_iter=None, cv=2).fit(X, NAMES)
-    theirs = GridSearchCV(PIPELINE, grid, cv=2).fit(X, NAMES)
+    ours = SweepSearchCV(PIPELINE, param_grid=grid, cv=2).fit(X, NAMES)
+    theirs = GridSearchCV(PIPELINE, param_grid=grid, cv=2).fit(X, NAMES)
     assert str(ours.cv_results_["params"]) == str(theirs.cv_results_["params"])
     np.testing.assert_allclose(ours.cv_results_["mean_test_score"], theirs.cv_results_["mean_test_score"], rtol=1e-5)
 

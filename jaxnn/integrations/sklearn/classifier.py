@@ -3,10 +3,10 @@
 import numpy as np
 from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin
-from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
+from jaxnn.integrations.sklearn.class_weights import check_class_weight, weigh_rows
 from jaxnn.integrations.sklearn.network import Encoded, Network
 from jaxnn.losses.binary import binary_cross_entropy
 from jaxnn.losses.classes import cross_entropy
@@ -46,7 +46,8 @@ class NetworkClassifier(ClassifierMixin, Network):
         patience: epochs in a row without a better score before the training ends. The score is minus the validation
             loss, or minus the training loss without a validation part.
         tolerance: by how much a score must exceed the best.
-        class_weight: the weight of each class by its label, "balanced", or None.
+        class_weight: a dict from labels to weights, in which missing labels weigh 1; "balanced", by which all classes
+            weigh the same; or None. With several labels of a row a list of a dict for each, such as `{0: 1, 1: 5}`.
         warm_start: whether `fit` starts from the params of the last `fit`, of the same classes and hidden sizes.
         precision: "float32" or "float64", of training and prediction.
         random_state: a seed or a `RandomState`; None draws a seed from NumPy's global generator.
@@ -167,11 +168,13 @@ class NetworkClassifier(ClassifierMixin, Network):
             if self.warm_start and hasattr(self, "params_") and not np.array_equal(classes, self.classes_):
                 raise ValueError(f"NetworkClassifier: warm_start goes on with classes {self.classes_}, not {classes}")
             self.classes_ = classes
+        name = type(self).__name__
+        check_class_weight(name, self.class_weight)
         if self.class_weight is not None:
-            weights = (1.0 if weights is None else weights) * compute_sample_weight(self.class_weight, y)
+            weights = (1.0 if weights is None else weights) * weigh_rows(name, self.class_weight, y)
         if validation is not None:
             validation_x, validation_y = self._check_data(*validation)
-            validation = validation_x, self._number(self._check_labels(validation_y))
+            validation = validation_x, self._number(self._check_labels(validation_y), "validation y")
         loss = binary_cross_entropy if self.multilabel_ else cross_entropy
         return Encoded(x, self._number(y), weights, validation, loss, len(self.classes_))
 
@@ -186,14 +189,18 @@ class NetworkClassifier(ClassifierMixin, Network):
             )
         return y
 
-    def _number(self, y):
+    def _number(self, y, name="y"):
         """Returns the numbers of the classes, or the bits of labels."""
+        shape = (len(y), len(self.classes_)) if self.multilabel_ else (len(y),)
+        if y.shape != shape:
+            raise ValueError(f"NetworkClassifier: {name} must have shape {shape}, not {y.shape}")
         if self.multilabel_:
             return np.asarray(y, np.dtype(self.precision))
         numbers = np.searchsorted(self.classes_, y)
         known = self.classes_[np.minimum(numbers, len(self.classes_) - 1)] == y
         if not np.all(known):
-            raise ValueError(f"NetworkClassifier: y has the label {y[~known][0]!r}, but classes are {self.classes_}")
+            label = y[~known].tolist()[0]
+            raise ValueError(f"NetworkClassifier: {name} has the label {label!r}, but classes are {self.classes_}")
         return numbers.astype(np.int32)
 
     def _kind(self):

@@ -30,6 +30,17 @@ class Stored(BaseEstimator):
         options = {name: vars(self)[name] for name in _DECIDING}
         self._origin = {"options": options, "shape": shape, "outputs": outputs}
 
+    def _check_same_origin(self) -> None:
+        """Checks that `partial_fit` goes on with the parameters of its earlier calls; numbers may change."""
+        for option, before in self._origin["options"].items():
+            now = vars(self)[option]
+            if option != "dropout" and now is not before and now != before:
+                name = type(self).__name__
+                raise ValueError(
+                    f"{name}: partial_fit goes on with earlier calls, in which {option} was {before!r}, not {now!r}; "
+                    "clone() makes an estimator that starts anew"
+                )
+
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = {**super().__getstate__()}  # pyright: ignore
         if "params_" in state:

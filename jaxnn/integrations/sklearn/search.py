@@ -37,7 +37,9 @@ class SweepSearchCV(RandomizedSearchCV):
         estimator: `NetworkClassifier`, `NetworkRegressor`, or an estimator that holds one, such as a pipeline.
         param_distributions: as in `RandomizedSearchCV`: a dict from parameter names to lists or distributions, or a
             list of dicts.
-        n_iter: the number of candidates; None tries all combinations of lists, as `GridSearchCV` does.
+        param_grid: in place of them, as in `GridSearchCV`: all combinations of lists are tried, and `n_iter` counts for
+            nothing.
+        n_iter: the number of candidates; None tries all combinations of lists in `param_distributions`.
         scheduler: `nn.asha(...)` searches by successive halving, as `HalvingRandomSearchCV` with the resource "epochs"
             does: all candidates train for `grace_period` epochs, and the best 1 / `reduction_factor` of them train
             again for `reduction_factor` times as many, up to the epochs of the network. `cv_results_` then has the
@@ -55,7 +57,7 @@ class SweepSearchCV(RandomizedSearchCV):
         >>> from jaxnn.integrations.sklearn import NetworkClassifier
         >>> network = make_pipeline(StandardScaler(), NetworkClassifier((8,), epochs=50, random_state=0))
         >>> space = {"networkclassifier__learning_rate": [0.001, 0.01, 0.1]}
-        >>> search = SweepSearchCV(network, space, n_iter=None, cv=3).fit(*load_iris(return_X_y=True))
+        >>> search = SweepSearchCV(network, param_grid=space, cv=3).fit(*load_iris(return_X_y=True))
         >>> bool(search.best_score_ > 0.9), search.best_params_
         (True, {'networkclassifier__learning_rate': 0.1})
     """
@@ -63,8 +65,9 @@ class SweepSearchCV(RandomizedSearchCV):
     def __init__(
         self,
         estimator,
-        param_distributions,
+        param_distributions=None,
         *,
+        param_grid=None,
         n_iter=10,
         scheduler=None,
         scoring=None,
@@ -82,10 +85,13 @@ class SweepSearchCV(RandomizedSearchCV):
             refit=refit, cv=cv, verbose=verbose, pre_dispatch=pre_dispatch, random_state=random_state,
             error_score=error_score, return_train_score=return_train_score,
         )  # fmt: skip
+        self.param_grid = param_grid
         self.scheduler = scheduler
 
     _parameter_constraints: dict[str, Any] = RandomizedSearchCV._parameter_constraints | {
         "n_iter": [*RandomizedSearchCV._parameter_constraints["n_iter"], None],
+        "param_distributions": [*RandomizedSearchCV._parameter_constraints["param_distributions"], None],
+        "param_grid": [dict, list, None],
         "scheduler": [Asha, None],
     }
 
@@ -101,8 +107,10 @@ class SweepSearchCV(RandomizedSearchCV):
             The search.
 
         Raises:
-            TypeError, ValueError: as `RandomizedSearchCV.fit`.
+            TypeError, ValueError: as `RandomizedSearchCV.fit`; both or none of `param_distributions` and `param_grid`.
         """
+        if (self.param_grid is None) == (self.param_distributions is None):
+            raise ValueError("SweepSearchCV: give either param_distributions, or param_grid to try all combinations")
         given = self.estimator, self.n_jobs
         with open_book() as book:
             estimator = clone(self.estimator)
@@ -179,6 +187,8 @@ class SweepSearchCV(RandomizedSearchCV):
         return find_best_of_last(results, f"mean_test_{refit_metric}")
 
     def _list_candidates(self):
+        if self.param_grid is not None:
+            return ParameterGrid(self.param_grid)
         if self.n_iter is None:
             return ParameterGrid(self.param_distributions)
         return ParameterSampler(self.param_distributions, self.n_iter, random_state=self.random_state)
