@@ -81,19 +81,26 @@ class Network(Stored, Examples, Parameters):
         book, key = (None, None) if more else (current_book(), key_of(self, x, y, weights, validation))
         answer = None if book is None else book.find(key)
         if answer is not None:
-            self.__dict__.update(answer.entry.attributes)
-            self._set_fitted(answer.entry.job, answer.trained, more=False)
-            self._answer = answer
-            return self
+            return self._take(answer)
         encoded = self._encode(x, y, weights, validation, first=not (more and self._has_learned()), **options)
         job = self._make_job(encoded, more)
         if book is not None:
             own = self.get_params(deep=False)
             attributes = {name: value for name, value in vars(self).items() if name not in own}
-            book.enter(key, Entry(clone(self), job, attributes, self._describe_data(key, job)))
+            answer = book.enter(key, Entry(clone(self), job, attributes, self._describe_data(key, job)))
+            if answer is not None:
+                return self._take(answer)
         with use_precision(self.precision):
             trained = run_job(job, callbacks=self.callbacks or (), progress=bool(self.verbose))
         return self._set_fitted(job, trained, more)
+
+    def _take(self, answer: Answer) -> Any:
+        """Takes the answer of a search to a fit; one that is still to come leaves a network without params."""
+        self.__dict__.update(answer.entry.attributes)
+        if answer.trained is not None:
+            self._set_fitted(answer.entry.job, answer.trained, more=False)
+        self._answer = answer
+        return self
 
     def _describe_data(self, key: Key | None, job: Job) -> Hashable:
         """Returns what is equal for jobs on equal data; None for one that is made alone."""

@@ -1,5 +1,6 @@
 """`SweepSearchCV`: a search of scikit-learn whose candidates and folds train as lanes of compiled programs."""
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from jaxnn.integrations.sklearn.book import Book, open_book
 from jaxnn.integrations.sklearn.candidate import Candidate
 from jaxnn.integrations.sklearn.halving import find_best_of_last, halve
 from jaxnn.integrations.sklearn.ledger import Ledger
+from jaxnn.integrations.sklearn.rounds import train_in_rounds
 from jaxnn.integrations.sklearn.scoring import OneScorer, SeveralScorers
 from jaxnn.sweeps.schedulers.successive_halving import Asha
 
@@ -30,8 +32,11 @@ class SweepSearchCV(RandomizedSearchCV):
     candidates of a fold together; scikit-learn computes other scores one by one. With `random_state=None` in the
     network, candidates share their seed. `fit_time` and `score_time` leave out what is done together.
 
-    A fit that is not known ahead is made alone, and a warning counts them. That is so for the second network of an
-    estimator of several, such as `OneVsRestClassifier`, and for networks with callbacks or `warm_start`.
+    Estimators of several networks, such as `OneVsRestClassifier`, `VotingClassifier` and a `BaggingClassifier` with a
+    `random_state`, train all of them as lanes. Those that predict with one network before they fit the next, such as
+    `CalibratedClassifierCV` and `StackingClassifier`, take a round of lanes for each, at most 10. Leave their `n_jobs` at
+    None. A fit that is not known ahead is made alone, and a warning counts them: a later one, one of rows that are drawn
+    without a `random_state`, and that of a network with callbacks or `warm_start`.
 
     Args:
         estimator: `NetworkClassifier`, `NetworkRegressor`, or an estimator that holds one, such as a pipeline.
@@ -166,7 +171,7 @@ class SweepSearchCV(RandomizedSearchCV):
         splits = list(self._split())
 
         def evaluate(candidates: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
-            search.book.run(self._record(candidates, splits))
+            self._train(candidates, splits)
             return evaluate_candidates(candidates, cv=_Splits(splits), **more)
 
         if self.scheduler is None:
@@ -201,15 +206,20 @@ class SweepSearchCV(RandomizedSearchCV):
     def _route(self) -> Any:
         return self._get_routed_params_for_fit(_check_method_params(self._search.x, params=self._search.params))
 
-    def _record(self, candidates: list[dict[str, Any]], splits: list[Any]) -> Any:
-        """Enters the fits of all candidates and folds; returns a job like the one that `refit` makes."""
+    def _train(self, candidates: list[dict[str, Any]], splits: list[Any]) -> None:
+        """Trains the networks of all candidates and folds."""
         x, y = indexable(self._search.x, self._search.y)
-        fit_params = self._route().estimator.fit
-        self._search.book.record()
-        for train, _ in splits:
-            options = _check_method_params(x, params=fit_params, indices=train)
-            self._search.ledger.record(candidates, *_safe_split(self.estimator, x, y, train), options)
-        return self._search.ledger.expect(candidates, x, y, fit_params) if self.refit else None
+        fit_params, ledger = self._route().estimator.fit, self._search.ledger
+
+        def list_folds() -> Iterator[tuple[Any, Any, Any]]:
+            for train, _ in splits:
+                options = _check_method_params(x, params=fit_params, indices=train)
+                yield *_safe_split(self.estimator, x, y, train), options
+
+        def expect() -> Any:
+            return ledger.expect(candidates, x, y, fit_params) if self.refit else None
+
+        train_in_rounds(self._search.book, ledger, candidates, list_folds, expect)
 
 
 class _Search(NamedTuple):
