@@ -17,7 +17,13 @@ from jaxnn.sweeps.engine.trial import TrialResult
 from jaxnn.sweeps.results.replay import Programs
 from jaxnn.sweeps.results.stored_trials import fill_by_name
 from jaxnn.sweeps.resume import SweepJournal
-from jaxnn.sweeps.samplers.base import TrialSampler, ask_settings
+from jaxnn.sweeps.samplers.base import (
+    AsynchronousSampler,
+    RecordedCall,
+    TrialSampler,
+    ask_settings,
+    repeat_settings,
+)
 from jaxnn.sweeps.schedulers.base import Scheduler, TrialScheduler
 from jaxnn.sweeps.shape_check import ShapeCheck
 from jaxnn.sweeps.space.space import Choices, Setting
@@ -59,23 +65,45 @@ def run_batches(search: Search, shapes: ShapeCheck) -> Generator[ChunkStats, Non
     """Asks the sampler for settings, runs them, and passes it their results, until all trials have run."""
     best = search.journal.best
     if search.earlier is not None:
-        yield from _run_earlier(search, search.earlier, shapes)
+        yield from run_earlier(search, search.earlier, shapes)
     while (done := len(best.drawn)) < search.plan.trials:
-        first = search.first if not done else []
-        asked = _count_next(search, search.plan.trials - done - len(first))
-        settings = ask_settings(search.sampler, search.plan.space, asked) if asked else []
-        batch = list(enumerate(first + settings, done))
-        if not batch and not done:
-            warn_user("sweep: the sampler returned no setting, so no trial runs")
+        batch = ask_batch(search, search.sampler.ask_limit or search.plan.trials)
         if not batch:
             return
-        check_settings(search.plan.space, [setting for _, setting in batch])
-        search.journal.record_batch(batch, asked)
         yield from _run_batch(search, shapes.drop_failed(batch, search.journal))
-        _tell(search, [best.results[number] for number, _ in batch], len(first))
+        _tell(search, [best.results[number] for number, _ in batch], 0 if done else len(search.first))
 
 
-def _run_earlier(search: Search, earlier: EarlierRun, shapes: ShapeCheck) -> Iterator[ChunkStats]:
+def ask_batch(search: Search, limit: int) -> Batch:
+    """Asks for at most `limit` settings; returns them with the numbers of their trials, after those tried first."""
+    done = len(search.journal.best.drawn)
+    first = [] if done else search.first
+    recorded = search.journal.next_call(len(first))
+    # The recorded call may be one for fewer settings, if this sweep goes on from one with fewer trials.
+    asked = min(limit, search.plan.trials - done - len(first)) if recorded is None else recorded.asked
+    settings, note = _call_sampler(search, RecordedCall(first, asked, [], None), recorded)
+    batch = list(enumerate(first + settings, done))
+    if not batch and not done:
+        warn_user("sweep: the sampler returned no setting, so no trial runs")
+    if batch:
+        check_settings(search.plan.space, [setting for _, setting in batch])
+        search.journal.record_batch(batch, asked, note)
+    return batch
+
+
+def _call_sampler(search: Search, call: RecordedCall, recorded: RecordedCall | None) -> tuple[list[Setting], Any]:
+    """Asks the sampler, or repeats a recorded call; returns the answer, and what the sampler notes."""
+    sampler, space = search.sampler, search.plan.space
+    is_asynchronous = isinstance(sampler, AsynchronousSampler)
+    if is_asynchronous and recorded is not None:
+        return repeat_settings(sampler, space, recorded), recorded.note
+    if is_asynchronous and call.first:
+        sampler.add(call.first)
+    settings = ask_settings(sampler, space, call.asked) if call.asked else []
+    return settings, sampler.note() if is_asynchronous else None
+
+
+def run_earlier(search: Search, earlier: EarlierRun, shapes: ShapeCheck) -> Iterator[ChunkStats]:
     """Repeats the calls of an earlier run, and runs its trials that have not ended, then those with epochs left."""
     best, longer = search.journal.best, find_longer(search.plan, earlier)
     best.earlier, best.chunks = earlier.results, [*earlier.chunks]
@@ -98,8 +126,14 @@ def _run_earlier(search: Search, earlier: EarlierRun, shapes: ShapeCheck) -> Ite
 
 def _repeat_call(search: Search, batch: EarlierBatch) -> int:
     """Asks the sampler for the settings of an earlier batch again; returns their number."""
-    answer = ask_settings(search.sampler, search.plan.space, batch.asked) if batch.asked else []
-    if answer and answer != list(batch.settings.values())[-len(answer) :]:
+    settings, sampler, answer = list(batch.settings.values()), search.sampler, []
+    if isinstance(sampler, AsynchronousSampler) and batch.asked is not None:
+        first = len(search.first) if 0 in batch.settings else 0
+        call = RecordedCall(settings[:first], batch.asked, settings[first:], batch.note)
+        answer = repeat_settings(sampler, search.plan.space, call)
+    elif batch.asked:
+        answer = ask_settings(sampler, search.plan.space, batch.asked)
+    if answer and answer != settings[-len(answer) :]:
         raise mismatch_error("the settings that the sampler gives are others")
     return len(answer)
 
@@ -120,12 +154,6 @@ def _tell(search: Search, results: list[TrialResult], first: int) -> None:
     for told in (results[:first], results[first:]):
         if told:
             search.sampler.tell(told)
-
-
-def _count_next(search: Search, wanted: int) -> int:
-    """Returns the number of settings to ask for; a sweep that goes on with more trials repeats its calls first."""
-    recorded, limit = search.journal.asked, search.sampler.ask_limit
-    return recorded.popleft() if recorded else min(wanted, wanted if limit is None else limit)
 
 
 def _run_batch(search: Search, batch: Batch, earlier: EarlierRun | None = None) -> Iterator[ChunkStats]:

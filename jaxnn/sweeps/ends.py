@@ -19,6 +19,7 @@ from jaxnn.sweeps.results.refit import Refit
 from jaxnn.sweeps.results.replay import Programs, replay
 from jaxnn.sweeps.results.result import Continuation, SweepResult
 from jaxnn.sweeps.resume import SweepJournal
+from jaxnn.sweeps.samplers.base import AsynchronousSampler
 from jaxnn.sweeps.schedulers.base import init_scheduler
 from jaxnn.sweeps.shape_check import ShapeCheck
 from jaxnn.sweeps.train_on import check_train_on
@@ -62,6 +63,8 @@ def run_search(search: Search, limits: Limits, progress: bool) -> None:
         raise
     finally:
         chunks.close()
+        if isinstance(search.sampler, AsynchronousSampler):
+            search.sampler.close()
 
 
 def _run_chunks(
