@@ -1,7 +1,7 @@
 """The batches of a sweep: settings from a sampler, through the lanes of one program for each combination of choices."""
 
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 from jaxnn._checks.warn import warn_user
@@ -13,6 +13,7 @@ from jaxnn.sweeps.engine.plan import Plan
 from jaxnn.sweeps.engine.program import Program
 from jaxnn.sweeps.engine.recipe_check import check_hypers
 from jaxnn.sweeps.engine.run import ChunkStats, run_trials
+from jaxnn.sweeps.engine.source import TrialSource
 from jaxnn.sweeps.engine.trial import TrialResult
 from jaxnn.sweeps.results.replay import Programs
 from jaxnn.sweeps.results.stored_trials import fill_by_name
@@ -161,29 +162,42 @@ def _run_batch(search: Search, batch: Batch, earlier: EarlierRun | None = None) 
 
     Trials with a state in an earlier run go on from it.
     """
-    plan, programs, journal, scheduler = search.plan, search.programs, search.journal, search.trial_scheduler
     with ThreadPoolExecutor(_COMPILER_THREADS) as executor:
 
         def get_program(setting: Setting) -> Program:
-            if setting.choices not in programs:
-                check_hypers(plan, setting)
-                check_padding(plan, setting, journal.trimmer)
-                ahead = executor if journal.needs_next_program() else None
-                programs[setting.choices] = plan.make_program(setting, ahead)
-            return programs[setting.choices]
+            return make_program(search, setting, executor if search.journal.needs_next_program() else None)
 
         for group, made in _compile_ahead(group_by_choices(batch), get_program):
-            program = fit_program(plan, group[0][1], made, executor)
-            programs[group[0][1].choices] = program
-            limited = plan.limits_epochs(group[0][1])
-            if scheduler is not None and scheduler.population:
-                _check_population(len(group) * plan.layout.lanes, program.size, limited=limited)
-            runner = journal.wrap_program(program, group[0][1])
-            for stats in run_trials(
-                runner, group, layout=plan.layout, scheduler=scheduler, on_trial_end=journal.record_trial,
-                epochs_of=plan.epochs_of if limited else None, earlier=None if earlier is None else earlier.trained,
-            ):  # fmt: skip
-                yield journal.record_chunk(stats)
+            program = fit_program(search.plan, group[0][1], made, executor)
+            _check_population(search, len(group), program, group[0][1])
+            yield from run_program(search, program, group[0][1], group, earlier)
+
+
+def make_program(search: Search, setting: Setting, executor: Executor | None) -> Program:
+    """Returns the program of a setting, which is made once; an executor compiles it in a thread."""
+    if setting.choices not in search.programs:
+        check_hypers(search.plan, setting)
+        check_padding(search.plan, setting, search.journal.trimmer)
+        search.programs[setting.choices] = search.plan.make_program(setting, executor)
+    return search.programs[setting.choices]
+
+
+def run_program(
+    search: Search,
+    program: Program,
+    setting: Setting,
+    trials: Batch | TrialSource,
+    earlier: EarlierRun | None = None,
+) -> Iterator[ChunkStats]:
+    """Runs trials, which share the choices of a setting, through the lanes of their program."""
+    plan, journal = search.plan, search.journal
+    search.programs[setting.choices] = program
+    for stats in run_trials(
+        journal.wrap_program(program, setting), trials, layout=plan.layout, scheduler=search.trial_scheduler,
+        on_trial_end=journal.record_trial, epochs_of=plan.epochs_of if plan.limits_epochs(setting) else None,
+        earlier=None if earlier is None else earlier.trained,
+    ):  # fmt: skip
+        yield journal.record_chunk(stats)
 
 
 def group_by_choices(batch: Batch) -> list[Batch]:
@@ -208,8 +222,12 @@ def _compile_ahead(groups: list[Batch], get_program: Callable[[Setting], Program
     yield from ready
 
 
-def _check_population(needed: int, lanes: int, *, limited: bool) -> None:
-    if limited:
+def _check_population(search: Search, trials: int, program: Program, setting: Setting) -> None:
+    """Checks that all trials of a population can train together, to the end."""
+    if search.trial_scheduler is None or not search.trial_scheduler.population:
+        return
+    needed, lanes = trials * search.plan.layout.lanes, program.size
+    if search.plan.limits_epochs(setting):
         raise ValueError(
             "sweep: a population trains together to the end, so that Recipe(epochs=...) cannot limit a trial"
         )

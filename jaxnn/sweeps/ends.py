@@ -10,6 +10,7 @@ import jax
 from jaxnn._checks.arrays import check_whole
 from jaxnn._checks.warn import warn_user
 from jaxnn.progress import progress_bar
+from jaxnn.sweeps.asynchronous import is_asynchronous, run_asynchronously
 from jaxnn.sweeps.batches import Search, run_batches
 from jaxnn.sweeps.earlier import EarlierBatch, EarlierRun
 from jaxnn.sweeps.engine.plan import SCHEDULER_KEY, Plan
@@ -42,7 +43,8 @@ class Limits(NamedTuple):
 def run_search(search: Search, limits: Limits, progress: bool) -> None:
     """Runs all batches, up to the last, a limit or a signal; saves what is done, also after an exception."""
     journal, shapes = search.journal, ShapeCheck(search.plan)
-    chunks = run_batches(search, shapes)
+    run = run_asynchronously if is_asynchronous(search.sampler, search.trial_scheduler) else run_batches
+    chunks = run(search, shapes)
     try:
         # Frozen lanes hold NaN. The journal looks for that of trials, and names the trial.
         with jax.debug_nans(False):

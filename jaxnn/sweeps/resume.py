@@ -75,6 +75,15 @@ class SweepJournal:
         self._earlier: dict[int, dict[str, Any]] = {}
         self.trimmer, self.shapes = Trimmer(plan), SavedShapes(plan)
 
+    def may_ask(self, trials: int) -> bool:
+        """Returns whether trials are left to draw; while resuming, whether the sampler was asked at this point.
+
+        It was not where a sweep that goes on with more trials had drawn all it had then.
+        """
+        if self.resuming:
+            return bool(self._events) and self._events[0]["event"] == "batch"
+        return len(self.best.drawn) < trials
+
     def next_call(self, first: int) -> RecordedCall | None:
         """Returns the call of the sampler that comes next in the journal, after `first` settings of the user's."""
         if not self._events or self._events[0]["event"] != "batch":
