@@ -2,14 +2,11 @@
 
 import jax
 import optax
-import optuna
 
 import jaxnn as nn
+from helpers.optuna_storages import tpe
+from helpers.resumable_runs import TRAIN, VALIDATION
 
-optuna.logging.set_verbosity(optuna.logging.WARNING)
-
-FLOWERS = nn.datasets.iris()
-TRAIN, VALIDATION = nn.train_test_split(jax.random.key(1), FLOWERS.data, test=0.3, stratify=FLOWERS.targets)
 SPACE = {"learning_rate": nn.log_uniform(1e-3, 1e-1)}
 # Half of the networks have too few inputs, and the largest learning rates diverge.
 HARD = {"learning_rate": nn.log_uniform(1e-2, 1e30), "inputs": nn.choice(4, 5)}
@@ -18,15 +15,6 @@ HARD = {"learning_rate": nn.log_uniform(1e-2, 1e30), "inputs": nn.choice(4, 5)}
 def make_recipe(hypers):
     sizes = [hypers.get("inputs", 4), hypers.get("width", 5), 3]
     return nn.Recipe(nn.mlp(sizes), nn.cross_entropy, optax.sgd(hypers["learning_rate"]))
-
-
-def make_study(sampler=None, **options):
-    return optuna.create_study(**{"direction": "maximize", "sampler": sampler} | options)
-
-
-def tpe(seed):
-    """Makes the sampler of a question anew."""
-    return optuna.samplers.TPESampler(seed=seed, n_startup_trials=6)
 
 
 def sweep(study, space=SPACE, *, sampler=tpe, objectives=("score",), ask_limit=8, **options):

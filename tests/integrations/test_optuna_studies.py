@@ -9,7 +9,8 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from optuna.trial import FixedTrial
 
 import jaxnn as nn
-from helpers.optuna_sweeps import HARD, make_study, sweep
+from helpers.optuna_storages import make_study
+from helpers.optuna_sweeps import HARD, sweep
 from jaxnn.integrations.optuna_studies.parameters import Parameters
 from jaxnn.sweeps import settings_at
 from jaxnn.sweeps.space.space import dimensions

@@ -148,7 +148,7 @@ class StudySampler(AsynchronousSampler):
             self._twin.reseed()
             self._resumed = False
         settings = []
-        for _ in range(n):
+        for _ in range(0 if self._twin.is_exhausted else n):
             trial = self._twin.ask()
             setting, params = self._parameters.suggest(trial)
             settings.append(setting)

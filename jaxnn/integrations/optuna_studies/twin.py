@@ -23,7 +23,7 @@ class Twin:
     """A study in memory.
 
     Attributes:
-        repeats: whether the next answer is the same in every process in which the twin holds the same trials.
+        is_exhausted: whether a sampler has no more settings, such as that of a grid.
     """
 
     def __init__(self, study: optuna.Study, sampler: BaseSampler | MakeSampler, key_data: np.ndarray) -> None:
@@ -33,10 +33,9 @@ class Twin:
         first = copy.deepcopy(sampler) if isinstance(sampler, BaseSampler) else self._make_sampler(0)
         self._study = _make_study(study, first)
         self._storage, self._id = self._study._storage, self._study._study_id
-
-    @property
-    def repeats(self) -> bool:
-        return self._make is not None
+        self.is_exhausted = False
+        # Samplers call it when a trial has ended. Outside of `optimize` it would raise.
+        self._study.stop = self._stop  # type: ignore[method-assign]
 
     def copy_trial(self, trial: FrozenTrial) -> None:
         """Adds a trial of the user's study; one that has not ended counts as failed, so that numbers are the same."""
@@ -90,6 +89,9 @@ class Twin:
         """Notes what samplers had noted of the study in an earlier process."""
         for name, value in attrs.items():
             self._storage.set_study_system_attr(self._id, name, value)
+
+    def _stop(self) -> None:
+        self.is_exhausted = True
 
     def _renew(self, number: int) -> None:
         """Makes the sampler anew, from the key of the sweep and the number of a trial."""
