@@ -1,7 +1,7 @@
 """The batches of a sweep: settings from a sampler, through the lanes of one program for each combination of choices."""
 
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 from jaxnn._checks.warn import warn_user
@@ -13,11 +13,18 @@ from jaxnn.sweeps.engine.plan import Plan
 from jaxnn.sweeps.engine.program import Program
 from jaxnn.sweeps.engine.recipe_check import check_hypers
 from jaxnn.sweeps.engine.run import ChunkStats, run_trials
+from jaxnn.sweeps.engine.source import TrialSource
 from jaxnn.sweeps.engine.trial import TrialResult
 from jaxnn.sweeps.results.replay import Programs
 from jaxnn.sweeps.results.stored_trials import fill_by_name
 from jaxnn.sweeps.resume import SweepJournal
-from jaxnn.sweeps.samplers.base import TrialSampler, ask_settings
+from jaxnn.sweeps.samplers.base import (
+    AsynchronousSampler,
+    RecordedCall,
+    TrialSampler,
+    ask_settings,
+    repeat_settings,
+)
 from jaxnn.sweeps.schedulers.base import Scheduler, TrialScheduler
 from jaxnn.sweeps.shape_check import ShapeCheck
 from jaxnn.sweeps.space.space import Choices, Setting
@@ -68,23 +75,45 @@ def run_batches(search: Search, shapes: ShapeCheck) -> Generator[Event, None, No
     """Asks the sampler for settings, runs them, and passes it their results, until all trials have run."""
     best = search.journal.best
     if search.earlier is not None:
-        yield from _run_earlier(search, search.earlier, shapes)
+        yield from run_earlier(search, search.earlier, shapes)
     while (done := len(best.drawn)) < search.plan.trials:
-        first = search.first if not done else []
-        asked = _count_next(search, search.plan.trials - done - len(first))
-        settings = ask_settings(search.sampler, search.plan.space, asked) if asked else []
-        batch = list(enumerate(first + settings, done))
-        if not batch and not done:
-            warn_user("sweep: the sampler returned no setting, so no trial runs")
+        batch = ask_batch(search, search.sampler.ask_limit or search.plan.trials)
         if not batch:
             return
-        check_settings(search.plan.space, [setting for _, setting in batch])
-        search.journal.record_batch(batch, asked)
         yield from _run_batch(search, shapes.drop_failed(batch, search.journal))
-        _tell(search, [best.results[number] for number, _ in batch], len(first))
+        _tell(search, [best.results[number] for number, _ in batch], 0 if done else len(search.first))
 
 
-def _run_earlier(search: Search, earlier: EarlierRun, shapes: ShapeCheck) -> Iterator[Event]:
+def ask_batch(search: Search, limit: int) -> Batch:
+    """Asks for at most `limit` settings; returns them with the numbers of their trials, after those tried first."""
+    done = len(search.journal.best.drawn)
+    first = [] if done else search.first
+    recorded = search.journal.next_call(len(first))
+    # The recorded call may be one for fewer settings, if this sweep goes on from one with fewer trials.
+    asked = min(limit, search.plan.trials - done - len(first)) if recorded is None else recorded.asked
+    settings, note = _call_sampler(search, RecordedCall(first, asked, [], None), recorded)
+    batch = list(enumerate(first + settings, done))
+    if not batch and not done:
+        warn_user("sweep: the sampler returned no setting, so no trial runs")
+    if batch:
+        check_settings(search.plan.space, [setting for _, setting in batch])
+        search.journal.record_batch(batch, asked, note)
+    return batch
+
+
+def _call_sampler(search: Search, call: RecordedCall, recorded: RecordedCall | None) -> tuple[list[Setting], Any]:
+    """Asks the sampler, or repeats a recorded call; returns the answer, and what the sampler notes."""
+    sampler, space = search.sampler, search.plan.space
+    is_asynchronous = isinstance(sampler, AsynchronousSampler)
+    if is_asynchronous and recorded is not None:
+        return repeat_settings(sampler, space, recorded), recorded.note
+    if is_asynchronous and call.first:
+        sampler.add(call.first)
+    settings = ask_settings(sampler, space, call.asked) if call.asked else []
+    return settings, sampler.note() if is_asynchronous else None
+
+
+def run_earlier(search: Search, earlier: EarlierRun, shapes: ShapeCheck) -> Iterator[Event]:
     """Repeats the calls of an earlier run, and runs its trials that have not ended, then those with epochs left."""
     best, longer = search.journal.best, find_longer(search.plan, earlier)
     best.earlier, best.chunks = earlier.results, [*earlier.chunks]
@@ -107,8 +136,14 @@ def _run_earlier(search: Search, earlier: EarlierRun, shapes: ShapeCheck) -> Ite
 
 def _repeat_call(search: Search, batch: EarlierBatch) -> int:
     """Asks the sampler for the settings of an earlier batch again; returns their number."""
-    answer = ask_settings(search.sampler, search.plan.space, batch.asked) if batch.asked else []
-    if answer and answer != list(batch.settings.values())[-len(answer) :]:
+    settings, sampler, answer = list(batch.settings.values()), search.sampler, []
+    if isinstance(sampler, AsynchronousSampler) and batch.asked is not None:
+        first = len(search.first) if 0 in batch.settings else 0
+        call = RecordedCall(settings[:first], batch.asked, settings[first:], batch.note)
+        answer = repeat_settings(sampler, search.plan.space, call)
+    elif batch.asked:
+        answer = ask_settings(sampler, search.plan.space, batch.asked)
+    if answer and answer != settings[-len(answer) :]:
         raise mismatch_error("the settings that the sampler gives are others")
     return len(answer)
 
@@ -131,46 +166,54 @@ def _tell(search: Search, results: list[TrialResult], first: int) -> None:
             search.sampler.tell(told)
 
 
-def _count_next(search: Search, wanted: int) -> int:
-    """Returns the number of settings to ask for; a sweep that goes on with more trials repeats its calls first."""
-    recorded, limit = search.journal.asked, search.sampler.ask_limit
-    return recorded.popleft() if recorded else min(wanted, wanted if limit is None else limit)
-
-
 def _run_batch(search: Search, batch: Batch, earlier: EarlierRun | None = None) -> Iterator[Event]:
     """Runs a batch of trials, one program after another; a program is built when it is first needed.
 
     Trials with a state in an earlier run go on from it.
     """
-    plan, programs, journal, scheduler = search.plan, search.programs, search.journal, search.trial_scheduler
     with ThreadPoolExecutor(_COMPILER_THREADS) as executor:
 
         def get_program(setting: Setting) -> Program:
-            if setting.choices not in programs:
-                check_hypers(plan, setting)
-                check_padding(plan, setting, journal.trimmer)
-                ahead = executor if journal.needs_next_program() else None
-                programs[setting.choices] = plan.make_program(setting, ahead)
-            return programs[setting.choices]
+            return make_program(search, setting, executor if search.journal.needs_next_program() else None)
 
         groups = group_by_choices(batch)
         yield Waiting(f"compiling program 1 of {len(groups)}")
         for number, (group, made) in enumerate(_compile_ahead(groups, get_program), 1):
             yield Waiting(f"compiling program {number} of {len(groups)}")
-            program = fit_program(plan, group[0][1], made, executor)
-            if not journal.resuming:
-                program.wait()
-            yield Waiting("")
-            programs[group[0][1].choices] = program
-            limited = plan.limits_epochs(group[0][1])
-            if scheduler is not None and scheduler.population:
-                _check_population(len(group) * plan.layout.lanes, program.size, limited=limited)
-            runner = journal.wrap_program(program, group[0][1])
-            for stats in run_trials(
-                runner, group, layout=plan.layout, scheduler=scheduler, on_trial_end=journal.record_trial,
-                epochs_of=plan.epochs_of if limited else None, earlier=None if earlier is None else earlier.trained,
-            ):  # fmt: skip
-                yield journal.record_chunk(stats)
+            program = fit_program(search.plan, group[0][1], made, executor)
+            _check_population(search, len(group), program, group[0][1])
+            yield from run_program(search, program, group[0][1], group, earlier)
+
+
+def make_program(search: Search, setting: Setting, executor: Executor | None) -> Program:
+    """Returns the program of a setting, which is made once; an executor compiles it in a thread."""
+    if setting.choices not in search.programs:
+        check_hypers(search.plan, setting)
+        check_padding(search.plan, setting, search.journal.trimmer)
+        search.programs[setting.choices] = search.plan.make_program(setting, executor)
+    return search.programs[setting.choices]
+
+
+def run_program(
+    search: Search,
+    program: Program,
+    setting: Setting,
+    trials: Batch | TrialSource,
+    earlier: EarlierRun | None = None,
+) -> Iterator[Event]:
+    """Runs trials, which share the choices of a setting, through the lanes of their program."""
+    plan, journal = search.plan, search.journal
+    search.programs[setting.choices] = program
+    # What has run before is repeated from the journal, which may need no program.
+    if not journal.resuming:
+        program.wait()
+    yield Waiting("")
+    for stats in run_trials(
+        journal.wrap_program(program, setting), trials, layout=plan.layout, scheduler=search.trial_scheduler,
+        on_trial_end=journal.record_trial, epochs_of=plan.epochs_of if plan.limits_epochs(setting) else None,
+        earlier=None if earlier is None else earlier.trained,
+    ):  # fmt: skip
+        yield journal.record_chunk(stats)
 
 
 def group_by_choices(batch: Batch) -> list[Batch]:
@@ -195,8 +238,12 @@ def _compile_ahead(groups: list[Batch], get_program: Callable[[Setting], Program
     yield from ready
 
 
-def _check_population(needed: int, lanes: int, *, limited: bool) -> None:
-    if limited:
+def _check_population(search: Search, trials: int, program: Program, setting: Setting) -> None:
+    """Checks that all trials of a population can train together, to the end."""
+    if search.trial_scheduler is None or not search.trial_scheduler.population:
+        return
+    needed, lanes = trials * search.plan.layout.lanes, program.size
+    if search.plan.limits_epochs(setting):
         raise ValueError(
             "sweep: a population trains together to the end, so that Recipe(epochs=...) cannot limit a trial"
         )

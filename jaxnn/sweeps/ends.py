@@ -10,6 +10,7 @@ import jax
 from jaxnn._checks.arrays import check_whole
 from jaxnn._checks.warn import warn_user
 from jaxnn.progress import open_progress
+from jaxnn.sweeps.asynchronous import is_asynchronous, run_asynchronously
 from jaxnn.sweeps.batches import Event, Search, Waiting, run_batches
 from jaxnn.sweeps.earlier import EarlierBatch, EarlierRun
 from jaxnn.sweeps.engine.plan import SCHEDULER_KEY, Plan
@@ -18,6 +19,7 @@ from jaxnn.sweeps.results.refit import Refit
 from jaxnn.sweeps.results.replay import Programs, replay
 from jaxnn.sweeps.results.result import Continuation, SweepResult
 from jaxnn.sweeps.resume import SweepJournal
+from jaxnn.sweeps.samplers.base import AsynchronousSampler
 from jaxnn.sweeps.schedulers.base import init_scheduler
 from jaxnn.sweeps.shape_check import ShapeCheck
 from jaxnn.sweeps.train_on import check_train_on
@@ -40,7 +42,8 @@ class Limits(NamedTuple):
 def run_search(search: Search, limits: Limits, progress: bool) -> None:
     """Runs all batches, up to the last, a limit or a signal; saves what is done, also after an exception."""
     journal, shapes = search.journal, ShapeCheck(search.plan)
-    chunks = run_batches(search, shapes)
+    run = run_asynchronously if is_asynchronous(search.sampler, search.trial_scheduler) else run_batches
+    chunks = run(search, shapes)
     try:
         # Frozen lanes hold NaN. The journal looks for that of trials, and names the trial.
         with jax.debug_nans(False):
@@ -61,6 +64,8 @@ def run_search(search: Search, limits: Limits, progress: bool) -> None:
         raise
     finally:
         chunks.close()
+        if isinstance(search.sampler, AsynchronousSampler):
+            search.sampler.close()
 
 
 def _run_chunks(chunks: Iterable[Event], trials: int, limits: Limits, journal: SweepJournal, progress: bool) -> str:

@@ -16,6 +16,7 @@ from jaxnn.devices import warn_idle_cores
 from jaxnn.io.runs import Log, open_run
 from jaxnn.io.runs.fingerprint import describe_arrays
 from jaxnn.sweeps.arguments import check_call, check_first, check_limits, check_population, warn_of_programs
+from jaxnn.sweeps.asynchronous import limit_lanes
 from jaxnn.sweeps.batches import Search
 from jaxnn.sweeps.choose_run import choose_run
 from jaxnn.sweeps.describe import describe_sweep
@@ -195,6 +196,7 @@ def sweep(
     trial_sampler = init_sampler(make_sampler(sampler, trials), space, jax.random.fold_in(key, SAMPLER_KEY), plan.lanes)
     trial_scheduler = init_scheduler(scheduler, epochs, space, jax.random.fold_in(key, SCHEDULER_KEY))
     check_population(trial_scheduler, stop, refit)
+    plan = limit_lanes(plan, trial_sampler, trial_scheduler)
     options: dict[str, Any] = {"sampler": make_sampler(sampler, trials), "scheduler": scheduler, "lanes": lanes}
     options |= _describe_options(first, prepare, None if folds is None or _is_drawn(folds, groups) else plan.folds)
     describe = functools.partial(describe_sweep, plan, options)
