@@ -27,6 +27,7 @@ from jaxnn.sweeps.schedulers.median_stopping import median_stopping
 from jaxnn.sweeps.schedulers.population_based import population_based
 from jaxnn.sweeps.schedulers.successive_halving import asha, hyperband
 from jaxnn.sweeps.search import sweep
+from jaxnn.sweeps.simulation import Simulation, simulate
 from jaxnn.sweeps.space.distributions import log_normal, log_uniform, normal, quantized, uniform
 from jaxnn.sweeps.space.integers import integers, seeds
 from jaxnn.sweeps.space.space import Setting, choice, settings_at
@@ -47,6 +48,7 @@ __all__ = [
     "Sampler",
     "Scheduler",
     "Setting",
+    "Simulation",
     "Splitter",
     "Stop",
     "SweepResult",
@@ -67,6 +69,7 @@ __all__ = [
     "quantized",
     "seeds",
     "settings_at",
+    "simulate",
     "sizes",
     "sweep",
     "switch",

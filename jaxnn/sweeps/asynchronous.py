@@ -7,13 +7,11 @@ results that the sampler was told before each, depends on the results of the chu
 
 from collections import deque
 from collections.abc import Generator
-from concurrent.futures import ThreadPoolExecutor
 
-from jaxnn.sweeps.batches import Search, ask_batch, make_program, run_earlier, run_program
-from jaxnn.sweeps.engine.memory_fit import fit_program
+from jaxnn.sweeps.batches import ask_batch, run_earlier
 from jaxnn.sweeps.engine.plan import Plan
-from jaxnn.sweeps.engine.run import ChunkStats
 from jaxnn.sweeps.engine.source import TrialSource
+from jaxnn.sweeps.running import Event, Search, run_source
 from jaxnn.sweeps.samplers.base import AsynchronousSampler, TrialSampler
 from jaxnn.sweeps.schedulers.base import TrialScheduler
 from jaxnn.sweeps.shape_check import ShapeCheck
@@ -30,18 +28,16 @@ def limit_lanes(plan: Plan, sampler: TrialSampler, scheduler: TrialScheduler | N
     return plan._replace(at_once=sampler.ask_limit) if is_asynchronous(sampler, scheduler) else plan
 
 
-def run_asynchronously(search: Search, shapes: ShapeCheck) -> Generator[ChunkStats, None, None]:
+def run_asynchronously(search: Search, shapes: ShapeCheck) -> Generator[Event, None, None]:
     """Runs all trials of a search, one program at a time; tells the sampler results also when it ends early."""
     if search.earlier is not None:
         yield from run_earlier(search, search.earlier, shapes)
     asked = AskedTrials(search, shapes)
-    with ThreadPoolExecutor(1) as executor:
-        try:
-            while (setting := asked.choose_program()) is not None:
-                program = fit_program(search.plan, setting, make_program(search, setting, executor), executor)
-                yield from run_program(search, program, setting, asked)
-        finally:
-            asked.tell()
+    try:
+        while (setting := asked.choose_program()) is not None:
+            yield from run_source(search, setting, asked)
+    finally:
+        asked.tell()
 
 
 class AskedTrials(TrialSource):

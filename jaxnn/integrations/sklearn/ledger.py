@@ -5,10 +5,12 @@ to its network, and the entries of the others are made of its own.
 """
 
 import contextlib
+import copy
 from collections.abc import Hashable
 from typing import Any, NamedTuple
 
 from sklearn.pipeline import Pipeline
+from sklearn.utils import get_tags
 
 from jaxnn.integrations.sklearn.book import Answer, Book, Entry, Key, Recorded, compare_options
 from jaxnn.integrations.sklearn.candidate import make
@@ -28,11 +30,13 @@ class Draft(NamedTuple):
     Attributes:
         key: of the fit.
         entry: what was entered.
+        params: of the network, by name.
         is_last: whether the network is what the candidate predicts with, and its fit all that is missing.
     """
 
     key: Key
     entry: Entry
+    params: dict[str, Any]
     is_last: bool
 
 
@@ -54,6 +58,9 @@ class Ledger:
     Args:
         estimator: of the search.
         book: in which the fits of networks are.
+
+    Attributes:
+        tags: of the estimator.
     """
 
     def __init__(self, estimator: Any, book: Book) -> None:
@@ -62,6 +69,7 @@ class Ledger:
         self._lines: dict[Hashable, Line] = {}
         self._scores: dict[Hashable, Any] = {}
         self._prefix = _find_prefix(estimator)
+        self.tags = get_tags(estimator)
 
     def find_epochs(self) -> tuple[str, int]:
         """Returns the name of the parameter that limits the epochs of the network, and its value."""
@@ -77,7 +85,8 @@ class Ledger:
         for candidate in candidates:
             numbers, rest = self._divide(candidate)
             try:
-                others, all_of_it = freeze(rest), freeze(candidate)
+                # With other names, other numbers are those of the estimator.
+                others, all_of_it = freeze([rest, list(numbers)]), freeze(candidate)
                 hash((others, all_of_it))
             except TypeError:
                 self._fit(candidate, x, y, options)
@@ -92,7 +101,7 @@ class Ledger:
     def expect(self, candidates: list[dict[str, Any]], x: Any, y: Any, options: dict[str, Any]) -> Job | None:
         """Returns a job like that of the best candidate on all rows; None if candidates differ in more than numbers."""
         try:
-            kinds = {freeze(self._divide(candidate)[1]) for candidate in candidates}
+            kinds = {freeze([rest, list(numbers)]) for numbers, rest in map(self._divide, candidates)}
         except TypeError:
             return None
         draft = self._fit(candidates[0], x, y, options) if len(kinds) == 1 else None
@@ -124,18 +133,21 @@ class Ledger:
             estimator.fit(x, **options) if y is None else estimator.fit(x, y, **options)
         # An estimator around a network is fitted in the second pass, and finds the answer to its first network then.
         last = self._book.last
-        return None if last is None else Draft(*last, is_last=_split_steps(estimator)[1] is not None)  # pyright: ignore
+        if last is None:
+            return None
+        return Draft(*last, last[1].network.get_params(deep=False), _split_steps(estimator)[1] is not None)
 
     def _vary(self, draft: Draft, numbers: dict[str, Any]) -> Key | None:
         """Enters the fit of a network with other numbers; returns its key, or None if scikit-learn must report it."""
         (kind, options, data), entry = draft.key, draft.entry
         try:
-            check_options(kind.__name__, entry.network.get_params(deep=False) | numbers)
+            check_options(kind.__name__, draft.params | numbers)
             key = Key(kind, tuple((dict(options) | compare_options(numbers)).items()), data)
         except (TypeError, ValueError):
             return None
-        entry.network.__dict__.update(numbers)
-        self._book.add(key, entry._replace(job=entry.network._renumber(entry.job)))
+        network = copy.copy(entry.network)
+        network.__dict__.update(numbers)
+        self._book.add(key, entry._replace(job=network._renumber(entry.job)))
         return key
 
     def find(self, params: dict[str, Any], x: Any, y: Any, options: dict[str, Any]) -> "Found | None":
