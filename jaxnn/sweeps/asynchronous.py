@@ -7,12 +7,11 @@ results that the sampler was told before each, depends on the results of the chu
 
 from collections import deque
 from collections.abc import Generator
-from concurrent.futures import ThreadPoolExecutor
 
-from jaxnn.sweeps.batches import Event, Search, Waiting, ask_batch, make_program, run_earlier, run_program
-from jaxnn.sweeps.engine.memory_fit import fit_program
+from jaxnn.sweeps.batches import ask_batch, run_earlier
 from jaxnn.sweeps.engine.plan import Plan
 from jaxnn.sweeps.engine.source import TrialSource
+from jaxnn.sweeps.running import Event, Search, run_source
 from jaxnn.sweeps.samplers.base import AsynchronousSampler, TrialSampler
 from jaxnn.sweeps.schedulers.base import TrialScheduler
 from jaxnn.sweeps.shape_check import ShapeCheck
@@ -34,14 +33,11 @@ def run_asynchronously(search: Search, shapes: ShapeCheck) -> Generator[Event, N
     if search.earlier is not None:
         yield from run_earlier(search, search.earlier, shapes)
     asked = AskedTrials(search, shapes)
-    with ThreadPoolExecutor(1) as executor:
-        try:
-            while (setting := asked.choose_program()) is not None:
-                yield Waiting("compiling a program")
-                program = fit_program(search.plan, setting, make_program(search, setting, executor), executor)
-                yield from run_program(search, program, setting, asked)
-        finally:
-            asked.tell()
+    try:
+        while (setting := asked.choose_program()) is not None:
+            yield from run_source(search, setting, asked)
+    finally:
+        asked.tell()
 
 
 class AskedTrials(TrialSource):

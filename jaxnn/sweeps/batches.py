@@ -1,74 +1,24 @@
 """The batches of a sweep: settings from a sampler, through the lanes of one program for each combination of choices."""
 
-from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
-from typing import Any, NamedTuple
+from collections.abc import Generator, Iterator
+from typing import Any
 
 from jaxnn._checks.warn import warn_user
 from jaxnn.sweeps.describe import describe_result, mismatch_error
 from jaxnn.sweeps.earlier import EarlierBatch, EarlierRun
-from jaxnn.sweeps.engine.memory_fit import fit_program
-from jaxnn.sweeps.engine.padding_check import check_padding
-from jaxnn.sweeps.engine.plan import Plan
-from jaxnn.sweeps.engine.program import Program
-from jaxnn.sweeps.engine.recipe_check import check_hypers
-from jaxnn.sweeps.engine.run import ChunkStats, run_trials
-from jaxnn.sweeps.engine.source import TrialSource
 from jaxnn.sweeps.engine.trial import TrialResult
-from jaxnn.sweeps.results.replay import Programs
 from jaxnn.sweeps.results.stored_trials import fill_by_name
-from jaxnn.sweeps.resume import SweepJournal
+from jaxnn.sweeps.running import Batch, Event, Search, run_batch
 from jaxnn.sweeps.samplers.base import (
     AsynchronousSampler,
     RecordedCall,
-    TrialSampler,
     ask_settings,
     repeat_settings,
 )
-from jaxnn.sweeps.schedulers.base import Scheduler, TrialScheduler
 from jaxnn.sweeps.shape_check import ShapeCheck
-from jaxnn.sweeps.space.space import Choices, Setting
+from jaxnn.sweeps.space.space import Setting
 from jaxnn.sweeps.space.traced import check_settings
 from jaxnn.sweeps.train_on import find_longer, warn_of_restarts
-
-# Settings with the numbers of their trials.
-Batch = list[tuple[int, Setting]]
-
-# The threads that compile: two programs at the start, and then the next one while another runs.
-_COMPILER_THREADS = 2
-
-
-class Search(NamedTuple):
-    """What a sweep runs.
-
-    Attributes:
-        plan: what trials train, and on what.
-        programs: those made so far, by their choices.
-        first: the settings of the first trials.
-        sampler: gives the other settings.
-        scheduler: as the user gave it; None lets trials run.
-        trial_scheduler: stops trials; None lets them run.
-        journal: records what happens.
-        earlier: the run from which it goes on, or None.
-    """
-
-    plan: Plan
-    programs: Programs
-    first: list[Setting]
-    sampler: TrialSampler
-    scheduler: Scheduler | None
-    trial_scheduler: TrialScheduler | None
-    journal: SweepJournal
-    earlier: EarlierRun | None = None
-
-
-class Waiting(NamedTuple):
-    """Says what a sweep waits for, for the display of its progress; "" is its trials."""
-
-    what: str
-
-
-Event = ChunkStats | Waiting
 
 
 def run_batches(search: Search, shapes: ShapeCheck) -> Generator[Event, None, None]:
@@ -80,7 +30,7 @@ def run_batches(search: Search, shapes: ShapeCheck) -> Generator[Event, None, No
         batch = ask_batch(search, search.sampler.ask_limit or search.plan.trials)
         if not batch:
             return
-        yield from _run_batch(search, shapes.drop_failed(batch, search.journal))
+        yield from run_batch(search, shapes.drop_failed(batch, search.journal))
         _tell(search, [best.results[number] for number, _ in batch], 0 if done else len(search.first))
 
 
@@ -125,13 +75,13 @@ def run_earlier(search: Search, earlier: EarlierRun, shapes: ShapeCheck) -> Iter
         for number in batch.settings.keys() & earlier.results.keys() - longer.keys():
             _add_earlier(search, earlier, number)
         waiting = [(number, each) for number, each in batch.settings.items() if number not in earlier.results]
-        yield from _run_batch(search, shapes.drop_failed(waiting, search.journal))
+        yield from run_batch(search, shapes.drop_failed(waiting, search.journal))
         if batch.asked is not None:
             told = batch.told or earlier.results | best.results
             _tell(search, [told[number] for number in batch.settings], first)
     if not search.journal.resuming:
         warn_of_restarts(longer, earlier)
-    yield from _run_batch(search._replace(trial_scheduler=None), list(longer.items()), earlier)
+    yield from run_batch(search._replace(trial_scheduler=None), list(longer.items()), earlier)
 
 
 def _repeat_call(search: Search, batch: EarlierBatch) -> int:
@@ -164,91 +114,3 @@ def _tell(search: Search, results: list[TrialResult], first: int) -> None:
     for told in (results[:first], results[first:]):
         if told:
             search.sampler.tell(told)
-
-
-def _run_batch(search: Search, batch: Batch, earlier: EarlierRun | None = None) -> Iterator[Event]:
-    """Runs a batch of trials, one program after another; a program is built when it is first needed.
-
-    Trials with a state in an earlier run go on from it.
-    """
-    with ThreadPoolExecutor(_COMPILER_THREADS) as executor:
-
-        def get_program(setting: Setting) -> Program:
-            return make_program(search, setting, executor if search.journal.needs_next_program() else None)
-
-        groups = group_by_choices(batch)
-        yield Waiting(f"compiling program 1 of {len(groups)}")
-        for number, (group, made) in enumerate(_compile_ahead(groups, get_program), 1):
-            yield Waiting(f"compiling program {number} of {len(groups)}")
-            program = fit_program(search.plan, group[0][1], made, executor)
-            _check_population(search, len(group), program, group[0][1])
-            yield from run_program(search, program, group[0][1], group, earlier)
-
-
-def make_program(search: Search, setting: Setting, executor: Executor | None) -> Program:
-    """Returns the program of a setting, which is made once; an executor compiles it in a thread."""
-    if setting.choices not in search.programs:
-        check_hypers(search.plan, setting)
-        check_padding(search.plan, setting, search.journal.trimmer)
-        search.programs[setting.choices] = search.plan.make_program(setting, executor)
-    return search.programs[setting.choices]
-
-
-def run_program(
-    search: Search,
-    program: Program,
-    setting: Setting,
-    trials: Batch | TrialSource,
-    earlier: EarlierRun | None = None,
-) -> Iterator[Event]:
-    """Runs trials, which share the choices of a setting, through the lanes of their program."""
-    plan, journal = search.plan, search.journal
-    search.programs[setting.choices] = program
-    # What has run before is repeated from the journal, which may need no program.
-    if not journal.resuming:
-        program.wait()
-    yield Waiting("")
-    for stats in run_trials(
-        journal.wrap_program(program, setting), trials, layout=plan.layout, scheduler=search.trial_scheduler,
-        on_trial_end=journal.record_trial, epochs_of=plan.epochs_of if plan.limits_epochs(setting) else None,
-        earlier=None if earlier is None else earlier.trained,
-    ):  # fmt: skip
-        yield journal.record_chunk(stats)
-
-
-def group_by_choices(batch: Batch) -> list[Batch]:
-    """Groups trials by their choices, in the order in which the choices first appear.
-
-    Groups run one after another. Their programs have different shapes and cannot share lanes, and alternating
-    programs would evict each other's arrays from the cache.
-    """
-    groups: dict[Choices, Batch] = {}
-    for number, setting in batch:
-        groups.setdefault(setting.choices, []).append((number, setting))
-    return list(groups.values())
-
-
-def _compile_ahead(groups: list[Batch], get_program: Callable[[Setting], Program]) -> Iterator[tuple[Batch, Program]]:
-    """Yields each group with its program, while the program of the next group compiles."""
-    ready: list[tuple[Batch, Program]] = []
-    for group in groups:
-        ready.append((group, get_program(group[0][1])))
-        if len(ready) > 1:
-            yield ready.pop(0)
-    yield from ready
-
-
-def _check_population(search: Search, trials: int, program: Program, setting: Setting) -> None:
-    """Checks that all trials of a population can train together, to the end."""
-    if search.trial_scheduler is None or not search.trial_scheduler.population:
-        return
-    needed, lanes = trials * search.plan.layout.lanes, program.size
-    if search.plan.limits_epochs(setting):
-        raise ValueError(
-            "sweep: a population trains together to the end, so that Recipe(epochs=...) cannot limit a trial"
-        )
-    if needed > lanes:
-        raise ValueError(
-            f"sweep: a population needs a lane for each training, {needed} in all, but there are {lanes}; "
-            f"use lanes={needed}"
-        )

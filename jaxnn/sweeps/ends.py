@@ -11,7 +11,7 @@ from jaxnn._checks.arrays import check_whole
 from jaxnn._checks.warn import warn_user
 from jaxnn.progress import open_progress
 from jaxnn.sweeps.asynchronous import is_asynchronous, run_asynchronously
-from jaxnn.sweeps.batches import Event, Search, Waiting, run_batches
+from jaxnn.sweeps.batches import run_batches
 from jaxnn.sweeps.earlier import EarlierBatch, EarlierRun
 from jaxnn.sweeps.engine.plan import SCHEDULER_KEY, Plan
 from jaxnn.sweeps.results.best_trials import BestTrials
@@ -19,6 +19,7 @@ from jaxnn.sweeps.results.refit import Refit
 from jaxnn.sweeps.results.replay import Programs, replay
 from jaxnn.sweeps.results.result import Continuation, SweepResult
 from jaxnn.sweeps.resume import SweepJournal
+from jaxnn.sweeps.running import Event, Search, Waiting
 from jaxnn.sweeps.samplers.base import AsynchronousSampler
 from jaxnn.sweeps.schedulers.base import init_scheduler
 from jaxnn.sweeps.shape_check import ShapeCheck

@@ -17,7 +17,6 @@ from jaxnn.io.runs import Log, open_run
 from jaxnn.io.runs.fingerprint import describe_arrays
 from jaxnn.sweeps.arguments import check_call, check_first, check_limits, check_population, warn_of_programs
 from jaxnn.sweeps.asynchronous import limit_lanes
-from jaxnn.sweeps.batches import Search
 from jaxnn.sweeps.choose_run import choose_run
 from jaxnn.sweeps.describe import describe_sweep
 from jaxnn.sweeps.ends import add_refit, attach_result, make_result, run_search
@@ -30,6 +29,7 @@ from jaxnn.sweeps.results.refit import refit_best
 from jaxnn.sweeps.results.replay import Programs
 from jaxnn.sweeps.results.result import SweepResult
 from jaxnn.sweeps.resume import SweepJournal
+from jaxnn.sweeps.running import Search
 from jaxnn.sweeps.samplers import Sampler, make_sampler
 from jaxnn.sweeps.samplers.base import check_sampler, init_sampler
 from jaxnn.sweeps.schedulers.base import Scheduler, check_scheduler, init_scheduler
