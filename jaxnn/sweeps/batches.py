@@ -55,7 +55,16 @@ class Search(NamedTuple):
     earlier: EarlierRun | None = None
 
 
-def run_batches(search: Search, shapes: ShapeCheck) -> Generator[ChunkStats, None, None]:
+class Waiting(NamedTuple):
+    """Says what a sweep waits for, for the display of its progress; "" is its trials."""
+
+    what: str
+
+
+Event = ChunkStats | Waiting
+
+
+def run_batches(search: Search, shapes: ShapeCheck) -> Generator[Event, None, None]:
     """Asks the sampler for settings, runs them, and passes it their results, until all trials have run."""
     best = search.journal.best
     if search.earlier is not None:
@@ -75,7 +84,7 @@ def run_batches(search: Search, shapes: ShapeCheck) -> Generator[ChunkStats, Non
         _tell(search, [best.results[number] for number, _ in batch], len(first))
 
 
-def _run_earlier(search: Search, earlier: EarlierRun, shapes: ShapeCheck) -> Iterator[ChunkStats]:
+def _run_earlier(search: Search, earlier: EarlierRun, shapes: ShapeCheck) -> Iterator[Event]:
     """Repeats the calls of an earlier run, and runs its trials that have not ended, then those with epochs left."""
     best, longer = search.journal.best, find_longer(search.plan, earlier)
     best.earlier, best.chunks = earlier.results, [*earlier.chunks]
@@ -128,7 +137,7 @@ def _count_next(search: Search, wanted: int) -> int:
     return recorded.popleft() if recorded else min(wanted, wanted if limit is None else limit)
 
 
-def _run_batch(search: Search, batch: Batch, earlier: EarlierRun | None = None) -> Iterator[ChunkStats]:
+def _run_batch(search: Search, batch: Batch, earlier: EarlierRun | None = None) -> Iterator[Event]:
     """Runs a batch of trials, one program after another; a program is built when it is first needed.
 
     Trials with a state in an earlier run go on from it.
@@ -144,8 +153,14 @@ def _run_batch(search: Search, batch: Batch, earlier: EarlierRun | None = None) 
                 programs[setting.choices] = plan.make_program(setting, ahead)
             return programs[setting.choices]
 
-        for group, made in _compile_ahead(group_by_choices(batch), get_program):
+        groups = group_by_choices(batch)
+        yield Waiting(f"compiling program 1 of {len(groups)}")
+        for number, (group, made) in enumerate(_compile_ahead(groups, get_program), 1):
+            yield Waiting(f"compiling program {number} of {len(groups)}")
             program = fit_program(plan, group[0][1], made, executor)
+            if not journal.resuming:
+                program.wait()
+            yield Waiting("")
             programs[group[0][1].choices] = program
             limited = plan.limits_epochs(group[0][1])
             if scheduler is not None and scheduler.population:

@@ -9,11 +9,10 @@ import jax
 
 from jaxnn._checks.arrays import check_whole
 from jaxnn._checks.warn import warn_user
-from jaxnn.progress import progress_bar
-from jaxnn.sweeps.batches import Search, run_batches
+from jaxnn.progress import open_progress
+from jaxnn.sweeps.batches import Event, Search, Waiting, run_batches
 from jaxnn.sweeps.earlier import EarlierBatch, EarlierRun
 from jaxnn.sweeps.engine.plan import SCHEDULER_KEY, Plan
-from jaxnn.sweeps.engine.run import ChunkStats
 from jaxnn.sweeps.results.best_trials import BestTrials
 from jaxnn.sweeps.results.refit import Refit
 from jaxnn.sweeps.results.replay import Programs, replay
@@ -64,15 +63,16 @@ def run_search(search: Search, limits: Limits, progress: bool) -> None:
         chunks.close()
 
 
-def _run_chunks(
-    chunks: Iterable[ChunkStats], trials: int, limits: Limits, journal: SweepJournal, progress: bool
-) -> str:
+def _run_chunks(chunks: Iterable[Event], trials: int, limits: Limits, journal: SweepJournal, progress: bool) -> str:
     """Runs chunks, shows progress and saves after each; returns what ended them: "finished", "limit" or "signal"."""
     started, best, resumed = time.monotonic(), journal.best, journal.resuming
-    with progress_bar(trials, "trial", wanted=progress) as bar:
-        for stats in chunks:
-            bar.update(len(best.results) + stats.progress - bar.n)
-            bar.set_postfix(best.summary())
+    with open_progress("sweep", "trial", trials, wanted=progress) as shown:
+        shown.start_at(len(best.results))
+        for event in chunks:
+            if isinstance(event, Waiting):
+                shown.wait_for(event.what)
+                continue
+            shown.update(len(best.results) + event.progress, best.summary())
             if journal.save_if_due():
                 return "signal"
             # A call with a time limit runs at least one new chunk.

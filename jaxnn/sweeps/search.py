@@ -149,7 +149,8 @@ def sweep(
         log: `log(trial, {"learning_rate": …, "score": …, "epochs": …})`, with all hypers that are numbers and all
             metrics, called when a trial has ended. A resumed sweep calls it again for the trials since the last
             checkpoint. `nn.tensorboard(directory)` is such a function.
-        progress: whether to show a bar (extra `progress`).
+        progress: whether to show what is done, the best score, the speed and what the sweep waits for: as a bar in a
+            terminal (extra `progress`), a table in a notebook, or a line a minute in a log file.
 
     Returns:
         A `SweepResult`. A trial whose model or loss refuses the shapes (TypeError, ValueError) is "failed". A resumed

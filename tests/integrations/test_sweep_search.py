@@ -111,6 +111,13 @@ def test_a_grid_with_settings_of_other_steps_and_shapes() -> None:
     np.testing.assert_allclose(ours.cv_results_["mean_test_score"], theirs.cv_results_["mean_test_score"], rtol=1e-5)
 
 
+def test_grids_that_name_other_numbers_leave_the_rest_as_in_the_estimator() -> None:
+    grids = [{"learning_rate": [0.3]}, {"weight_decay": [0.3]}, {"learning_rate": [0.1, 1e-3]}, {}]
+    ours = SweepSearchCV(NETWORK, grids, n_iter=None, cv=2, scoring="neg_log_loss").fit(X, NAMES)
+    theirs = GridSearchCV(NETWORK, grids, cv=2, scoring="neg_log_loss").fit(X, NAMES)
+    assert_same(ours, theirs)
+
+
 def test_epochs_and_early_stopping_differ_between_lanes() -> None:
     network = clone(NETWORK).set_params(epochs=60, early_stopping=True, patience=2, learning_rate=0.1)
     search_both(

@@ -5,10 +5,12 @@ to its network, and the entries of the others are made of its own.
 """
 
 import contextlib
+import copy
 from collections.abc import Hashable
 from typing import Any, NamedTuple
 
 from sklearn.pipeline import Pipeline
+from sklearn.utils import get_tags
 
 from jaxnn.integrations.sklearn.book import Answer, Book, Entry, Key, Recorded, compare_options
 from jaxnn.integrations.sklearn.candidate import make
@@ -27,11 +29,13 @@ class Draft(NamedTuple):
 
     Attributes:
         fits: the key of each, and what was entered.
+        params: of the network of each, by name.
         ended: whether there may be more of them, which depend on predictions of these.
         is_alone: whether the one network is what the candidate predicts with.
     """
 
     fits: list[tuple[Key, Entry]]
+    params: list[dict[str, Any]]
     ended: bool
     is_alone: bool
 
@@ -61,6 +65,9 @@ class Ledger:
     Args:
         estimator: of the search.
         book: in which the fits of networks are.
+
+    Attributes:
+        tags: of the estimator.
     """
 
     def __init__(self, estimator: Any, book: Book) -> None:
@@ -69,6 +76,7 @@ class Ledger:
         self._lines: dict[Hashable, Line] = {}
         self._scores: dict[Hashable, Any] = {}
         self._prefix = _find_prefix(estimator)
+        self.tags = get_tags(estimator)
 
     def find_epochs(self) -> tuple[str, int]:
         """Returns the name of the parameter that limits the epochs of the network, and its value."""
@@ -85,7 +93,8 @@ class Ledger:
         for candidate in candidates:
             numbers, rest = self._divide(candidate)
             try:
-                others, all_of_it = freeze(rest), freeze(candidate)
+                # With other names, other numbers are those of the estimator.
+                others, all_of_it = freeze([rest, list(numbers)]), freeze(candidate)
                 hash((others, all_of_it))
             except TypeError:
                 self._fit(candidate, x, y, options)
@@ -93,7 +102,7 @@ class Ledger:
             if others not in drafts:
                 drafts[others] = self._fit_twice(candidate, x, y, options)
             draft = drafts[others]
-            keys = [self._vary(*fit, numbers) for fit in draft.fits]
+            keys = [self._vary(*fit, params, numbers) for fit, params in zip(draft.fits, draft.params, strict=True)]
             if draft.is_alone and keys[0] is not None:
                 self._lines[(all_of_it, data)] = Line(keys[0], (others, data))
             waiting += [Waiting(candidate, len(keys))] if draft.ended and keys else []
@@ -112,7 +121,7 @@ class Ledger:
     def expect(self, candidates: list[dict[str, Any]], x: Any, y: Any, options: dict[str, Any]) -> Job | None:
         """Returns a job like that of the best candidate on all rows; None if candidates differ in more than numbers."""
         try:
-            kinds = {freeze(self._divide(candidate)[1]) for candidate in candidates}
+            kinds = {freeze([rest, list(numbers)]) for numbers, rest in map(self._divide, candidates)}
         except TypeError:
             return None
         fits = self._fit(candidates[0], x, y, options).fits if len(kinds) == 1 else []
@@ -144,7 +153,7 @@ class Ledger:
             return draft
         for key in (*keys, *again):
             self._book.strike(key)
-        return Draft([], ended=False, is_alone=False)
+        return Draft([], [], ended=False, is_alone=False)
 
     def _fit(self, candidate: dict[str, Any], x: Any, y: Any, options: dict[str, Any]) -> Draft:
         """Fits a candidate, as far as it needs no trained network; its fits of networks are entered."""
@@ -155,18 +164,20 @@ class Ledger:
             estimator.fit(x, **options) if y is None else estimator.fit(x, y, **options)
             ended = False
         fits = self._book.fits
-        return Draft(fits, ended, not ended and len(fits) == 1 and _split_steps(estimator)[1] is not None)
+        params = [entry.network.get_params(deep=False) for _, entry in fits]
+        return Draft(fits, params, ended, not ended and len(fits) == 1 and _split_steps(estimator)[1] is not None)
 
-    def _vary(self, key: Key, entry: Entry, numbers: dict[str, Any]) -> Key | None:
+    def _vary(self, key: Key, entry: Entry, params: dict[str, Any], numbers: dict[str, Any]) -> Key | None:
         """Enters the fit of a network with other numbers; returns its key, or None if scikit-learn must report it."""
         kind, options, data = key
         try:
-            check_options(kind.__name__, entry.network.get_params(deep=False) | numbers)
+            check_options(kind.__name__, params | numbers)
             key = Key(kind, tuple((dict(options) | compare_options(numbers)).items()), data)
         except (TypeError, ValueError):
             return None
-        entry.network.__dict__.update(numbers)
-        self._book.add(key, entry._replace(job=entry.network._renumber(entry.job)))
+        network = copy.copy(entry.network)
+        network.__dict__.update(numbers)
+        self._book.add(key, entry._replace(job=network._renumber(entry.job)))
         return key
 
     def find(self, params: dict[str, Any], x: Any, y: Any, options: dict[str, Any]) -> "Found | None":

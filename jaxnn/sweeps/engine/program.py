@@ -75,6 +75,11 @@ class Program:
             getattr(self, part)
         return self
 
+    def wait(self) -> None:
+        """Waits until the program is compiled."""
+        self._start.result()
+        self._advance.result()
+
     def empty(self) -> Lanes:
         """Returns the lanes before the first training."""
         return self.place(jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), self.shapes))
