@@ -29,11 +29,13 @@ class Draft(NamedTuple):
 
     Attributes:
         fits: the key of each, and what was entered.
+        params: of the network of each, by name.
         ended: whether there may be more of them, which depend on predictions of these.
         is_alone: whether the one network is what the candidate predicts with.
     """
 
     fits: list[tuple[Key, Entry]]
+    params: list[dict[str, Any]]
     ended: bool
     is_alone: bool
 
@@ -100,7 +102,7 @@ class Ledger:
             if others not in drafts:
                 drafts[others] = self._fit_twice(candidate, x, y, options)
             draft = drafts[others]
-            keys = [self._vary(*fit, numbers) for fit in draft.fits]
+            keys = [self._vary(*fit, params, numbers) for fit, params in zip(draft.fits, draft.params, strict=True)]
             if draft.is_alone and keys[0] is not None:
                 self._lines[(all_of_it, data)] = Line(keys[0], (others, data))
             waiting += [Waiting(candidate, len(keys))] if draft.ended and keys else []
@@ -151,7 +153,7 @@ class Ledger:
             return draft
         for key in (*keys, *again):
             self._book.strike(key)
-        return Draft([], ended=False, is_alone=False)
+        return Draft([], [], ended=False, is_alone=False)
 
     def _fit(self, candidate: dict[str, Any], x: Any, y: Any, options: dict[str, Any]) -> Draft:
         """Fits a candidate, as far as it needs no trained network; its fits of networks are entered."""
@@ -162,13 +164,14 @@ class Ledger:
             estimator.fit(x, **options) if y is None else estimator.fit(x, y, **options)
             ended = False
         fits = self._book.fits
-        return Draft(fits, ended, not ended and len(fits) == 1 and _split_steps(estimator)[1] is not None)
+        params = [entry.network.get_params(deep=False) for _, entry in fits]
+        return Draft(fits, params, ended, not ended and len(fits) == 1 and _split_steps(estimator)[1] is not None)
 
-    def _vary(self, key: Key, entry: Entry, numbers: dict[str, Any]) -> Key | None:
+    def _vary(self, key: Key, entry: Entry, params: dict[str, Any], numbers: dict[str, Any]) -> Key | None:
         """Enters the fit of a network with other numbers; returns its key, or None if scikit-learn must report it."""
         kind, options, data = key
         try:
-            check_options(kind.__name__, vars(entry.network) | numbers)
+            check_options(kind.__name__, params | numbers)
             key = Key(kind, tuple((dict(options) | compare_options(numbers)).items()), data)
         except (TypeError, ValueError):
             return None
