@@ -16,6 +16,7 @@ from jaxnn.io.runs import Log, check_run, open_run
 from jaxnn.training.epoch import TrainingState, judged_params
 from jaxnn.training.evaluation import Score
 from jaxnn.training.host import Host, run_chunks
+from jaxnn.training.keep_page import add_page
 from jaxnn.training.loop import LoopConfig, LoopState, compile_loop, init_loop, run_timed_chunks, trace_loop
 from jaxnn.training.optimizer import get_optimizer
 from jaxnn.training.prepare import prepare
@@ -62,6 +63,12 @@ class TrainResult(NamedTuple):
             f"  losses: {summarize_curve(self.losses[~np.isnan(self.losses)])}\n"
             f"  params: {count_numbers(self.params)}, after epoch {self.best_epoch}, {chosen}"
         )
+
+    def report(self, path: str | Path, *, title: str | None = None) -> Path:
+        """Writes a page to look at, one file, and returns its path; see `jaxnn.report.write_report`."""
+        from jaxnn.report import write_report  # pages are made of results
+
+        return write_report(self, path, title=title)
 
 
 def train(
@@ -124,7 +131,8 @@ def train(
             with a warning. "restore" returns to the best parameters so far, with a fresh optimizer state and another
             minibatch order, at most three times. Without a validation part, the best are those of the lowest loss.
         directory: where to keep the run, so that the same call resumes it: the configuration, a journal with a line
-            for each epoch, the last two checkpoints, and `curves.csv` as of the last checkpoint. Its parent must exist.
+            for each epoch, the last two checkpoints, `curves.csv` as of the last checkpoint, and `report.html`, which
+            shows the curves while the run goes on. Its parent must exist.
             With more `epochs` a finished run goes on; one that `stop` or `log` ended stays ended.
         save_every: seconds between two checkpoints.
         log: `log(epoch, {"loss": …, "validation_loss": …, "score": …})`, called for each epoch; without a validation
@@ -197,7 +205,8 @@ def train(
             run_until = compile_stream(config, stream, start.validation, restored, trace=lambda: StreamTraces(*trace()))
         optimizer = get_optimizer(start.recipe) if restores else None
         chunks = run_timed_chunks(run_until, restored, start.epochs, optimizer, by_epoch=stream is not None)
-        host = Host(run, log, start.epochs, progress, functools.partial(make_tables, first=first))
+        tables = add_page(functools.partial(make_tables, first=first), run, directory, save_every, start.epochs)
+        host = Host(run, log, start.epochs, progress, tables)
         loop = run_chunks(run_until, chunks, restored, host)
     if loop.diverged:
         _warn_of_divergence(loop)

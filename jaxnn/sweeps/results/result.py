@@ -1,6 +1,7 @@
 """The result of a sweep: a table, curves, the best parameters, and a replay of any trial."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -244,3 +245,9 @@ class SweepResult(NamedTuple):
             ValueError: fewer than 8 trials.
         """
         return importance(self.columns(), self.scores)
+
+    def report(self, path: str | Path, *, title: str | None = None) -> Path:
+        """Writes a page to look at, one file, and returns its path; see `jaxnn.report.write_report`."""
+        from jaxnn.report import write_report  # pages are made of results
+
+        return write_report(self, path, title=title)
