@@ -21,7 +21,7 @@ from jaxnn.sweeps.results.refit import Refit
 from jaxnn.sweeps.results.replay import Replay
 from jaxnn.sweeps.results.result import SweepResult
 from jaxnn.sweeps.results.tables import Column
-from jaxnn.sweeps.samplers.base import Sampler, TrialSampler
+from jaxnn.sweeps.samplers.base import AsynchronousSampler, RecordedCall, Sampler, TrialSampler
 from jaxnn.sweeps.schedulers.base import Continue, Copy, Scheduler, Stop, TrialScheduler
 from jaxnn.sweeps.schedulers.median_stopping import median_stopping
 from jaxnn.sweeps.schedulers.population_based import population_based
@@ -35,12 +35,14 @@ from jaxnn.sweeps.space.whole import depth, sizes, switch
 from jaxnn.training.evaluation import Curves
 
 __all__ = [
+    "AsynchronousSampler",
     "BestTrial",
     "ChunkStats",
     "Column",
     "Continue",
     "Copy",
     "Curves",
+    "RecordedCall",
     "Refit",
     "Replay",
     "Sampler",

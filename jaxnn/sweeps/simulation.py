@@ -7,7 +7,6 @@ import jax
 import numpy as np
 
 from jaxnn._checks.arrays import check_whole
-from jaxnn.sweeps.batches import Batch, group_by_choices
 from jaxnn.sweeps.engine.lanes import LaneReader
 from jaxnn.sweeps.engine.make_plan import check_lanes
 from jaxnn.sweeps.engine.plan import SCHEDULER_KEY, Plan
@@ -17,6 +16,7 @@ from jaxnn.sweeps.recorded_program import RecordedProgram
 from jaxnn.sweeps.results.best_trial import note_stop
 from jaxnn.sweeps.results.best_trials import BestTrials
 from jaxnn.sweeps.results.result import SweepResult
+from jaxnn.sweeps.running import Batch, group_by_choices
 from jaxnn.sweeps.schedulers.base import Scheduler, TrialScheduler, check_scheduler, init_scheduler
 from jaxnn.sweeps.space.space import Setting
 

@@ -130,7 +130,8 @@ def train(
         log: `log(epoch, {"loss": …, "validation_loss": …, "score": …})`, called for each epoch; without a validation
             part there is only the loss. A resumed run calls it again for the epochs since the last checkpoint.
             If it returns "stop", the training ends with that epoch. `nn.tensorboard(directory)` is such a function.
-        progress: whether to show a bar with losses, score, epochs per second and the time left (extra `progress`).
+        progress: whether to show losses, score, epochs per second and the time left: as a bar in a terminal (extra
+            `progress`), a table in a notebook, or a line a minute in a log file.
 
     Returns:
         A `TrainResult`. A resumed run gives the same bits as an uninterrupted one on the same machine (versions,

@@ -69,6 +69,8 @@ class Plan(NamedTuple):
         has_scheduler: whether a scheduler decides between two chunks.
         debug_nans: whether a trial that gives NaN is an error.
         preparations: of each fold, or of the training data; empty without. `data` is prepared, see `parts.py`.
+        at_once: the most trials that a sampler is asked for before it is told results, where it is asked as lanes
+            become free; otherwise None.
     """
 
     make_recipe: Callable[[dict[str, Any]], Recipe]
@@ -91,6 +93,7 @@ class Plan(NamedTuple):
     has_scheduler: bool
     debug_nans: bool
     preparations: tuple[Preparation, ...] = ()
+    at_once: int | None = None
 
     def hypers(self, setting: Setting) -> dict[str, Any]:
         """Returns the hypers of a setting, as `make_recipe` gets them."""
@@ -211,9 +214,10 @@ class Plan(NamedTuple):
     def count_lanes(self, footprint: Footprint, devices: int) -> LaneCount:
         """Returns the lanes of each device."""
         lanes = self.layout.lanes
-        demand = Demand(self.lanes, lanes, self.trials * lanes, devices)
+        trials = self.trials if self.at_once is None else min(self.trials, self.at_once)
+        demand = Demand(self.lanes, lanes, trials * lanes, devices)
         count = fit_lanes(demand, choose_lanes(footprint, self.device))
-        if self.has_scheduler or lanes > count.width:
+        if self.has_scheduler or self.at_once is not None or lanes > count.width:
             return count
         return add_turns(count, footprint, self.device, demand, self.layout.epochs)
 
