@@ -16,7 +16,7 @@ from jaxnn.devices import warn_idle_cores
 from jaxnn.io.runs import Log, open_run
 from jaxnn.io.runs.fingerprint import describe_arrays
 from jaxnn.sweeps.arguments import check_call, check_first, check_limits, check_population, warn_of_programs
-from jaxnn.sweeps.batches import Search
+from jaxnn.sweeps.asynchronous import limit_lanes
 from jaxnn.sweeps.choose_run import choose_run
 from jaxnn.sweeps.describe import describe_sweep
 from jaxnn.sweeps.ends import add_refit, attach_result, collect_result, make_result, run_search
@@ -30,6 +30,7 @@ from jaxnn.sweeps.results.refit import refit_best
 from jaxnn.sweeps.results.replay import Programs
 from jaxnn.sweeps.results.result import SweepResult
 from jaxnn.sweeps.resume import SweepJournal
+from jaxnn.sweeps.running import Search
 from jaxnn.sweeps.samplers import Sampler, make_sampler
 from jaxnn.sweeps.samplers.base import check_sampler, init_sampler
 from jaxnn.sweeps.schedulers.base import Scheduler, check_scheduler, init_scheduler
@@ -150,7 +151,8 @@ def sweep(
         log: `log(trial, {"learning_rate": …, "score": …, "epochs": …})`, with all hypers that are numbers and all
             metrics, called when a trial has ended. A resumed sweep calls it again for the trials since the last
             checkpoint. `nn.tensorboard(directory)` is such a function.
-        progress: whether to show a bar (extra `progress`).
+        progress: whether to show what is done, the best score, the speed and what the sweep waits for: as a bar in a
+            terminal (extra `progress`), a table in a notebook, or a line a minute in a log file.
 
     Returns:
         A `SweepResult`. A trial whose model or loss refuses the shapes (TypeError, ValueError) is "failed". A resumed
@@ -195,6 +197,7 @@ def sweep(
     trial_sampler = init_sampler(make_sampler(sampler, trials), space, jax.random.fold_in(key, SAMPLER_KEY), plan.lanes)
     trial_scheduler = init_scheduler(scheduler, epochs, space, jax.random.fold_in(key, SCHEDULER_KEY))
     check_population(trial_scheduler, stop, refit)
+    plan = limit_lanes(plan, trial_sampler, trial_scheduler)
     options: dict[str, Any] = {"sampler": make_sampler(sampler, trials), "scheduler": scheduler, "lanes": lanes}
     options |= _describe_options(first, prepare, None if folds is None or _is_drawn(folds, groups) else plan.folds)
     describe = functools.partial(describe_sweep, plan, options)

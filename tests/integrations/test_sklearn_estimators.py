@@ -96,6 +96,7 @@ def test_several_labels_of_a_row_and_several_outputs() -> None:
     targets = X @ np.array([[1.0, 0], [0, 2], [0, 0], [-1, 1]]) + 0.5
     assert line.fit(X, targets).score(X, targets) > 0.99
     assert line.predict(X).shape == (150, 2)
+    assert error_message(ValueError, lambda: line.partial_fit(X, targets[:, 0])).endswith("must have 2 columns, not 1")
     assert line.fit(X, targets[:, 0]).predict(X.astype("f")).dtype == np.float32
 
 
@@ -149,6 +150,13 @@ def test_partial_fit_goes_on_and_warm_start_starts_from_the_last() -> None:
     np.testing.assert_allclose(steps.loss_curve_, make().fit(X, NAMES).loss_curve_, rtol=1e-4)
     assert steps.n_iter_ == 60
     assert error_message(ValueError, lambda: steps.partial_fit(X, Y)).startswith("NetworkClassifier: y has the label")
+    words = error_message(ValueError, lambda: clone(steps).partial_fit(X, Y, classes=[0, 1]))
+    assert words == "NetworkClassifier: y has the label 2, but classes are [0 1]"
+    for name, value in {"hidden_sizes": (5,), "optimizer": "sgd"}.items():
+        changed = pickle.loads(pickle.dumps(steps)).set_params(**{name: value})
+        words = error_message(ValueError, lambda changed=changed: changed.partial_fit(X, NAMES))
+        assert words.startswith(f"NetworkClassifier: partial_fit goes on with earlier calls, in which {name} was")
+    assert pickle.loads(pickle.dumps(steps)).set_params(learning_rate=0.1).partial_fit(X, NAMES).n_iter_ == 61
     warm = make(warm_start=True).fit(X, NAMES)
     last = warm.loss_curve_[-1]
     assert warm.fit(X, NAMES).loss_curve_[0] < last
@@ -183,7 +191,11 @@ def test_a_pickled_network_predicts_the_same_and_goes_on(fitted) -> None:
 def test_models_of_the_user() -> None:
     images = X.reshape(150, 2, 2, 1)
     model = nn.cnn((2, 2, 1), (4,), 3, pool=1)
-    assert make(model=model).fit(images, NAMES).score(images, NAMES) > 0.9
+    own = clone(make(model=model))
+    assert own.model == model
+    assert "model=Model(cnn 1-4, 16-3)" in repr(own)
+    assert "Model(cnn 1-4, 16-3)" in own._repr_html_()
+    assert own.fit(images, NAMES).score(images, NAMES) > 0.9
 
     def build(inputs, outputs):
         return nn.mlp([inputs, 6, outputs], activation=jnp.tanh)

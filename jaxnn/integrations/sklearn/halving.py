@@ -26,9 +26,11 @@ def halve(
         metric: the column of the results to compare by, higher is better.
 
     Raises:
-        ValueError: several scores, of which `refit` names none.
+        ValueError: several scores, of which `refit` names none, or candidates that differ in the limit.
     """
     name, most = limit
+    if any(name in candidate for candidate in candidates):
+        raise ValueError(f"SweepSearchCV: a scheduler sets {name}, so that it cannot be searched")
     for rung in itertools.count():
         epochs = min(scheduler.grace_period * scheduler.reduction_factor**rung, most)
         count = len(candidates)

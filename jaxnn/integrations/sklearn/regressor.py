@@ -55,15 +55,22 @@ class NetworkRegressor(RegressorMixin, Network):
         del classes
         x, y = self._check_data(x, y, reset=first)
         weights = self._check_weights(weights, x)
-        self.single_output_ = y.ndim == 1
+        targets = self._as_columns(y)
+        if first:
+            self.single_output_, self._columns = y.ndim == 1, targets.shape[1]
+        self._check_columns("y", targets)
         if validation is not None:
             validation_x, validation_y = self._check_data(*validation)
             validation = validation_x, self._as_columns(validation_y)
-        targets = self._as_columns(y)
+            self._check_columns("validation y", validation[1])
         return Encoded(x, targets, weights, validation, squared_error, targets.shape[1])
 
     def _as_columns(self, y):
         return y.reshape(len(y), -1).astype(np.dtype(self.precision))
+
+    def _check_columns(self, name, targets):
+        if targets.shape[1] != self._columns:
+            raise ValueError(f"NetworkRegressor: {name} must have {self._columns} columns, not {targets.shape[1]}")
 
     def _kind(self):
         return "numbers"
