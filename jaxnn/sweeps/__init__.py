@@ -21,12 +21,13 @@ from jaxnn.sweeps.results.refit import Refit
 from jaxnn.sweeps.results.replay import Replay
 from jaxnn.sweeps.results.result import SweepResult
 from jaxnn.sweeps.results.tables import Column
-from jaxnn.sweeps.samplers.base import Sampler, TrialSampler
+from jaxnn.sweeps.samplers.base import AsynchronousSampler, RecordedCall, Sampler, TrialSampler
 from jaxnn.sweeps.schedulers.base import Continue, Copy, Scheduler, Stop, TrialScheduler
 from jaxnn.sweeps.schedulers.median_stopping import median_stopping
 from jaxnn.sweeps.schedulers.population_based import population_based
 from jaxnn.sweeps.schedulers.successive_halving import asha, hyperband
 from jaxnn.sweeps.search import sweep
+from jaxnn.sweeps.simulation import Simulation, simulate
 from jaxnn.sweeps.space.distributions import log_normal, log_uniform, normal, quantized, uniform
 from jaxnn.sweeps.space.integers import integers, seeds
 from jaxnn.sweeps.space.space import Setting, choice, settings_at
@@ -34,17 +35,20 @@ from jaxnn.sweeps.space.whole import depth, sizes, switch
 from jaxnn.training.evaluation import Curves
 
 __all__ = [
+    "AsynchronousSampler",
     "BestTrial",
     "ChunkStats",
     "Column",
     "Continue",
     "Copy",
     "Curves",
+    "RecordedCall",
     "Refit",
     "Replay",
     "Sampler",
     "Scheduler",
     "Setting",
+    "Simulation",
     "Splitter",
     "Stop",
     "SweepResult",
@@ -65,6 +69,7 @@ __all__ = [
     "quantized",
     "seeds",
     "settings_at",
+    "simulate",
     "sizes",
     "sweep",
     "switch",
