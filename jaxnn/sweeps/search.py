@@ -19,11 +19,12 @@ from jaxnn.sweeps.arguments import check_call, check_first, check_limits, check_
 from jaxnn.sweeps.asynchronous import limit_lanes
 from jaxnn.sweeps.choose_run import choose_run
 from jaxnn.sweeps.describe import describe_sweep
-from jaxnn.sweeps.ends import add_refit, attach_result, make_result, run_search
+from jaxnn.sweeps.ends import add_refit, attach_result, collect_result, make_result, run_search
 from jaxnn.sweeps.engine.make_plan import make_plan
 from jaxnn.sweeps.engine.plan import SAMPLER_KEY, SCHEDULER_KEY
 from jaxnn.sweeps.engine.preparation import Prepare
 from jaxnn.sweeps.engine.splits import Splitter
+from jaxnn.sweeps.keep_page import keep_page
 from jaxnn.sweeps.results.best_trials import BestTrials
 from jaxnn.sweeps.results.refit import refit_best
 from jaxnn.sweeps.results.replay import Programs
@@ -142,7 +143,7 @@ def sweep(
             of its score and with its key: `SweepResult.refit`. All rows are prepared together.
         directory: where to keep the sweep, so that the same call resumes it: the configuration, a journal with a line
             for each trial, the last two checkpoints, `trials.csv` as of the last checkpoint, and at the end
-            `curves.csv`. Its parent must exist.
+            `curves.csv`. `report.html` shows the sweep while it goes on, and at the end. Its parent must exist.
         on_mismatch: "raise" refuses to go on in a directory under other versions, devices, cores or options of JAX.
             "continue" keeps the trials that have ended up to the last checkpoint, and their `reason` says so. It starts
             the others again, and a scheduler compares only these and new ones.
@@ -208,6 +209,7 @@ def sweep(
             if chosen.is_new:
                 check_train_on(plan, earlier, scheduler, trial_scheduler)
         with open_run("sweep", chosen.path, chosen.describe, every=float(save_every), given=directory) as run:
+            keep_page(run, directory, float(save_every), best, lambda: collect_result(plan, programs, best))
             journal = SweepJournal(run, plan, best, log, 0 if earlier is None else len(earlier.settings))
             search = Search(plan, programs, known, trial_sampler, scheduler, trial_scheduler, journal, earlier)
             run_search(search, limits, progress)

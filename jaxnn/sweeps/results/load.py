@@ -73,15 +73,18 @@ def load(directory: str | Path) -> SweepResult:
     is_done = runs[-1].checkpoint is not None and bool(runs[-1].checkpoint.get("done"))
     saved = read_saved("load", runs, stored, "kept", newest=is_done)
     kept = {number: _name_layers(params) for number, params in saved.items()}
-    trials, plan = tuple(trial.result for trial in stored.values()), SavedPlan(space, read_layout(configuration))
+    trials = tuple(trial.result for trial in stored.values())
+    plan = SavedPlan(space, read_layout(configuration), configuration, path)
     return SweepResult(trials, kept, read_chunks(runs), cast(Any, plan), Programs())
 
 
 class SavedPlan(NamedTuple):
-    """What a directory tells of the plan of a sweep: the space, and lanes and epochs of a trial."""
+    """What a directory tells of the plan of a sweep: the space, lanes and epochs of a trial, and how it was called."""
 
     space: dict[str, Any]
     layout: TrialLayout
+    configuration: dict[str, Any]
+    stored: Path
     labels: None = None
     preparations: tuple[()] = ()
 
