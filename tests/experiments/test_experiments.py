@@ -138,7 +138,10 @@ def test_sweep_iris_finds_settings_that_classify_unseen_flowers(capsys, monkeypa
     assert result.sweep.best.score > -0.12
     assert result.accuracy >= 0.9
     assert_drawn(result.pictures, ["sweep.png"])
-    assert f"{result.accuracy:.3f} on 30 unseen flowers" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert f"{result.accuracy:.3f} on 30 unseen flowers" in printed
+    assert printed.endswith(f"  {result.report}\n")
+    assert result.report.read_text().startswith("<!doctype html>")
 
 
 @optimized
