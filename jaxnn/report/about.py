@@ -4,6 +4,7 @@ import time
 from typing import Any, NamedTuple
 
 from jaxnn.io.runs.fingerprint import describe_environment
+from jaxnn.report.outputs import Outputs
 
 # What the page calls the options of a sweep or a training, and where its configuration has them.
 _OPTIONS = {
@@ -23,6 +24,10 @@ class About(NamedTuple):
         state: "ended", "unfinished", or "running" while it is written again.
         written: when the page is made, in seconds since 1970.
         reload: the seconds after which a page of a run that is running reads its file again.
+        seconds: of the run in all; None if nothing tells.
+        thorough: whether the page has what takes seconds to compute.
+        pictures: whether the page shows the inputs of examples.
+        outputs: of the best trial, from the directory.
     """
 
     title: str
@@ -31,6 +36,10 @@ class About(NamedTuple):
     state: str = "ended"
     written: float = 0.0
     reload: float = 0.0
+    seconds: float | None = None
+    thorough: bool = True
+    pictures: bool = False
+    outputs: Outputs | None = None
 
 
 def describe_here(title: str, **options: Any) -> About:
@@ -46,6 +55,7 @@ def describe_about(about: About) -> dict[str, Any]:
         "state": about.state,
         "written": round(about.written),
         "reload": about.reload,
+        "seconds": about.seconds if about.seconds is None else round(about.seconds, 3),
         "facts": [*_list_options(about.configuration), *_list_environment(about.configuration)],
     }
 

@@ -29,7 +29,7 @@ function makeCurves() {
   function findRange() {
     const known = shown.values.filter(Number.isFinite).sort();
     if (!known.length) return { low: 0, high: 1, log: false };
-    let [low, high] = shown.loss ? [known[0], quantile(known, 0.95)] : [quantile(known, 0.15), known[known.length - 1]];
+    let [low, high] = shown.loss ? [known[0], quantile(known, 0.75)] : [quantile(known, 0.25), known[known.length - 1]];
     const log = low > 0 && shown.loss && high / low > 20;
     if (high <= low) [low, high] = [low - 0.5, high + 0.5];
     const margin = log ? 0 : 0.03 * (high - low);
@@ -189,7 +189,7 @@ function makeCurves() {
   const thinned = grid.length < last ? ` Curves are drawn through ${grid.length} of ${last} epochs, and their ends.` : "";
   return section(
     "Learning curves",
-    `A curve for each trial, the mean over its repeats and folds; it ends where the trial did.${thinned}`,
+    `A curve for each trial, the mean over its repeats and folds; it ends where the trial did. The worst values lie outside.${thinned}`,
     el("div", { class: "controls" }, quantities.length > 1 ? select : null, scoreLegend()),
     chart.node,
   );

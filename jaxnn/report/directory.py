@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from jaxnn.io.runs.stored import StoredRun, read_run
+from jaxnn.io.runs.stored import StoredRun, list_runs, read_run
 from jaxnn.report.about import About
+from jaxnn.report.outputs import OUTPUTS_FILE, read_outputs
 from jaxnn.report.sweeps import describe_sweep
 from jaxnn.report.trainings import describe_curves
 from jaxnn.sweeps.results.load import load
@@ -32,9 +33,25 @@ def describe_directory(directory: Path, title: str | None = None) -> dict[str, A
     if run.configuration["kind"] == "train":
         return _describe_training(run, about)
     result = load(directory)
+    runs = list_runs("report", directory) or [run]
     waits = any(trial.status == "unfinished" for trial in result.trials)
-    configuration = getattr(result.plan, "configuration", run.configuration)
-    return describe_sweep(result, about._replace(configuration=configuration, state="unfinished" if waits else "ended"))
+    outputs = read_outputs(runs[-1].path / OUTPUTS_FILE)
+    if outputs is not None and (not result.kept or outputs.trial != result.best.trial):
+        outputs = None  # of a sweep that has gone on since
+    about = about._replace(
+        configuration=runs[-1].configuration,
+        state="unfinished" if waits else "ended",
+        seconds=_sum_seconds(runs),
+        outputs=outputs,
+    )
+    return describe_sweep(result, about)
+
+
+def _sum_seconds(runs: list[StoredRun]) -> float | None:
+    """Returns the seconds of runs up to their last checkpoints; None if they do not tell."""
+    seconds = [run.checkpoint.get("seconds") for run in runs if run.checkpoint is not None]
+    known = [each for each in seconds if each is not None]
+    return sum(known) if known and len(known) == len(runs) else None
 
 
 def _describe(run: StoredRun, directory: Path, title: str) -> About:
@@ -53,7 +70,7 @@ def _describe_training(run: StoredRun, about: About) -> dict[str, Any]:
         for name, column in _CURVES.items()
         if column == "loss" or (epochs and column in epochs[0])
     }
-    described = describe_curves(dict(curves), about) | {"diverged": None, "params": None}
+    described = describe_curves(dict(curves), about._replace(seconds=_sum_seconds([run]))) | {"diverged": None, "params": None}
     scores = curves.get("scores", np.zeros(0))
     finite = np.where(np.isfinite(scores), scores, -np.inf)
     return described | {"best_epoch": int(finite.argmax()) + 1 if len(finite) else None}

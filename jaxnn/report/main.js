@@ -1,9 +1,15 @@
 // Puts the page together.
 
 function makeSections() {
+  if (data.kind === "train") return [makeHead(), ...(data.epochs ? makeTraining() : []), makeFacts()];
   const sections = [makeHead()];
-  if (data.kind === "sweep" && size) sections.push(makeCurves(), makeParallel(), makeScatters(), makeTable());
-  if (data.kind === "train" && data.epochs) sections.push(...makeTraining());
+  if (data.notes.length) sections.push(makeNotes());
+  if (size) sections.push(makeCurves());
+  if (size && hypers.length) sections.push(makeParallel(), makeScatters());
+  if (size) sections.push(makeTable());
+  if (data.importance) sections.push(makeImportance());
+  if (data.classes) sections.push(makeClasses());
+  if (data.lanes.ends.length) sections.push(makeTime());
   sections.push(makeFacts());
   return sections;
 }
@@ -14,4 +20,5 @@ window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () 
   readColours();
   charts.forEach((chart) => chart.redraw());
 });
+watch();
 document.documentElement.dataset.ready = "true";

@@ -9,8 +9,8 @@ from typing import Any
 
 # In this order they are one script, which begins with strict mode and keeps its names to itself.
 _SCRIPTS = (
-    "core.js", "chart.js", "state.js", "curves.js", "parallel.js", "scatter.js", "table.js", "panels.js", "training.js",
-    "main.js",
+    "core.js", "chart.js", "state.js", "curves.js", "parallel.js", "scatter.js", "table.js", "panels.js", "classes.js",
+    "lanes.js", "training.js", "live.js", "main.js",
 )  # fmt: skip
 
 

@@ -137,7 +137,7 @@ function makeParallel() {
   });
   views.push({ redraw: () => chart.redraw(), redrawOver: () => request(chart.drawOver) });
   chart.node.style.minWidth = `${AXIS_WIDTH * axes.length}px`;
-  return section("Hypers and score", "A line for each trial. Drag along an axis to choose trials, here and in all other views; click it to let go.", el("div", { class: "controls" }, scoreLegend()), el("div", { class: "wide" }, chart.node));
+  return section("Hypers and score", "A line for each trial. Drag along an axis to choose trials in all views; click it to let go.", el("div", { class: "controls" }, scoreLegend()), el("div", { class: "wide" }, chart.node));
 }
 
 /** Moves the chosen part of an axis, or its upper end; where there is none, returns the upper or lower half. */

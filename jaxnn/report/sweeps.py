@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jaxnn.report.about import About, describe_about, name_described
+from jaxnn.report.classes import describe_classes
+from jaxnn.report.notes import list_notes
 from jaxnn.report.numbers import choose_grid, pack_curves, shorten, shorten_all
 from jaxnn.sweeps.results.tables import Column
 from jaxnn.sweeps.space.space import dimensions
@@ -12,6 +14,8 @@ from jaxnn.sweeps.space.space import dimensions
 if TYPE_CHECKING:
     from jaxnn.sweeps.results.result import SweepResult
 
+# The most steps of the line of busy lanes.
+_MAX_STEPS = 400
 STATUSES = "finished", "stopped", "diverged", "failed", "unfinished"
 _CURVES = {"losses": "training loss", "validation_losses": "validation loss", "scores": "score"}
 
@@ -38,6 +42,11 @@ def describe_sweep(result: "SweepResult", about: About) -> dict[str, Any]:
         "hypers": [_describe_hyper(column, result.space) for column in result.columns()],
         "metrics": [{"name": name, "values": _list_metric(result, name)} for name in metrics],
         "curves": _describe_curves(result, is_loss=score is None),
+        "notes": list_notes(result),
+        "importance": _list_importance(result) if about.thorough else None,
+        "classes": describe_classes(about.outputs, pictures=about.pictures),
+        "lanes": _describe_lanes(result),
+        "time": _describe_time(result, about.seconds),
     }
 
 
@@ -73,6 +82,32 @@ def _describe_hyper(column: Column, space: dict[str, Any]) -> dict[str, Any]:
 
 def _list_metric(result: "SweepResult", name: str) -> list[float | int | None]:
     return shorten_all(trial.metrics[name] for trial in result.trials)
+
+
+def _list_importance(result: "SweepResult") -> list[tuple[str, float | int | None]] | None:
+    """Returns the importance of each hyper; None for few trials or without scikit-learn."""
+    try:
+        return [(name, shorten(share)) for name, share in result.importance().items()]
+    except (ImportError, ValueError):
+        return None
+
+
+def _describe_lanes(result: "SweepResult") -> dict[str, Any]:
+    """Returns the share of busy lanes over the seconds of the programs, in at most some hundred steps."""
+    chunks = result.chunks
+    ends = np.cumsum([chunk.seconds for chunk in chunks])
+    work = np.cumsum([chunk.busy * chunk.seconds for chunk in chunks])
+    places = np.unique(np.linspace(0, len(chunks) - 1, min(len(chunks), _MAX_STEPS)).round().astype(int))
+    steps = np.diff(ends[places], prepend=0.0)
+    busy = np.diff(work[places], prepend=0.0) / np.maximum(steps, 1e-9)
+    return {"ends": shorten_all(ends[places]), "busy": shorten_all(busy), "occupancy": shorten(result.occupancy)}
+
+
+def _describe_time(result: "SweepResult", total: float | None) -> dict[str, Any]:
+    """Returns the seconds of a sweep: in all, and of its programs."""
+    trained = sum(chunk.seconds for chunk in result.chunks)
+    epochs = sum(trial.epochs for trial in result.trials)
+    return {"total": None if total is None else shorten(max(total, trained)), "programs": shorten(trained), "epochs": epochs}
 
 
 def _describe_curves(result: "SweepResult", *, is_loss: bool) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from jaxnn._checks.paths import check_path
 from jaxnn.io.files import write
 from jaxnn.report.about import describe_here
 from jaxnn.report.directory import describe_directory
+from jaxnn.report.outputs import compute_outputs
 from jaxnn.report.page import make_page
 from jaxnn.report.sweeps import describe_sweep
 from jaxnn.report.trainings import describe_training
@@ -17,13 +18,16 @@ if TYPE_CHECKING:
     from jaxnn.training.train import TrainResult
 
 
-def write_report(result: "SweepResult | TrainResult", path: str | Path, *, title: str | None = None) -> Path:
+def write_report(
+    result: "SweepResult | TrainResult", path: str | Path, *, title: str | None = None, pictures: bool = False
+) -> Path:
     """Writes the page of a result; see `SweepResult.report`.
 
     Args:
         result: of `sweep` or `train`.
         path: the file, such as "report.html"; its folder must exist.
         title: the heading of the page.
+        pictures: whether the page holds the images of the examples that the best trial gets most wrong.
 
     Returns:
         The path of the file.
@@ -41,7 +45,7 @@ def write_report(result: "SweepResult | TrainResult", path: str | Path, *, title
         True
     """
     path = check_path("report", path)
-    write(path, make_page(_describe(result, title)).encode(), "report")
+    write(path, make_page(_describe(result, title, pictures)).encode(), "report")
     return path
 
 
@@ -75,11 +79,13 @@ def write_directory_report(directory: str | Path, path: str | Path | None = None
     return path
 
 
-def _describe(result: Any, title: str | None) -> dict[str, Any]:
+def _describe(result: Any, title: str | None, pictures: bool) -> dict[str, Any]:
     """Returns the document of a result of this process."""
     if hasattr(result, "losses"):
         return describe_training(result, describe_here(title or "Training"))
     stored = getattr(result.plan, "stored", None)
     if stored is not None:  # a result of `load`, which ran in another process
         return describe_directory(stored, title)
-    return describe_sweep(result, describe_here(title or "Sweep", score=name_value(result.plan.score)))
+    about = describe_here(title or "Sweep", score=name_value(result.plan.score))
+    about = about._replace(pictures=pictures, seconds=result.seconds, outputs=compute_outputs(result))
+    return describe_sweep(result, about)

@@ -86,7 +86,7 @@ class AskedTrials(TrialSource):
         self.tell()
         search, limit = self._search, self._search.sampler.ask_limit
         count = count if limit is None else min(count, limit - len(self._open))
-        if not self._has_more or count < 1 or not search.journal.may_ask(search.plan.trials):
+        if not self._has_more or count < 1 or not self._may_ask():
             return False
         batch = ask_batch(search, count)
         self._has_more = bool(batch)
@@ -94,3 +94,13 @@ class AskedTrials(TrialSource):
         for number, setting in self._shapes.drop_failed(batch, search.journal):
             self._queues.setdefault(setting.choices, deque()).append((number, setting))
         return bool(batch)
+
+    def _may_ask(self) -> bool:
+        """Returns whether trials are left to draw; while resuming, whether the sampler was asked at this point.
+
+        It was not where a sweep that goes on with more trials had drawn all that it had then.
+        """
+        search = self._search
+        if search.journal.resuming:
+            return search.journal.next_call(0) is not None
+        return len(search.journal.best.drawn) < search.plan.trials

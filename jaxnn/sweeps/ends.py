@@ -108,7 +108,8 @@ def attach_result(plan: Plan, programs: Programs, best: BestTrials) -> Iterator[
 
 def collect_result(plan: Plan, programs: Programs, best: BestTrials) -> SweepResult:
     """Returns the results so far."""
-    return SweepResult(best.all_results(plan.layout), best.params_at_hand(), tuple(best.chunks), plan, programs)
+    trials, seconds = best.all_results(plan.layout), time.monotonic() - best.started
+    return SweepResult(trials, best.params_at_hand(), tuple(best.chunks), plan, programs, seconds=seconds)
 
 
 def _attach(error: BaseException, result: SweepResult, best: BestTrials) -> None:

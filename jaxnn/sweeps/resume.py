@@ -16,14 +16,7 @@ import numpy as np
 from jaxnn.io.runs import Log, Run
 from jaxnn.io.runs.journal import unpack_array
 from jaxnn.io.runs.run import NoRun
-from jaxnn.sweeps.describe import (
-    as_choices,
-    check_repeated,
-    describe_result,
-    describe_setting,
-    mismatch_error,
-    read_setting,
-)
+from jaxnn.sweeps.describe import as_choices, check_repeated, describe_result, describe_setting, mismatch_error
 from jaxnn.sweeps.engine.chunk_result import ChunkResult
 from jaxnn.sweeps.engine.chunk_runner import ChunkRunner
 from jaxnn.sweeps.engine.lane_count import LaneCount
@@ -34,6 +27,7 @@ from jaxnn.sweeps.engine.run import ChunkStats
 from jaxnn.sweeps.engine.trial import TrialResult
 from jaxnn.sweeps.engine.trim import Trimmer
 from jaxnn.sweeps.journaled_program import JournaledChunk, JournaledProgram
+from jaxnn.sweeps.recorded_calls import read_call
 from jaxnn.sweeps.results.best_trials import BestTrials
 from jaxnn.sweeps.results.tables import curves_csv, flatten_hypers, make_rows, trials_csv
 from jaxnn.sweeps.samplers.base import RecordedCall
@@ -75,22 +69,10 @@ class SweepJournal:
         self._earlier: dict[int, dict[str, Any]] = {}
         self.trimmer, self.shapes = Trimmer(plan), SavedShapes(plan)
 
-    def may_ask(self, trials: int) -> bool:
-        """Returns whether trials are left to draw; while resuming, whether the sampler was asked at this point.
-
-        It was not where a sweep that goes on with more trials had drawn all it had then.
-        """
-        if self.resuming:
-            return bool(self._events) and self._events[0]["event"] == "batch"
-        return len(self.best.drawn) < trials
-
     def next_call(self, first: int) -> RecordedCall | None:
         """Returns the call of the sampler that comes next in the journal, after `first` settings of the user's."""
-        if not self._events or self._events[0]["event"] != "batch":
-            return None
-        event = self._events[0]
-        settings = [read_setting(each) for each in event["settings"]]
-        return RecordedCall(settings[:first], event["asked"], settings[first:], event.get("note"))
+        is_next = bool(self._events) and self._events[0]["event"] == "batch"
+        return read_call(self._events[0], first) if is_next else None
 
     def record_batch(self, batch: list[tuple[int, Setting]], asked: int, note: Any = None) -> None:
         """Records the settings of the next trials, for some of which the sampler was asked, and what it noted."""

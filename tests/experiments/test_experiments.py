@@ -11,7 +11,18 @@ import numpy as np
 import pytest
 
 import jaxnn as nn
-from experiments import cifar, digits, iris, learning_rates, mnist, replicate, sequences, sweep_digits, sweep_iris
+from experiments import (
+    cifar,
+    digits,
+    iris,
+    learning_rates,
+    mnist,
+    replicate,
+    schedulers,
+    sequences,
+    sweep_digits,
+    sweep_iris,
+)
 
 optimized = pytest.mark.optimized(older_code=True)  # trained for long
 
@@ -139,6 +150,19 @@ def test_sweep_digits_stops_most_trials_and_finds_a_good_network(monkeypatch):
     assert_drawn(result.pictures, ["search.png", "lanes.png"])
 
 
+def test_schedulers_are_compared_on_the_curves_of_one_search(capsys):
+    result = schedulers.main(schedulers.Config(trials=24, epochs=9, parts=3, progress=False))
+    assert {trial.status for trial in result.sweep.trials} == {"finished"}
+    assert [row.whole.scheduler for row in result.rows] == list(schedulers.SCHEDULERS)
+    printed = capsys.readouterr().out
+    for whole, regrets in result.rows:
+        assert 0.1 < whole.share <= 1
+        assert regrets.shape == (3,)
+        assert f"{whole.scheduler!r}" in printed
+        assert f"{whole.epochs:>8}{whole.share:>7.0%}{whole.trial:>7}{whole.score:>9.4f}" in printed
+    assert_drawn(result.pictures, ["schedulers.png"])
+
+
 @optimized
 def test_replicates_of_one_setting_differ_by_their_seeds():
     result = replicate.main(replicate.Config(seeds=12, epochs=4, progress=False))
@@ -147,7 +171,7 @@ def test_replicates_of_one_setting_differ_by_their_seeds():
     assert_drawn(result.pictures, ["distribution.png"])
 
 
-COMMANDS = ("iris", "digits", "mnist", "sequences", "cifar", "sweep_iris", "sweep_digits", "replicate")
+COMMANDS = ("iris", "digits", "mnist", "sequences", "cifar", "sweep_iris", "sweep_digits", "schedulers", "replicate")
 
 
 @pytest.mark.parametrize("module", ["experiments", *(f"experiments.{name}" for name in COMMANDS)])

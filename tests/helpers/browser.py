@@ -73,9 +73,10 @@ class OpenPage:
         """Returns the number of colours in a canvas; an empty one has a single colour."""
         return self.page.evaluate(
             "selector => { const canvas = document.querySelector(selector);"
-            "const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext('2d', {willReadFrequently: true});"
+            "const size = [canvas.width, canvas.height];"
+            "const copy = new OffscreenCanvas(...size).getContext('2d', {willReadFrequently: true});"
             "copy.drawImage(canvas, 0, 0);"
-            "const pixels = copy.getImageData(0, 0, canvas.width, canvas.height).data;"
+            "const pixels = copy.getImageData(0, 0, ...size).data;"
             "return new Set(new Uint32Array(pixels.buffer)).size }",
             selector,
         )

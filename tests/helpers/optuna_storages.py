@@ -26,13 +26,16 @@ def open_study(kind, directory):
     if kind == "sqlite":
         return make_study(storage=f"sqlite:///{path}", study_name="study", load_if_exists=True)
     # A process that is killed leaves its lock behind, which others respect for the grace period.
-    file = JournalFileBackend(str(path), lock_obj=JournalFileOpenLock(str(path), grace_period=1))
+    file = JournalFileBackend(str(path), lock_obj=JournalFileOpenLock(str(path), grace_period=4))
     return make_study(storage=JournalStorage(file), study_name="study", load_if_exists=True)
 
 
 def describe_trials(study):
     """Returns what a study holds, without times and the names of sweeps, in the order of the sweep's trials."""
     trials = sorted(study.get_trials(), key=lambda trial: trial.user_attrs["trial"])
-    return repr([
-        (trial.state.name, trial.values, trial.params, trial.intermediate_values, trial.user_attrs) for trial in trials
-    ])  # fmt: skip
+    # A database gives the parts of a trial in another order.
+    return repr([(trial.state.name, trial.values, *map(sorted, map(dict.items, _parts(trial)))) for trial in trials])
+
+
+def _parts(trial):
+    return trial.params, trial.intermediate_values, trial.user_attrs

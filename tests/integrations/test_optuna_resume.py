@@ -98,3 +98,16 @@ def test_several_objectives_are_the_score_and_metrics():
     best = {trial.user_attrs["trial"] for trial in study.best_trials}
     dominated = [any(s > score and e < error for s, e in values) for score, error in values]
     assert best <= {number for number, is_worse in enumerate(dominated) if not is_worse}
+
+
+def test_a_sweep_that_goes_on_with_more_epochs_and_trials_keeps_its_study(tmp_path):
+    directory, options = tmp_path / "run", {"scheduler": None, "keep_states": True}
+    short = search(open_study("journal", directory), directory, trials=6, **options)
+    longer = search(open_study("journal", directory), directory, trials=8, epochs=12, **options)
+    assert [trial.setting for trial in longer.trials[:6]] == [trial.setting for trial in short.trials]
+    assert [trial.epochs for trial in longer.trials] == [12] * 8
+    study = open_study("journal", directory)
+    # The study keeps what the sampler was told of the first six.
+    assert [trial.user_attrs["epochs"] for trial in study.trials] == [9] * 6 + [12] * 2
+    assert_same_sweep(search(study, directory, trials=8, epochs=12, **options), longer)
+    assert len(open_study("journal", directory).trials) == 8

@@ -191,7 +191,11 @@ def test_a_pickled_network_predicts_the_same_and_goes_on(fitted) -> None:
 def test_models_of_the_user() -> None:
     images = X.reshape(150, 2, 2, 1)
     model = nn.cnn((2, 2, 1), (4,), 3, pool=1)
-    assert make(model=model).fit(images, NAMES).score(images, NAMES) > 0.9
+    own = clone(make(model=model))
+    assert own.model == model
+    assert "model=Model(cnn 1-4, 16-3)" in repr(own)
+    assert "Model(cnn 1-4, 16-3)" in own._repr_html_()
+    assert own.fit(images, NAMES).score(images, NAMES) > 0.9
 
     def build(inputs, outputs):
         return nn.mlp([inputs, 6, outputs], activation=jnp.tanh)

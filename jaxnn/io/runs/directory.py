@@ -28,9 +28,7 @@ from jaxnn.io.runs.run import MoreTables, NoRun, Run, Tables
 _CHECKPOINTS_KEPT = 2
 _RUN_FILES = "journal.jsonl", "curves.csv", "trials.csv"
 _CHECKPOINT_NAME = re.compile(r"checkpoint-(\d{6,})\.npz")
-_TEMPORARY_NAME = re.compile(
-    r"\.(checkpoint-\d+\.npz|configuration\.json|curves\.csv|trials\.csv|report\.html)\.\d+\.new"
-)
+_TEMPORARY_NAME = re.compile(r"\.(checkpoint-\d+\.npz|configuration\.json|\w+\.csv|report\.html|outputs\.npz)\.\d+\.new")
 
 
 class RunDirectory:
@@ -57,8 +55,10 @@ class RunDirectory:
         self._caught = caught
         self._more_tables: list[MoreTables] = []
         self._journal = journal
-        self._saved_at = time.monotonic()
+        self._saved_at = self._opened_at = time.monotonic()
         self._roll_back(self._find_checkpoint())
+        # Of all calls up to the checkpoint from which this one goes on.
+        self._seconds_before = 0.0 if self.resumed_from is None else self.resumed_from.get("seconds", 0.0)
 
     def record(self, event: str, **fields: Any) -> None:
         self._journal.append(event, **fields)
@@ -97,7 +97,8 @@ class RunDirectory:
         number = self._last_number + 1
         name, content = _file_name(number), pack(tree)
         write(self.path / name, content, self.caller)
-        self.record("checkpoint", number=number, file=name, sha256_of_file=_sha256(content), **fields)
+        seconds = round(self._seconds_before + time.monotonic() - self._opened_at, 3)
+        self.record("checkpoint", number=number, file=name, sha256_of_file=_sha256(content), seconds=seconds, **fields)
         self._journal.sync()
         self._last_number, self._last_fields = number, fields
         with contextlib.suppress(FileNotFoundError):
@@ -107,7 +108,7 @@ class RunDirectory:
     def _write_tables(self, tables: Tables, *, goes_on: bool) -> None:
         for content in (tables(), *(more(goes_on) for more in self._more_tables)):
             for name, text in content.items():
-                write(self.path / name, text.encode(), self.caller)
+                write(self.path / name, text if isinstance(text, bytes) else text.encode(), self.caller)
 
     def _find_checkpoint(self) -> int:
         """Returns the number of journal lines up to the newest intact checkpoint; 0 if the journal records none."""

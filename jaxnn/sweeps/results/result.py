@@ -47,6 +47,7 @@ class SweepResult(NamedTuple):
         programs: the compiled programs, which are not pickled with the result.
         continuation: what `extend` calls; not pickled either.
         refit: the best setting, trained on all rows; None without `refit=True`, or if no trial has a score.
+        seconds: of the search, with the compilation of its programs; None of a result that was loaded.
     """
 
     trials: tuple[TrialResult, ...]
@@ -56,6 +57,7 @@ class SweepResult(NamedTuple):
     programs: Programs
     continuation: Continuation = Continuation()
     refit: Refit | None = None
+    seconds: float | None = None
 
     def __repr__(self) -> str:
         return "\n  ".join(summarize(self))
@@ -246,8 +248,8 @@ class SweepResult(NamedTuple):
         """
         return importance(self.columns(), self.scores)
 
-    def report(self, path: str | Path, *, title: str | None = None) -> Path:
+    def report(self, path: str | Path, *, title: str | None = None, pictures: bool = False) -> Path:
         """Writes a page to look at, one file, and returns its path; see `jaxnn.report.write_report`."""
         from jaxnn.report import write_report  # pages are made of results
 
-        return write_report(self, path, title=title)
+        return write_report(self, path, title=title, pictures=pictures)
