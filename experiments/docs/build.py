@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import jaxnn
-from experiments.docs.docstrings import read_signature, to_rest
+from experiments.docs.docstrings import read_signature, split_attributes, to_rest
 
 _OPTIONS = {
     "project": "jaxnn",
@@ -73,6 +73,7 @@ def build(sources: Path, output: Path, doctrees: Path) -> list[str]:
             freshenv=True,
         )
         app.connect("autodoc-process-docstring", _process_docstring, priority=400)  # before napoleon
+        app.connect("autodoc-process-docstring", _split_attributes, priority=600)  # after it
         app.connect("autodoc-process-signature", _process_signature)
         app.build()
     with contextlib.suppress(FileNotFoundError):
@@ -83,6 +84,10 @@ def build(sources: Path, output: Path, doctrees: Path) -> list[str]:
 
 def _process_docstring(app: Any, kind: str, path: str, value: Any, options: Any, lines: list[str]) -> None:
     lines[:] = to_rest(list(lines), path, value)
+
+
+def _split_attributes(app: Any, kind: str, path: str, value: Any, options: Any, lines: list[str]) -> None:
+    lines[:] = [part for line in lines for part in split_attributes(line)]
 
 
 def _process_signature(

@@ -10,7 +10,7 @@ from typing import Any
 from experiments.docs.names import replace_backticks
 
 # Everything else that reStructuredText reads as markup, outside of backticks.
-_MARKUP = re.compile(r"(`[^`]+`)(\w?)|(\\|\*(?!\*)|\||(?<=\w)_(?=\W|$))")
+_MARKUP = re.compile(r"(`[^`]+`)(\w?)|(\\|\*(?!\*)|\||(?<=\w)_(?=[^\w:]|$))")
 
 
 def to_rest(lines: list[str], path: str, value: Any) -> list[str]:
@@ -29,6 +29,15 @@ def to_rest(lines: list[str], path: str, value: Any) -> list[str]:
         else:
             result += _convert("\n".join(paragraph), path, without).split("\n")
     return result
+
+
+def split_attributes(line: str) -> list[str]:
+    """Gives several attributes that share a line of a docstring an anchor each."""
+    found = re.match(r"\.\. attribute:: (.*, .*)", line)
+    if found is None:
+        return [line]
+    names = [name for name in found[1].replace("\\_", "_").split(", ") if name.strip("_").isidentifier()]
+    return [f".. attribute:: {names[0]}", *(f"               {name}" for name in names[1:])]
 
 
 def read_signature(value: Any) -> str | None:
