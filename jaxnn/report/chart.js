@@ -42,7 +42,9 @@ class Chart {
     this.node.style.height = `${height}px`;
     this.draw = () => this.paint(this.base, draw);
     this.drawOver = () => drawOver && this.paint(this.over, drawOver);
+    this.visible = false;
     new ResizeObserver(() => this.redraw()).observe(this.node);
+    new IntersectionObserver((entries) => this.look(entries[entries.length - 1]), { rootMargin: "300px" }).observe(this.node);
     charts.push(this);
   }
 
@@ -54,9 +56,21 @@ class Chart {
     return this.node.clientHeight;
   }
 
+  /** Draws what a reader comes to; charts that are out of sight wait. */
+  look(entry) {
+    this.visible = entry.isIntersecting;
+    if (this.visible && this.stale) this.redraw();
+  }
+
   redraw() {
+    this.stale = !this.visible;
+    if (this.stale) return;
     request(this.draw);
     request(this.drawOver);
+  }
+
+  redrawOver() {
+    if (this.visible) request(this.drawOver);
   }
 
   paint(canvas, draw) {

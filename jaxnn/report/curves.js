@@ -182,8 +182,7 @@ function makeCurves() {
     chart.redraw();
   }
   pick(quantities[0].name);
-  views.push({ redraw: () => chart.redraw(), redrawOver: () => request(chart.drawOver) });
-  chart.redrawOver = () => request(chart.drawOver);
+  views.push(chart);
 
   const select = el("select", { "aria-label": "Quantity", onchange: (event) => pick(event.target.value) }, quantities.map(({ name }) => el("option", { value: name }, name)));
   const thinned = grid.length < last ? ` Curves are drawn through ${grid.length} of ${last} epochs, and their ends.` : "";

@@ -128,14 +128,14 @@ function makeParallel() {
     if (event.key === "Escape") brush([axis, null]);
     if (move) brush([axis, movePart(brushes.get(axis), move, event.shiftKey)]);
     chart.tell(describeBrush(axis), x(current), y(0.5));
-    request(chart.drawOver);
+    chart.redrawOver();
   });
   chart.over.addEventListener("blur", () => {
     current = -1;
     chart.tell(null);
-    request(chart.drawOver);
+    chart.redrawOver();
   });
-  views.push({ redraw: () => chart.redraw(), redrawOver: () => request(chart.drawOver) });
+  views.push(chart);
   chart.node.style.minWidth = `${AXIS_WIDTH * axes.length}px`;
   return section("Hypers and score", "A line for each trial. Drag along an axis to choose trials in all views; click it to let go.", el("div", { class: "controls" }, scoreLegend()), el("div", { class: "wide" }, chart.node));
 }

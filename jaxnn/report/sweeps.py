@@ -107,7 +107,8 @@ def _describe_time(result: "SweepResult", total: float | None) -> dict[str, Any]
     """Returns the seconds of a sweep: in all, and of its programs."""
     trained = sum(chunk.seconds for chunk in result.chunks)
     epochs = sum(trial.epochs for trial in result.trials)
-    return {"total": None if total is None else shorten(max(total, trained)), "programs": shorten(trained), "epochs": epochs}
+    known = None if total is None else shorten(max(total, trained))
+    return {"total": known, "programs": shorten(trained), "epochs": epochs}
 
 
 def _describe_curves(result: "SweepResult", *, is_loss: bool) -> dict[str, Any]:

@@ -1,13 +1,14 @@
 """The page of a result in a real browser: it shows what the result holds, and asks for no other file."""
 
-import json
+import base64
 import re
 
 import numpy as np
 import pytest
 
 import jaxnn as nn
-from helpers.browser import OpenPage, start_browser
+from experiments.benchmarks.report_page import make_search, write_page
+from helpers.browser import OpenPage, read_document, start_browser
 from helpers.resumable_runs import make_recipe, sweep
 from jaxnn.report.about import describe_here
 from jaxnn.report.numbers import choose_grid, pack, pack_curves
@@ -38,16 +39,8 @@ def searched() -> nn.SweepResult:
     return sweep(space=space, make=make_labelled, score=nn.accuracy, trials=24)
 
 
-def read_document(path):
-    text = re.search('<script type="application/json" id="data">(.*?)</script>', path.read_text())
-    assert text is not None
-    return json.loads(text.group(1))
-
-
 def unpack(text):
     """The numbers that `pack` wrote, as the script of the page reads them."""
-    import base64
-
     upper = np.frombuffer(base64.b64decode(text), np.uint8).reshape(-1, 3)
     return np.pad(upper, ((0, 0), (1, 0))).copy().view("<f4")[:, 0]
 
@@ -141,6 +134,11 @@ def test_a_brush_chooses_trials_in_all_views(browser, searched, tmp_path):
     opened.drag(".scatter canvas + canvas", (0.5, 0.05), (0.99, 0.9))
     assert "of 24 trials chosen" in opened.text()
     assert opened.troubles == []
+
+
+def test_the_page_of_a_thousand_trials_has_at_most_a_megabyte(tmp_path):
+    write_page(make_search(1000, 100, stops=False), tmp_path / "report.html")
+    assert (tmp_path / "report.html").stat().st_size < 1e6
 
 
 def test_a_training_is_shown(browser, trained, tmp_path):

@@ -28,7 +28,7 @@ from jaxnn.io.runs.run import MoreTables, NoRun, Run, Tables
 _CHECKPOINTS_KEPT = 2
 _RUN_FILES = "journal.jsonl", "curves.csv", "trials.csv"
 _CHECKPOINT_NAME = re.compile(r"checkpoint-(\d{6,})\.npz")
-_TEMPORARY_NAME = re.compile(r"\.(checkpoint-\d+\.npz|configuration\.json|\w+\.csv|report\.html|outputs\.npz)\.\d+\.new")
+_TEMPORARY_NAME = re.compile(r"\.(checkpoint-\d+|outputs|configuration|curves|trials|report)\.\w+\.\d+\.new")
 
 
 class RunDirectory:
