@@ -19,7 +19,10 @@ class Result(NamedTuple):
 def describe_best(result: nn.SweepResult) -> str:
     """Returns the hypers and the trial of the best setting as one line."""
     best = result.best
-    values = {name: f"{value:.3g}" if isinstance(value, float) else value for name, value in best.hypers.items()}
+    values = {
+        name: f"{value:.3g}" if isinstance(value, float) else getattr(value, "__name__", value)
+        for name, value in best.hypers.items()
+    }
     return ", ".join(f"{name} {value}" for name, value in values.items()) + f" (trial {best.trial})"
 
 

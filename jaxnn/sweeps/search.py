@@ -122,7 +122,8 @@ def sweep(
         stop: a rule such as `no_improvement(...)`, applied to each training with its validation score, as in `train`.
             Its numbers stay those of its last epoch; a trial ends when all its trainings have, and frees their lanes.
         repeats: the number of trainings of every setting, with different keys; a trial's score is their mean.
-        sampler: "random", "grid", "sobol", or an object with `init`, see `jaxnn.sweeps.Sampler`.
+        sampler: "random", "grid", "sobol", `nn.integrations.optuna(study)`, or an object with `init`, see
+            `jaxnn.sweeps.Sampler`.
         scheduler: `asha(...)`, `hyperband(...)`, `median_stopping(...)`, `population_based(...)`, an object with
             `init`, see `jaxnn.sweeps.Scheduler`, or None.
         first: settings to try before those of the sampler, as dicts of hypers such as `{"learning_rate": 0.01}`; they

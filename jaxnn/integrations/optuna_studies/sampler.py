@@ -70,8 +70,9 @@ def optuna(
             the sweep; nor are enqueued trials, but `first=`.
         sampler: the sampler, or a function such as `lambda seed: TPESampler(seed=seed)`; None is that of the study.
         objectives: the score or metrics of the sweep by name, one for each direction of the study.
-        ask_limit: the most settings that are asked for before their results are told. TPE at 64 searches no better
-            than half way between one by one and random search.
+        ask_limit: the most settings that are asked for before their results are told. A sampler knows less in larger
+            rounds: on networks for digits, TPE reached −0.1285 one by one and −0.1290 at 64, random search −0.1315.
+            `GPSampler` takes 0.4 s for each setting from 300 trials on.
 
     Returns:
         What `sweep` takes as `sampler`.
