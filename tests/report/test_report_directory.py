@@ -12,6 +12,7 @@ from jaxnn.report import __main__ as command
 from jaxnn.report import live
 from jaxnn.report.about import About
 from jaxnn.report.live import LivePage
+from jaxnn.report.page import make_page
 
 
 def without_times(document):
@@ -56,11 +57,20 @@ def test_a_directory_without_a_run_is_refused(tmp_path, capsys):
 
 def test_a_sweep_that_goes_on_has_a_page_that_reads_its_file_again(tmp_path, monkeypatch):
     monkeypatch.setattr(live, "_WAIT", 0.0)
-    monkeypatch.setattr(live, "_LEAST_RELOAD", 3.0)
+    states, make = [], LivePage.make
+
+    def record(page, describe, configuration, state):
+        states.append(state)
+        return make(page, describe, configuration, state)
+
+    monkeypatch.setattr(LivePage, "make", record)
     with pytest.raises(InjectedError):
         sweep(tmp_path / "run", end_at=12)
+    assert set(states[:-1]) == {"running"}
     path = tmp_path / "run" / "report.html"
-    assert read_document(path)["state"] == "running"
+    document = read_document(path)
+    assert (document["state"], states[-1]) == ("unfinished", "unfinished")
+    path.write_text(make_page(document | {"state": "running", "reload": 3.0, "written": time.time()}))
     with start_browser() as browser:
         opened = OpenPage(browser, path)
         assert "running" in opened.text(".badge")
