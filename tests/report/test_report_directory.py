@@ -1,13 +1,16 @@
 """Runs with a directory keep a page, while they go on and at the end; a directory alone is enough to make it again."""
 
+import os
+import signal
 import time
 
+import jax
 import numpy as np
 import pytest
 
 import jaxnn as nn
 from helpers.browser import OpenPage, read_document, start_browser
-from helpers.resumable_runs import InjectedError, sweep, train
+from helpers.resumable_runs import RECIPE, TRAIN, VALIDATION, InjectedError, sweep, train
 from jaxnn.report import __main__ as command
 from jaxnn.report import live
 from jaxnn.report.about import About
@@ -48,6 +51,19 @@ def test_a_training_keeps_a_page_that_its_directory_alone_gives_again(tmp_path, 
     assert again["title"] == "Again"
     assert again["series"] == at_end["series"]
     assert again["best_epoch"] == at_end["best_epoch"]
+
+
+def test_a_training_that_a_signal_ends_has_a_page_that_says_so(tmp_path, default_signals):
+    def log(epoch, _):
+        if epoch == 20:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    options = {"key": jax.random.key(0), "validation": VALIDATION, "epochs": 100_000, "log": log, "progress": False}
+    with pytest.raises(KeyboardInterrupt):
+        nn.train(RECIPE, TRAIN, directory=tmp_path / "run", **options)
+    document = read_document(tmp_path / "run" / "report.html")
+    assert document["state"] == "unfinished"
+    assert 20 <= document["epochs"] < 100_000
 
 
 def test_a_directory_without_a_run_is_refused(tmp_path, capsys):
