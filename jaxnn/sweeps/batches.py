@@ -71,7 +71,7 @@ def run_batches(search: Search, shapes: ShapeCheck) -> Generator[ChunkStats, Non
             return
         check_settings(search.plan.space, [setting for _, setting in batch])
         search.journal.record_batch(batch, asked)
-        yield from _run_batch(search, shapes.drop_failed(batch, search.journal))
+        yield from run_batch(search, shapes.drop_failed(batch, search.journal))
         _tell(search, [best.results[number] for number, _ in batch], len(first))
 
 
@@ -87,13 +87,13 @@ def _run_earlier(search: Search, earlier: EarlierRun, shapes: ShapeCheck) -> Ite
         for number in batch.settings.keys() & earlier.results.keys() - longer.keys():
             _add_earlier(search, earlier, number)
         waiting = [(number, each) for number, each in batch.settings.items() if number not in earlier.results]
-        yield from _run_batch(search, shapes.drop_failed(waiting, search.journal))
+        yield from run_batch(search, shapes.drop_failed(waiting, search.journal))
         if batch.asked is not None:
             told = batch.told or earlier.results | best.results
             _tell(search, [told[number] for number in batch.settings], first)
     if not search.journal.resuming:
         warn_of_restarts(longer, earlier)
-    yield from _run_batch(search._replace(trial_scheduler=None), list(longer.items()), earlier)
+    yield from run_batch(search._replace(trial_scheduler=None), list(longer.items()), earlier)
 
 
 def _repeat_call(search: Search, batch: EarlierBatch) -> int:
@@ -128,7 +128,7 @@ def _count_next(search: Search, wanted: int) -> int:
     return recorded.popleft() if recorded else min(wanted, wanted if limit is None else limit)
 
 
-def _run_batch(search: Search, batch: Batch, earlier: EarlierRun | None = None) -> Iterator[ChunkStats]:
+def run_batch(search: Search, batch: Batch, earlier: EarlierRun | None = None) -> Iterator[ChunkStats]:
     """Runs a batch of trials, one program after another; a program is built when it is first needed.
 
     Trials with a state in an earlier run go on from it.

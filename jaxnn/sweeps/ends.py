@@ -96,11 +96,12 @@ def attach_result(plan: Plan, programs: Programs, best: BestTrials) -> Iterator[
         yield
     except BaseException as error:
         if best.drawn:
-            _attach(error, _collect(plan, programs, best), best)
+            _attach(error, collect_result(plan, programs, best), best)
         raise
 
 
-def _collect(plan: Plan, programs: Programs, best: BestTrials) -> SweepResult:
+def collect_result(plan: Plan, programs: Programs, best: BestTrials) -> SweepResult:
+    """Returns what there is of a sweep."""
     return SweepResult(best.all_results(plan.layout), best.params_at_hand(), tuple(best.chunks), plan, programs)
 
 
@@ -114,7 +115,7 @@ def _attach(error: BaseException, result: SweepResult, best: BestTrials) -> None
 
 def make_result(search: Search, progress: bool | None) -> SweepResult:
     """Returns the result of a search; with `progress` not None, one that can be extended."""
-    result = _collect(search.plan, search.programs, search.journal.best)
+    result = collect_result(search.plan, search.programs, search.journal.best)
     if progress is None:
         return result
 

@@ -68,6 +68,7 @@ class Plan(NamedTuple):
         on_host: the names of the functions that the host computes, by the choices of the programs.
         has_scheduler: whether a scheduler decides between two chunks.
         debug_nans: whether a trial that gives NaN is an error.
+        block: the trials of a block, where `lanes` are those of a device; None without blocks.
         preparations: of each fold, or of the training data; empty without. `data` is prepared, see `parts.py`.
     """
 
@@ -91,6 +92,7 @@ class Plan(NamedTuple):
     has_scheduler: bool
     debug_nans: bool
     preparations: tuple[Preparation, ...] = ()
+    block: int | None = None
 
     def hypers(self, setting: Setting) -> dict[str, Any]:
         """Returns the hypers of a setting, as `make_recipe` gets them."""
@@ -162,14 +164,14 @@ class Plan(NamedTuple):
             executor=executor,
             count=count or self.lane_counts.get(setting.choices),
         )
-        program = make_for(jax.devices())
+        program = make_for(jax.local_devices())
         if not program.can_hang:
             return program
         warn_user(
             "sweep: the trainings call LAPACK (qr, svd, eigh, cholesky, …), which can hang on several CPU devices, so "
             "they run on one"
         )
-        return make_for(jax.devices()[:1])
+        return make_for(jax.local_devices()[:1])
 
     def _make_for(
         self,
@@ -208,6 +210,9 @@ class Plan(NamedTuple):
     def _count_lanes(self, footprint: Footprint, devices: int) -> LaneCount:
         lanes = self.layout.lanes
         demand = Demand(self.lanes, lanes, self.trials * lanes, devices)
+        if self.block is not None:
+            # The same on every worker, however many devices it has and trials the sweep.
+            demand = Demand(self.lanes, lanes, self.block * lanes, 1)
         count = fit_lanes(demand, choose_lanes(footprint, self.device))
         if self.has_scheduler or lanes > count.width:
             return count

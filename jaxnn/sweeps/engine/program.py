@@ -57,7 +57,7 @@ class Program:
         devices: Sequence[Any] | None = None,
         executor: Executor | None = None,
     ) -> None:
-        mesh = Mesh(np.array(devices or jax.devices()), ("lane",))
+        mesh = Mesh(np.array(devices or jax.local_devices()), ("lane",))
         self._host_functions = HostFunctions(spec) if spec.on_host else None
         self.size, self.width, self.max_epochs = width * mesh.size, width, spec.max_epochs
         self._spec, self._tile, self._mesh, self._executor = spec, tile, mesh, executor
