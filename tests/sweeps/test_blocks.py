@@ -9,6 +9,7 @@ import optax
 import pytest
 
 import jaxnn as nn
+from helpers.block_sweeps import assert_same_table
 from helpers.resumable_runs import TRAIN, VALIDATION, assert_same_bits, make_recipe
 from jaxnn.sweeps.blocks import driver
 from jaxnn.sweeps.blocks.block import Block
@@ -26,13 +27,6 @@ def sweep(**options):
         make_recipe, options.pop("space", WIDTHS), TRAIN, key=jax.random.key(0),
         **(COMMON | {"trials": 30, "epochs": 9, "block": 8, "keep": 3, "scheduler": nn.asha()} | options),
     )  # fmt: skip
-
-
-def assert_same_table(left, right):
-    """Asserts that two sweeps have the same trials and kept parameters; only times and workers may differ."""
-    trials = ([trial._replace(seconds=0.0, worker="") for trial in result.trials] for result in (left, right))
-    assert_same_bits(*trials)
-    assert_same_bits(left.kept, right.kept)
 
 
 @pytest.fixture(scope="module")

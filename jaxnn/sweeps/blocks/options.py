@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 from jaxnn._checks.arrays import check_whole
+from jaxnn.sweeps.blocks.pool import check_executor
 from jaxnn.sweeps.engine.plan import Plan
 from jaxnn.sweeps.samplers.base import TrialSampler
 
@@ -19,6 +20,7 @@ class BlockOptions(NamedTuple):
 
 def check_blocks(block: Any, ahead: Any, executor: Any, *, keep_states: bool, on_mismatch: str) -> BlockOptions:
     """Returns the options of a sweep in blocks, checked."""
+    check_executor(executor)
     ahead = check_whole("sweep", "ahead", ahead, least=1)
     if block is None and executor is None:
         if ahead != 1:

@@ -3,7 +3,7 @@
 import os
 import socket
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any, NamedTuple, cast
 
 import jax
@@ -48,7 +48,7 @@ class SpanRunner:
         self._journal = SweepJournal(NoRun(), plan, BestTrials(keep), None)
         self._records: dict[Any, ProgramRecord] = {}
 
-    def run(self, blocks: Sequence[Block]) -> Iterator[SpanStep]:
+    def run(self, blocks: Sequence[Block]) -> Generator[SpanStep, None, None]:
         """Runs blocks whose trials share the lanes; yields after each chunk.
 
         The trials of each combination of choices run together, in an order that is the same for every span. A

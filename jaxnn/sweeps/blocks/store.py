@@ -6,6 +6,7 @@ again, with the same bits.
 
 import contextlib
 import hashlib
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,10 @@ from jaxnn.io.runs.configuration import check_configuration, read_configuration,
 from jaxnn.io.runs.interrupts import CaughtSignal, Interrupted, catch_signals
 from jaxnn.io.runs.journal import Journal
 from jaxnn.io.runs.lock import lock_directory, make_directory
+
+
+# A folder of this name holds the job for workers while the sweep runs.
+JOB_PREFIX = "job-"
 
 
 class BlockStore:
@@ -32,6 +37,7 @@ class BlockStore:
         self.events: list[dict[str, Any]] = []
         if journal is not None:
             journal.truncate(len(journal.entries))
+            self._remove_leftovers(journal.path.parent)
             self.events = [entry.event for entry in journal.entries if not self._is_damaged(entry.event)]
 
     def record(self, event: str, **fields: Any) -> None:
@@ -68,6 +74,13 @@ class BlockStore:
         if problem and not any(_is_newer(entry.event, event) for entry in self._entries()):
             warn_user(f"sweep: {file} {problem}; its block runs again")
         return bool(problem)
+
+    def _remove_leftovers(self, path: Path) -> None:
+        """Removes what a process that was killed has left."""
+        for each in path.glob(f"{JOB_PREFIX}*"):
+            shutil.rmtree(each, ignore_errors=True)
+        for each in path.glob(".*.new"):
+            each.unlink()
 
     def _entries(self) -> list[Any]:
         return [] if self._journal is None else self._journal.entries

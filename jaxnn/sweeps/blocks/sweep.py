@@ -1,17 +1,21 @@
 """`sweep(block=…)`: from the plan to the result."""
 
 import functools
+import tempfile
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from jaxnn.io.runs import Log
 from jaxnn.io.runs.fingerprint import ENVIRONMENT
 from jaxnn.progress import progress_bar
+from jaxnn.sweeps.blocks.dispatch import Dispatcher
 from jaxnn.sweeps.blocks.driver import run_here
+from jaxnn.sweeps.blocks.job import pack_job, write_body
 from jaxnn.sweeps.blocks.ledger import Ledger
+from jaxnn.sweeps.blocks.pool import Pool
 from jaxnn.sweeps.blocks.queue import BlockQueue
 from jaxnn.sweeps.blocks.span import SpanRunner
-from jaxnn.sweeps.blocks.store import BlockStore, open_store
+from jaxnn.sweeps.blocks.store import JOB_PREFIX, BlockStore, open_store
 from jaxnn.sweeps.blocks.watch import Watch
 from jaxnn.sweeps.ends import Limits, collect_result
 from jaxnn.sweeps.engine.plan import Plan
@@ -80,8 +84,23 @@ def _run(sweep: BlockSweep, programs: Programs, queue: BlockQueue, ledger: Ledge
     assert block is not None
     with progress_bar(trials, "trial", wanted=sweep.progress) as bar:
         watch = Watch(ledger, sweep.limits, store.caught, bar, -(-trials // block))
-        runner = SpanRunner(sweep.plan, sweep.scheduler, sweep.best.keep, programs)
-        run_here(runner, queue, ledger, watch)
+        if sweep.executor is None:
+            runner = SpanRunner(sweep.plan, sweep.scheduler, sweep.best.keep, programs)
+            run_here(runner, queue, ledger, watch)
+        else:
+            _run_there(sweep, queue, ledger, watch, store)
+
+
+def _run_there(sweep: BlockSweep, queue: BlockQueue, ledger: Ledger, watch: Watch, store: BlockStore) -> None:
+    """Runs all blocks on the executor; workers that it made here end with the sweep."""
+    job = pack_job(sweep.plan, sweep.scheduler, sweep.best.keep)
+    with tempfile.TemporaryDirectory(prefix=JOB_PREFIX, dir=store.path) as folder:
+        pool, has_ended = Pool(sweep.executor), False
+        try:
+            Dispatcher(pool, write_body(job, folder), job.body, queue, ledger, watch).run()
+            has_ended = True
+        finally:
+            pool.close(kill=not has_ended or watch.has_ended())
 
 
 def _collect(queue: BlockQueue, ledger: Ledger, best: BestTrials) -> None:

@@ -35,6 +35,10 @@ class Watch:
         self._bar.update(progress - self._bar.n)
         self._bar.set_postfix(shown)
 
+    def count_left(self) -> int:
+        """Returns how many blocks are not done."""
+        return max(self._blocks - len(self._ledger.blocks), 0)
+
     def has_ended(self) -> bool:
         """Returns whether a signal, the time or the target score ends the sweep here."""
         seconds, target = self._limits
