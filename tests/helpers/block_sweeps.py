@@ -7,7 +7,7 @@ import jax
 import optax
 
 import jaxnn as nn
-from helpers.resumable_runs import TRAIN, VALIDATION, assert_same_bits
+from helpers.resumable_runs import TRAIN, VALIDATION, InjectedError, assert_same_bits
 
 RATES = {"learning_rate": nn.log_uniform(1e-4, 1e-1)}
 DEADLY = 99  # a width that ends the process of a worker
@@ -35,6 +35,18 @@ def assert_same_table(left, right):
     trials = ([trial._replace(seconds=0.0, worker="") for trial in result.trials] for result in (left, right))
     assert_same_bits(*trials)
     assert_same_bits(left.kept, right.kept)
+
+
+def end_after(trials):
+    """Returns a log that ends the sweep after some trials, as a process that is killed does."""
+    seen = []
+
+    def log(trial, _):
+        seen.append(trial)
+        if len(seen) > trials:
+            raise InjectedError
+
+    return log
 
 
 class Listed(nn.sweeps.TrialSampler):

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 import jaxnn as nn
-from helpers.block_sweeps import RATES, WIDTHS, Listed, assert_same_table, make_recipe, sweep
+from helpers.block_sweeps import RATES, WIDTHS, Listed, assert_same_table, end_after, make_recipe, sweep
 from helpers.resumable_runs import InjectedError
+from jaxnn.sweeps.blocks import driver
 
 # Workers compile as users do.
 pytestmark = pytest.mark.optimized
@@ -99,6 +100,16 @@ def test_blocks_are_asked_for_in_the_order_of_blocks(pool):
     assert_same_table(samplers[0].table, samplers[1].table)
 
 
+def test_a_directory_goes_on_with_workers(pool, alone, tmp_path, monkeypatch):
+    monkeypatch.setattr(driver, "LONGEST_SPAN", 1)
+    with pytest.raises(InjectedError):
+        sweep(tmp_path, log=end_after(16))
+    resumed = sweep(tmp_path, executor=pool)
+    assert_same_table(resumed, alone)
+    workers = [row["worker"] for row in resumed.table()]
+    assert set(workers[:16]).isdisjoint(workers[16:])
+
+
 class Pools:
     """Makes pools, and kills a worker of the last one."""
 
@@ -115,7 +126,7 @@ class Pools:
 
 
 def test_a_worker_that_dies_changes_no_bit(alone, tmp_path):
-    pools, killed = Pools(), []
+    pools, killed, before = Pools(), [], set(multiprocessing.active_children())
 
     def log(trial, _):
         if not killed:
@@ -125,7 +136,7 @@ def test_a_worker_that_dies_changes_no_bit(alone, tmp_path):
     result = sweep(executor=pools, log=log, directory=tmp_path / "run")
     assert_same_table(result, alone)
     assert len(pools.made) == 2
-    assert all(not process.is_alive() for process in multiprocessing.active_children())
+    assert set(multiprocessing.active_children()) <= before
     events = [json.loads(line) for line in (tmp_path / "run" / "journal.jsonl").read_text().splitlines()]
     assert sorted(event["number"] for event in events if event["event"] == "block") == list(range(4))
 

@@ -14,7 +14,11 @@ A *span* is some blocks whose trials share the lanes of a worker; how many is th
     queue.py       asks the sampler for blocks, and tells it their results in the order of blocks
     ledger.py      the blocks that are done, the programs and conditions that all of them share
     store.py       the directory: a file and a line in the journal for each block
+    load.py        reads a directory without the code that made it
     pool.py        an executor, made anew when it breaks
-    driver.py      runs all blocks, here or on the executor
+    dispatch.py    runs all blocks on an executor, also where workers die
+    driver.py      runs all blocks in this process
+    watch.py       limits, signals and the progress bar
+    options.py     `block=`, `ahead=` and `executor=`, checked
     sweep.py       `sweep(block=…)`, from the plan to the result
 """

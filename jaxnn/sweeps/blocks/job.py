@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxnn._kernels.dtypes import as_arrays
@@ -118,6 +119,6 @@ def unpack_job(body: bytes) -> SpanRunner:
 
     job: _Job = pickle.loads(body)
     data, validation, folds = as_arrays((job.plan.data, job.plan.validation, job.plan.folds))
-    key = jax.random.wrap_key_data(job.key, impl="threefry2x32")
+    key = jax.random.wrap_key_data(jnp.asarray(job.key), impl="threefry2x32")
     plan = job.plan._replace(key=key, data=data, validation=validation, folds=folds, device=describe_device())
     return SpanRunner(plan, job.scheduler, job.keep, Programs())

@@ -70,7 +70,7 @@ class SpanRunner:
         for choices, program in self.programs.items():
             if choices not in self._records:
                 on_host = tuple(sorted(self.plan.on_host.get(choices, ())))
-                self._records[choices] = ProgramRecord(choices, program.lane_count, program.digest, on_host)
+                self._records[choices] = ProgramRecord(choices, program.lane_count, program.digest_of_device, on_host)
         return list(self._records.values())
 
     def _make_schedulers(self, blocks: Sequence[Block]) -> BlockSchedulers | None:

@@ -18,7 +18,6 @@ from jaxnn.io.runs.interrupts import CaughtSignal, Interrupted, catch_signals
 from jaxnn.io.runs.journal import Journal
 from jaxnn.io.runs.lock import lock_directory, make_directory
 
-
 # A folder of this name holds the job for workers while the sweep runs.
 JOB_PREFIX = "job-"
 
