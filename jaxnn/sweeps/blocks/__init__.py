@@ -10,6 +10,7 @@ A *span* is some blocks whose trials share the lanes of a worker; how many is th
     span.py        runs a span through the lanes; it keeps plan and programs for the next one
     job.py         the sweep as bytes (cloudpickle), and what cannot be sent
     worker.py      what runs in a worker: jobs by digest, the devices of the process, its end with the driver
+    orphans.py     the end of a worker whose driver has died
     conditions.py  what decides bits on a worker: versions, instruction set, kind of device
     queue.py       asks the sampler for blocks, and tells it their results in the order of blocks
     ledger.py      the blocks that are done, the programs and conditions that all of them share

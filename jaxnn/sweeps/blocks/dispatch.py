@@ -20,7 +20,7 @@ from jaxnn.sweeps.blocks.queue import BlockQueue
 from jaxnn.sweeps.blocks.watch import Watch
 from jaxnn.sweeps.blocks.worker import Failed, MissingBody, Task
 
-# How often a block may lose its worker.
+# How often a block may lose its worker while it runs alone.
 _MOST_LOSSES = 3
 # The most blocks of a span, and about how many seconds it may take: results are saved at its end.
 _LONGEST_SPAN = 8
@@ -50,8 +50,10 @@ class Dispatcher:
         self._waiting, self._ledger, self._watch = waiting, ledger, watch
         self._running: dict[Future[Any], list[Block]] = {}
         self._news: queue.SimpleQueue[Future[Any]] = queue.SimpleQueue()
+        self._runs_suspect = False
         self._suspects: deque[list[Block]] = deque()
-        self._losses: Counter[int] = Counter()
+        self._losses: Counter[int] = Counter()  # of blocks that ran alone
+        self._lost = 0
         self._given_up: dict[int, Block] = {}
         self._seconds_of_block: dict[str, float] = {}
 
@@ -74,32 +76,27 @@ class Dispatcher:
     def _send(self) -> bool:
         """Sends spans as long as workers want some; returns whether any runs."""
         while len(self._running) < self._count_wanted():
+            self._runs_suspect = bool(self._suspects)
             span = self._suspects.popleft() if self._suspects else self._waiting.take(self._choose_length())
             if not span:
                 break
-            if not self._submit(span):
-                break
+            self._submit(span)
         return bool(self._running)
 
-    def _submit(self, span: list[Block]) -> bool:
-        """Sends a span; returns False after the executor has broken and was made anew."""
+    def _submit(self, span: list[Block]) -> None:
+        """Sends a span."""
         counts = {choices: record.lane_count for choices, record in self._ledger.programs.items()}
         try:
             future = self._pool.submit(Task(self._envelope, span, counts, self._ledger.conditions))
         except BrokenExecutor as error:
-            self._waiting.put_back(span)
-            self._recover([], error)
-            return False
+            self._recover([span], error)
+            return
         self._running[future] = span
         future.add_done_callback(self._news.put)
-        return True
 
     def _count_wanted(self) -> int:
         """Returns how many spans may run: one more than workers, so that none waits; a suspect runs alone."""
-        return 1 if self._suspects or self._runs_suspect() else self._pool.workers + 1
-
-    def _runs_suspect(self) -> bool:
-        return any(self._losses[block.number] for span in self._running.values() for block in span)
+        return 1 if self._suspects or self._runs_suspect else self._pool.workers + 1
 
     def _choose_length(self) -> int:
         """Returns the number of blocks of the next span: more where they are quick, one at the end of the sweep."""
@@ -126,10 +123,12 @@ class Dispatcher:
             if type(error).__name__ not in _LOST_WORKERS:
                 error.add_note(f"sweep: raised by the executor, not by a worker, for {span[0].name}")
                 raise
+            # The engine has run it again by itself.
+            self._losses[span[0].number] = _MOST_LOSSES - 1
             self._lose(span, alone=True)
         else:
             self._take(answer, span)
-        self._watch.show(self._ledger.trials, len(self._running), self._losses.total())
+        self._watch.show(self._ledger.trials, len(self._running), self._lost)
 
     def _take(self, answer: Any, span: list[Block]) -> None:
         """Takes what a worker returned."""
@@ -171,16 +170,18 @@ class Dispatcher:
 
     def _lose(self, span: list[Block], *, alone: bool) -> None:
         """Notes that a span has lost its worker; one that was alone is run in single blocks, or given up."""
-        for block in span:
-            self._losses[block.number] += 1
+        self._lost += 1
+        first = span[0]
         if not alone:
             self._suspects.append(span)
         elif len(span) > 1:
             self._suspects.extendleft([block] for block in reversed(span))
-        elif self._losses[span[0].number] < _MOST_LOSSES and self._pool.can_be_remade:
-            self._suspects.append(span)
         else:
-            self._given_up[span[0].number] = span[0]
+            self._losses[first.number] += 1
+            if self._losses[first.number] < _MOST_LOSSES:
+                self._suspects.append(span)
+            else:
+                self._given_up[first.number] = first
 
 
 def _make_error(failed: Failed, span: list[Block]) -> BaseException:

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import Executor, Future
 from typing import Any
 
 from jaxnn.sweeps.blocks.worker import Task, run_span
@@ -78,9 +78,9 @@ def _check(executor: Any) -> Any:
     if not isinstance(executor, Executor):
         raise TypeError(f"sweep: executor() must return a concurrent.futures.Executor, not {executor!r}")
     context = getattr(executor, "_mp_context", None)
-    if isinstance(executor, ProcessPoolExecutor) and context is not None and context.get_start_method() == "fork":
+    if context is not None and context.get_start_method() == "fork":
         raise ValueError(
             "sweep: this executor forks the process, in which JAX runs threads, and can hang; use "
-            'ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn"))'
+            'nn.executors.processes(...), or ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn"))'
         )
     return executor

@@ -57,10 +57,6 @@ class BlockQueue:
         taken, self._waiting = self._waiting[:most], self._waiting[most:]
         return taken
 
-    def put_back(self, blocks: list[Block]) -> None:
-        """Lets blocks wait again that were taken."""
-        self._waiting = sorted(self._waiting + blocks, key=lambda block: block.number)
-
     def mark_done(self, number: int) -> None:
         """Notes that a block is done; `read` gives its results."""
         self._done.add(number)

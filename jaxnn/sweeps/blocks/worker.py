@@ -3,7 +3,6 @@
 import contextlib
 import os
 import pickle
-import signal
 import socket
 import threading
 import time
@@ -15,14 +14,13 @@ from jaxnn.devices import count_cores
 from jaxnn.sweeps.blocks.block import Block, SpanReport
 from jaxnn.sweeps.blocks.conditions import describe_conditions
 from jaxnn.sweeps.blocks.job import Envelope, read_body, unpack_job
+from jaxnn.sweeps.blocks.orphans import end_with, is_child_of
 from jaxnn.sweeps.blocks.span import SpanRunner, name_worker
 from jaxnn.sweeps.engine.lane_count import LaneCount
 from jaxnn.sweeps.space.space import Choices
 
 # The sweeps whose data and programs a worker keeps.
 _SWEEPS_KEPT = 2
-# Seconds between two looks at whether the driver is alive.
-_LOOK = 0.5
 _runners: dict[str, SpanRunner] = {}
 _lock = threading.Lock()
 _settled: list[bool] = []
@@ -127,11 +125,9 @@ def _settle(envelope: Envelope) -> None:
     for name, value in envelope.options.items():
         jax.config.update(name, value)
     _make_devices()
-    if envelope.driver == (socket.gethostname(), os.getppid()):
-        # Ctrl-C in a terminal reaches the workers too; the driver ends them.
-        with contextlib.suppress(ValueError):
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-        threading.Thread(target=_end_with, args=(envelope.driver[1],), daemon=True).start()
+    computer, driver = envelope.driver
+    if computer == socket.gethostname() and is_child_of(driver):
+        end_with(driver)
 
 
 def _make_devices() -> None:
@@ -143,10 +139,3 @@ def _make_devices() -> None:
         # Other libraries of the worker may have started JAX.
         with contextlib.suppress(RuntimeError):
             jax.config.update("jax_num_cpu_devices", max(count_cores(), 2))
-
-
-def _end_with(driver: int) -> None:
-    """Ends this process once its parent, the driver, has died: nobody waits for its results."""
-    while os.getppid() == driver:
-        time.sleep(_LOOK)
-    os._exit(1)
