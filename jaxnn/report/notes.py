@@ -132,9 +132,10 @@ def _note_neighbours(result: "SweepResult") -> list[str]:
     if len(nearest) < 5 or len(early) < 4 or result.trials[best].status != "finished":
         return []
     epochs = np.median([result.trials[number].epochs for number in early])
+    which = "All" if len(early) == 5 else "4 of the"
     return [
-        f"{'All' if len(early) == 5 else '4 of the'} 5 trials with hypers nearest to the best were stopped, after {epochs:.0f} epochs in the "
-        "median: the scheduler may have stopped trials that were as good."
+        f"{which} 5 trials with hypers nearest to the best were stopped, after {epochs:.0f} epochs in the median: the "
+        "scheduler may have stopped trials that were as good."
     ]
 
 
