@@ -1,9 +1,12 @@
 """What the sweeps of iris and digits share: their result, and the description of the best setting."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jaxnn as nn
+
+# The trials of a block of a sweep that workers share.
+BLOCK = 32
 
 
 class Result(NamedTuple):
@@ -19,3 +22,19 @@ def describe_best(result: nn.SweepResult) -> str:
     best = result.best
     values = {name: f"{value:.3g}" if isinstance(value, float) else value for name, value in best.hypers.items()}
     return ", ".join(f"{name} {value}" for name, value in values.items()) + f" (trial {best.trial})"
+
+
+def share_among_workers(workers: int, dask: str | None) -> dict[str, Any]:
+    """Returns the options of `nn.sweep` with which workers share it; none without workers.
+
+    The blocks, and so the results, are the same for any number of workers, here or on a cluster.
+
+    Args:
+        workers: processes on this computer.
+        dask: the address of a Dask scheduler, or None.
+    """
+    if dask is not None:
+        from distributed import Client
+
+        return {"block": BLOCK, "executor": Client(dask).get_executor()}
+    return {"block": BLOCK, "executor": nn.executors.processes(workers)} if workers else {}

@@ -43,9 +43,9 @@ def run_to_end(kind: str, directory: str | None, executor: Any, trials: int) -> 
     split = nn.train_test_split(jax.random.key(1), (x, x[:, :10].argmax(axis=1)), test=0.2)
     make = make_iris if kind == "iris" else make_cnn
     result = nn.sweep(
-        make, {"learning_rate": nn.log_uniform(1e-4, 1e-1)}, split.train, key=jax.random.key(0), trials=trials, epochs=27,
-        validation=split.test, score=nn.accuracy, scheduler=nn.asha(), block=8, keep=3, lanes=8, directory=directory,
-        executor=executor, progress=False,
+        make, {"learning_rate": nn.log_uniform(1e-4, 1e-1)}, split.train, key=jax.random.key(0), trials=trials,
+        epochs=27, validation=split.test, score=nn.accuracy, scheduler=nn.asha(), block=8, keep=3, lanes=8,
+        directory=directory, executor=executor, progress=False,
     )  # fmt: skip
     hidden = ("seconds", "worker")
     table = [{name: value for name, value in row.items() if name not in hidden} for row in result.table()]
