@@ -35,7 +35,7 @@ class Report(NamedTuple):
     finished: int
 
 
-def run_to_end(kind: str, directory: str | None, executor: Any) -> str:
+def run_to_end(kind: str, directory: str | None, executor: Any, trials: int) -> str:
     """Runs a sweep in blocks; returns the digest of its result, without times and workers."""
     from tests.helpers.kill_and_resume import digest
 
@@ -43,9 +43,9 @@ def run_to_end(kind: str, directory: str | None, executor: Any) -> str:
     split = nn.train_test_split(jax.random.key(1), (x, x[:, :10].argmax(axis=1)), test=0.2)
     make = make_iris if kind == "iris" else make_cnn
     result = nn.sweep(
-        make, {"learning_rate": nn.log_uniform(1e-4, 1e-1)}, split.train, key=jax.random.key(0), trials=120, epochs=27,
-        validation=split.test, score=nn.accuracy, scheduler=nn.asha(), block=8, keep=3, lanes=8, directory=directory,
-        executor=executor, progress=False,
+        make, {"learning_rate": nn.log_uniform(1e-4, 1e-1)}, split.train, key=jax.random.key(0), trials=trials,
+        epochs=27, validation=split.test, score=nn.accuracy, scheduler=nn.asha(), block=8, keep=3, lanes=8,
+        directory=directory, executor=executor, progress=False,
     )  # fmt: skip
     hidden = ("seconds", "worker")
     table = [{name: value for name, value in row.items() if name not in hidden} for row in result.table()]
@@ -64,7 +64,7 @@ def make_cnn(hypers: dict[str, Any]) -> nn.Recipe:
     return nn.Recipe(model, nn.cross_entropy, optax.adam(hypers["learning_rate"]), batch_size=30)
 
 
-def start(kind: str, directory: Path | None, workers: bool = True) -> subprocess.Popen:
+def start(kind: str, directory: Path | None, *, workers: bool = True, trials: int = 240) -> subprocess.Popen:
     """Starts a process that runs a sweep and prints the digest of the result."""
     root = str(Path(__file__).parents[2])
     environment = os.environ | {
@@ -73,7 +73,7 @@ def start(kind: str, directory: Path | None, workers: bool = True) -> subprocess
         "JAX_NUM_CPU_DEVICES": "2",
         "PYTHONPATH": root,
     }
-    command = [sys.executable, __file__, kind, str(directory or ""), "workers" if workers else ""]
+    command = [sys.executable, __file__, kind, str(directory or ""), "workers" if workers else "", str(trials)]
     return subprocess.Popen(
         command, bufsize=0, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, cwd=root
     )
@@ -120,18 +120,20 @@ def _is_alive(process: int) -> bool:
         return False
 
 
-def kill_repeatedly(kind: Kind, victim: Victim, kills: int, seed: int = 0, show: Any = lambda _: None) -> Report:
+def kill_repeatedly(
+    kind: Kind, victim: Victim, kills: int, *, seed: int = 1, trials: int = 240, show: Any = lambda _: None
+) -> Report:
     """Kills until there were `kills`, and checks the result of each sweep that finishes.
 
     Raises:
         AssertionError: other bits than those of one process, a sweep that could not go on, or a worker that lives on.
     """
-    expected = wait_for_digest(start(kind, None, workers=False))
+    expected = wait_for_digest(start(kind, None, workers=False, trials=trials))
     generator, done, finished = random.Random(seed), 0, 0
     with tempfile.TemporaryDirectory() as folder:
         while True:
             directory = Path(folder) / f"run-{finished}"
-            process = start(kind, directory)
+            process = start(kind, directory, trials=trials)
             while done < kills and _wait(process, directory, generator):
                 done += _kill(process, victim, generator)
                 if victim == "driver":
@@ -154,7 +156,7 @@ def _wait(process: subprocess.Popen, directory: Path, generator: random.Random) 
         count = len(list(directory.glob("block-*")))
         while process.poll() is None and len(list(directory.glob("block-*"))) <= count:
             time.sleep(0.01)
-        delay = generator.expovariate(1 / 0.3)
+        delay = generator.uniform(0, 1)
     else:
         delay = generator.uniform(0, 6)
     try:
@@ -198,14 +200,16 @@ def main(
     for kind in kinds:
         for victim in victims:
             started = time.monotonic()
-            report = kill_repeatedly(kind, victim, kills, seed, lambda line: print(f"\r{line}", end="", flush=True))
+            report = kill_repeatedly(
+                kind, victim, kills, seed=seed, show=lambda line: print(f"\r{line}", end="", flush=True)
+            )
             print(f"\n{kind}, {victim}: {report}, {time.monotonic() - started:.0f} s")
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] in (["iris"], ["cnn"]):
         made = nn.executors.processes(2) if sys.argv[3] else None
-        print(run_to_end(sys.argv[1], sys.argv[2] or None, made))
+        print(run_to_end(sys.argv[1], sys.argv[2] or None, made, int(sys.argv[4])))
     else:
         import tyro
 

@@ -4,7 +4,7 @@ import json
 import multiprocessing
 import os
 import threading
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
 
 import numpy as np
 import pytest
@@ -113,11 +113,11 @@ def test_a_directory_goes_on_with_workers(pool, alone, tmp_path, monkeypatch):
 class Pools:
     """Makes pools, and kills a worker of the last one."""
 
-    def __init__(self):
-        self.made = []
+    def __init__(self, workers=2):
+        self.workers, self.made = workers, []
 
     def __call__(self):
-        self.made.append(ProcessPoolExecutor(2, mp_context=SPAWN))
+        self.made.append(ProcessPoolExecutor(self.workers, mp_context=SPAWN))
         return self.made[-1]
 
     def kill(self):
@@ -147,12 +147,15 @@ def test_a_block_that_always_kills_its_worker_is_named(alone):
 
     settings = [choose(number, trial.setting) for number, trial in enumerate(alone.trials)]
     with pytest.raises(RuntimeError, match=r"block 1 \(trials 8 … 15\) lost its worker 3 times") as caught:
-        sweep(executor=Pools(), sampler=Listed(settings), space=WIDTHS)
+        sweep(executor=Pools(1), sampler=Listed(settings), space=WIDTHS)
     statuses = [trial.status for trial in caught.value.sweep_result.trials]
     assert {number for number, status in enumerate(statuses) if status == "unfinished"} == set(range(8, 16))
 
 
 def test_a_given_executor_that_breaks_cannot_be_made_anew():
-    pools = Pools()
-    with pools() as executor, pytest.raises(RuntimeError, match="Pass a function that makes an executor"):
-        sweep(executor=executor, log=lambda *_: pools.kill())
+    class Broken(Executor):
+        def submit(self, *_):
+            raise BrokenExecutor
+
+    with pytest.raises(RuntimeError, match="Pass a function that makes an executor"):
+        sweep(executor=Broken())

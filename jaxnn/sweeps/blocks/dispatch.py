@@ -18,7 +18,7 @@ from jaxnn.sweeps.blocks.ledger import Ledger
 from jaxnn.sweeps.blocks.pool import Pool
 from jaxnn.sweeps.blocks.queue import BlockQueue
 from jaxnn.sweeps.blocks.watch import Watch
-from jaxnn.sweeps.blocks.worker import Failed, MissingBody, Task
+from jaxnn.sweeps.blocks.worker import Failed, MissingBody, ReportFile, Task
 
 # How often a block may lose its worker while it runs alone.
 _MOST_LOSSES = 3
@@ -89,7 +89,8 @@ class Dispatcher:
         try:
             future = self._pool.submit(Task(self._envelope, span, counts, self._ledger.conditions))
         except BrokenExecutor as error:
-            self._recover([span], error)
+            self._suspects.append(span)  # another has broken the executor
+            self._recover([], error)
             return
         self._running[future] = span
         future.add_done_callback(self._news.put)
@@ -132,6 +133,7 @@ class Dispatcher:
 
     def _take(self, answer: Any, span: list[Block]) -> None:
         """Takes what a worker returned."""
+        answer = answer.read() if isinstance(answer, ReportFile) else answer
         if isinstance(answer, MissingBody):
             if self._envelope.body is not None:
                 raise RuntimeError(f"sweep: the worker {answer.worker} could not read the job")
@@ -154,7 +156,7 @@ class Dispatcher:
             answer: Any = None
             with contextlib.suppress(BaseException):
                 answer = future.result(timeout=_LOOK)
-            if isinstance(answer, SpanReport):
+            if isinstance(answer, SpanReport | ReportFile):
                 self._take(answer, span)
             else:
                 lost = [*lost, span]

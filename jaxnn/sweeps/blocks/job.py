@@ -4,7 +4,6 @@ import hashlib
 import os
 import re
 import socket
-import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -41,6 +40,7 @@ class Envelope(NamedTuple):
         digest: of the body.
         options: of JAX.
         driver: the computer and the process that wait for the results.
+        folder: of the driver's computer, for files that both can read.
         path: of a file with the body; None without one.
         body: the sweep, or None if it is in the file.
     """
@@ -48,6 +48,7 @@ class Envelope(NamedTuple):
     digest: str
     options: dict[str, Any]
     driver: tuple[str, int]
+    folder: str
     path: str | None
     body: bytes | None
 
@@ -61,8 +62,8 @@ class _Job(NamedTuple):
     keep: int
 
 
-def pack_job(plan: Plan, scheduler: Scheduler | None, keep: int) -> Envelope:
-    """Returns the job of a sweep.
+def pack_job(plan: Plan, scheduler: Scheduler | None, keep: int, folder: str) -> Envelope:
+    """Returns the job of a sweep; `folder` is for files that workers on this computer can read.
 
     Raises:
         ImportError: cloudpickle is not installed.
@@ -81,7 +82,7 @@ def pack_job(plan: Plan, scheduler: Scheduler | None, keep: int) -> Envelope:
             raise TypeError(_explain(name, error)) from error
     body = cloudpickle.dumps(_Job(sent, np.asarray(jax.random.key_data(plan.key)), scheduler, keep))
     options = {name: getattr(jax.config, name) for name in _OPTIONS if hasattr(jax.config, name)}
-    return Envelope(hashlib.sha256(body).hexdigest(), options, (socket.gethostname(), os.getpid()), None, body)
+    return Envelope(hashlib.sha256(body).hexdigest(), options, (socket.gethostname(), os.getpid()), folder, None, body)
 
 
 def _explain(name: str, error: Exception) -> str:
@@ -94,12 +95,12 @@ def _explain(name: str, error: Exception) -> str:
     return f"sweep: {name} cannot be sent to workers: {type(error).__name__}: {error}"
 
 
-def write_body(envelope: Envelope, folder: str | None) -> Envelope:
+def write_body(envelope: Envelope) -> Envelope:
     """Returns an envelope that names a file instead of a long body."""
     body = envelope.body
     if body is None or len(body) <= _LONGEST_BODY:
         return envelope
-    path = Path(folder or tempfile.gettempdir()) / f"job-{envelope.digest[:16]}.pickle"
+    path = Path(envelope.folder) / f"job-{envelope.digest[:16]}.pickle"
     write(path, body, "sweep")
     return envelope._replace(path=str(path), body=None)
 

@@ -40,7 +40,8 @@ class Pool:
             count = getattr(self._executor, name, None)
             if isinstance(count, int) and count > 0:
                 return count
-        return _UNKNOWN
+        client = getattr(self._executor, "_client", None)  # of Dask
+        return max(len(client.nthreads()), 1) if hasattr(client, "nthreads") else _UNKNOWN
 
     @property
     def can_be_remade(self) -> bool:

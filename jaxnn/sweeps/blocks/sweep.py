@@ -105,11 +105,11 @@ def _run(sweep: BlockSweep, programs: Programs, queue: BlockQueue, ledger: Ledge
 
 def _run_there(sweep: BlockSweep, queue: BlockQueue, ledger: Ledger, watch: Watch, store: BlockStore) -> None:
     """Runs all blocks on the executor; workers that it made here end with the sweep."""
-    job = pack_job(sweep.plan, sweep.scheduler, sweep.best.keep)
     with tempfile.TemporaryDirectory(prefix=JOB_PREFIX, dir=store.path) as folder:
+        job = pack_job(sweep.plan, sweep.scheduler, sweep.best.keep, folder)
         pool, has_ended = Pool(sweep.executor), False
         try:
-            Dispatcher(pool, write_body(job, folder), job.body, queue, ledger, watch).run()
+            Dispatcher(pool, write_body(job), job.body, queue, ledger, watch).run()
             has_ended = True
         finally:
             pool.close(kill=not has_ended or watch.has_ended())

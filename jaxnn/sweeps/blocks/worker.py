@@ -7,7 +7,9 @@ import socket
 import threading
 import time
 import traceback
+import uuid
 import warnings
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxnn.devices import count_cores
@@ -24,6 +26,11 @@ _SWEEPS_KEPT = 2
 _runners: dict[str, SpanRunner] = {}
 _lock = threading.Lock()
 _settled: list[bool] = []
+
+
+# A longer report is a file where the driver can read it. A process that is killed may leave half a message in
+# the pipe of its pool, for which the pool then waits for ever; a short message is written at once.
+_LONGEST_MESSAGE = 2**13
 
 
 class Task(NamedTuple):
@@ -50,18 +57,31 @@ class Failed(NamedTuple):
     error: bytes | None
 
 
+class ReportFile(NamedTuple):
+    """The place of a report on the driver's computer."""
+
+    path: str
+
+    def read(self) -> SpanReport:
+        """Reads the report, and removes the file."""
+        path = Path(self.path)
+        content = path.read_bytes()
+        path.unlink()
+        return pickle.loads(content)
+
+
 class MissingBody(NamedTuple):
     """The answer of a worker that cannot read the file of a job."""
 
     worker: str
 
 
-def run_span(task: Task) -> SpanReport | Failed | MissingBody:
+def run_span(task: Task) -> SpanReport | ReportFile | Failed | MissingBody:
     """Runs a span in this process. An exception of the user's functions is returned, which any executor can send."""
     _settle(task.envelope)
     with _lock:
         try:
-            return _run(task)
+            return _send(_run(task), task.envelope)
         except Exception as error:
             return Failed(name_worker(), traceback.format_exc(), _pickle(error))
 
@@ -89,6 +109,17 @@ def _run(task: Task) -> SpanReport | MissingBody:
         seconds=time.perf_counter() - started,
         warnings=tuple(str(each.message) for each in warned if issubclass(each.category, UserWarning)),
     )
+
+
+def _send(report: SpanReport | MissingBody, envelope: Envelope) -> SpanReport | ReportFile | MissingBody:
+    """Returns a report, or the place of a file with it."""
+    content = pickle.dumps(report)
+    is_here = envelope.driver[0] == socket.gethostname() and Path(envelope.folder).is_dir()
+    if not is_here or len(content) <= _LONGEST_MESSAGE or isinstance(report, MissingBody):
+        return report
+    path = Path(envelope.folder) / f"report-{uuid.uuid4().hex}.pickle"
+    path.write_bytes(content)
+    return ReportFile(str(path))
 
 
 def _find_runner(envelope: Envelope) -> SpanRunner | None:
