@@ -41,6 +41,8 @@ class SweepJournal:
     Attributes:
         best: the results so far.
         resuming: whether chunks are still read from the journal instead of running.
+        in_memory: whether there is no directory.
+        is_saved: whether the last checkpoint holds the last chunk; in memory, none is needed.
         trimmer: gives the parameters of trials their own shapes.
         shapes: those of what is saved of trials.
     """
@@ -51,6 +53,7 @@ class SweepJournal:
         self._events = deque(event for event in run.events if event["event"] != "checkpoint")
         self._chunk_events = deque(event for event in run.events if event["event"] == "chunk")
         self.resuming = bool(self._events)
+        self.in_memory = self.is_saved = not run.active
         batches = [event for event in run.events if event["event"] == "batch"]
         recorded = earlier_trials + sum(len(event["settings"]) for event in batches)
         if recorded > plan.trials:
@@ -71,8 +74,7 @@ class SweepJournal:
 
     def next_call(self, first: int) -> RecordedCall | None:
         """Returns the call of the sampler that comes next in the journal, after `first` settings of the user's."""
-        is_next = bool(self._events) and self._events[0]["event"] == "batch"
-        return read_call(self._events[0], first) if is_next else None
+        return read_call(self._events[0], first) if self._events and self._events[0]["event"] == "batch" else None
 
     def record_batch(self, batch: list[tuple[int, Setting]], asked: int, note: Any = None) -> None:
         """Records the settings of the next trials, for some of which the sampler was asked, and what it noted."""
@@ -142,6 +144,7 @@ class SweepJournal:
             fields = {} if self._chunk is None else self._chunk.describe()
             stats = stats._replace(seconds=self._record("chunk", **stats._asdict(), **fields)["seconds"])
         self.best.chunks.append(stats)
+        self.is_saved = self.in_memory
         self._end_resuming()
         if not self.resuming:
             self._write_pending()
@@ -226,6 +229,7 @@ class SweepJournal:
         }  # fmt: skip
 
     def _trials_table(self) -> dict[str, str]:
+        self.is_saved = True  # a run writes tables after each checkpoint
         rows = make_rows(self._plan.space, self.best.sorted_results())
         return {"trials.csv": trials_csv(rows, tuple(self._plan.metrics))}
 

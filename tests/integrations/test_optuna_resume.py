@@ -57,6 +57,23 @@ def test_a_ready_made_sampler_is_told_what_it_answered_and_goes_on_with_other_nu
     ]
 
 
+def test_a_study_has_the_trials_that_the_sweep_has_saved(tmp_path):
+    counts = {}
+
+    def count(name):
+        def log(trial, values):
+            counts.setdefault(name, []).append(len(study.trials))
+
+        return log
+
+    for name, options in {"memory": {}, "directory": {"directory": tmp_path / "run", "save_every": 1e9}}.items():
+        study = make_study()
+        optuna_sweeps.sweep(study, log=count(name), **options)
+        assert len(study.trials) == 24
+    assert counts["directory"] == [0] * 24
+    assert counts["memory"][-1] > 0
+
+
 def test_the_sampler_knows_the_trials_that_the_study_had():
     seen = []
 
