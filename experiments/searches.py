@@ -1,10 +1,13 @@
 """What the sweeps of iris and digits share: their result, the description of the best setting, and the report."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jaxnn as nn
 from experiments.common import RUNS
+
+# The trials of a block of a sweep that workers share.
+BLOCK = 32
 
 
 class Result(NamedTuple):
@@ -38,3 +41,19 @@ def write_report(result: nn.SweepResult, experiment: str, *, pictures: bool = Fa
 def print_report(path: Path) -> None:
     """Prints where the report is, the last line of a sweep."""
     print(f"report, to open in a browser:\n  {path}")
+
+
+def share_among_workers(workers: int, dask: str | None) -> dict[str, Any]:
+    """Returns the options of `nn.sweep` with which workers share it; none without workers.
+
+    The blocks, and so the results, are the same for any number of workers, here or on a cluster.
+
+    Args:
+        workers: processes on this computer.
+        dask: the address of a Dask scheduler, or None.
+    """
+    if dask is not None:
+        from distributed import Client
+
+        return {"block": BLOCK, "executor": Client(dask).get_executor()}
+    return {"block": BLOCK, "executor": nn.executors.processes(workers)} if workers else {}

@@ -31,6 +31,7 @@ jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
 jax.config.update("jax_default_matmul_precision", "highest")  # a GPU would round to TF32; CPUs do not change
 install()
 set_compiler(optimize=False, older_code=True)  # what modules compute when they are imported, too
+os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"  # in the processes that tests start
 
 # No deadline, since an example with a new shape compiles; in CI the same examples are drawn every time.
 hypothesis.settings.register_profile(

@@ -9,8 +9,11 @@ from pathlib import Path
 import jaxnn as nn
 from experiments import common
 from experiments.docs.build import build
-from experiments.docs.cells import read_script, run_script
-from experiments.docs.index import HOWTOS, write_index
+from experiments.docs.cells import Output, read_script, run_script
+from experiments.docs.examples import count_examples
+from experiments.docs.index import HOWTOS, copy_documents, find_howto, write_index
+from experiments.docs.links import check_links
+from experiments.docs.names import list_names
 from experiments.docs.pages import write_howto
 from experiments.docs.reference import write_reference
 
@@ -32,25 +35,28 @@ def main(config: Config) -> None:
         write_sources(sources, run=config.run)
         shutil.rmtree(output, ignore_errors=True)
         troubles = build(sources, output, Path(folder) / "doctrees")
-    print(*troubles, sep="\n")
+    checked, examples = check_links(output), count_examples()
+    troubles += checked.troubles
+    for trouble in troubles:
+        print(trouble)
+    print(f"{checked.pages} pages, {checked.links} links between them, {len(list_names())} names in the reference")
+    print(f"{examples.docstrings} docstrings have examples of {examples.lines} lines, which the tests run")
     print(f"{time.perf_counter() - started:5.1f} s  {output / 'index.html'}")
     if troubles:
         raise SystemExit(f"{len(troubles)} troubles, see above")
 
 
 def write_sources(sources: Path, *, run: bool) -> None:
-    """Writes the sources of all pages."""
-    howtos = sources / "howto"
-    howtos.mkdir(parents=True)
+    """Runs the how-tos, and writes the sources of all pages."""
+    sources.mkdir()
     for name in HOWTOS:
         started = time.perf_counter()
-        script = read_script(Path(__file__).parents[1] / "howto" / f"{name}.py")
-        outputs = [("", ())] * len(script.cells)
-        if run:
-            with tempfile.TemporaryDirectory() as directory:
-                _, outputs = run_script(script, Path(directory))
-                write_howto(howtos, script, outputs)
-            print(f"{time.perf_counter() - started:5.1f} s  {script.title}", flush=True)
+        script = read_script(find_howto(name))
+        with tempfile.TemporaryDirectory() as directory:
+            outputs = run_script(script, Path(directory))[1] if run else [Output("", ())] * len(script.cells)
+            write_howto(sources / "howto", script, outputs)
+        print(f"{time.perf_counter() - started:5.1f} s  {script.title}", flush=True)
+    copy_documents(sources)
     write_index(sources, write_reference(sources / "reference"))
 
 

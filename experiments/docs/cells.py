@@ -85,7 +85,8 @@ def run_script(script: Script, directory: Path) -> tuple[dict[str, Any], list[Ou
             with contextlib.redirect_stdout(printed):
                 exec(code, names)
             pictures = sorted(set(directory.glob("*.png")) - before)
-            outputs.append(Output(printed.getvalue().rstrip(), tuple(pictures)))
+            text = printed.getvalue().replace(f"{directory}{os.sep}", "").rstrip()
+            outputs.append(Output(text, tuple(pictures)))
     return names, outputs
 
 

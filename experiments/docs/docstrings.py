@@ -47,7 +47,7 @@ def read_signature(value: Any) -> str | None:
             return _sign_fields(value)
         own = next((base for base in value.__mro__ if "__init__" in vars(base)), object)
         return None if not own.__module__.startswith("jaxnn.") else _drop_first(_parse(own.__init__).args)
-    value = inspect.unwrap(value.fget if isinstance(value, property) else getattr(value, "__func__", value))
+    value = inspect.unwrap(getattr(value, "__func__", value))
     if not inspect.isfunction(value):
         return None
     tree = _parse(value)

@@ -10,6 +10,7 @@ from experiments.docs.names import replace_backticks
 
 def write_howto(folder: Path, script: Script, outputs: Sequence[Output]) -> Path:
     """Writes the page of a how-to with its pictures, and returns its path."""
+    folder.mkdir(exist_ok=True)
     parts = [f"# {script.title}", link_names(script.text)]
     for cell, output in zip(script.cells, outputs, strict=True):
         parts += [f"## {cell.title}" * bool(cell.title), link_names(cell.text)]

@@ -16,6 +16,7 @@ function mix(from, to, share) {
   return `rgb(${parts[0].map((low, i) => Math.round(low + (parts[1][i] - low) * share)).join(" ")})`;
 }
 
+const requestIdleCallback = window.requestIdleCallback || ((call) => setTimeout(call, 50));
 const FONT = '12px system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif';
 const charts = [];
 const due = new Set();
@@ -56,17 +57,28 @@ class Chart {
     return this.node.clientHeight;
   }
 
-  /** Draws what a reader comes to; charts that are out of sight wait. */
   look(entry) {
     this.visible = entry.isIntersecting;
     if (this.visible && this.stale) this.redraw();
   }
 
+  /** Draws soon; what is out of sight when there is time, so that what is in sight comes first. */
   redraw() {
-    this.stale = !this.visible;
-    if (this.stale) return;
-    request(this.draw);
-    request(this.drawOver);
+    if (this.visible) {
+      this.stale = false;
+      request(this.draw);
+      request(this.drawOver);
+    } else if (!this.stale) {
+      this.stale = true;
+      requestIdleCallback(() => this.catchUp());
+    }
+  }
+
+  catchUp() {
+    if (!this.stale) return;
+    this.stale = false;
+    this.draw();
+    this.drawOver();
   }
 
   redrawOver() {

@@ -129,6 +129,7 @@ function makeScatter(axis) {
   let drag = null;
   chart.onPointer("pointerdown", (atX, atY, event) => {
     drag = [atX, atY];
+    point(-1);
     chart.over.setPointerCapture(event.pointerId);
   });
   chart.onPointer("pointermove", (atX, atY) => {

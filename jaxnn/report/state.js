@@ -54,10 +54,9 @@ function ends(values) {
 }
 
 const hypers = (data.hypers || []).map(makeAxis);
-const scoreAxis = makeAxis({
-  name: "score", values: trials.score, options: [], log: false,
-  low: size && scored.length ? Math.max(sortedScores[0], quantile(sortedScores, 0.05)) : 0, high: scoreHigh ?? 1,
-});
+// The few worst scores, far below the median, lie on the lower end of the axis: they would press all others together.
+const scoreFloor = scored.length ? Math.max(sortedScores[0], scoreLow - 3 * (scoreHigh - scoreLow || 1)) : 0;
+const scoreAxis = makeAxis({ name: "score", values: trials.score, options: [], log: false, low: scoreFloor, high: scoreHigh ?? 1 });
 const axes = [...hypers, scoreAxis];
 
 // What is chosen: for each axis the part of it in which trials must lie.

@@ -43,6 +43,7 @@ def describe_sweep(result: "SweepResult", about: About) -> dict[str, Any]:
         "metrics": [{"name": name, "values": _list_metric(result, name)} for name in metrics],
         "curves": _describe_curves(result, is_loss=score is None),
         "notes": list_notes(result),
+        "thorough": about.thorough,
         "importance": _list_importance(result) if about.thorough else None,
         "classes": describe_classes(about.outputs, pictures=about.pictures),
         "lanes": _describe_lanes(result),

@@ -108,6 +108,10 @@ def test_weights_of_classes_and_rows_are_repetitions() -> None:
     np.testing.assert_allclose(by_class, expected, rtol=1e-7)
     np.testing.assert_allclose(by_row, expected, rtol=1e-7)
     assert not np.allclose(make(**options).fit(X, Y).predict_proba(X), expected, rtol=1e-3)
+    # A part of a stream may lack the class that has a weight.
+    some = make(class_weight={2: 4}).partial_fit(X[:100], Y[:100], classes=[0, 1, 2])
+    plain = make().partial_fit(X[:100], Y[:100], classes=[0, 1, 2])
+    np.testing.assert_array_equal(some.predict_proba(X), plain.predict_proba(X))
 
 
 def test_a_validation_set_ends_the_training_and_its_best_epoch_is_kept() -> None:

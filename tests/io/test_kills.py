@@ -8,17 +8,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import pytest
-
 from helpers import kill_and_resume
 
 KILLS = {"train": 1, "stream": 1, "sweep": 2}
 STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143}
-
-
-@pytest.fixture(autouse=True)
-def _compile_in_half_the_time(monkeypatch):
-    monkeypatch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 
 
 def test_killed_runs_give_the_same_bits_as_undisturbed_ones_in_other_processes():

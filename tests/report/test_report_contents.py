@@ -81,11 +81,11 @@ def test_stopped_neighbours_and_a_rising_score_are_named():
     statuses = ["stopped" if i in (18, 19, 21, 22, 23) else "finished" for i in range(41)]
     epochs = [3 if status == "stopped" else 20 for status in statuses]
     notes = list_notes(make_result(values, scores, statuses, epochs=epochs))
-    start = "5 of the 5 trials with hypers nearest to the best were stopped, after 3 epochs"
+    start = "All 5 trials with hypers nearest to the best were stopped, after 3 epochs"
     assert any(note.startswith(start) for note in notes)
     curves = [score + np.arange(20) for score in scores]
     notes = list_notes(make_result(values, [curve[-1] for curve in curves], ["finished"] * 41, curves=curves))
-    assert any("18.5 in the mean of its last 2 epochs, 16.5 in the 2 before" in note for note in notes)
+    assert any("18 in the mean of its last 3 epochs, 15 in the 3 before" in note for note in notes)
 
 
 def test_trials_within_the_spread_of_the_best_are_counted():

@@ -1,5 +1,6 @@
 """A simulated scheduler decides and costs what a sweep with it does, and what its rule says on curves by hand."""
 
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -92,7 +93,7 @@ def recorded(curves):
             number, settings[number], "finished", epochs, float(curve[-1]), 0.0, 1.0,
             name_curves(table, ()), (), epochs,
         ))  # fmt: skip
-    plan: Any = SavedPlan(CURVE_SPACE, TrialLayout(1, 1, epochs))
+    plan: Any = SavedPlan(CURVE_SPACE, TrialLayout(1, 1, epochs), {}, Path())
     return nn.SweepResult(tuple(results), {}, (), plan, Programs())
 
 

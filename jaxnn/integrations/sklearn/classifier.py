@@ -135,6 +135,8 @@ class NetworkClassifier(ClassifierMixin, Network):
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Trains for one epoch more on these rows, with the optimizer's state of the last call.
 
+        It needs the same model and optimizer as before. `epochs`, `patience` and `early_stopping` count for nothing.
+
         Args:
             X: as in `fit`.
             y: as in `fit`.
@@ -176,7 +178,7 @@ class NetworkClassifier(ClassifierMixin, Network):
         name = type(self).__name__
         check_class_weight(name, self.class_weight)
         if self.class_weight is not None:
-            weights = (1.0 if weights is None else weights) * weigh_rows(name, self.class_weight, y)
+            weights = (1.0 if weights is None else weights) * weigh_rows(name, self.class_weight, y, self.classes_)
         if validation is not None:
             validation_x, validation_y = self._check_data(*validation)
             validation = validation_x, self._number(self._check_labels(validation_y), "validation y")

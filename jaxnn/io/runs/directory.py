@@ -186,11 +186,12 @@ def open_run(
         journal = Journal(path / "journal.jsonl", caller)
         # Before the first checkpoint there is nothing to resume: a call with a mistake can be corrected.
         last = _find_last_checkpoint(caller, path, journal)
-        if last is None:
+        # A sweep in blocks has no checkpoints.
+        if last is None and "block" not in (saved or {}):
             started = configuration()
             write_configuration(caller, path, started)
         else:
-            started = configuration() if adapt is None or saved is None else adapt(saved, last)
+            started = configuration() if adapt is None or saved is None or last is None else adapt(saved, last)
             check_configuration(caller, path, saved, started)
         run = RunDirectory(caller, path, started, journal, every, caught)
         try:
