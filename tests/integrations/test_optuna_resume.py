@@ -74,6 +74,13 @@ def test_a_study_has_the_trials_that_the_sweep_has_saved(tmp_path):
     assert counts["memory"][-1] > 0
 
 
+def test_a_sweep_in_blocks_fills_a_study():
+    study = make_study()
+    result = optuna_sweeps.sweep(study, block=8, trials=16)
+    states = {"finished": "COMPLETE", "stopped": "PRUNED"}
+    assert [trial.state.name for trial in study.trials] == [states[trial.status] for trial in result.trials]
+
+
 def test_the_sampler_knows_the_trials_that_the_study_had():
     seen = []
 
