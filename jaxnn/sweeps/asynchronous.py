@@ -55,15 +55,12 @@ def end_sampler(sampler: TrialSampler, chunks: Generator[Event, None, None], *, 
     Args:
         sampler: of the search.
         chunks: its generator.
-        loses_chunk: whether the last results are not in the checkpoint.
+        loses_chunk: whether the last results may not be in the checkpoint.
     """
-    is_closed = isinstance(sampler, AsynchronousSampler)
-    if is_closed and loses_chunk:
-        sampler.commit()
     chunks.close()
-    if is_closed and not loses_chunk:
-        sampler.commit()
-    if is_closed:
+    if isinstance(sampler, AsynchronousSampler):
+        if not loses_chunk:
+            sampler.commit()
         sampler.close()
 
 

@@ -61,7 +61,7 @@ def run_search(search: Search, limits: Limits, progress: bool) -> None:
         # The exception may be that of a full disk.
         with contextlib.suppress(OSError):
             journal.save()
-        # The checkpoint does not hold the chunk in which it was raised.
+        # A checkpoint does not hold the chunk in which it was raised.
         loses_chunk = not journal.in_memory
         raise
     finally:

@@ -42,14 +42,13 @@ class SweepJournal:
         best: the results so far.
         resuming: whether chunks are still read from the journal instead of running.
         in_memory: whether there is no directory.
-        is_saved: whether the last checkpoint holds the last chunk; in memory, none is needed.
+        is_saved: whether the last checkpoint holds all that has happened; in memory, none is needed.
         trimmer: gives the parameters of trials their own shapes.
         shapes: those of what is saved of trials.
     """
 
     def __init__(self, run: Run, plan: Plan, best: BestTrials, log: Log | None, earlier_trials: int = 0) -> None:
-        self.best = best
-        self._run, self._plan, self._log = run, plan, log
+        self.best, self._run, self._plan, self._log = best, run, plan, log
         self._events = deque(event for event in run.events if event["event"] != "checkpoint")
         self._chunk_events = deque(event for event in run.events if event["event"] == "chunk")
         self.resuming = bool(self._events)
@@ -79,6 +78,7 @@ class SweepJournal:
     def record_batch(self, batch: list[tuple[int, Setting]], asked: int, note: Any = None) -> None:
         """Records the settings of the next trials, for some of which the sampler was asked, and what it noted."""
         self.best.drawn |= dict(batch)
+        self.is_saved = self.in_memory
         if self._run.active:
             settings = [describe_setting(*numbered) for numbered in batch]
             self._record("batch", asked=asked, settings=settings, **({} if note is None else {"note": note}))

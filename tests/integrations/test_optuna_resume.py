@@ -81,6 +81,20 @@ def test_a_sweep_in_blocks_fills_a_study():
     assert [trial.state.name for trial in study.trials] == [states[trial.status] for trial in result.trials]
 
 
+def test_a_sweep_that_fails_before_its_first_checkpoint_leaves_its_study_as_it_was(tmp_path):
+    study = make_study()
+
+    def log(trial, values):
+        if study.trials or trial >= 3:
+            raise InjectedError
+
+    # Trial 0 has failed, and the sampler was told, before the first chunk.
+    first = [{"learning_rate": 0.1, "inputs": 5}]
+    with pytest.raises(InjectedError):
+        optuna_sweeps.sweep(study, optuna_sweeps.HARD, first=first, log=log, directory=tmp_path / "run", scheduler=None)
+    assert not study.trials
+
+
 def test_the_sampler_knows_the_trials_that_the_study_had():
     seen = []
 
