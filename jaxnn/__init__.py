@@ -6,7 +6,7 @@ hyperparameter sweep is a `jax.vmap` of it. See README.md for an example of twen
 `nn.normal` and `nn.uniform` are search distributions for `sweep`; initial weights come from `nn.initializers`.
 """
 
-from jaxnn import augment, datasets, initializers, integrations, plots, sweeps
+from jaxnn import augment, datasets, executors, initializers, integrations, plots, sweeps
 from jaxnn.activations import (
     argmax,
     elu,
@@ -92,6 +92,7 @@ from jaxnn.training.recipe import Recipe
 from jaxnn.training.stopping import StoppingRule, no_improvement, small_step
 from jaxnn.training.train import TrainResult, train
 from jaxnn.units import mask_units
+from jaxnn.versions import show_versions
 from jaxnn.weights import balanced_weights, weighted
 
 __version__ = "0.1.0"
@@ -146,6 +147,7 @@ __all__ = [
     "elu",
     "embedding",
     "evaluate",
+    "executors",
     "export",
     "f1",
     "fit",
@@ -216,6 +218,7 @@ __all__ = [
     "save_safetensors",
     "scale",
     "seeds",
+    "show_versions",
     "shuffled_batches",
     "sigmoid",
     "silu",

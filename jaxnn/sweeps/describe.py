@@ -11,7 +11,10 @@ from jaxnn.sweeps.engine.trial import TrialResult
 from jaxnn.sweeps.space.space import Choices, Setting
 
 # Fields that are not compared when events are repeated: times, fields of the journal itself, and results read from it.
-_NOT_COMPARED = {"seconds", "line", "sha256", "diverged", "curves", "stopped", "starts", "continued", "limits"}
+# More trials may wait in a sweep that goes on from one with fewer.
+_NOT_COMPARED = {
+    "seconds", "line", "sha256", "diverged", "curves", "stopped", "starts", "continued", "limits", "waiting",
+}  # fmt: skip
 
 
 def describe_sweep(plan: Plan, options: dict[str, Any]) -> dict[str, Any]:
@@ -33,6 +36,19 @@ def describe_sweep(plan: Plan, options: dict[str, Any]) -> dict[str, Any]:
     stratify = None if plan.labels is None else plan.labels.values
     arrays = {"key": plan.key, "data": by_name(plan.data), "validation": validation, "stratify": stratify}
     return described | space | describe_arrays("", arrays) | describe_environment()
+
+
+def describe_given(first: Sequence[dict[str, Any]], prepare: Any, folds: Any) -> dict[str, Any]:
+    """Returns the options that a directory names only where they are given: those of earlier versions lack them.
+
+    Args:
+        first: the settings to try first.
+        prepare: a function, or None.
+        folds: row numbers that were not drawn from the key, which the directory describes anyway; or None.
+    """
+    options: dict[str, Any] = {"first": list(first)} if first else {}
+    options |= {} if folds is None else describe_arrays("folds", folds)
+    return options | ({"prepare": prepare} if prepare is not None else {})
 
 
 def as_choices(recorded: Sequence[Sequence[Any]]) -> Choices:

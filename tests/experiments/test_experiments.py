@@ -12,7 +12,18 @@ import numpy as np
 import pytest
 
 import jaxnn as nn
-from experiments import cifar, digits, iris, learning_rates, mnist, replicate, sequences, sweep_digits, sweep_iris
+from experiments import (
+    cifar,
+    digits,
+    iris,
+    learning_rates,
+    mnist,
+    replicate,
+    schedulers,
+    sequences,
+    sweep_digits,
+    sweep_iris,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -119,7 +130,10 @@ def test_sweep_iris_finds_settings_that_classify_unseen_flowers(capsys, monkeypa
     assert result.sweep.best.score > -0.12
     assert result.accuracy >= 0.9
     assert_drawn(result.pictures, ["sweep.png"])
-    assert f"{result.accuracy:.3f} on 30 unseen flowers" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert f"{result.accuracy:.3f} on 30 unseen flowers" in printed
+    assert printed.endswith(f"  {result.report}\n")
+    assert result.report.read_text().startswith("<!doctype html>")
 
 
 def test_sweep_digits_stops_most_trials_and_finds_a_good_network(monkeypatch):
@@ -131,6 +145,19 @@ def test_sweep_digits_stops_most_trials_and_finds_a_good_network(monkeypatch):
     assert_drawn(result.pictures, ["search.png", "lanes.png"])
 
 
+def test_schedulers_are_compared_on_the_curves_of_one_search(capsys):
+    result = schedulers.main(schedulers.Config(trials=24, epochs=9, parts=3, progress=False))
+    assert {trial.status for trial in result.sweep.trials} == {"finished"}
+    assert [row.whole.scheduler for row in result.rows] == list(schedulers.SCHEDULERS)
+    printed = capsys.readouterr().out
+    for whole, regrets in result.rows:
+        assert 0.1 < whole.share <= 1
+        assert regrets.shape == (3,)
+        assert f"{whole.scheduler!r}" in printed
+        assert f"{whole.epochs:>8}{whole.share:>7.0%}{whole.trial:>7}{whole.score:>9.4f}" in printed
+    assert_drawn(result.pictures, ["schedulers.png"])
+
+
 def test_replicates_of_one_setting_differ_by_their_seeds():
     result = replicate.main(replicate.Config(seeds=12, epochs=4, progress=False))
     assert result.accuracies.shape == (12,)
@@ -139,7 +166,7 @@ def test_replicates_of_one_setting_differ_by_their_seeds():
 
 
 MODULES = ("experiments", *(f"experiments.{name}" for name in (
-    "iris", "digits", "mnist", "sequences", "cifar", "sweep_iris", "sweep_digits", "replicate"
+    "iris", "digits", "mnist", "sequences", "cifar", "sweep_iris", "sweep_digits", "schedulers", "replicate"
 )))  # fmt: skip
 
 # `python -m` with --help for each module, in one process, since imports take seconds.

@@ -1,6 +1,7 @@
 """The results of a sweep while it runs: every trial's result, and the parameters of the best."""
 
 import math
+import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -26,6 +27,7 @@ class BestTrials:
         states: of the lanes of trials that finished, by number.
         extended_to: the epochs to which another search went on from these; 0 without one.
         earlier: the results of an earlier run, which trials have until they have ended in this one.
+        started: when the search started, in seconds of `time.monotonic`.
     """
 
     def __init__(self, keep: int, *, keeps_states: bool = False) -> None:
@@ -37,17 +39,21 @@ class BestTrials:
         self.results: dict[int, TrialResult] = {}
         self.kept: dict[int, Any] = {}
         self.chunks: list[ChunkStats] = []
+        self.started = time.monotonic()
 
     def add(self, result: TrialResult, read_params: Callable[[], Any]) -> None:
-        """Adds a trial; reads its parameters only if it is among the best. None are replayed later."""
+        """Adds a trial; reads its parameters only if it is among the best. None are replayed later.
+
+        Of equal scores the lower trial is better, whichever ends first.
+        """
         self.results[result.trial] = result
         if not result.has_params:
             return
-        if len(self.kept) == self.keep and result.rank <= min(map(self._rank_of, self.kept)):
+        if len(self.kept) == self.keep and (result.rank, -result.trial) < min(map(self._order_of, self.kept)):
             return
         self.kept[result.trial] = read_params()
         if len(self.kept) > self.keep:
-            del self.kept[min(self.kept, key=self._rank_of)]
+            del self.kept[min(self.kept, key=self._order_of)]
 
     def sorted_results(self) -> tuple[TrialResult, ...]:
         """Returns the results in the order of the trials' numbers."""
@@ -86,3 +92,6 @@ class BestTrials:
 
     def _rank_of(self, trial: int) -> float:
         return self.results[trial].rank
+
+    def _order_of(self, trial: int) -> tuple[float, int]:
+        return self.results[trial].rank, -trial
