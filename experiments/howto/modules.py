@@ -44,6 +44,9 @@ print(nn.accuracy(nn.predict(model, result.params, test[0]), test[1]))
 # inside of a module are Python numbers, so they are an `nn.choice`, and each of its values
 # compiles a program. `nn.sizes` is for the layers of this library.
 #
+# The rate of a `linen.Dropout` is a choice too, since Flax compares it in Python.
+# `nn.dropout(self.make_rng("dropout"), x, rate)` takes a traced one.
+#
 # `drop_last=True` leaves out a last minibatch that is not full: it is filled up with rows
 # that a batch norm of Flax would count twice.
 

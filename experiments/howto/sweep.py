@@ -32,7 +32,8 @@ print(result)
 # of the best setting: here those of five folds, whose outputs are averaged.
 
 print(result.best.hypers, result.best.score)
-print(result.to_pandas().sort_values("score").tail(3))
+table = result.to_pandas()
+print(table.sort_values("score").tail(3)[["learning_rate", "status", "score"]])
 print(nn.accuracy(result.predict(test[0]), test[1]))
 
 # %% Widths and depths
