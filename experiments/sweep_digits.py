@@ -15,7 +15,7 @@ import optax
 
 import jaxnn as nn
 from experiments.common import make_parent, print_pictures, run_command, save
-from experiments.searches import Result, describe_best
+from experiments.searches import Result, describe_best, print_report, share_among_workers, write_report
 
 SPACE = {
     "learning_rate": nn.log_uniform(1e-4, 1e-1),
@@ -42,6 +42,10 @@ class Config:
     """Directory of checkpoints: if the run is interrupted, the same command resumes it."""
     progress: bool = True
     """Show a progress bar."""
+    workers: int = 0
+    """Processes on this computer that share the sweep; 0 runs it in this process."""
+    dask: str | None = None
+    """Address of the scheduler of a Dask cluster whose workers share the sweep, such as tcp://10.0.0.1:8786."""
 
 
 def make_recipe(hypers: dict[str, Any]) -> nn.Recipe:
@@ -63,6 +67,7 @@ def main(config: Config) -> Result:
         make_recipe, SPACE, split.train, key=sweep_key, trials=config.trials, epochs=config.epochs,
         validation=split.test, score=nn.accuracy, scheduler=nn.asha(grace_period=1, reduction_factor=3),
         keep=config.ensemble, directory=make_parent(config.run_directory), progress=config.progress,
+        **share_among_workers(config.workers, config.dask),
     )  # fmt: skip
     seconds = time.perf_counter() - started
 
@@ -76,7 +81,9 @@ def main(config: Config) -> Result:
 
     pictures = [draw_search(result), draw_lanes(result)]
     print_pictures(pictures)
-    return Result(result, accuracy, pictures)
+    report = write_report(result, "sweep_digits", pictures=True)
+    print_report(report)
+    return Result(result, accuracy, pictures, report)
 
 
 def draw_search(result: nn.SweepResult) -> Path:

@@ -6,7 +6,7 @@ hyperparameter sweep is a `jax.vmap` of it. See README.md for an example of twen
 `nn.normal` and `nn.uniform` are search distributions for `sweep`; initial weights come from `nn.initializers`.
 """
 
-from jaxnn import augment, datasets, initializers, integrations, plots, sweeps
+from jaxnn import augment, datasets, executors, initializers, integrations, plots, sweeps
 from jaxnn.activations import (
     argmax,
     elu,
@@ -147,6 +147,7 @@ __all__ = [
     "elu",
     "embedding",
     "evaluate",
+    "executors",
     "export",
     "f1",
     "fit",

@@ -42,7 +42,7 @@ def use_all_cores() -> int:
 @functools.cache
 def warn_idle_cores() -> None:
     """Warns, once in a process, that a sweep leaves cores idle."""
-    devices = jax.devices()
+    devices = jax.local_devices()
     if devices[0].platform == "cpu" and len(devices) < count_cores():
         warn_user(
             f"sweep: {len(devices)} of {count_cores()} cores are at work, the others are idle; "

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import jaxnn as nn
 from experiments.benchmarks import (
+    cluster,
     conv_alone,
     digits_sweep,
     foreign_sweep,
@@ -46,7 +47,7 @@ CASES: dict[str, Callable[[bool], list[Case]]] = {
     "streaming": streaming.cases,
 }
 # Measured by functions of their own.
-OTHERS = ("whole_process", *whole_process.SEARCHES, "scaling", "gpu")
+OTHERS = ("whole_process", *whole_process.SEARCHES, "scaling", "gpu", "cluster")
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,8 @@ class Config:
 
     only: tuple[str, ...] = ()
     """Of whole_process (or its iris_64, iris_1024, iris_8192, cnn_256, shapes, widths), iris_sweep, digits_sweep,
-    foreign_sweep, lane_counts, one_network, residual_network, conv_alone, streaming, scaling, gpu; all by default."""
+    foreign_sweep, lane_counts, one_network, residual_network, conv_alone, streaming, scaling, gpu, cluster; all by
+    default."""
     quick: bool = False
     """Tiny sizes and one round, to check that everything runs."""
     rounds: int | None = None
@@ -90,6 +92,8 @@ def main(config: Config) -> list[Result]:
     print(*map(scaling.format_table, series), sep="\n")
     if is_selected(config, "gpu"):
         gpu.measure(config.quick)
+    if is_selected(config, "cluster"):
+        cluster.measure(config.quick)
 
     print(report.format_targets(targets.check_targets([*waits, *results])))
     print(f"the benchmarks took {time.perf_counter() - started:.0f} s")

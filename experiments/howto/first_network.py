@@ -16,13 +16,17 @@ import jaxnn as nn
 iris = nn.datasets.iris()
 print(iris.x.shape, iris.features)
 print(iris.targets.shape, iris.classes)
-train, test = nn.train_test_split(jax.random.key(0), iris.data, test=1 / 3, stratify=iris.targets)
+train, test = nn.train_test_split(
+    jax.random.key(0), iris.data, test=1 / 3, stratify=iris.targets
+)
 
 # %% What is trained, and how
 # A `nn.Recipe` names the model, the loss of one example, and an optimizer of
 # [optax](https://optax.readthedocs.io). `nn.mlp` takes the sizes of the layers: 4 inputs, 16 hidden nodes, 3 classes.
 
-recipe = nn.Recipe(nn.mlp([4, 16, 3]), nn.cross_entropy, optax.adam(0.01), batch_size=20)
+recipe = nn.Recipe(
+    nn.mlp([4, 16, 3]), nn.cross_entropy, optax.adam(0.01), batch_size=20
+)
 
 # %% Train
 # `nn.train` shows a progress bar, evaluates on a validation part after each epoch, and ends when the score has not

@@ -56,6 +56,16 @@ def digest_program(traced: jax.extend.core.ClosedJaxpr) -> ProgramDigest:
     return ProgramDigest(text, tuple(writer.functions))
 
 
+def digest_shard(traced: jax.extend.core.ClosedJaxpr) -> str:
+    """Returns the digest of what each device computes in a `shard_map`: the same for any number of devices."""
+    shards = [equation.params["jaxpr"] for equation in traced.eqns if equation.primitive.name == "shard_map"]
+    if len(shards) != len(traced.eqns):
+        raise ValueError("digest_shard: the program is more than a shard_map")
+    closed = (jax.extend.core.ClosedJaxpr(shard, []) for shard in shards)
+    digests = [_Writer(names_devices=False).digest_closed_jaxpr(shard) for shard in closed]
+    return _hash([*digests, *map(digest_array, traced.consts)])
+
+
 def digest_array(leaf: Any) -> str:
     """Returns type, shape and a digest of the numbers of an array or key."""
     is_key = jnp.issubdtype(getattr(leaf, "dtype", np.bool_), jax.dtypes.prng_key)
@@ -77,7 +87,8 @@ class _Writer:
     so that they are known by their addresses.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, names_devices: bool = True) -> None:
+        self._names_devices = names_devices
         self.functions: list[Any] = []
         # Layers repeat functions that JAX has traced once, as the same object.
         self._written: dict[int, str] = {}
@@ -133,6 +144,8 @@ class _Writer:
             return self._digest_jaxpr(value)
         if isinstance(value, np.ndarray | np.generic | jax.Array):
             return digest_array(value)
+        if not self._names_devices and isinstance(value, jax.sharding.Sharding | jax.sharding.AbstractMesh):
+            return type(value).__qualname__
         return self._write_object(value)
 
     def _write_object(self, value: Any) -> str:

@@ -61,7 +61,11 @@ def build_archive(leaves: list[tuple[str, str, np.ndarray]], nodes: dict[str, st
 
 def read_leaves(path: Path) -> StoredLeaves:
     """Reads every leaf of a file and checks it against its digest."""
-    content = path.read_bytes()
+    return parse_leaves(path.read_bytes(), path)
+
+
+def parse_leaves(content: bytes, path: Path) -> StoredLeaves:
+    """Reads every leaf of the content of a file; `path` names it in messages."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             for info in archive.infolist():

@@ -10,7 +10,7 @@ import ml_dtypes
 import numpy as np
 
 from jaxnn._checks.paths import check_path
-from jaxnn.io.archive import CheckpointError, ManifestEntry, build_archive, read_leaves
+from jaxnn.io.archive import CheckpointError, ManifestEntry, StoredLeaves, build_archive, read_leaves
 from jaxnn.io.files import write
 from jaxnn.io.nodes import list_nodes
 
@@ -99,7 +99,11 @@ class NamedArrays(NamedTuple):
 
 def load_by_name(path: Path) -> NamedArrays:
     """Reads the arrays of a file by their names."""
-    stored = read_leaves(path)
+    return name_arrays(read_leaves(path))
+
+
+def name_arrays(stored: StoredLeaves) -> NamedArrays:
+    """Returns the arrays of a file by their names."""
     arrays = {}
     for entry, array in stored.leaves:
         dtype = getattr(ml_dtypes, entry.dtype, entry.dtype)

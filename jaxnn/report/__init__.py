@@ -4,6 +4,6 @@
 `python -m jaxnn.report DIRECTORY` makes one from a directory without the code that made the run.
 """
 
-from jaxnn.report.write import write_report
+from jaxnn.report.write import write_directory_report, write_report
 
-__all__ = ["write_report"]
+__all__ = ["write_directory_report", "write_report"]

@@ -16,6 +16,7 @@ function mix(from, to, share) {
   return `rgb(${parts[0].map((low, i) => Math.round(low + (parts[1][i] - low) * share)).join(" ")})`;
 }
 
+const requestIdleCallback = window.requestIdleCallback || ((call) => setTimeout(call, 50));
 const FONT = '12px system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif';
 const charts = [];
 const due = new Set();
@@ -42,7 +43,9 @@ class Chart {
     this.node.style.height = `${height}px`;
     this.draw = () => this.paint(this.base, draw);
     this.drawOver = () => drawOver && this.paint(this.over, drawOver);
+    this.visible = false;
     new ResizeObserver(() => this.redraw()).observe(this.node);
+    new IntersectionObserver((entries) => this.look(entries[entries.length - 1]), { rootMargin: "300px" }).observe(this.node);
     charts.push(this);
   }
 
@@ -54,9 +57,32 @@ class Chart {
     return this.node.clientHeight;
   }
 
+  look(entry) {
+    this.visible = entry.isIntersecting;
+    if (this.visible && this.stale) this.redraw();
+  }
+
+  /** Draws soon; what is out of sight when there is time, so that what is in sight comes first. */
   redraw() {
-    request(this.draw);
-    request(this.drawOver);
+    if (this.visible) {
+      this.stale = false;
+      request(this.draw);
+      request(this.drawOver);
+    } else if (!this.stale) {
+      this.stale = true;
+      requestIdleCallback(() => this.catchUp());
+    }
+  }
+
+  catchUp() {
+    if (!this.stale) return;
+    this.stale = false;
+    this.draw();
+    this.drawOver();
+  }
+
+  redrawOver() {
+    if (this.visible) request(this.drawOver);
   }
 
   paint(canvas, draw) {

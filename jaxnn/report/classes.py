@@ -57,12 +57,12 @@ def _list_wrongest(outputs: Outputs, predicted: np.ndarray, *, pictures: bool) -
 
 
 def _draw(x: np.ndarray) -> dict[str, Any] | None:
-    """Returns an image of one or three channels as bytes, from its least to its largest value; None for other inputs."""
+    """Returns an image as bytes, from its least to its largest value; None for other inputs."""
     image = x[..., None] if x.ndim == 2 else x
     if image.ndim != 3 or image.shape[-1] not in (1, 3):
         return None
     low, high = float(image.min()), float(image.max())
     scaled = 255 * (image.astype(float) - low) / (high - low or 1)
-    height, width, channels = image.shape
+    height, width = image.shape[:2]
     pixels = np.broadcast_to(scaled.round().astype(np.uint8), (height, width, 3))
     return {"height": height, "width": width, "pixels": base64.b64encode(pixels.tobytes()).decode()}

@@ -182,11 +182,10 @@ function makeCurves() {
     chart.redraw();
   }
   pick(quantities[0].name);
-  views.push({ redraw: () => chart.redraw(), redrawOver: () => request(chart.drawOver) });
-  chart.redrawOver = () => request(chart.drawOver);
+  views.push(chart);
 
   const select = el("select", { "aria-label": "Quantity", onchange: (event) => pick(event.target.value) }, quantities.map(({ name }) => el("option", { value: name }, name)));
-  const thinned = grid.length < last ? ` Curves are drawn through ${grid.length} of ${last} epochs, and their ends.` : "";
+  const thinned = grid.length && grid.length < last ? ` Curves are drawn through ${grid.length} of ${last} epochs, and their ends.` : "";
   return section(
     "Learning curves",
     `A curve for each trial, the mean over its repeats and folds; it ends where the trial did. The worst values lie outside.${thinned}`,

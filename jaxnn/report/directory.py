@@ -70,7 +70,8 @@ def _describe_training(run: StoredRun, about: About) -> dict[str, Any]:
         for name, column in _CURVES.items()
         if column == "loss" or (epochs and column in epochs[0])
     }
-    described = describe_curves(dict(curves), about._replace(seconds=_sum_seconds([run]))) | {"diverged": None, "params": None}
+    described = describe_curves(dict(curves), about._replace(seconds=_sum_seconds([run])))
     scores = curves.get("scores", np.zeros(0))
     finite = np.where(np.isfinite(scores), scores, -np.inf)
-    return described | {"best_epoch": int(finite.argmax()) + 1 if len(finite) else None}
+    best = int(finite.argmax()) + 1 if len(finite) else None
+    return described | {"best_epoch": best, "diverged": None, "params": None}

@@ -11,7 +11,7 @@ function makeTime() {
     return piece;
   }));
   const facts = parts.map(([name, words, part]) => [words, seconds(part), name]);
-  facts.push(["epochs of all trials", count(epochs)], ["epochs in a second", tick(epochs / whole)], ["lanes at work while trials waited", `${(100 * occupancy).toFixed(0)} %`]);
+  facts.push(["epochs of all trials", count(epochs)], ["epochs per second", tick(epochs / whole)], ["lanes at work while trials waited", `${(100 * occupancy).toFixed(0)} %`]);
   const list = el("dl", { class: "facts" }, facts.map(([name, value, mark]) => el("div", {}, el("dt", {}, mark ? el("span", { class: `swatch ${mark}`, "aria-hidden": "true" }) : null, name), el("dd", {}, value))));
   return section("Where the seconds went", null, bar, list, data.lanes.ends.length > 1 ? makeLanes().node : null);
 }

@@ -15,7 +15,7 @@ function watch() {
 
 /** Reads the file again, unless the reader looks elsewhere or points at a chart. */
 function reload() {
-  if (document.hidden || document.querySelector(".chart:hover, .chart:focus-within")) {
+  if (document.hidden || document.querySelector(".chart:hover, .chart canvas:focus-visible")) {
     setTimeout(reload, 1000);
     return;
   }

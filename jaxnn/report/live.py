@@ -28,7 +28,7 @@ class LivePage:
 
     def make(
         self, describe: Callable[[About], dict[str, Any]], configuration: dict[str, Any], state: str
-    ) -> dict[str, str | bytes]:
+    ) -> dict[str, str]:
         """Returns the page by the name of its file; nothing if it is too soon.
 
         Args:

@@ -20,5 +20,6 @@ window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () 
   readColours();
   charts.forEach((chart) => chart.redraw());
 });
+window.addEventListener("beforeprint", () => charts.forEach((chart) => chart.catchUp()));
 watch();
 document.documentElement.dataset.ready = "true";

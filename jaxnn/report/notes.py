@@ -132,9 +132,10 @@ def _note_neighbours(result: "SweepResult") -> list[str]:
     if len(nearest) < 5 or len(early) < 4 or result.trials[best].status != "finished":
         return []
     epochs = np.median([result.trials[number].epochs for number in early])
+    which = "All" if len(early) == 5 else "4 of the"
     return [
-        f"{len(early)} of the 5 trials with hypers nearest to the best were stopped, after {epochs:.0f} epochs in the "
-        "median: the scheduler may have stopped trials that were as good."
+        f"{which} 5 trials with hypers nearest to the best were stopped, after {epochs:.0f} epochs in the median: the "
+        "scheduler may have stopped trials that were as good."
     ]
 
 
@@ -143,7 +144,7 @@ def _note_rising(result: "SweepResult") -> list[str]:
     best = result.trials[result.best.trial]
     curve = best.curves.scores.mean(axis=0)
     curve = curve[np.isfinite(curve)]
-    tail = max(2, len(curve) // 10)
+    tail = max(3, len(curve) // 10)
     if len(curve) < 10 or best.status != "finished":
         return []
     before, last = curve[-2 * tail : -tail].mean(), curve[-tail:].mean()

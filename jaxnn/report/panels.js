@@ -4,9 +4,11 @@
 function makeHead() {
   document.title = `${data.title} · jaxnn`;
   const when = new Date(1000 * data.written).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
+  const device = data.facts.find(([name]) => name === "device");
+  const parts = [`jaxnn ${data.kind === "sweep" ? "sweep" : "training"}`, when, ...(data.seconds === null ? [] : [seconds(data.seconds)]), ...(device ? [device[1]] : [])];
   const state = { running: "running", unfinished: "not ended" }[data.state];
   return el("header", {},
-    el("p", { class: "kicker" }, `jaxnn ${data.kind === "sweep" ? "sweep" : "training"} · ${when}`, state ? el("span", { class: "badge", id: "state" }, state) : null),
+    el("p", { class: "kicker" }, parts.join(" · "), state ? el("span", { class: "badge", id: "state" }, state) : null),
     el("h1", {}, data.title),
     data.kind === "sweep" ? makeLead() : makeTrainingLead(),
   );
@@ -16,7 +18,7 @@ function makeHead() {
 function makeLead() {
   const { best } = data;
   const counts = STATUS.map((name, i) => [name, trials.status.filter((status) => status === i).length]).filter(([, amount]) => amount);
-  const list = el("ul", { class: "counts" }, counts.map(([name, amount]) => el("li", { class: `status ${name}` }, el("span", { class: "dot", "aria-hidden": "true" }), el("b", {}, count(amount)), ` ${name}`)));
+  const list = el("ul", { class: "counts" }, counts.map(([name, amount]) => el("li", { class: `status ${name}` }, el("span", { class: "dot", "aria-hidden": "true" }), el("b", {}, count(amount)), ` ${name === "unfinished" && data.state === "running" ? "to end" : name}`)));
   if (best === null) return el("div", { class: "lead" }, el("p", {}, size ? "No trial has a score." : "No trial has ended yet."), list);
   const spread = data.repeats * data.folds > 1 ? ` ± ${number(trials.std[best], 2)}` : "";
   const settings = hypers.filter((axis) => axis.values[best] !== null);
@@ -55,5 +57,6 @@ function makeFacts() {
   }
   if (data.seconds !== null) facts.unshift(["time", seconds(data.seconds)]);
   if (data.directory) facts.push(["directory", data.directory]);
-  return section("The run", null, el("dl", { class: "facts" }, facts.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value)))));
+  const more = data.thorough === false ? `python -m jaxnn.report ${data.directory} adds what takes longer to compute, such as the importance of the hypers.` : null;
+  return section("The run", more, el("dl", { class: "facts" }, facts.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value)))));
 }

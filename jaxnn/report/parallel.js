@@ -84,6 +84,7 @@ function makeParallel() {
     const k = nearestAxis(atX);
     if (Math.abs(x(k) - atX) > 24) return;
     drag = { axis: axes[k], from: unitAt(atY) };
+    point(-1);
     chart.over.setPointerCapture(event.pointerId);
   });
   chart.onPointer("pointermove", (atX, atY) => {
@@ -128,14 +129,14 @@ function makeParallel() {
     if (event.key === "Escape") brush([axis, null]);
     if (move) brush([axis, movePart(brushes.get(axis), move, event.shiftKey)]);
     chart.tell(describeBrush(axis), x(current), y(0.5));
-    request(chart.drawOver);
+    chart.redrawOver();
   });
   chart.over.addEventListener("blur", () => {
     current = -1;
     chart.tell(null);
-    request(chart.drawOver);
+    chart.redrawOver();
   });
-  views.push({ redraw: () => chart.redraw(), redrawOver: () => request(chart.drawOver) });
+  views.push(chart);
   chart.node.style.minWidth = `${AXIS_WIDTH * axes.length}px`;
   return section("Hypers and score", "A line for each trial. Drag along an axis to choose trials in all views; click it to let go.", el("div", { class: "controls" }, scoreLegend()), el("div", { class: "wide" }, chart.node));
 }
@@ -152,6 +153,9 @@ function movePart(part, move, upper) {
 function listMarks(axis) {
   if (axis.options.length) return axis.options.map((option, i) => [axis.place(i), option.length > 14 ? `${option.slice(0, 13)}…` : option]);
   const marks = ticks(axis.low, axis.high, 4, axis.log).map((value) => [axis.place(value), tick(value)]);
+  if (axis === scoreAxis && scored.length && scoreFloor > sortedScores[0]) {
+    return [[0, `≤ ${tick(Number(scoreFloor.toPrecision(3)))}`], ...marks.filter(([unit]) => unit > 0.08)];
+  }
   return marks.length ? marks : [[0.5, tick(axis.low)]];
 }
 

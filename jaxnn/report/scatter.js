@@ -1,6 +1,29 @@
 // The score against each hyper: a dot for each trial. A drag chooses the trials in a rectangle.
 
-const DOT = 3;
+const [DOT, STAMP] = [3, 10];
+// With more trials than this, dots are squares, which are drawn faster.
+const MANY = 2000;
+
+/** Returns the picture of a dot: a disc if the trial finished, a ring if it was stopped, a cross otherwise. */
+function makeStamp(status, colour) {
+  const ratio = window.devicePixelRatio || 1;
+  const stamp = el("canvas", { width: STAMP * ratio, height: STAMP * ratio });
+  const context = stamp.getContext("2d");
+  context.setTransform(ratio, 0, 0, ratio, (STAMP / 2) * ratio, (STAMP / 2) * ratio);
+  context.strokeStyle = context.fillStyle = colour;
+  context.lineWidth = 1.4;
+  if (status === "finished" || status === "stopped") {
+    context.arc(0, 0, DOT, 0, 2 * Math.PI);
+  } else {
+    for (const sign of [1, -1]) {
+      context.moveTo(-DOT, -sign * DOT);
+      context.lineTo(DOT, sign * DOT);
+    }
+  }
+  if (status === "finished") context.fill();
+  else context.stroke();
+  return stamp;
+}
 
 function makeScatters() {
   const statuses = STATUS.filter((name, i) => trials.status.includes(i) && name !== "unfinished");
@@ -37,29 +60,19 @@ function makeScatter(axis) {
   }
 
   function drawDots(context, members, status) {
+    context.globalAlpha = size > 500 ? 0.6 : 0.85;
     for (const inside of [0, 1]) {
-      context.beginPath();
-      for (const trial of members) if (chosen[trial] === inside) traceDot(context, trial, status);
-      context.strokeStyle = context.fillStyle = inside ? colours[status] || colours.soft : colours.line;
-      context.lineWidth = 1.4;
-      context.globalAlpha = size > 500 ? 0.6 : 0.85;
-      if (status === "finished") context.fill();
-      else context.stroke();
-    }
-    context.globalAlpha = 1;
-  }
-
-  function traceDot(context, trial, status) {
-    const [atX, atY] = [x(axis.unit(trial)), y(scoreAxis.unit(trial))];
-    if (status === "finished" || status === "stopped") {
-      context.moveTo(atX + DOT, atY);
-      context.arc(atX, atY, DOT, 0, 2 * Math.PI);
-    } else {
-      for (const sign of [1, -1]) {
-        context.moveTo(atX - DOT, atY - sign * DOT);
-        context.lineTo(atX + DOT, atY + sign * DOT);
+      if (size > MANY) {
+        context.fillStyle = inside ? colours[status] || colours.soft : colours.line;
+        for (const trial of members) if (chosen[trial] === inside) context.fillRect(x(axis.unit(trial)) - 1.5, y(scoreAxis.unit(trial)) - 1.5, 3, 3);
+        continue;
+      }
+      const stamp = makeStamp(status, inside ? colours[status] || colours.soft : colours.line);
+      for (const trial of members) {
+        if (chosen[trial] === inside) context.drawImage(stamp, x(axis.unit(trial)) - STAMP / 2, y(scoreAxis.unit(trial)) - STAMP / 2, STAMP, STAMP);
       }
     }
+    context.globalAlpha = 1;
   }
 
   /** Draws the chosen parts of both axes. */
@@ -116,6 +129,7 @@ function makeScatter(axis) {
   let drag = null;
   chart.onPointer("pointerdown", (atX, atY, event) => {
     drag = [atX, atY];
+    point(-1);
     chart.over.setPointerCapture(event.pointerId);
   });
   chart.onPointer("pointermove", (atX, atY) => {
@@ -142,6 +156,6 @@ function makeScatter(axis) {
     event.preventDefault();
     show(list[hot < 0 ? 0 : clamp(list.indexOf(hot) + step, 0, list.length - 1)]);
   });
-  views.push({ redraw: () => chart.redraw(), redrawOver: () => request(chart.drawOver) });
+  views.push(chart);
   return chart;
 }

@@ -54,10 +54,9 @@ function ends(values) {
 }
 
 const hypers = (data.hypers || []).map(makeAxis);
-const scoreAxis = makeAxis({
-  name: "score", values: trials.score, options: [], log: false,
-  low: size && scored.length ? Math.max(sortedScores[0], quantile(sortedScores, 0.05)) : 0, high: scoreHigh ?? 1,
-});
+// The few worst scores, far below the median, lie on the lower end of the axis: they would press all others together.
+const scoreFloor = scored.length ? Math.max(sortedScores[0], scoreLow - 3 * (scoreHigh - scoreLow || 1)) : 0;
+const scoreAxis = makeAxis({ name: "score", values: trials.score, options: [], log: false, low: scoreFloor, high: scoreHigh ?? 1 });
 const axes = [...hypers, scoreAxis];
 
 // What is chosen: for each axis the part of it in which trials must lie.
@@ -117,8 +116,8 @@ function describeTrial(trial) {
   return [first, score === null ? ended : `score ${number(score)} · ${ended}`, ...hypers.filter((axis) => axis.values[trial] !== null).slice(0, 12).map((axis) => `${axis.name} ${axis.text(trial)}`)];
 }
 
-// Lines of a colour are drawn together: that is faster than one by one.
-const SHADES = 12;
+// Lines of a colour are drawn some together: one by one takes longer, and so does a path of thousands that cross.
+const [SHADES, TOGETHER] = [12, 10];
 
 /** Calls `trace(trial)` for the trials of each shade between two strokes, the worst first. */
 function strokeByScore(context, list, trace, { alpha, faded }) {
@@ -128,12 +127,13 @@ function strokeByScore(context, list, trace, { alpha, faded }) {
     shades[share === null ? 0 : 1 + Math.min(SHADES - 1, Math.floor(share * SHADES))].push(trial);
   }
   shades.forEach((members, shade) => {
-    if (!members.length) return;
-    context.beginPath();
-    members.forEach(trace);
     context.globalAlpha = faded ? 0.5 : alpha;
     context.strokeStyle = faded ? colours.line : shade ? mix(colours.low, colours.high, (shade - 1) / (SHADES - 1)) : colours.diverged;
-    context.stroke();
+    for (let start = 0; start < members.length; start += TOGETHER) {
+      context.beginPath();
+      members.slice(start, start + TOGETHER).forEach(trace);
+      context.stroke();
+    }
   });
   context.globalAlpha = 1;
 }

@@ -43,6 +43,7 @@ def describe_sweep(result: "SweepResult", about: About) -> dict[str, Any]:
         "metrics": [{"name": name, "values": _list_metric(result, name)} for name in metrics],
         "curves": _describe_curves(result, is_loss=score is None),
         "notes": list_notes(result),
+        "thorough": about.thorough,
         "importance": _list_importance(result) if about.thorough else None,
         "classes": describe_classes(about.outputs, pictures=about.pictures),
         "lanes": _describe_lanes(result),
@@ -107,7 +108,8 @@ def _describe_time(result: "SweepResult", total: float | None) -> dict[str, Any]
     """Returns the seconds of a sweep: in all, and of its programs."""
     trained = sum(chunk.seconds for chunk in result.chunks)
     epochs = sum(trial.epochs for trial in result.trials)
-    return {"total": None if total is None else shorten(max(total, trained)), "programs": shorten(trained), "epochs": epochs}
+    known = None if total is None else shorten(max(total, trained))
+    return {"total": known, "programs": shorten(trained), "epochs": epochs}
 
 
 def _describe_curves(result: "SweepResult", *, is_loss: bool) -> dict[str, Any]:

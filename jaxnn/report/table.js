@@ -14,7 +14,7 @@ function listColumns() {
   return [
     { name: "trial", key: (trial) => trial, text: (trial) => String(trial) },
     plain("score", trials.score),
-    ...(spread ? [plain("± over lanes", trials.std)] : []),
+    ...(spread ? [plain("± std", trials.std)] : []),
     { name: "status", words: true, key: (trial) => trials.status[trial], text: statusMark },
     plain("epochs", trials.epochs),
     ...hypers.map((axis) => ({ name: axis.name, words: axis.options.length > 0, key: (trial) => axis.values[trial], text: axis.text })),

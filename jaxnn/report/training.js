@@ -79,7 +79,7 @@ function makeLines(title, about, names) {
   const chart = new Chart({ name: names[0], height: 300, label, draw, drawOver, role: "application" });
   function show(k) {
     cursor = k;
-    request(chart.drawOver);
+    chart.redrawOver();
     if (k < 0) return chart.tell(null);
     const lines = names.map((name) => `${SERIES[name]} ${number(data.series[name][k])}`);
     chart.tell([`Epoch ${grid[k]}`, ...lines], x(grid[k]), box.top + 40);

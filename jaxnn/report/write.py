@@ -82,10 +82,10 @@ def write_directory_report(directory: str | Path, path: str | Path | None = None
 def _describe(result: Any, title: str | None, pictures: bool) -> dict[str, Any]:
     """Returns the document of a result of this process."""
     if hasattr(result, "losses"):
-        return describe_training(result, describe_here(title or "Training"))
+        return describe_training(result, describe_here(title or f"Training of {result.epochs} epochs"))
     stored = getattr(result.plan, "stored", None)
     if stored is not None:  # a result of `load`, which ran in another process
         return describe_directory(stored, title)
-    about = describe_here(title or "Sweep", score=name_value(result.plan.score))
+    about = describe_here(title or f"Sweep of {len(result.trials)} trials", score=name_value(result.plan.score))
     about = about._replace(pictures=pictures, seconds=result.seconds, outputs=compute_outputs(result))
     return describe_sweep(result, about)

@@ -1,7 +1,8 @@
 """Sweeps: searches over hyperparameters, whose trainings run side by side in compiled programs.
 
 `sweep` runs a search and returns a `SweepResult`. Its space is a dict of distributions (`uniform`, …) and choices. Your
-own sampler implements `Sampler` and `TrialSampler`, and your own scheduler `Scheduler` and `TrialScheduler`.
+own sampler implements `Sampler` and `TrialSampler`, or `AsynchronousSampler` to be asked as lanes become free. Your own
+scheduler implements `Scheduler` and `TrialScheduler`.
 
 The words of this package:
     hypers: the hyperparameters of a training, in the dict that `make_recipe` gets.

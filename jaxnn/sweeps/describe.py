@@ -38,6 +38,19 @@ def describe_sweep(plan: Plan, options: dict[str, Any]) -> dict[str, Any]:
     return described | space | describe_arrays("", arrays) | describe_environment()
 
 
+def describe_given(first: Sequence[dict[str, Any]], prepare: Any, folds: Any) -> dict[str, Any]:
+    """Returns the options that a directory names only where they are given: those of earlier versions lack them.
+
+    Args:
+        first: the settings to try first.
+        prepare: a function, or None.
+        folds: row numbers that were not drawn from the key, which the directory describes anyway; or None.
+    """
+    options: dict[str, Any] = {"first": list(first)} if first else {}
+    options |= {} if folds is None else describe_arrays("folds", folds)
+    return options | ({"prepare": prepare} if prepare is not None else {})
+
+
 def as_choices(recorded: Sequence[Sequence[Any]]) -> Choices:
     """Returns choices that JSON holds as lists."""
     return tuple((path, option) for path, option in recorded)

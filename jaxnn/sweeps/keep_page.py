@@ -53,6 +53,6 @@ def keep_page(
 
         waits = len(best.results) < len(best.drawn)
         state = "running" if goes_on else "unfinished" if waits else "ended"
-        return page.make(describe, run.configuration, state) | files
+        return {**page.make(describe, run.configuration, state), **files}
 
     run.add_tables(make)

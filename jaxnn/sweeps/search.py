@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ from jaxnn._checks.warn import warn_user
 from jaxnn.data import Folds
 from jaxnn.devices import warn_idle_cores
 from jaxnn.io.runs import Log, open_run
-from jaxnn.io.runs.fingerprint import describe_arrays
 from jaxnn.sweeps.arguments import check_call, check_first, check_limits, check_population, warn_of_programs
 from jaxnn.sweeps.asynchronous import limit_lanes
+from jaxnn.sweeps.blocks.options import check_blocks, divide
+from jaxnn.sweeps.blocks.sweep import BlockSweep, sweep_in_blocks
 from jaxnn.sweeps.choose_run import choose_run
-from jaxnn.sweeps.describe import describe_sweep
+from jaxnn.sweeps.describe import describe_given, describe_sweep
 from jaxnn.sweeps.ends import add_refit, attach_result, collect_result, make_result, run_search
 from jaxnn.sweeps.engine.make_plan import make_plan
 from jaxnn.sweeps.engine.plan import SAMPLER_KEY, SCHEDULER_KEY
@@ -26,7 +28,7 @@ from jaxnn.sweeps.engine.preparation import Prepare
 from jaxnn.sweeps.engine.splits import Splitter
 from jaxnn.sweeps.keep_page import keep_page
 from jaxnn.sweeps.results.best_trials import BestTrials
-from jaxnn.sweeps.results.refit import refit_best
+from jaxnn.sweeps.results.refit import Refit, refit_best
 from jaxnn.sweeps.results.replay import Programs
 from jaxnn.sweeps.results.result import SweepResult
 from jaxnn.sweeps.resume import SweepJournal
@@ -66,6 +68,9 @@ def sweep(
     seconds: float | None = None,
     target_score: float | None = None,
     lanes: int | str = "auto",
+    block: int | None = None,
+    ahead: int = 1,
+    executor: Executor | Callable[[], Executor] | None = None,
     keep: int = 1,
     keep_states: bool = False,
     refit: bool = False,
@@ -122,7 +127,11 @@ def sweep(
         stop: a rule such as `no_improvement(...)`, applied to each training with its validation score, as in `train`.
             Its numbers stay those of its last epoch; a trial ends when all its trainings have, and frees their lanes.
         repeats: the number of trainings of every setting, with different keys; a trial's score is their mean.
-        sampler: "random", "grid", "sobol", or an object with `init`, see `jaxnn.sweeps.Sampler`.
+        sampler: "random", "grid", "sobol", `nn.integrations.optuna(study)`, or an object with `init`, see
+            `jaxnn.sweeps.Sampler`. The first three learn nothing from results, so that many trials side by side cost
+            them nothing. Those of a study learn less, the more settings they are asked for at a time: of 128 iris
+            networks the best score was -0.077 with TPE 8 at a time, -0.080 with 32, -0.086 with all at once, -0.079 at
+            random (medians of 10 searches).
         scheduler: `asha(...)`, `hyperband(...)`, `median_stopping(...)`, `population_based(...)`, an object with
             `init`, see `jaxnn.sweeps.Scheduler`, or None.
         first: settings to try before those of the sampler, as dicts of hypers such as `{"learning_rate": 0.01}`; they
@@ -136,6 +145,12 @@ def sweep(
             memory, with a warning. The bits of a trial depend on the number of lanes that run at a time; give a number
             where sweeps of different sizes should agree to the bit. A resumed sweep keeps its lanes. Without a
             scheduler a lane may run several trials in a chunk, one after another.
+        block: the trials of a block, for sweeps of very many trials, or on several machines. A block has its own
+            scheduler, and its results depend on no other; `lanes` are then those of each device. By default 1,024 with
+            an executor, or the `ask_limit` of the sampler, and no blocks without.
+        ahead: a sampler that waits for results is asked for a block right after the one that many before was told.
+        executor: runs the blocks: any `concurrent.futures.Executor`, such as that of Dask's `client.get_executor()`, or
+            a function that makes one, which may be called again after a worker has died. Same bits as without.
         keep: the number of best trials whose parameters are kept.
         keep_states: whether to keep the state of every trial that finished, with that of its optimizer, so that it can
             go on to more epochs. They take memory, and time in every checkpoint.
@@ -184,24 +199,37 @@ def sweep(
     """
     trials, keep = check_whole("sweep", "trials", trials, least=1), check_whole("sweep", "keep", keep, least=1)
     check_call(directory, save_every, log, on_mismatch)
+    blocks = check_blocks(block, ahead, executor, keep_states=keep_states, on_mismatch=on_mismatch)
     check_sampler(sampler)
     check_scheduler(scheduler)
     plan = make_plan(
         make_recipe, space, data, key=key, epochs=epochs, validation=validation, folds=folds, stratify=stratify,
         groups=groups, prepare=prepare, score=score, metrics=metrics, evaluate_at=evaluate_at, stop=stop,
         repeats=repeats, keep_epoch=keep_epoch, lanes=lanes, trials=trials, has_scheduler=scheduler is not None,
+        block=blocks.block,
     )  # fmt: skip
     limits, known = check_limits(seconds, target_score), check_first(space, first, trials)
-    warn_idle_cores()
+    if executor is None:
+        warn_idle_cores()
     warn_of_programs(count_programs(space), trials)
     trial_sampler = init_sampler(make_sampler(sampler, trials), space, jax.random.fold_in(key, SAMPLER_KEY), plan.lanes)
     trial_scheduler = init_scheduler(scheduler, epochs, space, jax.random.fold_in(key, SCHEDULER_KEY))
     check_population(trial_scheduler, stop, refit)
-    plan = limit_lanes(plan, trial_sampler, trial_scheduler)
+    if blocks.block is None:
+        plan = limit_lanes(plan, trial_sampler, trial_scheduler)
     options: dict[str, Any] = {"sampler": make_sampler(sampler, trials), "scheduler": scheduler, "lanes": lanes}
-    options |= _describe_options(first, prepare, None if folds is None or _is_drawn(folds, groups) else plan.folds)
+    is_given = isinstance(folds, Folds | Splitter) or groups is not None
+    options |= describe_given(first, prepare, plan.folds if is_given else None)
     describe = functools.partial(describe_sweep, plan, options)
     best, programs = BestTrials(keep, keeps_states=keep_states), Programs()
+    train_best = functools.partial(refit_best, data=data, validation=validation, prepare=prepare) if refit else None
+    if blocks.block is not None:
+        divided = divide(plan, blocks, block, trial_sampler)
+        parts = BlockSweep(
+            divided, blocks.ahead, executor, known, trial_sampler, scheduler, best, limits, log, progress
+        )
+        with attach_result(divided, programs, best):
+            return _finish(sweep_in_blocks(parts, programs, directory, describe), best, train_best)
     with attach_result(plan, programs, best), choose_run(directory, describe, trials, on_mismatch) as chosen:
         earlier = chosen.earlier
         if earlier is not None:
@@ -214,24 +242,13 @@ def sweep(
             search = Search(plan, programs, known, trial_sampler, scheduler, trial_scheduler, journal, earlier)
             run_search(search, limits, progress)
             run.write_tables(journal.tables)
-    if not best.has_finite_score():
-        warn_user(
-            f"sweep: the score {name_value(score)} was finite for no trial, so the best are the first that finished"
-        )
-    result = make_result(search, progress if directory is None else None)
-    if not refit:
-        return result
     with attach_result(plan, programs, best):
-        return add_refit(result, functools.partial(refit_best, data=data, validation=validation, prepare=prepare))
+        return _finish(make_result(search, progress if directory is None else None), best, train_best)
 
 
-def _is_drawn(folds: Any, groups: Any) -> bool:
-    """Returns whether the rows of folds are drawn from the key, which the directory describes anyway."""
-    return not (isinstance(folds, Folds | Splitter) or groups is not None)
-
-
-def _describe_options(first: Sequence[dict[str, Any]], prepare: Prepare | None, folds: Any) -> dict[str, Any]:
-    """Returns the options that a directory names only where they are given: those of earlier versions lack them."""
-    options: dict[str, Any] = {"first": list(first)} if first else {}
-    options |= {} if folds is None else describe_arrays("folds", folds)
-    return options | ({"prepare": prepare} if prepare is not None else {})
+def _finish(result: SweepResult, best: BestTrials, refit: Callable[[SweepResult], Refit] | None) -> SweepResult:
+    """Warns of scores that are not finite, and trains the best setting on all rows, if that is wanted."""
+    if not best.has_finite_score():
+        score = name_value(result.plan.score)
+        warn_user(f"sweep: the score {score} was finite for no trial, so the best are the first that finished")
+    return result if refit is None else add_refit(result, refit)

@@ -180,10 +180,10 @@ def _count_lanes(result: SweepResult, setting: Setting, lanes: int | None) -> tu
         lanes = len(result.trials) * least if lanes is None else check_whole("simulate", "lanes", lanes, least=least)
         return lanes, plan.layout.epochs
     program = result.programs.get(setting.choices)
-    devices = len(jax.devices()) if program is None else program.size // program.width
+    devices = len(jax.local_devices()) if program is None else program.size // program.width
     scheduled = plan._replace(has_scheduler=True)
     if lanes is not None:
-        scheduled = scheduled._replace(lanes=check_lanes("simulate", lanes, plan.layout))
+        scheduled = scheduled._replace(lanes=check_lanes("simulate", lanes, plan.layout, len(jax.local_devices())))
     footprint = plan.measure_footprint(setting)
     width = scheduled.count_lanes(footprint, devices).width
     if lanes is None and setting.choices in plan.lane_counts:

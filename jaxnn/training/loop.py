@@ -106,7 +106,7 @@ def compile_loop(
     `trace` returns the result of `trace_loop`, which also describes a run directory.
     """
     run = functools.partial(run_epochs, config)
-    options = choose_compiler_options(jax.devices()[:1])
+    options = choose_compiler_options(jax.local_devices()[:1])
     program = compile_function(run, data, validation, loop, np.int32(0), trace=trace, options=options)
     return lambda loop, until: program(data, validation, loop, np.int32(until))
 

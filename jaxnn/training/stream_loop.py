@@ -68,7 +68,7 @@ def compile_stream(
     step = compile_function(
         functools.partial(_train_batches, config), *step_arguments, trace=lambda: trace().step, donated=_DONATED
     )
-    options = choose_compiler_options(jax.devices()[:1])
+    options = choose_compiler_options(jax.local_devices()[:1])
     end = compile_function(
         functools.partial(_end_epoch, config), *end_arguments, trace=lambda: trace().end, options=options
     )

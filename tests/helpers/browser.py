@@ -1,6 +1,8 @@
 """A headless Chromium, in which reports are opened as a reader opens them: as a file, without a server."""
 
 import contextlib
+import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +24,13 @@ def start_browser() -> Iterator[Any]:
         browser = playwright.chromium.launch(executable_path=command, args=["--no-sandbox"])
         yield browser
         browser.close()
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """Returns what a page shows, as the JSON in its file."""
+    text = re.search('<script type="application/json" id="data">(.*?)</script>', path.read_text())
+    assert text is not None
+    return json.loads(text.group(1))
 
 
 class OpenPage:
@@ -47,7 +56,8 @@ class OpenPage:
 
     def settle(self) -> None:
         """Waits until all charts are drawn."""
-        self.page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        frames = "let left = 4; const next = () => (left-- ? requestAnimationFrame(next) : done()); next()"
+        self.page.evaluate(f"() => new Promise(done => {{ {frames} }})")
 
     def text(self, selector: str = "main") -> str:
         """Returns what a reader sees in an element."""
@@ -71,6 +81,8 @@ class OpenPage:
 
     def count_colours(self, selector: str) -> int:
         """Returns the number of colours in a canvas; an empty one has a single colour."""
+        self.page.locator(selector).first.scroll_into_view_if_needed()
+        self.settle()
         return self.page.evaluate(
             "selector => { const canvas = document.querySelector(selector);"
             "const size = [canvas.width, canvas.height];"

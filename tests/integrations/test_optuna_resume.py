@@ -4,8 +4,8 @@ import optuna
 import pytest
 
 import jaxnn as nn
+from helpers import optuna_sweeps
 from helpers.optuna_storages import describe_trials, make_study, open_study, tpe
-from helpers.optuna_sweeps import SPACE
 from helpers.resumable_runs import InjectedError, assert_same_sweep, sweep
 
 
@@ -80,7 +80,7 @@ def test_the_sampler_knows_the_trials_that_the_study_had():
 
 def test_a_sampler_without_more_settings_ends_the_sweep():
     grid = optuna.samplers.GridSampler({"learning_rate": [1e-3, 1e-2, 1e-1]})
-    result = search(make_study(), sampler=grid, space=SPACE, scheduler=None, trials=8, ask_limit=1)
+    result = search(make_study(), sampler=grid, space=optuna_sweeps.SPACE, scheduler=None, trials=8, ask_limit=1)
     assert sorted(trial.setting.values["learning_rate"] for trial in result.trials) == [1e-3, 1e-2, 1e-1]
 
 
@@ -111,3 +111,14 @@ def test_a_sweep_that_goes_on_with_more_epochs_and_trials_keeps_its_study(tmp_pa
     assert [trial.user_attrs["epochs"] for trial in study.trials] == [9] * 6 + [12] * 2
     assert_same_sweep(search(study, directory, trials=8, epochs=12, **options), longer)
     assert len(open_study("journal", directory).trials) == 8
+
+
+def test_a_study_that_takes_no_trials_ends_the_sweep():
+    study = make_study()
+
+    def log(trial, values):
+        if trial == 0:
+            optuna.delete_study(study_name=study.study_name, storage=study._storage)
+
+    with pytest.raises(RuntimeError, match=r"optuna: trial \d+ could not be added to the study: KeyError"):
+        optuna_sweeps.sweep(study, log=log)

@@ -144,6 +144,11 @@ ERRORS = {
         ValueError,
         "the study has 1 directions, but objectives=",
     ),
+    "metric": (
+        lambda: sweep(make_study(direction=None, directions=["maximize", "minimize"]), objectives=("score", "size")),
+        ValueError,
+        r"optuna: the sweep has no metric 'size', but \[\]",
+    ),
     "limit": (lambda: nn.integrations.optuna(make_study(), ask_limit=0), ValueError, "ask_limit must be at least 1"),
 }
 

@@ -9,13 +9,14 @@ from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import load_iris
-from sklearn.ensemble import BaggingClassifier
+from sklearn.ensemble import BaggingClassifier, StackingClassifier
 from sklearn.exceptions import FitFailedWarning
 from sklearn.metrics import make_scorer
 from sklearn.model_selection import GridSearchCV, GroupKFold, RandomizedSearchCV, ShuffleSplit
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 
 import jaxnn as nn
 from jaxnn.integrations.sklearn import NetworkClassifier, NetworkRegressor, SweepSearchCV, book
@@ -179,6 +180,10 @@ def test_all_networks_of_an_estimator_train_in_lanes(estimator, rounds, monkeypa
 
 
 def test_fits_that_are_not_known_ahead_are_counted() -> None:
+    # The third fit of each stack needs predictions of the second; a round would fit the other estimator again.
+    stack = StackingClassifier([("tree", DecisionTreeClassifier()), ("network", NETWORK)], cv=2)
+    with pytest.warns(UserWarning, match="SweepSearchCV: 4 fits of networks were not known ahead"):
+        SweepSearchCV(stack, {"network__epochs": [2, 3]}, n_iter=2, cv=2, refit=False).fit(X, NAMES)
     # Without a seed, both networks of each fit get other rows every time.
     drawing = BaggingClassifier(clone(NETWORK).set_params(epochs=2), n_estimators=2)
     with pytest.warns(UserWarning, match="SweepSearchCV: 8 fits of networks were not known ahead"):

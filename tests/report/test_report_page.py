@@ -1,13 +1,14 @@
 """The page of a result in a real browser: it shows what the result holds, and asks for no other file."""
 
-import json
+import base64
 import re
 
 import numpy as np
 import pytest
 
 import jaxnn as nn
-from helpers.browser import OpenPage, start_browser
+from experiments.benchmarks.report_page import make_search, write_page
+from helpers.browser import OpenPage, read_document, start_browser
 from helpers.resumable_runs import make_recipe, sweep
 from jaxnn.report.about import describe_here
 from jaxnn.report.numbers import choose_grid, pack, pack_curves
@@ -38,16 +39,8 @@ def searched() -> nn.SweepResult:
     return sweep(space=space, make=make_labelled, score=nn.accuracy, trials=24)
 
 
-def read_document(path):
-    text = re.search('<script type="application/json" id="data">(.*?)</script>', path.read_text())
-    assert text is not None
-    return json.loads(text.group(1))
-
-
 def unpack(text):
     """The numbers that `pack` wrote, as the script of the page reads them."""
-    import base64
-
     upper = np.frombuffer(base64.b64decode(text), np.uint8).reshape(-1, 3)
     return np.pad(upper, ((0, 0), (1, 0))).copy().view("<f4")[:, 0]
 
@@ -83,6 +76,13 @@ def test_a_sweep_is_shown_and_hostile_names_stay_text(browser, searched, tmp_pat
     assert opened.troubles == []
     assert opened.requests == [path.as_uri()]
     assert opened.page.title() == f"Trees & {TAG} · jaxnn"
+    # Even a tag that got into the page could run nothing and ask for nothing.
+    opened.page.evaluate("document.body.append(document.createRange().createContextualFragment("
+                         "'<img src=https://example.org/x.png><b onclick=document.title=1 id=got>in</b>'))")  # fmt: skip
+    opened.page.locator("#got").click()
+    assert opened.page.title().startswith("Trees")
+    assert len([trouble for trouble in opened.troubles if "Content Security Policy" in trouble]) == 2
+    opened.troubles.clear()
     text = opened.text()
     assert f"{searched.best.score:.4g}" in text
     assert text.count(TAG) > 5
@@ -141,6 +141,11 @@ def test_a_brush_chooses_trials_in_all_views(browser, searched, tmp_path):
     opened.drag(".scatter canvas + canvas", (0.5, 0.05), (0.99, 0.9))
     assert "of 24 trials chosen" in opened.text()
     assert opened.troubles == []
+
+
+def test_the_page_of_a_thousand_trials_has_at_most_a_megabyte(tmp_path):
+    write_page(make_search(1000, 100, stops=False), tmp_path / "report.html")
+    assert (tmp_path / "report.html").stat().st_size < 1e6
 
 
 def test_a_training_is_shown(browser, trained, tmp_path):

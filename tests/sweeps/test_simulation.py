@@ -1,5 +1,6 @@
 """A simulated scheduler decides and costs what a sweep with it does, and what its rule says on curves by hand."""
 
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -92,7 +93,7 @@ def recorded(curves):
             number, settings[number], "finished", epochs, float(curve[-1]), 0.0, 1.0,
             name_curves(table, ()), (), epochs,
         ))  # fmt: skip
-    plan: Any = SavedPlan(CURVE_SPACE, TrialLayout(1, 1, epochs))
+    plan: Any = SavedPlan(CURVE_SPACE, TrialLayout(1, 1, epochs), {}, Path())
     return nn.SweepResult(tuple(results), {}, (), plan, Programs())
 
 
@@ -101,7 +102,7 @@ CURVES = [[0.5, 0.5, 0.5, 0.5], [0.4, 0.6, 0.6, 0.7], [0.6, 0.3, 0.9, 0.2], [0.1
 
 def test_costs_choice_and_regret_by_hand():
     """Rungs at 1 and 2, where the best half continues: trials 1 and 3 stop at the first, trial 2 at the second."""
-    simulation = nn.sweeps.simulate(nn.asha(reduction_factor=2), recorded(CURVES))
+    simulation = nn.sweeps.simulate(nn.asha(grace_period=1, reduction_factor=2), recorded(CURVES))
     assert [trial.epochs for trial in simulation.trials] == [4, 1, 2, 1]
     assert [trial.status for trial in simulation.trials] == ["finished", "stopped", "stopped", "stopped"]
     assert (simulation.epochs, simulation.full_epochs, simulation.share) == (8, 16, 0.5)

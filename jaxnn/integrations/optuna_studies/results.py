@@ -50,7 +50,11 @@ def _is_pruned(result: TrialResult) -> bool:
 
 
 def _read(result: TrialResult, objective: str) -> float:
-    return float(result.score if objective == "score" else result.metrics[objective])
+    if objective == "score":
+        return float(result.score)
+    if objective not in result.metrics:
+        raise ValueError(f"optuna: the sweep has no metric {objective!r}, but {list(result.metrics)}")
+    return result.metrics[objective]
 
 
 def _curve(result: TrialResult) -> dict[int, float]:

@@ -56,6 +56,8 @@ def optuna(
     that the scheduler stopped is PRUNED; one that failed or diverged, or whose score is not finite, is FAIL. Its
     attributes have the number, status and reason of the trial. Intermediate values are the scores of the epochs.
 
+    A trial of 27 epochs takes a journal 0.7 ms of processor time and SQLite 36 ms, which is more than many trainings.
+
     The parameters of a study have the paths of the space as names. Two options of a choice that share a path have the
     option behind it, `optimizer.momentum [sgd]`. Options are named as in the table of the sweep: nested spaces by their
     constants, functions by their names. The parameter of a normal distribution is its quantile.
@@ -70,8 +72,10 @@ def optuna(
             the sweep; nor are enqueued trials, but `first=`.
         sampler: the sampler, or a function such as `lambda seed: TPESampler(seed=seed)`; None is that of the study.
         objectives: the score or metrics of the sweep by name, one for each direction of the study.
-        ask_limit: the most settings that are asked for before their results are told. TPE at 64 searches no better
-            than half way between one by one and random search.
+        ask_limit: the most settings that are asked for before their results are told. A sampler knows less in larger
+            rounds: after 160 networks for digits, TPE reached −0.1100 one by one and −0.1114 at 32, random search
+            −0.1180, medians of 10 keys; with `asha` at equal epochs, −0.1245 and −0.1243, means.
+            `GPSampler` takes 0.4 s for each setting from 300 trials on.
 
     Returns:
         What `sweep` takes as `sampler`.

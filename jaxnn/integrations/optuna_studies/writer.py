@@ -53,7 +53,7 @@ class StudyWriter:
         """Adds trials that the study does not have, in a thread.
 
         Raises:
-            Exception: what an earlier call has raised in its thread.
+            RuntimeError: the study has not taken a trial of an earlier call.
         """
         new = [trial for trial in trials if not self._has(trial)]
         self._raise_errors()
@@ -69,15 +69,17 @@ class StudyWriter:
         self._raise_errors()
 
     def _add(self, trials: list[FrozenTrial]) -> None:
-        for trial in trials:
-            self._study.add_trial(trial)
+        try:
+            for trial in trials:
+                self._study.add_trial(trial)
+        except Exception as error:
+            number = trial.system_attrs[TRIAL]
+            raise RuntimeError(f"optuna: trial {number} could not be added to the study: {error!r}") from error
 
     def _has(self, trial: FrozenTrial) -> bool:
         same = self._written.get(trial.system_attrs[TRIAL], ())
         return any((each.params, each.state, each.values) == (trial.params, trial.state, trial.values) for each in same)
 
     def _raise_errors(self) -> None:
-        done = [writing for writing in self._writing if writing.done()]
-        self._writing = [writing for writing in self._writing if not writing.done()]
-        for writing in done:
-            writing.result()
+        while self._writing and self._writing[0].done():
+            self._writing.pop(0).result()

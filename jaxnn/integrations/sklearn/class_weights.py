@@ -30,7 +30,7 @@ def check_class_weight(name: str, class_weight: Any) -> None:
             raise ValueError(f"{name}: class_weight[{label!r}] must be a finite number of at least 0, not {weight!r}")
 
 
-def weigh_rows(name: str, class_weight: Any, y: np.ndarray) -> np.ndarray:
+def weigh_rows(name: str, class_weight: Any, y: np.ndarray, classes: np.ndarray) -> np.ndarray:
     """Returns the weight of each row by its class.
 
     A dict may leave out classes, which then weigh 1, and hold classes that these rows do not have.
@@ -39,6 +39,7 @@ def weigh_rows(name: str, class_weight: Any, y: np.ndarray) -> np.ndarray:
         name: of the estimator, for messages.
         class_weight: "balanced" or a dict; for several labels of a row a list of dicts.
         y: the labels.
+        classes: those that there are, also in other rows.
 
     Raises:
         ValueError: a dict with an unknown label, where a class has no weight; another number of dicts than of labels.
@@ -50,7 +51,9 @@ def weigh_rows(name: str, class_weight: Any, y: np.ndarray) -> np.ndarray:
                 f"{y.shape[1]} dicts such as {{0: 1, 1: 5}}, not {class_weight!r}"
             )
     elif isinstance(class_weight, dict):
-        _check_labels(name, class_weight, np.unique(y).tolist())
+        _check_labels(name, class_weight, classes.tolist())
+        labels, places = np.unique(y, return_inverse=True)
+        return np.array([class_weight.get(label, 1.0) for label in labels.tolist()], float)[places]
     elif isinstance(class_weight, list):
         raise ValueError(f"{name}: class_weight is a list of dicts, which rows of several labels take; y has one")
     return compute_sample_weight(class_weight, y)

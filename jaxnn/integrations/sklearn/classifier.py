@@ -1,6 +1,7 @@
 """The classifier for scikit-learn."""
 
 import numpy as np
+import scipy.sparse
 from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
@@ -8,6 +9,7 @@ from sklearn.utils.validation import column_or_1d
 
 from jaxnn.integrations.sklearn.class_weights import check_class_weight, weigh_rows
 from jaxnn.integrations.sklearn.network import Encoded, Network
+from jaxnn.integrations.sklearn.options import pair_validation
 from jaxnn.losses.binary import binary_cross_entropy
 from jaxnn.losses.classes import cross_entropy
 
@@ -106,7 +108,7 @@ class NetworkClassifier(ClassifierMixin, Network):
         )  # fmt: skip
         self.class_weight = class_weight
 
-    def fit(self, X, y, sample_weight=None, validation=None):
+    def fit(self, X, y, sample_weight=None, validation=None, *, X_val=None, y_val=None):
         """Trains the network.
 
         Args:
@@ -116,6 +118,8 @@ class NetworkClassifier(ClassifierMixin, Network):
             sample_weight: of each row, shape (rows,).
             validation: `(X, y)` that ends the training as `early_stopping` does, in place of a part of the rows. It is
                 not transformed by earlier steps of a pipeline.
+            X_val: in place of `validation`; `Pipeline(..., transform_input=["X_val"])` transforms it as it does X.
+            y_val: of `X_val`.
 
         Returns:
             The estimator.
@@ -125,10 +129,13 @@ class NetworkClassifier(ClassifierMixin, Network):
             ValueError: a parameter out of range, NaN in the data, lengths that differ, weights without a positive sum,
                 or a validation label that y does not have.
         """
+        validation = pair_validation(type(self).__name__, validation, X_val, y_val)
         return self._fit(X, y, sample_weight, validation)
 
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Trains for one epoch more on these rows, with the optimizer's state of the last call.
+
+        It needs the same model and optimizer as before. `epochs`, `patience` and `early_stopping` count for nothing.
 
         Args:
             X: as in `fit`.
@@ -171,7 +178,7 @@ class NetworkClassifier(ClassifierMixin, Network):
         name = type(self).__name__
         check_class_weight(name, self.class_weight)
         if self.class_weight is not None:
-            weights = (1.0 if weights is None else weights) * weigh_rows(name, self.class_weight, y)
+            weights = (1.0 if weights is None else weights) * weigh_rows(name, self.class_weight, y, self.classes_)
         if validation is not None:
             validation_x, validation_y = self._check_data(*validation)
             validation = validation_x, self._number(self._check_labels(validation_y), "validation y")
@@ -179,6 +186,7 @@ class NetworkClassifier(ClassifierMixin, Network):
         return Encoded(x, self._number(y), weights, validation, loss, len(self.classes_))
 
     def _check_labels(self, y):
+        y = y.toarray() if scipy.sparse.issparse(y) else y
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         check_classification_targets(y)

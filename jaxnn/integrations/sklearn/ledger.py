@@ -9,12 +9,12 @@ import copy
 from collections.abc import Hashable
 from typing import Any, NamedTuple
 
-from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 
 from jaxnn.integrations.sklearn.book import Answer, Book, Entry, Key, Recorded, compare_options
 from jaxnn.integrations.sklearn.candidate import make
 from jaxnn.integrations.sklearn.digests import freeze
+from jaxnn.integrations.sklearn.holding import find_prefix, has_others, split_steps
 from jaxnn.integrations.sklearn.job import Job
 from jaxnn.integrations.sklearn.network import Network
 from jaxnn.integrations.sklearn.options import check_options
@@ -68,6 +68,8 @@ class Ledger:
 
     Attributes:
         tags: of the estimator.
+        has_others: whether the estimator also holds predictors that are no networks, which each further round would
+            fit again.
     """
 
     def __init__(self, estimator: Any, book: Book) -> None:
@@ -75,8 +77,9 @@ class Ledger:
         self._book = book
         self._lines: dict[Hashable, Line] = {}
         self._scores: dict[Hashable, Any] = {}
-        self._prefix = _find_prefix(estimator)
+        self._prefix = find_prefix(estimator)
         self.tags = get_tags(estimator)
+        self.has_others = has_others(estimator)
 
     def find_epochs(self) -> tuple[str, int]:
         """Returns the name of the parameter that limits the epochs of the network, and its value."""
@@ -165,7 +168,7 @@ class Ledger:
             ended = False
         fits = self._book.fits
         params = [entry.network.get_params(deep=False) for _, entry in fits]
-        return Draft(fits, params, ended, not ended and len(fits) == 1 and _split_steps(estimator)[1] is not None)
+        return Draft(fits, params, ended, not ended and len(fits) == 1 and split_steps(estimator)[1] is not None)
 
     def _vary(self, key: Key, entry: Entry, params: dict[str, Any], numbers: dict[str, Any]) -> Key | None:
         """Enters the fit of a network with other numbers; returns its key, or None if scikit-learn must report it."""
@@ -202,7 +205,7 @@ class Ledger:
 
     def _score_all(self, candidate: Any, found: "Found", scorers: Any, x: Any, y: Any) -> dict[str, Any] | None:
         """Returns the scores of all candidates of a fold by scorer."""
-        steps, network = _split_steps(candidate.fitted())
+        steps, network = split_steps(candidate.fitted())
         if network is None:
             return None
         metrics = {name: find_metric(scorer, network._kind()) for name, scorer in scorers.items()}
@@ -221,20 +224,3 @@ class Found(NamedTuple):
 
     answer: Answer
     others: Hashable
-
-
-def _find_prefix(estimator: Any) -> str | None:
-    """Returns what comes before the names of the parameters of a network; None if there is not just one."""
-    if isinstance(estimator, Network):
-        return ""
-    held = [name for name, value in estimator.get_params(deep=True).items() if isinstance(value, Network)]
-    return f"{held[0]}__" if len(held) == 1 else None
-
-
-def _split_steps(estimator: Any) -> tuple[Any, Any]:
-    """Returns the steps before a network, and the network; None if another estimator predicts."""
-    if isinstance(estimator, Network):
-        return None, estimator
-    if type(estimator) is Pipeline and isinstance(estimator[-1], Network):
-        return estimator[:-1], estimator[-1]
-    return None, None

@@ -14,7 +14,7 @@ from jaxnn.integrations.sklearn.digests import freeze
 from jaxnn.integrations.sklearn.examples import Examples, choose_output_dtype
 from jaxnn.integrations.sklearn.job import Job, Trained, run_job, use_precision
 from jaxnn.integrations.sklearn.models import choose_network
-from jaxnn.integrations.sklearn.options import check_options, check_same_network, check_validation
+from jaxnn.integrations.sklearn.options import check_options, check_same_network
 from jaxnn.integrations.sklearn.parameters import Parameters
 from jaxnn.integrations.sklearn.pickling import Stored
 from jaxnn.integrations.sklearn.rows import choose_bucket
@@ -77,7 +77,6 @@ class Network(Stored, Examples, Parameters):
             options: of `_encode`.
         """
         check_options(type(self).__name__, self.get_params(deep=False))
-        check_validation(type(self).__name__, validation)
         book, key = (None, None) if more else (current_book(), key_of(self, x, y, weights, validation))
         answer = None if book is None else book.find(key)
         if answer is not None:

@@ -81,10 +81,26 @@ def check_dense(name: str, x: Any) -> None:
         )
 
 
-def check_validation(name: str, validation: Any) -> None:
-    """Checks that a validation set is a pair of features and targets."""
+def pair_validation(name: str, validation: Any, x: Any, y: Any) -> Any:
+    """Returns a validation set as a pair of features and targets, or None.
+
+    Args:
+        name: of the estimator, for messages.
+        validation: the pair, or None.
+        x: `X_val`, in place of the pair.
+        y: `y_val`.
+
+    Raises:
+        TypeError: a validation set that is no pair.
+        ValueError: a part of it alone, or both forms of it.
+    """
+    if (x is None) != (y is None):
+        raise ValueError(f"{name}: X_val and y_val go together, but {'X_val' if x is None else 'y_val'} is missing")
+    if x is not None and validation is not None:
+        raise ValueError(f"{name}: give validation, or X_val and y_val, not both")
     if validation is not None and not (isinstance(validation, tuple | list) and len(validation) == 2):
         raise TypeError(f"{name}: validation must be a pair (X, y), not {type(validation).__name__}")
+    return validation if x is None else (x, y)
 
 
 def _check_choice(name: str, option: str, value: Any, known: tuple[str, ...]) -> None:

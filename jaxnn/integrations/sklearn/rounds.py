@@ -34,7 +34,7 @@ def train_in_rounds(
     book.record()
     waiting = [ledger.record(candidates, *fold) for fold in list_folds()]
     book.run(expect())
-    for _ in range(_MOST_ROUNDS - 1):
+    for _ in range(0 if ledger.has_others else _MOST_ROUNDS - 1):
         if not any(waiting):
             return
         book.record()

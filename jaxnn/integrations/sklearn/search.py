@@ -34,9 +34,10 @@ class SweepSearchCV(RandomizedSearchCV):
 
     Estimators of several networks, such as `OneVsRestClassifier`, `VotingClassifier` and a `BaggingClassifier` with a
     `random_state`, train all of them as lanes. Those that predict with one network before they fit the next, such as
-    `CalibratedClassifierCV` and `StackingClassifier`, take a round of lanes for each, at most 10. Leave their `n_jobs`
-    at None. A fit that is not known ahead is made alone, and a warning counts them: a later one, one of rows that are
-    drawn without a `random_state`, and that of a network with callbacks or `warm_start`.
+    `CalibratedClassifierCV` and `StackingClassifier`, take a round of lanes for each: at most 10, and one if they hold
+    other predictors, which a round would fit again. Leave their `n_jobs` at None. A fit that is not known ahead is made
+    alone, and a warning counts them: a later one, one of rows that are drawn without a `random_state`, and that of a
+    network with callbacks or `warm_start`.
 
     Args:
         estimator: `NetworkClassifier`, `NetworkRegressor`, or an estimator that holds one, such as a pipeline.

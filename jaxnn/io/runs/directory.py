@@ -28,7 +28,7 @@ from jaxnn.io.runs.run import MoreTables, NoRun, Run, Tables
 _CHECKPOINTS_KEPT = 2
 _RUN_FILES = "journal.jsonl", "curves.csv", "trials.csv"
 _CHECKPOINT_NAME = re.compile(r"checkpoint-(\d{6,})\.npz")
-_TEMPORARY_NAME = re.compile(r"\.(checkpoint-\d+\.npz|configuration\.json|\w+\.csv|report\.html|outputs\.npz)\.\d+\.new")
+_TEMPORARY_NAME = re.compile(r"\.(checkpoint-\d+|outputs|configuration|curves|trials|report)\.\w+\.\d+\.new")
 
 
 class RunDirectory:
@@ -186,11 +186,12 @@ def open_run(
         journal = Journal(path / "journal.jsonl", caller)
         # Before the first checkpoint there is nothing to resume: a call with a mistake can be corrected.
         last = _find_last_checkpoint(caller, path, journal)
-        if last is None:
+        # A sweep in blocks has no checkpoints.
+        if last is None and "block" not in (saved or {}):
             started = configuration()
             write_configuration(caller, path, started)
         else:
-            started = configuration() if adapt is None or saved is None else adapt(saved, last)
+            started = configuration() if adapt is None or saved is None or last is None else adapt(saved, last)
             check_configuration(caller, path, saved, started)
         run = RunDirectory(caller, path, started, journal, every, caught)
         try:

@@ -29,9 +29,9 @@ def describe_environment() -> dict[str, Any]:
 
     # importlib.metadata has no version of a source tree that is not installed.
     versions = {module.__name__: module.__version__ for module in (jaxnn, jax, jaxlib, np, optax)}
-    device = jax.devices()[0]
+    device = jax.local_devices()[0]
     machine: dict[str, Any] = {
-        "device": f"{len(jax.devices())} × {device.device_kind}",
+        "device": f"{len(jax.local_devices())} × {device.device_kind}",
         "processor": platform.machine(),
         "cores": count_cores() if device.platform == "cpu" else None,
     }

@@ -59,8 +59,8 @@ def describe_device() -> Device:
         >>> describe_device().memory > 2**20
         True
     """
-    device = jax.devices()[0]
-    memory = (device.memory_stats() or {}).get("bytes_limit") or _read_host_memory() // len(jax.devices())
+    device = jax.local_devices()[0]
+    memory = (device.memory_stats() or {}).get("bytes_limit") or _read_host_memory() // len(jax.local_devices())
     return Device(device.platform, device.device_kind, memory, find_bandwidth(device.device_kind, memory))
 
 

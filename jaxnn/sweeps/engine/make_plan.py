@@ -41,6 +41,7 @@ def make_plan(
     lanes: int | str,
     trials: int,
     has_scheduler: bool,
+    block: int | None = None,
 ) -> Plan:
     """Checks the arguments of `sweep` that need no recipe; then moves the data to the device."""
     if not callable(make_recipe):
@@ -61,12 +62,13 @@ def make_plan(
         keep_epoch,
         tuple(metrics),
     )
-    lane_count = None if lanes == "auto" else check_lanes("sweep", lanes, layout)
+    devices = 1 if block is not None else len(jax.local_devices())
+    lane_count = None if lanes == "auto" else check_lanes("sweep", lanes, layout, devices)
     data, validation, rows = as_arrays((parts.data, parts.validation, parts.folds))
     return Plan(
         make_recipe, space, data, validation, rows, parts.labels, score, metrics, evaluate_at, stop, key, layout,
         lane_count, trials, describe_device(), {}, {}, has_scheduler,
-        debug_nans=cast(Any, jax.config).jax_debug_nans, preparations=parts.preparations,
+        debug_nans=cast(Any, jax.config).jax_debug_nans, preparations=parts.preparations, block=block,
     )  # fmt: skip
 
 
@@ -80,11 +82,10 @@ def _check_evaluation(evaluate_at: str, keep_epoch: str, stop: Any) -> None:
         raise ValueError('sweep: stop= looks at the score of every epoch, so it needs evaluate_at="epochs"')
 
 
-def check_lanes(caller: str, lanes: int | str, layout: TrialLayout) -> int:
+def check_lanes(caller: str, lanes: int | str, layout: TrialLayout, devices: int) -> int:
     """Returns the number of lanes over all devices, checked."""
     if isinstance(lanes, str):
         raise ValueError(f'{caller}: lanes must be "auto" or a number, not {lanes!r}')
-    devices = len(jax.devices())
     lanes = check_whole(caller, "lanes", lanes, least=layout.lanes)
     if lanes % devices:
         raise ValueError(f"{caller}: lanes must be a multiple of the number of devices, {devices}, not {lanes}")

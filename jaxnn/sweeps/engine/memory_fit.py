@@ -54,7 +54,8 @@ def fit_program(plan: Plan, setting: Setting, program: Program, executor: Execut
     if made_before or plan.lanes is not None:
         return program
     made = {program.lane_count: program}
-    least = -(-plan.layout.lanes // len(jax.devices()))
+    devices = len(jax.local_devices()) if plan.block is None else 1
+    least = -(-plan.layout.lanes // devices)
 
     def memory_of(count: LaneCount) -> int | float:
         if count not in made:

@@ -68,6 +68,7 @@ class Plan(NamedTuple):
         on_host: the names of the functions that the host computes, by the choices of the programs.
         has_scheduler: whether a scheduler decides between two chunks.
         debug_nans: whether a trial that gives NaN is an error.
+        block: the trials of a block, where `lanes` are those of a device; None without blocks.
         preparations: of each fold, or of the training data; empty without. `data` is prepared, see `parts.py`.
         at_once: the most trials that a sampler is asked for before it is told results, where it is asked as lanes
             become free; otherwise None.
@@ -93,6 +94,7 @@ class Plan(NamedTuple):
     has_scheduler: bool
     debug_nans: bool
     preparations: tuple[Preparation, ...] = ()
+    block: int | None = None
     at_once: int | None = None
 
     def hypers(self, setting: Setting) -> dict[str, Any]:
@@ -162,14 +164,14 @@ class Plan(NamedTuple):
             executor=executor,
             count=count or self.lane_counts.get(setting.choices),
         )
-        program = make_for(jax.devices())
+        program = make_for(jax.local_devices())
         if not program.can_hang:
             return program
         warn_user(
             "sweep: the trainings call LAPACK (qr, svd, eigh, cholesky, …), which can hang on several CPU devices, so "
             "they run on one"
         )
-        return make_for(jax.devices()[:1])
+        return make_for(jax.local_devices()[:1])
 
     def measure_footprint(self, setting: Setting) -> Footprint:
         """Returns what one training needs, for the choices of a setting."""
@@ -216,6 +218,9 @@ class Plan(NamedTuple):
         lanes = self.layout.lanes
         trials = self.trials if self.at_once is None else min(self.trials, self.at_once)
         demand = Demand(self.lanes, lanes, trials * lanes, devices)
+        if self.block is not None:
+            # The same on every worker, however many devices it has and trials the sweep.
+            demand = Demand(self.lanes, lanes, self.block * lanes, 1)
         count = fit_lanes(demand, choose_lanes(footprint, self.device))
         if self.has_scheduler or self.at_once is not None or lanes > count.width:
             return count

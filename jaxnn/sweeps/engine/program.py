@@ -16,7 +16,7 @@ from jax.stages import Compiled, Traced
 from jaxtyping import Array
 
 from jaxnn._kernels.compiler_options import choose_compiler_options
-from jaxnn._kernels.digest import digest_program
+from jaxnn._kernels.digest import digest_program, digest_shard
 from jaxnn._kernels.lapack import can_hang
 from jaxnn._kernels.program_cache import request_program
 from jaxnn.sweeps.engine.chunk_result import ChunkResult
@@ -57,7 +57,7 @@ class Program:
         devices: Sequence[Any] | None = None,
         executor: Executor | None = None,
     ) -> None:
-        mesh = Mesh(np.array(devices or jax.devices()), ("lane",))
+        mesh = Mesh(np.array(devices or jax.local_devices()), ("lane",))
         # Both the journal and the table of compiled programs look at them.
         self._digest = functools.cache(lambda traced: digest_program(traced.jaxpr))
         self._host_functions = HostFunctions(spec) if spec.on_host else None
@@ -176,6 +176,11 @@ class Program:
     def digest(self) -> str:
         """What the program computes, as text that is equal in every process."""
         return " ".join(self._digest(traced).text for traced in (self._traced_start[0], self.traced))
+
+    @functools.cached_property
+    def digest_of_device(self) -> str:
+        """What each device computes, as text that is equal in every process with any number of devices."""
+        return " ".join(digest_shard(traced.jaxpr) for traced in (self._traced_start[0], self.traced))
 
     @property
     def can_hang(self) -> bool:

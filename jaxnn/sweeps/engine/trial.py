@@ -56,6 +56,7 @@ class TrialResult(NamedTuple):
         score_epoch: the epoch of the score and of the parameters that are kept: the last, or with `keep_epoch="best"`
             the best of the mean of the lanes' curves.
         reason: why it did not finish, and in which other environment it ran; empty if neither.
+        worker: the computer and the process that ran it, in a sweep in blocks; empty without.
     """
 
     trial: int
@@ -69,6 +70,7 @@ class TrialResult(NamedTuple):
     copies: tuple[tuple[int, int, dict[str, float]], ...]
     score_epoch: int
     reason: str = ""
+    worker: str = ""
 
     @property
     def rank(self) -> float:

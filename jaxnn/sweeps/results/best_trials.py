@@ -42,15 +42,18 @@ class BestTrials:
         self.started = time.monotonic()
 
     def add(self, result: TrialResult, read_params: Callable[[], Any]) -> None:
-        """Adds a trial; reads its parameters only if it is among the best. None are replayed later."""
+        """Adds a trial; reads its parameters only if it is among the best. None are replayed later.
+
+        Of equal scores the lower trial is better, whichever ends first.
+        """
         self.results[result.trial] = result
         if not result.has_params:
             return
-        if len(self.kept) == self.keep and result.rank <= min(map(self._rank_of, self.kept)):
+        if len(self.kept) == self.keep and (result.rank, -result.trial) < min(map(self._order_of, self.kept)):
             return
         self.kept[result.trial] = read_params()
         if len(self.kept) > self.keep:
-            del self.kept[min(self.kept, key=self._rank_of)]
+            del self.kept[min(self.kept, key=self._order_of)]
 
     def sorted_results(self) -> tuple[TrialResult, ...]:
         """Returns the results in the order of the trials' numbers."""
@@ -89,3 +92,6 @@ class BestTrials:
 
     def _rank_of(self, trial: int) -> float:
         return self.results[trial].rank
+
+    def _order_of(self, trial: int) -> tuple[float, int]:
+        return self.results[trial].rank, -trial

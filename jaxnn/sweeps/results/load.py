@@ -12,6 +12,7 @@ from jaxnn.layers.dense import Affine
 from jaxnn.layers.norms import NormParams
 from jaxnn.layers.recurrent import RecurrentParams
 from jaxnn.layers.transposed_convolution import ConvTransposeParams
+from jaxnn.sweeps.blocks.load import read_blocks
 from jaxnn.sweeps.engine.trial import TrialLayout
 from jaxnn.sweeps.results.guess_layer import guess_layer
 from jaxnn.sweeps.results.replay import Programs
@@ -68,14 +69,18 @@ def load(directory: str | Path) -> SweepResult:
     space = {
         name[len("space.") :]: _read_node(node) for name, node in configuration.items() if name.startswith("space.")
     }
+    plan = cast(Any, SavedPlan(space, read_layout(configuration), configuration, path))
+    if "block" in configuration:
+        best = read_blocks(path, configuration["keep"])
+        kept = {number: _name_layers(params) for number, params in best.kept.items()}
+        return SweepResult(best.sorted_results(), kept, tuple(best.chunks), plan, Programs())
     stored = read_trials(runs, get_environment(runs[-1]))
     # Until a run has ended, its best trials may be those that an earlier one has kept.
     is_done = runs[-1].checkpoint is not None and bool(runs[-1].checkpoint.get("done"))
     saved = read_saved("load", runs, stored, "kept", newest=is_done)
     kept = {number: _name_layers(params) for number, params in saved.items()}
     trials = tuple(trial.result for trial in stored.values())
-    plan = SavedPlan(space, read_layout(configuration), configuration, path)
-    return SweepResult(trials, kept, read_chunks(runs), cast(Any, plan), Programs())
+    return SweepResult(trials, kept, read_chunks(runs), plan, Programs())
 
 
 class SavedPlan(NamedTuple):

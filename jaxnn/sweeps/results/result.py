@@ -198,12 +198,7 @@ class SweepResult(NamedTuple):
         Raises:
             ValueError: a number of trials that were not kept, or as `jaxnn.predict`.
         """
-        ranked = sorted(self.kept, key=lambda trial: -self.trials[trial].rank)
-        if not 1 <= best <= len(ranked):
-            raise ValueError(
-                f"sweep: best must lie in 1 … {len(ranked)}, the trials whose parameters were kept, not {best}"
-            )
-        return predict_mean(self, ranked[:best], x)
+        return predict_mean(self, best, x)
 
     def table(self) -> list[dict[str, Any]]:
         """Returns one dict for each trial: its number and hypers, and what `TrialResult` has from `status`."""

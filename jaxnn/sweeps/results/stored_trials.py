@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from jaxnn.io.archive import CheckpointError
-from jaxnn.io.checkpoint import load_by_name
+from jaxnn.io.checkpoint import NamedArrays, load_by_name
 from jaxnn.io.runs.configuration import find_changes
 from jaxnn.io.runs.fingerprint import ENVIRONMENT
 from jaxnn.io.runs.journal import unpack_array
@@ -106,7 +106,11 @@ def read_checkpoint(caller: str, run: StoredRun) -> dict[str, Any]:
     file = run.path / run.checkpoint["file"]
     if not file.exists():
         raise CheckpointError(f"{caller}: {file} is missing")
-    stored = load_by_name(file)
+    return as_nodes(load_by_name(file))
+
+
+def as_nodes(stored: NamedArrays) -> Node:
+    """Returns arrays by name as nested nodes."""
     tree = Node()
     for name, leaf in stored.arrays.items():
         *outer, last = name.split("/")

@@ -80,6 +80,7 @@ def make_rows(space: dict[str, Any], results: Iterable[TrialResult]) -> list[dic
         | name_setting(result)
         | {name: getattr(result, name) for name in RESULT_COLUMNS}
         | result.metrics
+        | ({"worker": result.worker} if result.worker and "worker" not in space else {})
         for result in results
     ]
 
@@ -112,7 +113,7 @@ def name_hypers(hypers: dict[str, Any]) -> dict[str, Any]:
 
 def trials_csv(rows: list[dict[str, Any]], metrics: tuple[str, ...] = ()) -> str:
     """Returns the table of trials as CSV; a hyper that a trial does not have is left empty."""
-    columns = *RESULT_COLUMNS, *metrics
+    columns = *RESULT_COLUMNS, *metrics, *(("worker",) if rows and list(rows[0])[-1] == "worker" else ())
     names = {name: None for row in rows for name in row if name not in columns}
     text = io.StringIO()
     writer = csv.DictWriter(text, [*names, *columns], lineterminator="\n")

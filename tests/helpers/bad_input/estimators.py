@@ -104,6 +104,16 @@ ESTIMATOR_CALLS = {
         TypeError,
         "NetworkClassifier: validation must be a pair (X, y), not ndarray",
     ),
+    "X_val without y_val": (
+        classify(fit={"X_val": X}),
+        ValueError,
+        "NetworkClassifier: X_val and y_val go together, but y_val is missing",
+    ),
+    "two validation sets": (
+        classify(fit={"X_val": X, "y_val": LABELS, "validation": (X, LABELS)}),
+        ValueError,
+        "NetworkClassifier: give validation, or X_val and y_val, not both",
+    ),
     "several columns of classes": (
         classify(X, np.stack([LABELS, LABELS], axis=1)),
         ValueError,

@@ -1,0 +1,112 @@
+"""Sweeps in blocks: one process beside one and two workers, and what a trial costs in sweeps of very many trials.
+
+Every sweep runs in a process of its own, with an empty compilation cache ("cold") or that of the run before. The driver
+is timed beside its workers: its own processor time for a block, as a share of the time that workers spent on it, and
+its peak memory. Workers share the cores of this computer, so that two of them are no faster than one process with two
+devices; the table shows what the division costs.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import optax
+
+import jaxnn as nn
+from experiments.benchmarks.report import format_seconds
+from experiments.common import RUNS
+
+
+class Row(NamedTuple):
+    """One sweep.
+
+    Attributes:
+        work: who ran it.
+        trials: their number.
+        seconds: of the sweep, with the start of workers and compilation.
+        driver: the driver's processor seconds for a block, without its start.
+        share: these as a share of the seconds that a worker took for a block.
+        memory: the driver's peak, in bytes.
+        directory: the bytes of its directory.
+    """
+
+    work: str
+    trials: int
+    seconds: float
+    driver: float
+    share: float
+    memory: int
+    directory: int
+
+
+def measure(quick: bool) -> list[Row]:
+    """Measures and prints all rows, and writes them to `runs/benchmarks/cluster.json`."""
+    trials = 64 if quick else 4096
+    titles = "".join(f"{title:>10}" for title in ("trials", "sweep", "a trial", "driver", "share", "peak", "disk"))
+    print(f"\ncluster\n  {'work':<24}{titles}")
+    rows = []
+    for workers in (0, 1, 2):
+        with tempfile.TemporaryDirectory() as cache:
+            for state in ("cold", "cached"):
+                work = f"{workers or 'no'} worker{'' if workers == 1 else 's'}, {state}"
+                rows.append(run(work, workers, trials, cache))
+    with tempfile.TemporaryDirectory() as cache:
+        for count in (64, 128) if quick else (1000, 10_000, 100_000):
+            rows.append(run("2 workers", 2, count, cache))
+    RUNS.joinpath("benchmarks").mkdir(parents=True, exist_ok=True)
+    (RUNS / "benchmarks" / "cluster.json").write_text(json.dumps([row._asdict() for row in rows], indent=1))
+    return rows
+
+
+def run(work: str, workers: int, trials: int, cache: str) -> Row:
+    """Runs a sweep in a process of its own, and prints its row."""
+    environment = os.environ | {"JAX_COMPILATION_CACHE_DIR": cache, "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "experiments.benchmarks.cluster", str(workers), str(trials), folder]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    row = Row(work, trials, **json.loads(done.stdout.splitlines()[-1]))
+    numbers = format_seconds(row.seconds), format_seconds(row.seconds / trials), format_seconds(row.driver)
+    sizes = (f"{size / 2**20:.1f} MB" for size in (row.memory, row.directory))
+    cells = "".join(f"{cell:>10}" for cell in (trials, *numbers, f"{row.share:.1%}", *sizes))
+    print(f"  {work:<24}{cells}", flush=True)
+    return row
+
+
+def make_recipe(hypers: dict[str, Any]) -> nn.Recipe:
+    """Returns the recipe of a network for iris."""
+    return nn.Recipe(nn.mlp([4, 16, 3]), nn.cross_entropy, optax.adam(hypers["learning_rate"]))
+
+
+def time_sweep(workers: int, trials: int, folder: Path) -> dict[str, Any]:
+    """Times a sweep of iris networks under ASHA."""
+    import resource  # not on Windows
+
+    flowers = nn.datasets.iris()
+    split = nn.train_test_split(jax.random.key(1), flowers.data, test=0.3, stratify=flowers.targets)
+    started, busy = time.perf_counter(), time.process_time()
+    result = nn.sweep(
+        make_recipe, {"learning_rate": nn.log_uniform(1e-4, 1.0)}, split.train, key=jax.random.key(0), trials=trials,
+        epochs=500, validation=split.test, score=nn.accuracy, scheduler=nn.asha(), block=min(1024, trials // 4),
+        directory=folder / "run", executor=nn.executors.processes(workers) if workers else None, progress=False,
+    )  # fmt: skip
+    seconds, blocks = time.perf_counter() - started, -(-trials // min(1024, trials // 4))
+    driver = (time.process_time() - busy) / blocks if workers else float("nan")
+    spent = sum(chunk.seconds for chunk in result.chunks) / blocks
+    return {
+        "seconds": seconds,
+        "driver": driver,
+        "share": driver / spent,
+        "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "directory": sum(file.stat().st_size for file in (folder / "run").iterdir()),
+    }
+
+
+if __name__ == "__main__":
+    nn.use_all_cores()
+    print(json.dumps(time_sweep(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))))

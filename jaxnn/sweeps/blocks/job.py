@@ -1,0 +1,125 @@
+"""The sweep as bytes, which workers of any executor can read: functions travel by cloudpickle, arrays as NumPy's."""
+
+import hashlib
+import os
+import re
+import socket
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxnn._kernels.dtypes import as_arrays
+from jaxnn.io.files import write
+from jaxnn.sweeps.blocks.span import SpanRunner
+from jaxnn.sweeps.engine.device import describe_device
+from jaxnn.sweeps.engine.plan import Plan
+from jaxnn.sweeps.results.replay import Programs
+from jaxnn.sweeps.schedulers.base import Scheduler
+
+# Options of JAX that a worker takes from the driver: those that change bits or errors, and where programs are cached.
+_OPTIONS = (
+    "jax_enable_x64", "jax_threefry_partitionable", "jax_default_matmul_precision", "jax_default_prng_impl",
+    "jax_numpy_rank_promotion", "jax_numpy_dtype_promotion", "jax_debug_nans", "jax_compilation_cache_dir",
+    "jax_persistent_cache_min_compile_time_secs", "jax_persistent_cache_min_entry_size_bytes",
+    "jax_compilation_cache_max_size", "jax_disable_most_optimizations",
+)  # fmt: skip
+# A longer body travels as a file, where workers can read it: inside each call it would take longer than the block.
+_LONGEST_BODY = 2**16
+_UNPICKLABLE = re.compile(r"cannot pickle '([^']+)' object")
+# The parts of a plan that are the user's, by their names in `sweep`.
+_PARTS = ("make_recipe", "space", "score", "metrics", "stop", "data", "validation")
+
+
+class Envelope(NamedTuple):
+    """A job as a worker receives it: what it must know before JAX starts, and where the rest is.
+
+    Attributes:
+        digest: of the body.
+        options: of JAX.
+        driver: the computer and the process that wait for the results.
+        folder: of the driver's computer, for files that both can read.
+        path: of a file with the body; None without one.
+        body: the sweep, or None if it is in the file.
+    """
+
+    digest: str
+    options: dict[str, Any]
+    driver: tuple[str, int]
+    folder: str
+    path: str | None
+    body: bytes | None
+
+
+class _Job(NamedTuple):
+    """A sweep: its plan, with NumPy arrays and without the key, which is a JAX array of its own kind."""
+
+    plan: Plan
+    key: np.ndarray
+    scheduler: Scheduler | None
+    keep: int
+
+
+def pack_job(plan: Plan, scheduler: Scheduler | None, keep: int, folder: str) -> Envelope:
+    """Returns the job of a sweep; `folder` is for files that workers on this computer can read.
+
+    Raises:
+        ImportError: cloudpickle is not installed.
+        TypeError: a part that cannot be sent; the message names it and what it holds.
+    """
+    try:
+        import cloudpickle
+    except ImportError as error:
+        raise ImportError("sweep: executor= needs cloudpickle: pip install 'jaxnn[cluster]'") from error
+    arrays = jax.tree.map(np.asarray, {name: getattr(plan, name) for name in ("data", "validation", "folds")})
+    sent = plan._replace(key=cast(Any, None), preparations=(), labels=None, lane_counts={}, on_host={}, **arrays)
+    for name, part in [(name, getattr(sent, name)) for name in _PARTS] + [("scheduler", scheduler)]:
+        try:
+            cloudpickle.dumps(part)
+        except Exception as error:
+            raise TypeError(_explain(name, error)) from error
+    body = cloudpickle.dumps(_Job(sent, np.asarray(jax.random.key_data(plan.key)), scheduler, keep))
+    options = {name: getattr(jax.config, name) for name in _OPTIONS if hasattr(jax.config, name)}
+    return Envelope(hashlib.sha256(body).hexdigest(), options, (socket.gethostname(), os.getpid()), folder, None, body)
+
+
+def _explain(name: str, error: Exception) -> str:
+    found = _UNPICKLABLE.search(str(error))
+    if found:
+        return (
+            f"sweep: {name} cannot be sent to workers: it holds a {found[1]!r}. Make it inside the function, so that "
+            "each worker makes its own"
+        )
+    return f"sweep: {name} cannot be sent to workers: {type(error).__name__}: {error}"
+
+
+def write_body(envelope: Envelope) -> Envelope:
+    """Returns an envelope that names a file instead of a long body."""
+    body = envelope.body
+    if body is None or len(body) <= _LONGEST_BODY:
+        return envelope
+    path = Path(envelope.folder) / f"job-{envelope.digest[:16]}.pickle"
+    write(path, body, "sweep")
+    return envelope._replace(path=str(path), body=None)
+
+
+def read_body(envelope: Envelope) -> bytes | None:
+    """Returns the body of a job; None if its file is not on this computer."""
+    if envelope.body is not None:
+        return envelope.body
+    path = Path(envelope.path or "")
+    body = path.read_bytes() if path.is_file() else b""
+    return body if hashlib.sha256(body).hexdigest() == envelope.digest else None
+
+
+def unpack_job(body: bytes) -> SpanRunner:
+    """Returns what runs the spans of a job, with arrays on the devices of this process."""
+    import pickle
+
+    job: _Job = pickle.loads(body)
+    data, validation, folds = as_arrays((job.plan.data, job.plan.validation, job.plan.folds))
+    key = jax.random.wrap_key_data(jnp.asarray(job.key), impl="threefry2x32")
+    plan = job.plan._replace(key=key, data=data, validation=validation, folds=folds, device=describe_device())
+    return SpanRunner(plan, job.scheduler, job.keep, Programs())

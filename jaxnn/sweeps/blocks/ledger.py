@@ -1,0 +1,185 @@
+"""The blocks that are done, and the programs and conditions that they share."""
+
+from collections import Counter
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jaxnn._checks.warn import warn_user
+from jaxnn.io.runs import Log
+from jaxnn.io.runs.configuration import find_changes
+from jaxnn.io.runs.journal import as_json, pack_array, unpack_array
+from jaxnn.sweeps.blocks.block import BlockResult, ProgramRecord, SpanReport
+from jaxnn.sweeps.blocks.content import BlockContent, unpack_block
+from jaxnn.sweeps.blocks.store import BlockStore
+from jaxnn.sweeps.describe import as_choices, describe_result, recipe_error
+from jaxnn.sweeps.engine.lane_count import LaneCount
+from jaxnn.sweeps.engine.plan import Plan
+from jaxnn.sweeps.engine.run import ChunkStats
+from jaxnn.sweeps.engine.trial import TrialResult
+from jaxnn.sweeps.results.best_trials import BestTrials
+from jaxnn.sweeps.results.stored_trials import fill_by_name
+from jaxnn.sweeps.results.tables import curves_csv, flatten_hypers, make_rows, trials_csv
+from jaxnn.sweeps.saved_shapes import SavedShapes
+from jaxnn.sweeps.space.space import Choices
+
+
+class DoneBlock(NamedTuple):
+    """A block that is done; its content is None where the directory holds it."""
+
+    seconds: np.ndarray
+    worker: str
+    statuses: dict[str, int]
+    content: bytes | None
+
+
+class Ledger:
+    """Collects blocks; a directory holds them, or else this process.
+
+    Attributes:
+        blocks: those that are done, by number.
+        programs: by their choices.
+        conditions: what decides bits on all workers; empty before the first block.
+        chunks: the statistics of all chunks.
+        best: the highest rank of a trial.
+        statuses: how many trials have each status.
+    """
+
+    def __init__(self, plan: Plan, store: BlockStore, log: Log | None) -> None:
+        self._plan, self._store, self._log = plan, store, log
+        self.blocks: dict[int, DoneBlock] = {}
+        self.programs: dict[Choices, ProgramRecord] = {}
+        self.conditions: dict[str, Any] = {}
+        self.chunks: list[ChunkStats] = []
+        self.best = -np.inf
+        self.statuses: Counter[str] = Counter()
+        self._first_worker = ""
+        self._warned: set[str] = set()
+        for event in store.events:
+            self._repeat(event)
+
+    @property
+    def trials(self) -> int:
+        """The number of trials of the blocks that are done."""
+        return self.statuses.total()
+
+    def add(self, report: SpanReport) -> None:
+        """Adds what a worker returned, if its programs and conditions are those of the others.
+
+        Raises:
+            ValueError: a worker that computes other bits; the message names it and what differs.
+        """
+        self.check_conditions(report.worker, report.conditions)
+        for record in report.programs:
+            self._check_program(report.worker, record)
+        for text in report.warnings:
+            if text not in self._warned:
+                self._warned.add(text)
+                warn_user(text)
+        self.chunks += report.chunks
+        for place, block in enumerate(report.blocks):
+            self._add_block(block, report.worker, report.chunks if place == 0 else [])
+
+    def check_conditions(self, worker: str, conditions: dict[str, Any]) -> None:
+        """Checks the conditions of a worker before its results count; the first one sets them."""
+        if not self.conditions:
+            self.conditions, self._first_worker = conditions, worker
+            self._store.record("conditions", worker=worker, conditions=conditions)
+            return
+        changes = find_changes(self.conditions, conditions)
+        if changes:
+            raise ValueError(
+                f"sweep: the worker {worker} computes other bits than {self._first_worker}: "
+                f"{'; '.join(changes.values())}. Results of both do not make one table: use equal workers"
+            )
+
+    def read(self, number: int) -> BlockContent:
+        """Returns the results and the kept parameters of a block."""
+        block = self.blocks[number]
+        content = self._store.read_block(number) if block.content is None else block.content
+        return unpack_block(content, block.seconds, block.worker)
+
+    def read_results(self, number: int) -> list[TrialResult]:
+        """Returns the results of a block."""
+        return self.read(number).results
+
+    def fill(self, best: BestTrials) -> None:
+        """Adds all results to `best`, and the parameters of the best trials."""
+        shapes = SavedShapes(self._plan)
+        for number in sorted(self.blocks):
+            content = self.read(number)
+            for result in content.results:
+                best.drawn[result.trial] = result.setting
+                best.add(result, lambda result=result, kept=content.kept: _read_params(result, kept, shapes))
+        best.chunks += self.chunks
+
+    def _add_block(self, block: BlockResult, worker: str, chunks: list[ChunkStats]) -> None:
+        has_directory = self._store.path is not None
+        if has_directory:
+            digest = self._store.write_block(block.number, block.content)
+            self._store.record(
+                "block", number=block.number, start=block.start, sha256_of_file=digest,
+                worker=worker, best=as_json(block.best), statuses=block.statuses,
+                seconds_of_trials=pack_array(block.seconds), chunks=chunks,
+            )  # fmt: skip
+        done = DoneBlock(block.seconds, worker, block.statuses, None if has_directory else block.content)
+        self._count(block.number, done, block.best)
+        if self._log is not None:
+            for result in self.read_results(block.number):
+                hypers = flatten_hypers(self._plan.hypers(result.setting)).items()
+                numbers = {name: float(value) for name, value in hypers if isinstance(value, int | float)}
+                self._log(
+                    result.trial, numbers | {"score": result.score, "epochs": float(result.epochs)} | result.metrics
+                )
+
+    def _count(self, number: int, done: DoneBlock, best: float) -> None:
+        """Counts a block; one of fewer trials, the last of an earlier call, may be replaced."""
+        if number in self.blocks:
+            self.statuses -= Counter(self.blocks[number].statuses)
+        self.blocks[number] = done
+        self.best = max(self.best, best)
+        self.statuses += Counter(done.statuses)
+
+    def _check_program(self, worker: str, record: ProgramRecord) -> None:
+        known = self.programs.get(record.choices)
+        if known is None:
+            self._set_program(record)
+            self._store.record("program", **record._asdict())
+        elif known.traced != record.traced:
+            if self._store.events:
+                raise recipe_error(record.choices)
+            raise ValueError(f"sweep: the worker {worker} has traced another program than {self._first_worker}")
+        elif known.lane_count != record.lane_count:
+            raise ValueError(
+                f"sweep: the worker {worker} runs {record.lane_count.tile} of {record.lane_count.width} lanes of a "
+                f"device at a time, the others {known.lane_count.tile} of {known.lane_count.width}; give a number of "
+                "lanes that all have the memory for, as lanes="
+            )
+
+    def _set_program(self, record: ProgramRecord) -> None:
+        self.programs[record.choices] = record
+        self._plan.lane_counts[record.choices] = record.lane_count
+        self._plan.on_host[record.choices] = frozenset(record.on_host)
+
+    def _repeat(self, event: dict[str, Any]) -> None:
+        """Takes an event of an earlier call."""
+        if event["event"] == "conditions":
+            self.conditions, self._first_worker = event["conditions"], event["worker"]
+        elif event["event"] == "program":
+            count, on_host = LaneCount(*event["lane_count"]), tuple(event["on_host"])
+            self._set_program(ProgramRecord(as_choices(event["choices"]), count, event["traced"], on_host))
+        elif event["event"] == "block":
+            done = DoneBlock(unpack_array(event["seconds_of_trials"]), event["worker"], event["statuses"], None)
+            self._count(event["number"], done, float(event["best"]))
+            self.chunks += [ChunkStats(*stats) for stats in event["chunks"]]
+
+    def tables(self, best: BestTrials) -> dict[str, str]:
+        """Returns the CSV files: a row for each trial, and one for each of its epochs."""
+        metrics, results = tuple(self._plan.metrics), best.sorted_results()
+        rows = make_rows(self._plan.space, results)
+        return {"trials.csv": trials_csv(rows, metrics), "curves.csv": curves_csv(results, metrics)}
+
+
+def _read_params(result: TrialResult, kept: dict[int, Any], shapes: SavedShapes) -> Any:
+    """Returns the parameters of a trial; None if its block has better ones."""
+    return fill_by_name(kept[result.trial], shapes.params(describe_result(result))) if result.trial in kept else None

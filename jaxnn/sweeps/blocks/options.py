@@ -1,0 +1,42 @@
+"""The options of a sweep in blocks, checked."""
+
+from typing import Any, NamedTuple
+
+from jaxnn._checks.arrays import check_whole
+from jaxnn.sweeps.blocks.pool import check_executor
+from jaxnn.sweeps.engine.plan import Plan
+from jaxnn.sweeps.samplers.base import TrialSampler
+
+# The trials of a block where there is an executor and the sampler waits for no results.
+_BLOCK = 1024
+
+
+class BlockOptions(NamedTuple):
+    """How a sweep is divided; `block` is None in a sweep without blocks."""
+
+    block: int | None = None
+    ahead: int = 1
+
+
+def check_blocks(block: Any, ahead: Any, executor: Any, *, keep_states: bool, on_mismatch: str) -> BlockOptions:
+    """Returns the options of a sweep in blocks, checked."""
+    check_executor(executor)
+    ahead = check_whole("sweep", "ahead", ahead, least=1)
+    if block is None and executor is None:
+        if ahead != 1:
+            raise ValueError("sweep: ahead= counts blocks; give block= or executor= too")
+        return BlockOptions()
+    if keep_states:
+        raise ValueError("sweep: keep_states=True keeps states in one process, without block= and executor=")
+    if on_mismatch != "raise":
+        raise ValueError(
+            'sweep: with block= or executor= a directory goes on under equal conditions, on_mismatch="raise"'
+        )
+    return BlockOptions(_BLOCK if block is None else check_whole("sweep", "block", block, least=1), ahead)
+
+
+def divide(plan: Plan, options: BlockOptions, block: Any, sampler: TrialSampler) -> Plan:
+    """Returns the plan with its block; `block`, as given, may leave it to the sampler, which waits for results."""
+    if block is not None or sampler.ask_limit is None or options.block is None:
+        return plan
+    return plan._replace(block=min(options.block, sampler.ask_limit))

@@ -1,0 +1,131 @@
+"""The directory of a sweep in blocks: the configuration, a file for each block, and a journal with a line for each.
+
+A block is done once the journal has its line, with the digest of its file. Blocks whose file is missing or damaged run
+again, with the same bits.
+"""
+
+import contextlib
+import hashlib
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from jaxnn._checks.warn import warn_user
+from jaxnn.io.files import write
+from jaxnn.io.runs.configuration import check_configuration, read_configuration, write_configuration
+from jaxnn.io.runs.interrupts import CaughtSignal, Interrupted, catch_signals
+from jaxnn.io.runs.journal import Journal
+from jaxnn.io.runs.lock import lock_directory, make_directory
+
+# A folder of this name holds the job for workers while the sweep runs.
+JOB_PREFIX = "job-"
+
+
+class BlockStore:
+    """The directory of one sweep, or none.
+
+    Attributes:
+        path: None without a directory.
+        events: of the journal when it was opened, without those of damaged blocks.
+        caught: the first signal that arrived.
+    """
+
+    def __init__(self, path: Path | None, journal: Journal | None, caught: CaughtSignal) -> None:
+        self.path, self._journal, self.caught = path, journal, caught
+        self.events: list[dict[str, Any]] = []
+        if journal is not None:
+            journal.truncate(len(journal.entries))
+            self._remove_leftovers(journal.path.parent)
+            self.events = [entry.event for entry in journal.entries if not self._is_damaged(entry.event)]
+
+    def record(self, event: str, **fields: Any) -> None:
+        """Appends a line to the journal."""
+        if self._journal is not None:
+            self._journal.append(event, **fields)
+
+    def write_block(self, number: int, content: bytes) -> str:
+        """Writes the file of a block; returns its digest."""
+        assert self.path is not None
+        write(self.path / file_of_block(number), content, "sweep")
+        return hashlib.sha256(content).hexdigest()
+
+    def read_block(self, number: int) -> bytes:
+        """Reads the file of a block."""
+        assert self.path is not None
+        return (self.path / file_of_block(number)).read_bytes()
+
+    def write_tables(self, tables: dict[str, str]) -> None:
+        """Writes the tables, for users."""
+        if self.path is not None:
+            for name, text in tables.items():
+                write(self.path / name, text.encode(), "sweep")
+
+    def _is_damaged(self, event: dict[str, Any]) -> bool:
+        if event["event"] != "block":
+            return False
+        assert self.path is not None
+        file = self.path / file_of_block(event["number"])
+        problem = "is missing" if not file.exists() else ""
+        if not problem and hashlib.sha256(file.read_bytes()).hexdigest() != event["sha256_of_file"]:
+            # A later line of the journal may tell of the same block.
+            problem = "is damaged"
+        if problem and not any(_is_newer(entry.event, event) for entry in self._entries()):
+            warn_user(f"sweep: {file} {problem}; its block runs again")
+        return bool(problem)
+
+    def _remove_leftovers(self, path: Path) -> None:
+        """Removes what a process that was killed has left."""
+        for each in path.glob(f"{JOB_PREFIX}*"):
+            shutil.rmtree(each, ignore_errors=True)
+        for each in path.glob(".*.new"):
+            each.unlink()
+
+    def _entries(self) -> list[Any]:
+        return [] if self._journal is None else self._journal.entries
+
+
+def _is_newer(event: dict[str, Any], than: dict[str, Any]) -> bool:
+    return event["event"] == "block" and event["number"] == than["number"] and event["line"] > than["line"]
+
+
+def file_of_block(number: int) -> str:
+    """Names the file of a block."""
+    return f"block-{number:06d}.npz"
+
+
+@contextlib.contextmanager
+def open_store(path: Any, describe: Callable[[], dict[str, Any]]) -> Iterator[BlockStore]:
+    """Opens a new directory or goes on with one, for this process alone.
+
+    Args:
+        path: as given to `sweep`; None for a sweep without a directory.
+        describe: returns what decides the bits of the sweep.
+
+    Raises:
+        ValueError: the directory of another sweep, or of a sweep without blocks.
+        CheckpointError: a damaged journal or configuration.
+        OSError: a directory that cannot be written to, or that another process uses.
+        KeyboardInterrupt: at the end of the block, after a signal.
+    """
+    if path is None:
+        yield BlockStore(None, None, CaughtSignal())
+        return
+    given, path = path, Path(path).resolve()
+    make_directory("sweep", path)
+    with lock_directory("sweep", path), catch_signals("sweep") as caught:
+        saved, journal = read_configuration("sweep", path), Journal(path / "journal.jsonl", "sweep")
+        described = describe()
+        if journal.entries:
+            check_configuration("sweep", path, saved, described)
+        else:
+            write_configuration("sweep", path, described)
+        store = BlockStore(path, journal, caught)
+        try:
+            yield store
+            journal.sync()
+        finally:
+            journal.close()
+        if caught.number:
+            message = f"sweep: the blocks that are done are saved; make the same call again, with directory={given!r}"
+            raise Interrupted(message, caught.number)

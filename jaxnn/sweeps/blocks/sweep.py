@@ -1,0 +1,131 @@
+"""`sweep(block=…)`: from the plan to the result."""
+
+import functools
+import tempfile
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from jaxnn.io.runs import Log
+from jaxnn.io.runs.fingerprint import ENVIRONMENT
+from jaxnn.progress import open_progress
+from jaxnn.sweeps.blocks.dispatch import Dispatcher
+from jaxnn.sweeps.blocks.driver import run_here
+from jaxnn.sweeps.blocks.job import pack_job, write_body
+from jaxnn.sweeps.blocks.ledger import Ledger
+from jaxnn.sweeps.blocks.pool import Pool
+from jaxnn.sweeps.blocks.queue import BlockQueue
+from jaxnn.sweeps.blocks.span import SpanRunner
+from jaxnn.sweeps.blocks.store import JOB_PREFIX, BlockStore, open_store
+from jaxnn.sweeps.blocks.watch import Watch
+from jaxnn.sweeps.ends import Limits, collect_result
+from jaxnn.sweeps.engine.plan import Plan
+from jaxnn.sweeps.results.best_trials import BestTrials
+from jaxnn.sweeps.results.replay import Programs
+from jaxnn.sweeps.results.result import SweepResult
+from jaxnn.sweeps.samplers.base import AsynchronousSampler, TrialSampler
+from jaxnn.sweeps.schedulers.base import Scheduler
+from jaxnn.sweeps.shape_check import ShapeCheck
+from jaxnn.sweeps.space.space import Setting
+
+
+class BlockSweep(NamedTuple):
+    """What a sweep in blocks runs; the attributes are those of `Search`, and options of `sweep`."""
+
+    plan: Plan
+    ahead: int
+    executor: Any
+    first: list[Setting]
+    sampler: TrialSampler
+    scheduler: Scheduler | None
+    best: BestTrials
+    limits: Limits
+    log: Log | None
+    progress: bool
+
+
+def sweep_in_blocks(
+    sweep: BlockSweep, programs: Programs, directory: Any, describe: Callable[[], dict[str, Any]]
+) -> SweepResult:
+    """Runs a sweep in blocks and returns its result; what has ended by an exception is in `best`."""
+    plan, best = sweep.plan, sweep.best
+    if directory is not None and not _repeats(sweep.sampler):
+        raise ValueError(
+            "sweep: a directory of blocks asks the sampler again, and a study of Optuna may answer otherwise; leave "
+            "out block= and executor=, or directory="
+        )
+    with open_store(directory, functools.partial(_describe, sweep, describe)) as store:
+        ledger = Ledger(plan, store, sweep.log)
+        if ledger.trials > plan.trials:
+            raise ValueError(f"sweep: the directory holds {ledger.trials} trials, more than trials={plan.trials}")
+        queue = _make_queue(sweep, ledger)
+        try:
+            _run(sweep, programs, queue, ledger, store)
+            queue.draw_rest()
+        finally:
+            queue.close()
+            _collect(queue, ledger, best)
+            store.write_tables(ledger.tables(best))
+    _report_failed(plan, best)
+    return collect_result(plan, programs, best)
+
+
+def _repeats(sampler: TrialSampler) -> bool:
+    """Returns whether a sampler gives the same answers when it is asked again."""
+    return not isinstance(sampler, AsynchronousSampler) or type(sampler).repeat is AsynchronousSampler.repeat
+
+
+def _describe(sweep: BlockSweep, describe: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Describes what decides the bits, except the conditions, which are those of the workers."""
+    described = {name: value for name, value in describe().items() if name not in ENVIRONMENT}
+    ahead = {"ahead": sweep.ahead} if sweep.sampler.ask_limit is not None else {}
+    return described | {"block": sweep.plan.block, "keep": sweep.best.keep} | ahead
+
+
+def _make_queue(sweep: BlockSweep, ledger: Ledger) -> BlockQueue:
+    assert sweep.plan.block is not None
+    return BlockQueue(
+        sweep.sampler, sweep.plan.space, sweep.first, trials=sweep.plan.trials, size=sweep.plan.block,
+        ahead=sweep.ahead, done={number: len(block.seconds) for number, block in ledger.blocks.items()},
+        read=ledger.read_results,
+    )  # fmt: skip
+
+
+def _run(sweep: BlockSweep, programs: Programs, queue: BlockQueue, ledger: Ledger, store: BlockStore) -> None:
+    trials, block = sweep.plan.trials, sweep.plan.block
+    assert block is not None
+    with open_progress("sweep", "trial", trials, wanted=sweep.progress) as shown:
+        shown.start_at(ledger.trials)
+        watch = Watch(ledger, sweep.limits, store.caught, shown, -(-trials // block))
+        if sweep.executor is None:
+            runner = SpanRunner(sweep.plan, sweep.scheduler, sweep.best.keep, programs)
+            run_here(runner, queue, ledger, watch)
+        else:
+            _run_there(sweep, queue, ledger, watch, store)
+
+
+def _run_there(sweep: BlockSweep, queue: BlockQueue, ledger: Ledger, watch: Watch, store: BlockStore) -> None:
+    """Runs all blocks on the executor; workers that it made here end with the sweep."""
+    with tempfile.TemporaryDirectory(prefix=JOB_PREFIX, dir=store.path) as folder:
+        job = pack_job(sweep.plan, sweep.scheduler, sweep.best.keep, folder)
+        pool, has_ended = Pool(sweep.executor), False
+        try:
+            Dispatcher(pool, write_body(job), job.body, queue, ledger, watch).run()
+            has_ended = True
+        finally:
+            pool.close(kill=not has_ended or watch.has_ended())
+
+
+def _collect(queue: BlockQueue, ledger: Ledger, best: BestTrials) -> None:
+    """Collects the results, and the settings of trials that have not ended."""
+    best.drawn |= dict(each for block in queue.pending.values() for each in block.members)
+    ledger.fill(best)
+
+
+def _report_failed(plan: Plan, best: BestTrials) -> None:
+    """Warns of trials whose model or loss refuses the shapes, or raises the error if all do."""
+    failed = [result.setting for result in best.results.values() if result.status == "failed"]
+    if failed:
+        shapes = ShapeCheck(plan)
+        shapes.failed = len(failed)
+        shapes.check_settings(failed[:1])
+        shapes.report(len(best.drawn))

@@ -1,0 +1,150 @@
+"""Directories of sweeps in blocks: a file and a line for each block, from which any call goes on."""
+
+import functools
+import json
+import os
+
+import jax
+import numpy as np
+import pytest
+
+import jaxnn as nn
+from helpers import block_sweeps
+from helpers.block_sweeps import Listed, assert_same_table, end_after
+from helpers.resumable_runs import InjectedError, assert_same_bits
+from jaxnn.sweeps.blocks import driver
+
+sweep = functools.partial(block_sweeps.sweep, epochs=3)
+
+
+@pytest.fixture(scope="module")
+def whole():
+    return sweep()
+
+
+@pytest.fixture(autouse=True)
+def _spans_of_one_block(monkeypatch):
+    monkeypatch.setattr(driver, "LONGEST_SPAN", 1)
+
+
+def read_events(path):
+    lines = (path / "journal.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def stop(path, ended=16, **options):
+    with pytest.raises(InjectedError):
+        sweep(path, log=end_after(ended), **options)
+
+
+def test_a_sweep_goes_on_after_the_last_block_that_is_done(tmp_path, whole):
+    stop(tmp_path)
+    before = {file.name: file.read_bytes() for file in tmp_path.glob("block-*")}
+    resumed = sweep(tmp_path)
+    assert_same_table(resumed, whole)
+    numbers = [event["number"] for event in read_events(tmp_path) if event["event"] == "block"]
+    assert numbers == [0, 1, 2, 3]
+    assert {name: (tmp_path / name).read_bytes() for name in before} == before
+    assert_same_table(sweep(tmp_path), whole)  # nothing is left to do
+    assert (tmp_path / "trials.csv").read_text().splitlines()[0].endswith(",reason,worker")
+
+
+def test_the_files_of_two_sweeps_are_equal(tmp_path, whole):
+    paths = [tmp_path / "left", tmp_path / "right"]
+    for path in paths:
+        sweep(path)
+    left, right = ({file.name: file.read_bytes() for file in path.glob("block-*")} for path in paths)
+    assert left == right
+    assert len(left) == 4
+
+
+def test_a_sweep_goes_on_with_more_trials(tmp_path, whole):
+    sweep(tmp_path, trials=20)  # the last block has four trials, and runs again
+    assert_same_table(sweep(tmp_path), whole)
+    assert_same_bits(
+        [trial.table for trial in nn.sweeps.load(tmp_path).trials], [trial.table for trial in whole.trials]
+    )
+    with pytest.raises(ValueError, match="the directory holds 30 trials, more than trials=20"):
+        sweep(tmp_path, trials=20)
+
+
+@pytest.mark.parametrize("damage", ["is missing", "is damaged"])
+def test_a_damaged_block_runs_again(tmp_path, whole, damage):
+    sweep(tmp_path)
+    file = tmp_path / "block-000002.npz"
+    if damage == "is missing":
+        os.remove(file)
+    else:
+        file.write_bytes(file.read_bytes()[:-100])
+    with pytest.raises(nn.CheckpointError, match=r"block-000002\.npz is"):
+        nn.sweeps.load(tmp_path)
+    with pytest.warns(UserWarning, match=rf"block-000002\.npz {damage}; its block runs again"):
+        assert_same_table(sweep(tmp_path), whole)
+    assert nn.sweeps.load(tmp_path).best.hypers == whole.best.hypers
+
+
+def test_load_opens_a_directory_without_the_code(tmp_path, whole):
+    sweep(tmp_path)
+    loaded = nn.sweeps.load(tmp_path)
+    rows = ([row | {"seconds": 0.0, "worker": ""} for row in result.table()] for result in (loaded, whole))
+    assert next(rows) == next(rows)
+    assert sorted(loaded.kept) == sorted(whole.kept)
+    assert_same_bits(loaded.kept[whole.best.trial]["output"], whole.best.params["output"])
+    assert len(loaded.chunks) == len(whole.chunks) or loaded.occupancy > 0
+
+
+def test_a_sampler_that_listens_repeats_its_calls(tmp_path):
+    options = {"block": 4, "ahead": 2, "trials": 16}
+    expected = sweep(sampler=Listed(ask_limit=4), **options)
+    stop(tmp_path, 8, sampler=Listed(ask_limit=4), **options)
+    assert_same_table(sweep(tmp_path, sampler=Listed(ask_limit=4), **options), expected)
+    other = Listed(ask_limit=4)
+    other.calls.append("another")
+    with pytest.raises(ValueError, match="the settings that the sampler gives are others"):
+        sweep(tmp_path, sampler=other, **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"block": None}, r"of another configuration: .*block was 8 and is None"),
+        ({"block": 4}, "block was 8 and is 4"),
+        ({"epochs": 4}, "epochs was 3 and is 4"),
+        ({"make": lambda hypers: block_sweeps.make_recipe(hypers | {"width": 4})}, "make_recipe was"),
+    ],
+)
+def test_another_sweep_is_refused(tmp_path, options, message):
+    stop(tmp_path)
+    files = sorted(file.name for file in tmp_path.iterdir())
+    with pytest.raises(ValueError, match=message):
+        sweep(tmp_path, **options)
+    assert sorted(file.name for file in tmp_path.iterdir()) == files
+
+
+def test_another_recipe_of_the_same_name_is_refused(tmp_path):
+    def make(width):
+        def make_recipe(hypers):
+            return block_sweeps.make_recipe(hypers | {"width": width})
+
+        return make_recipe
+
+    stop(tmp_path, make=make(5))
+    with pytest.raises(ValueError, match="what make_recipe returns for this space has changed"):
+        sweep(tmp_path, make=make(4))
+
+
+def test_other_conditions_are_refused_by_name(tmp_path):
+    stop(tmp_path)
+    rule = "computes other bits than .*: jax_default_matmul_precision was highest and is float32"
+    with jax.default_matmul_precision("float32"), pytest.raises(ValueError, match=rule):
+        sweep(tmp_path)
+
+
+def test_the_conditions_name_what_decides_bits(tmp_path):
+    stop(tmp_path)
+    conditions = next(event for event in read_events(tmp_path) if event["event"] == "conditions")["conditions"]
+    assert conditions["devices"] == "several"
+    assert conditions["jax"] == jax.__version__
+    assert conditions["numpy"] == np.__version__
+    assert conditions["instructions"]
+    assert "cores" not in conditions

@@ -1,0 +1,161 @@
+"""Sweeps in blocks on worker processes: the bytes of one process, errors by name, and workers that die."""
+
+import json
+import multiprocessing
+import os
+import threading
+from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
+
+import numpy as np
+import pytest
+
+import jaxnn as nn
+from helpers.block_sweeps import RATES, WIDTHS, Listed, assert_same_table, end_after, make_recipe, sweep
+from helpers.resumable_runs import InjectedError
+from jaxnn.sweeps.blocks import driver
+
+# Workers compile as users do.
+pytestmark = pytest.mark.optimized
+
+SPAWN = multiprocessing.get_context("spawn")
+
+
+@pytest.fixture(scope="module")
+def pool():
+    """Two workers, which all tests share; they have three devices, and the tests two."""
+    with pytest.MonkeyPatch.context() as patch, ProcessPoolExecutor(2, mp_context=SPAWN) as executor:
+        patch.setenv("JAX_NUM_CPU_DEVICES", "3")
+        yield executor
+
+
+@pytest.fixture(scope="module")
+def alone():
+    """The sweep in one process."""
+    return sweep()
+
+
+def test_workers_give_the_bytes_of_one_process(pool, alone):
+    spread = sweep(executor=pool)
+    assert_same_table(spread, alone)
+    workers = {row["worker"] for row in spread.table()}
+    assert workers.isdisjoint({row["worker"] for row in alone.table()})
+    assert_same_table(sweep(executor=pool), alone)  # with what the workers have compiled
+
+
+def test_functions_of_all_kinds_travel(pool):
+    def score(outputs, targets):  # NumPy, on the worker
+        return float((np.asarray(outputs).argmax(-1) == np.asarray(targets)).mean())
+
+    factor = 2.0
+    options = {
+        "make": lambda hypers: make_recipe({"learning_rate": factor * hypers["learning_rate"]}), "score": score,
+        "metrics": {"twice": lambda outputs, targets: 2.0 * nn.accuracy(outputs, targets)}, "evaluate_at": "rungs",
+        "trials": 8, "epochs": 3,
+    }  # fmt: skip
+    spread = sweep(executor=pool, **options)
+    assert_same_table(spread, sweep(**options))
+    curves = spread.replay(5).curves
+    np.testing.assert_array_equal(curves.scores, spread.trials[5].curves.scores)
+
+
+def test_an_exception_of_the_users_code_comes_at_once_with_its_text(pool):
+    def make(hypers):
+        raise InjectedError(f"mine in {os.getpid()}")
+
+    with pytest.raises(InjectedError, match="mine in") as caught:
+        sweep(executor=pool, make=make)
+    assert str(os.getpid()) not in str(caught.value)
+    assert "raised by the worker" in caught.value.__notes__[0]
+    assert "in make\n" in caught.value.__notes__[0]
+
+
+@pytest.mark.parametrize(("name", "options"), [
+    ("make_recipe", lambda lock: {"make": lambda hypers: lock and make_recipe(hypers)}),
+    ("score", lambda lock: {"score": lambda outputs, targets: lock and nn.accuracy(outputs, targets)}),
+    ("space", lambda lock: {"space": RATES | {"lock": nn.choice(lock, 1)}}),
+])  # fmt: skip
+def test_what_cannot_travel_is_named(pool, name, options):
+    rule = f"sweep: {name} cannot be sent to workers: it holds a '_thread.lock'. Make it inside the function"
+    with pytest.raises(TypeError, match=rule):
+        sweep(executor=pool, **options(threading.Lock()))
+
+
+def test_executors_that_cannot_run_a_sweep(as_installed):
+    with pytest.raises(ValueError, match=r"forks the process.*get_context\(\"spawn\"\)"):
+        sweep(executor=ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("fork")))
+    with pytest.raises(TypeError, match=r"executor\(\) must return a concurrent.futures.Executor, not 4"):
+        sweep(executor=lambda: 4)
+    with pytest.raises(TypeError, match=r"executor must be a concurrent.futures.Executor, a function"):
+        sweep(executor=4)
+
+
+def test_blocks_are_asked_for_in_the_order_of_blocks(pool):
+    """The sampler proposes what it has been told, which depends on the order of calls."""
+    samplers = []
+    for executor in (None, pool):
+        samplers.append(Listed(ask_limit=4))
+        samplers[-1].table = sweep(executor=executor, sampler=samplers[-1], block=4, ahead=2, trials=16, epochs=3)
+    assert samplers[0].calls == samplers[1].calls
+    assert [call[0] for call in samplers[0].calls] == ["ask", "ask", "tell", "ask", "tell", "ask", "tell", "tell"]
+    assert_same_table(samplers[0].table, samplers[1].table)
+
+
+def test_a_directory_goes_on_with_workers(pool, alone, tmp_path, monkeypatch):
+    monkeypatch.setattr(driver, "LONGEST_SPAN", 1)
+    with pytest.raises(InjectedError):
+        sweep(tmp_path, log=end_after(16))
+    resumed = sweep(tmp_path, executor=pool)
+    assert_same_table(resumed, alone)
+    workers = [row["worker"] for row in resumed.table()]
+    assert set(workers[:24]).isdisjoint(workers[24:])  # the log raises after the third block
+
+
+class Pools:
+    """Makes pools, and kills a worker of the last one."""
+
+    def __init__(self, workers=2):
+        self.workers, self.made = workers, []
+
+    def __call__(self):
+        self.made.append(ProcessPoolExecutor(self.workers, mp_context=SPAWN))
+        return self.made[-1]
+
+    def kill(self):
+        for process in list((self.made[-1]._processes or {}).values())[:1]:
+            process.kill()
+
+
+def test_a_worker_that_dies_changes_no_bit(alone, tmp_path):
+    pools, killed, before = Pools(), [], set(multiprocessing.active_children())
+
+    def log(trial, _):
+        if not killed:
+            killed.append(trial)
+            pools.kill()
+
+    result = sweep(executor=pools, log=log, directory=tmp_path / "run")
+    assert_same_table(result, alone)
+    assert len(pools.made) == 2
+    assert set(multiprocessing.active_children()) <= before
+    events = [json.loads(line) for line in (tmp_path / "run" / "journal.jsonl").read_text().splitlines()]
+    assert sorted(event["number"] for event in events if event["event"] == "block") == list(range(4))
+
+
+def test_a_block_that_always_kills_its_worker_is_named(alone):
+    def choose(number, setting):
+        return setting._replace(choices=(("width", int(number == 9)),))
+
+    settings = [choose(number, trial.setting) for number, trial in enumerate(alone.trials)]
+    with pytest.raises(RuntimeError, match=r"block 1 \(trials 8 … 15\) lost its worker 3 times") as caught:
+        sweep(executor=Pools(1), sampler=Listed(settings), space=WIDTHS)
+    statuses = [trial.status for trial in caught.value.sweep_result.trials]
+    assert {number for number, status in enumerate(statuses) if status == "unfinished"} == set(range(8, 16))
+
+
+def test_a_given_executor_that_breaks_cannot_be_made_anew():
+    class Broken(Executor):
+        def submit(self, *_):
+            raise BrokenExecutor
+
+    with pytest.raises(RuntimeError, match="Pass a function that makes an executor"):
+        sweep(executor=Broken())
