@@ -93,6 +93,7 @@ def test_load_opens_a_directory_without_the_code(tmp_path, whole):
     assert len(loaded.chunks) == len(whole.chunks) or loaded.occupancy > 0
 
 
+@pytest.mark.filterwarnings("ignore:sweep. the sampler learns little")
 def test_a_sampler_that_listens_repeats_its_calls(tmp_path):
     options = {"block": 4, "ahead": 2, "trials": 16}
     expected = sweep(sampler=Listed(ask_limit=4), **options)
