@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import jaxnn as nn
 from experiments import digits, iris, sweep_iris
 from experiments.common import run_command
+from experiments.searches import print_report
 
 
 @dataclass(frozen=True)
@@ -23,9 +24,10 @@ def main(config: Config) -> None:
     started = time.perf_counter()
     iris.main(iris.Config(seed=config.seed))
     digits.main(digits.Config(seed=config.seed, progress=config.progress))
-    sweep_iris.main(sweep_iris.Config(trials=100, seed=config.seed, progress=config.progress))
+    swept = sweep_iris.main(sweep_iris.Config(trials=100, seed=config.seed, progress=config.progress))
     print(f"the tour took {time.perf_counter() - started:.0f} s; each part is a separate command, see --help:")
     print("  python -m experiments.iris  python -m experiments.digits  python -m experiments.sweep_iris")
+    print_report(swept.report)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import optax
 
 import jaxnn as nn
 from experiments.common import make_parent, print_pictures, run_command, save
-from experiments.searches import Result, describe_best, share_among_workers
+from experiments.searches import Result, describe_best, print_report, share_among_workers, write_report
 
 SPACE = {
     "learning_rate": nn.log_uniform(1e-4, 1e-1),
@@ -81,7 +81,9 @@ def main(config: Config) -> Result:
 
     pictures = [draw_search(result), draw_lanes(result)]
     print_pictures(pictures)
-    return Result(result, accuracy, pictures)
+    report = write_report(result, "sweep_digits", pictures=True)
+    print_report(report)
+    return Result(result, accuracy, pictures, report)
 
 
 def draw_search(result: nn.SweepResult) -> Path:

@@ -14,7 +14,7 @@ import optax
 
 import jaxnn as nn
 from experiments.common import make_parent, print_pictures, run_command, save
-from experiments.searches import Result, describe_best
+from experiments.searches import Result, describe_best, print_report, write_report
 
 SPACE = {
     "learning_rate": nn.log_uniform(1e-4, 1.0),
@@ -73,7 +73,9 @@ def main(config: Config) -> Result:
 
     pictures = [draw(result)]
     print_pictures(pictures)
-    return Result(result, accuracy, pictures)
+    report = write_report(result, "sweep_iris")
+    print_report(report)
+    return Result(result, accuracy, pictures, report)
 
 
 def draw(result: nn.SweepResult) -> Path:

@@ -92,6 +92,7 @@ from jaxnn.training.recipe import Recipe
 from jaxnn.training.stopping import StoppingRule, no_improvement, small_step
 from jaxnn.training.train import TrainResult, train
 from jaxnn.units import mask_units
+from jaxnn.versions import show_versions
 from jaxnn.weights import balanced_weights, weighted
 
 __version__ = "0.1.0"
@@ -217,6 +218,7 @@ __all__ = [
     "save_safetensors",
     "scale",
     "seeds",
+    "show_versions",
     "shuffled_batches",
     "sigmoid",
     "silu",

@@ -22,6 +22,8 @@ from jaxtyping import Array, Float
 
 from jaxnn.units import Size, count_units, mask_weights
 
+__all__ = ["glorot_uniform", "he_normal", "lecun_normal", "standard_normal", "zeros"]
+
 Initializer = Callable[..., Array]  # (key, shape, dtype=float) -> weights; `Callable` cannot express the default
 
 

@@ -8,6 +8,7 @@ from helpers import annotations
 
 annotations.install()  # before the first import of jaxnn
 
+import gc  # noqa: E402
 import signal  # noqa: E402
 from collections.abc import Iterator  # noqa: E402
 from typing import Any  # noqa: E402
@@ -30,6 +31,7 @@ jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
 jax.config.update("jax_default_matmul_precision", "highest")  # a GPU would round to TF32; CPUs do not change
 install()
 set_compiler(optimize=False, older_code=True)  # what modules compute when they are imported, too
+os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"  # in the processes that tests start
 
 # No deadline, since an example with a new shape compiles; in CI the same examples are drawn every time.
 hypothesis.settings.register_profile(
@@ -45,6 +47,13 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if hasattr(config, "workerinput"):
         sort_longest_first(items)
+
+
+def pytest_collection_finish() -> None:
+    """Lets the collector pass over what was imported, and run less often: it took a fifteenth of the tests' time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 @pytest.hookimpl(tryfirst=True)  # before the fixtures of the test

@@ -56,6 +56,7 @@ def test_no_backend_is_started(imported: dict) -> None:
         "tensorboardX",
         "flax",
         "equinox",
+        "optuna",
     ],
 )
 def test_no_large_package_is_imported(package: str, imported: dict) -> None:

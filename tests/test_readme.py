@@ -11,12 +11,13 @@ import pytest
 
 import jaxnn as nn
 
-pytestmark = pytest.mark.optimized
+pytestmark = pytest.mark.optimized(older_code=True)
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 PROGRAMS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
+@pytest.mark.optimized  # as users compile it
 def test_the_program_prints_the_numbers_in_its_comments():
     program = PROGRAMS[0]
     promised = [line.removeprefix("# ") for line in program.splitlines() if line.startswith("# ")]
@@ -41,6 +42,19 @@ def test_the_sweep_finds_settings_that_work(capsys):
     assert names["result"].best.score > -0.15
     assert sum(trial.status == "stopped" for trial in names["result"].trials) > 50
     assert float(capsys.readouterr().out.split()[-1]) > 0.9
+
+
+def test_a_study_of_optuna_holds_the_trials_of_the_sweep():
+    first, sweep, *_ = PROGRAMS
+    (program,) = (program for program in PROGRAMS if "create_study" in program)
+    names: dict = {}
+    setup = first.split("def final_accuracy")[0] + sweep.split("result = ")[0]
+    program = program.replace("trials=64", "trials=8, progress=False").replace("epochs=100", "epochs=12")
+    exec(compile(setup + program, "README.md", "exec"), names)
+    assert len(names["study"].trials) == 8
+    assert names["study"].best_value == max(
+        trial.score for trial in names["result"].trials if trial.status == "finished"
+    )
 
 
 def test_the_run_directory_keeps_the_training(tmp_path, monkeypatch):

@@ -20,8 +20,10 @@ def name_value(value: Any) -> Any:
     if isinstance(name, str):
         return name
     # The default repr shows an address, which differs from run to run.
-    if not re.search(" at 0x[0-9a-f]+", repr(value)):
-        return value
+    shown = repr(value)
+    if not re.search(" at 0x[0-9a-f]+", shown):
+        is_model = hasattr(type(value), "_fields") and any(map(callable, value))
+        return shown if is_model else value
     if type(value) in (tuple, list):
         return f"({', '.join(str(name_value(part)) for part in value)})"
     return type(value).__name__

@@ -27,6 +27,8 @@ _WITH_UNUSED_RULES = {"custom_jvp_call", "custom_vjp_call", "custom_vjp_call_jax
 _RULES = {"jvp_jaxpr_fun", "fwd_jaxpr_thunk", "bwd", "rule", "out_trees"}
 # Operations whose parameter `name` is that of a function.
 _WITH_NAMES = {"jit", "pjit", "closed_call", "core_call"}
+# Most parameters of operations are of these types.
+_PLAIN = {bool, int, str, type(None)}
 
 
 class ProgramDigest(NamedTuple):
@@ -79,13 +81,19 @@ def name_function(function: Any) -> str:
 
 
 class _Writer:
-    """Writes programs as text, and collects the Python functions in them."""
+    """Writes programs as text, and collects the Python functions in them.
+
+    Texts of types and objects are kept, since a program holds thousands of the same. A program keeps its objects alive,
+    so that they are known by their addresses.
+    """
 
     def __init__(self, *, names_devices: bool = True) -> None:
         self._names_devices = names_devices
         self.functions: list[Any] = []
         # Layers repeat functions that JAX has traced once, as the same object.
         self._written: dict[int, str] = {}
+        self._types: dict[Any, str] = {}
+        self._objects: dict[int, tuple[str, bool]] = {}
 
     def digest_closed_jaxpr(self, closed: Any) -> str:
         constants = [digest_array(constant) for constant in closed.consts]
@@ -98,17 +106,34 @@ class _Writer:
 
     def _write_jaxpr(self, jaxpr: Any) -> list[str]:
         """Writes a line for each operation; variables are numbered in order of appearance."""
-        numbers: dict[Any, int] = {}
-        lines = [_name(numbers, [*jaxpr.constvars, *jaxpr.invars])]
+        names: dict[Any, str] = {}
+        lines = [self._name(names, [*jaxpr.constvars, *jaxpr.invars])]
         for equation in jaxpr.eqns:
-            inputs, outputs = _name(numbers, equation.invars), _name(numbers, equation.outvars)
+            inputs, outputs = self._name(names, equation.invars), self._name(names, equation.outvars)
             parameters = self._write_parameters(equation.primitive.name, equation.params)
             lines.append(f"{equation.primitive} {inputs} -> {outputs} {parameters}")
-        return [*lines, _name(numbers, jaxpr.outvars)]
+        return [*lines, self._name(names, jaxpr.outvars)]
+
+    def _name(self, names: dict[Any, str], variables: Iterable[Any]) -> str:
+        """Writes variables as numbers, and literals as values, both with their types; new ones get the next number."""
+        written = []
+        for variable in variables:
+            if isinstance(variable, jax.extend.core.Literal):
+                written.append(f"{variable.aval} {digest_array(variable.val)}")
+                continue
+            if variable not in names:
+                kind = self._types.get(variable.aval) or self._types.setdefault(variable.aval, str(variable.aval))
+                names[variable] = f"{len(names)}:{kind}"
+            written.append(names[variable])
+        return " ".join(written)
 
     def _write_parameters(self, operation: str, parameters: dict[str, Any]) -> str:
         unused = _RULES if operation in _WITH_UNUSED_RULES else {"name"} if operation in _WITH_NAMES else ()
-        return " ".join(f"{name}={self._write(parameters[name])}" for name in sorted(parameters) if name not in unused)
+        names = [name for name in sorted(parameters) if name not in unused]
+        return " ".join(map("{}={}".format, names, self._write_all([parameters[name] for name in names])))
+
+    def _write_all(self, values: Iterable[Any]) -> list[str]:
+        return [repr(value) if type(value) in _PLAIN else self._write(value) for value in values]
 
     def _write(self, value: Any) -> str:
         if value is None or isinstance(value, bool | int | float | complex | str | enum.Enum):
@@ -126,29 +151,28 @@ class _Writer:
     def _write_object(self, value: Any) -> str:
         kind = type(value).__qualname__
         if isinstance(value, tuple | list):
-            return f"{kind}({', '.join(map(self._write, value))})"
+            return f"{kind}({', '.join(self._write_all(value))})"
         if isinstance(value, set | frozenset):
-            return f"{kind}({', '.join(sorted(map(self._write, value)))})"
+            return f"{kind}({', '.join(sorted(self._write_all(value)))})"
         if isinstance(value, dict):
             return f"{kind}({', '.join(f'{self._write(name)}: {self._write(each)}' for name, each in value.items())})"
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
             return (
                 f"{kind}({self._write({each.name: getattr(value, each.name) for each in dataclasses.fields(value)})})"
             )
-        text = repr(value)
-        if (callable(value) and not isinstance(value, type)) or _ADDRESS.search(text):
+        if id(value) not in self._objects:
+            self._objects[id(value)] = _describe(value)
+        text, has_code = self._objects[id(value)]
+        if has_code:
             self.functions.append(value)
-        return name_function(value) if callable(value) else _ADDRESS.sub("", text)
+        return text
 
 
-def _name(numbers: dict[Any, int], variables: Iterable[Any]) -> str:
-    """Writes variables as numbers, of which new ones get the next, and literals as values, both with their types."""
-    return " ".join(
-        f"{variable.aval} {digest_array(variable.val)}"
-        if isinstance(variable, jax.extend.core.Literal)
-        else f"{numbers.setdefault(variable, len(numbers))}:{variable.aval}"
-        for variable in variables
-    )
+def _describe(value: Any) -> tuple[str, bool]:
+    """Returns an object as text, and whether it may do what the text does not say, as a function does."""
+    text = repr(value)
+    has_code = (callable(value) and not isinstance(value, type)) or bool(_ADDRESS.search(text))
+    return name_function(value) if callable(value) else _ADDRESS.sub("", text), has_code
 
 
 def _hash(lines: list[str]) -> str:

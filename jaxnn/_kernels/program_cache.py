@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 from jax.stages import Compiled, Lowered, Traced
 
-from jaxnn._kernels.digest import digest_program
+from jaxnn._kernels.digest import ProgramDigest, digest_program
 
 # The most programs that are kept. The least recently used one goes first.
 _MAX_PROGRAMS = 128
@@ -60,6 +60,7 @@ _lock = threading.Lock()
 def request_program(
     traced: Traced,
     *,
+    digest: ProgramDigest | None = None,
     conditions: Hashable = (),
     options: dict[str, Any] | None = None,
     executor: Executor | None = None,
@@ -68,11 +69,12 @@ def request_program(
 
     Args:
         traced: of a jitted function.
+        digest: that of `traced`, where it is known; None computes it.
         conditions: what decides the program beside the operations, such as devices, shardings and donated arguments.
         options: of the compiler.
         executor: compiles in one of its threads; None compiles here.
     """
-    digest = digest_program(traced.jaxpr)
+    digest = digest or digest_program(traced.jaxpr)
     # Options that a context manager may have set are attributes; the others are values alone.
     context = tuple(getattr(jax.config, name, jax.config.values.get(name)) for name in _JAX_OPTIONS)
     functions = tuple(map(_Identity, digest.functions))

@@ -5,12 +5,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from jaxnn.integrations import equinox, flax, keras, pytorch, sklearn
+    from jaxnn.integrations.optuna_studies import optuna
 
-__all__ = ["equinox", "flax", "keras", "pytorch", "sklearn"]
+__all__ = ["equinox", "flax", "keras", "optuna", "pytorch", "sklearn"]
 
 
 def __getattr__(name: str) -> Any:
     """Imports a module when it is first named, so that `import jaxnn` does not wait for it."""
+    if name == "optuna":  # a function, whose module has another name
+        return importlib.import_module(f"{__name__}.optuna_studies").optuna
     if name in __all__:
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

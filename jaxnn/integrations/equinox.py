@@ -13,6 +13,8 @@ from jaxnn.buffers import Buffer, is_buffer
 from jaxnn.integrations.foreign import list_keywords, name_after
 from jaxnn.models.model import Model
 
+__all__ = ["model", "module"]
+
 # A field of this type is a setting, such as the rate of a dropout, also where a hyper is traced.
 _NUMBERS = (float, int, bool, "float", "int", "bool")
 # The axis of the examples where no batch norm names one.

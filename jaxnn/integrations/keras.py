@@ -27,6 +27,8 @@ from jaxnn.layers.norms import NormParams
 from jaxnn.models.model import Model
 from jaxnn.models.norm_choice import Norm
 
+__all__ = ["load", "weights"]
+
 # That of `batch_norm`.
 _EPSILON = 1e-5
 

@@ -24,6 +24,8 @@ from jaxnn.layers.dense import Affine
 from jaxnn.layers.norms import NormParams
 from jaxnn.models.model import Model
 
+__all__ = ["load", "state_dict"]
+
 _FIELDS = {"weight", "bias", "running_mean", "running_var", "num_batches_tracked"}
 
 

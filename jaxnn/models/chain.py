@@ -79,6 +79,10 @@ def _is_function(part: Any) -> bool:
 class _InitChain:
     inits: tuple[tuple[str, Callable[[Array], Any]], ...]
 
+    @property
+    def title(self) -> str:
+        return f"chain of {', '.join(name for name, _ in self.inits)}"
+
     def __call__(self, key: Array) -> dict[str, Any]:
         check_key(key)
         keys = jax.random.split(key, len(self.inits))

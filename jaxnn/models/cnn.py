@@ -17,7 +17,7 @@ from jaxnn.layers.convolution import conv, init_conv
 from jaxnn.layers.dense import flatten
 from jaxnn.layers.pooling import global_avg_pool, global_max_pool, max_pool
 from jaxnn.models.mlp import make_mlp
-from jaxnn.models.model import Model
+from jaxnn.models.model import Model, find_title, join_widths
 from jaxnn.models.norm_choice import Norm, choose_norm, normalize
 from jaxnn.models.parts import check_image, check_image_size, drop_inputs, make_hashable, mask_size, number_names
 from jaxnn.units import Optional, Size, check_size
@@ -75,6 +75,8 @@ def cnn(
 
     Example:
         >>> model = cnn((8, 8, 1), (8, 16), 10)
+        >>> model
+        Model(cnn 1-8-16, 64-10)
         >>> params = model.init(jax.random.key(0))
         >>> params["conv_2"].weight.shape, params["output"].weight.shape
         ((3, 3, 8, 16), (64, 10))
@@ -127,6 +129,12 @@ class _InitCnn:
     norm: Norm | None
     initializer: Initializer
     init_head: Callable[[Array], dict[str, Any]]
+
+    @property
+    def title(self) -> str:
+        head = str(find_title(self.init_head)).removeprefix("mlp ")
+        channels = [shape[0] for shape in self.shapes[:1]] + [shape[1] for shape in self.shapes]
+        return f"cnn {join_widths(*channels)}, {head}"
 
     def __call__(self, key: Array) -> dict[str, Any]:
         check_key(key)

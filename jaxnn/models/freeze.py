@@ -12,7 +12,7 @@ from jaxnn._checks.arrays import leaf_name
 from jaxnn._checks.params import check_model, check_params
 from jaxnn.buffers import Frozen, is_buffer
 from jaxnn.layers.batch_norm import BatchNormParams, StoredBatchNormParams
-from jaxnn.models.model import Model
+from jaxnn.models.model import Model, find_title
 from jaxnn.models.parts import make_hashable
 
 
@@ -81,6 +81,11 @@ class _InitFrozen:
     init: Any
     names: tuple[str, ...]
     start: dict[str, Any] | None
+
+    @property
+    def title(self) -> str | None:
+        title = find_title(self.init)
+        return None if title is None else f"{title}, frozen: {', '.join(self.names)}"
 
     def __call__(self, key: Array) -> Any:
         drawn = self.init(key)

@@ -13,7 +13,7 @@ from jaxnn._checks.arrays import check_key, check_rate, check_whole
 from jaxnn.activations import relu
 from jaxnn.initializers import Initializer, he_normal
 from jaxnn.layers.dense import dense, init_dense
-from jaxnn.models.model import Model
+from jaxnn.models.model import Model, join_widths
 from jaxnn.models.parts import drop_inputs, make_hashable, mask_size, number_names
 from jaxnn.units import Optional, Size, bypass, check_size, get_width
 
@@ -47,6 +47,8 @@ def mlp(
 
     Example:
         >>> model = mlp([4, 16, 3])
+        >>> model
+        Model(mlp 4-16-3)
         >>> params = model.init(jax.random.key(0))
         >>> sorted(params), params["hidden_1"].weight.shape
         (['hidden_1', 'output'], (4, 16))
@@ -97,6 +99,10 @@ class _InitMlp:
     sizes: tuple[Any, ...]
     initializer: Initializer
     output_initializer: Initializer | None
+
+    @property
+    def title(self) -> str:
+        return f"mlp {join_widths(*self.sizes)}"
 
     def __call__(self, key: Array) -> dict[str, Any]:
         check_key(key)

@@ -1,5 +1,6 @@
 """A model: pure functions over its parameters."""
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -25,6 +26,8 @@ class Model(NamedTuple):
         >>> line = Model(lambda key: init_dense(key, 1, 1), lambda params, x, *, key=None: dense(params, x))
         >>> line.apply(line.init(jax.random.key(0)), jax.numpy.zeros((5, 1))).shape
         (5, 1)
+        >>> line
+        Model(init=<lambda>, apply=<lambda>)
 
     A network of your own with a batch norm, whose running means `train_apply` returns:
 
@@ -49,3 +52,35 @@ class Model(NamedTuple):
     init: Callable[[Array], Any]
     apply: Callable[..., Any]
     train_apply: Callable[..., tuple[Any, Any]] | None = None
+
+    def __repr__(self) -> str:
+        """Returns the kind and the widths of a network of this library, and the names of functions of your own."""
+        title = find_title(self.init)
+        if title is not None:
+            return f"Model({title})"
+        functions = {name: function for name, function in self._asdict().items() if function is not None}
+        return f"Model({', '.join(f'{name}={_name(function)}' for name, function in functions.items())})"
+
+
+def find_title(init: Callable[..., Any]) -> str | None:
+    """Returns the kind and the widths of the network that a function of this library starts, or None."""
+    return getattr(_unwrap(init), "title", None)
+
+
+def join_widths(*widths: Any) -> str:
+    """Returns the widths of layers in a row, for a title; those that are traced are not known.
+
+    Example:
+        >>> join_widths(4, 16, 3)
+        '4-16-3'
+    """
+    return "-".join(str(width) if isinstance(width, int) else "?" for width in widths)
+
+
+def _unwrap(function: Any) -> Any:
+    return _unwrap(function.func) if isinstance(function, functools.partial) else function
+
+
+def _name(function: Any) -> str:
+    function = _unwrap(function)
+    return getattr(function, "__qualname__", type(function).__qualname__).rpartition("<locals>.")[-1]

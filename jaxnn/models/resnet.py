@@ -13,7 +13,7 @@ from jaxnn.initializers import Initializer, he_normal
 from jaxnn.layers.convolution import conv, init_conv
 from jaxnn.layers.dense import dense, init_dense
 from jaxnn.layers.pooling import global_avg_pool
-from jaxnn.models.model import Model
+from jaxnn.models.model import Model, join_widths
 from jaxnn.models.norm_choice import Norm, choose_norm, normalize
 from jaxnn.models.parts import add, check_image, check_image_size, drop_inputs, make_hashable, mask_size
 from jaxnn.models.residual_plan import Block, Shapes, check_stages, plan_blocks
@@ -108,6 +108,11 @@ class _InitResnet:
     shapes: Shapes
     initializer: Initializer
     output_initializer: Initializer
+
+    @property
+    def title(self) -> str:
+        blocks = self.shapes.blocks
+        return f"resnet {join_widths(self.shapes.inputs, *(block.outputs for block in blocks), self.shapes.classes)}"
 
     def __call__(self, key: Array) -> dict[str, Any]:
         check_key(key)

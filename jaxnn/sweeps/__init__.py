@@ -1,7 +1,8 @@
 """Sweeps: searches over hyperparameters, whose trainings run side by side in compiled programs.
 
 `sweep` runs a search and returns a `SweepResult`. Its space is a dict of distributions (`uniform`, …) and choices. Your
-own sampler implements `Sampler` and `TrialSampler`, and your own scheduler `Scheduler` and `TrialScheduler`.
+own sampler implements `Sampler` and `TrialSampler`, or `AsynchronousSampler` to be asked as lanes become free. Your own
+scheduler implements `Scheduler` and `TrialScheduler`.
 
 The words of this package:
     hypers: the hyperparameters of a training, in the dict that `make_recipe` gets.
@@ -21,12 +22,13 @@ from jaxnn.sweeps.results.refit import Refit
 from jaxnn.sweeps.results.replay import Replay
 from jaxnn.sweeps.results.result import SweepResult
 from jaxnn.sweeps.results.tables import Column
-from jaxnn.sweeps.samplers.base import Sampler, TrialSampler
+from jaxnn.sweeps.samplers.base import AsynchronousSampler, RecordedCall, Sampler, TrialSampler
 from jaxnn.sweeps.schedulers.base import Continue, Copy, Scheduler, Stop, TrialScheduler
 from jaxnn.sweeps.schedulers.median_stopping import median_stopping
 from jaxnn.sweeps.schedulers.population_based import population_based
 from jaxnn.sweeps.schedulers.successive_halving import asha, hyperband
 from jaxnn.sweeps.search import sweep
+from jaxnn.sweeps.simulation import Simulation, simulate
 from jaxnn.sweeps.space.distributions import log_normal, log_uniform, normal, quantized, uniform
 from jaxnn.sweeps.space.integers import integers, seeds
 from jaxnn.sweeps.space.space import Setting, choice, settings_at
@@ -34,17 +36,20 @@ from jaxnn.sweeps.space.whole import depth, sizes, switch
 from jaxnn.training.evaluation import Curves
 
 __all__ = [
+    "AsynchronousSampler",
     "BestTrial",
     "ChunkStats",
     "Column",
     "Continue",
     "Copy",
     "Curves",
+    "RecordedCall",
     "Refit",
     "Replay",
     "Sampler",
     "Scheduler",
     "Setting",
+    "Simulation",
     "Splitter",
     "Stop",
     "SweepResult",
@@ -65,6 +70,7 @@ __all__ = [
     "quantized",
     "seeds",
     "settings_at",
+    "simulate",
     "sizes",
     "sweep",
     "switch",

@@ -11,7 +11,10 @@ from jaxnn.sweeps.engine.trial import TrialResult
 from jaxnn.sweeps.space.space import Choices, Setting
 
 # Fields that are not compared when events are repeated: times, fields of the journal itself, and results read from it.
-_NOT_COMPARED = {"seconds", "line", "sha256", "diverged", "curves", "stopped", "starts", "continued", "limits"}
+# More trials may wait in a sweep that goes on from one with fewer.
+_NOT_COMPARED = {
+    "seconds", "line", "sha256", "diverged", "curves", "stopped", "starts", "continued", "limits", "waiting",
+}  # fmt: skip
 
 
 def describe_sweep(plan: Plan, options: dict[str, Any]) -> dict[str, Any]:

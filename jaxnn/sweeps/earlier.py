@@ -34,11 +34,13 @@ class EarlierBatch(NamedTuple):
         settings: by number.
         asked: how many the sampler was asked for; None if it remembers the calls.
         told: the results that it was told; empty if they have not all ended.
+        note: what the sampler noted.
     """
 
     settings: dict[int, Setting]
     asked: int | None
     told: dict[int, TrialResult]
+    note: Any = None
 
 
 class EarlierRun(NamedTuple):
@@ -115,4 +117,5 @@ def _read_batches(runs: list[StoredRun], ended: list[dict[int, TrialResult]]) ->
                 settings = {each["trial"]: read_setting(each) for each in event["settings"]}
                 # Later runs may have trained on, but the settings after these were drawn with the results before.
                 told = next((results for results in ended[place:] if settings.keys() <= results.keys()), {})
-                yield EarlierBatch(settings, event["asked"], {number: told[number] for number in settings if told})
+                told = {number: told[number] for number in settings if told}
+                yield EarlierBatch(settings, event["asked"], told, event.get("note"))

@@ -9,16 +9,18 @@ import jax
 
 from jaxnn._checks.arrays import check_whole
 from jaxnn._checks.warn import warn_user
-from jaxnn.progress import progress_bar
-from jaxnn.sweeps.batches import Search, run_batches
+from jaxnn.progress import open_progress
+from jaxnn.sweeps.asynchronous import is_asynchronous, run_asynchronously
+from jaxnn.sweeps.batches import run_batches
 from jaxnn.sweeps.earlier import EarlierBatch, EarlierRun
 from jaxnn.sweeps.engine.plan import SCHEDULER_KEY, Plan
-from jaxnn.sweeps.engine.run import ChunkStats
 from jaxnn.sweeps.results.best_trials import BestTrials
 from jaxnn.sweeps.results.refit import Refit
 from jaxnn.sweeps.results.replay import Programs, replay
 from jaxnn.sweeps.results.result import Continuation, SweepResult
 from jaxnn.sweeps.resume import SweepJournal
+from jaxnn.sweeps.running import Event, Search, Waiting
+from jaxnn.sweeps.samplers.base import AsynchronousSampler
 from jaxnn.sweeps.schedulers.base import init_scheduler
 from jaxnn.sweeps.shape_check import ShapeCheck
 from jaxnn.sweeps.train_on import check_train_on
@@ -41,7 +43,8 @@ class Limits(NamedTuple):
 def run_search(search: Search, limits: Limits, progress: bool) -> None:
     """Runs all batches, up to the last, a limit or a signal; saves what is done, also after an exception."""
     journal, shapes = search.journal, ShapeCheck(search.plan)
-    chunks = run_batches(search, shapes)
+    run = run_asynchronously if is_asynchronous(search.sampler, search.trial_scheduler) else run_batches
+    chunks = run(search, shapes)
     try:
         # Frozen lanes hold NaN. The journal looks for that of trials, and names the trial.
         with jax.debug_nans(False):
@@ -62,17 +65,20 @@ def run_search(search: Search, limits: Limits, progress: bool) -> None:
         raise
     finally:
         chunks.close()
+        if isinstance(search.sampler, AsynchronousSampler):
+            search.sampler.close()
 
 
-def _run_chunks(
-    chunks: Iterable[ChunkStats], trials: int, limits: Limits, journal: SweepJournal, progress: bool
-) -> str:
+def _run_chunks(chunks: Iterable[Event], trials: int, limits: Limits, journal: SweepJournal, progress: bool) -> str:
     """Runs chunks, shows progress and saves after each; returns what ended them: "finished", "limit" or "signal"."""
     started, best, resumed = time.monotonic(), journal.best, journal.resuming
-    with progress_bar(trials, "trial", wanted=progress) as bar:
-        for stats in chunks:
-            bar.update(len(best.results) + stats.progress - bar.n)
-            bar.set_postfix(best.summary())
+    with open_progress("sweep", "trial", trials, wanted=progress) as shown:
+        shown.start_at(len(best.results))
+        for event in chunks:
+            if isinstance(event, Waiting):
+                shown.wait_for(event.what)
+                continue
+            shown.update(len(best.results) + event.progress, best.summary())
             if journal.save_if_due():
                 return "signal"
             # A call with a time limit runs at least one new chunk.
@@ -101,8 +107,9 @@ def attach_result(plan: Plan, programs: Programs, best: BestTrials) -> Iterator[
 
 
 def collect_result(plan: Plan, programs: Programs, best: BestTrials) -> SweepResult:
-    """Returns what there is of a sweep."""
-    return SweepResult(best.all_results(plan.layout), best.params_at_hand(), tuple(best.chunks), plan, programs)
+    """Returns the results so far."""
+    trials, seconds = best.all_results(plan.layout), time.monotonic() - best.started
+    return SweepResult(trials, best.params_at_hand(), tuple(best.chunks), plan, programs, seconds=seconds)
 
 
 def _attach(error: BaseException, result: SweepResult, best: BestTrials) -> None:

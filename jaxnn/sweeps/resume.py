@@ -16,13 +16,7 @@ import numpy as np
 from jaxnn.io.runs import Log, Run
 from jaxnn.io.runs.journal import unpack_array
 from jaxnn.io.runs.run import NoRun
-from jaxnn.sweeps.describe import (
-    as_choices,
-    check_repeated,
-    describe_result,
-    describe_setting,
-    mismatch_error,
-)
+from jaxnn.sweeps.describe import as_choices, check_repeated, describe_result, describe_setting, mismatch_error
 from jaxnn.sweeps.engine.chunk_result import ChunkResult
 from jaxnn.sweeps.engine.chunk_runner import ChunkRunner
 from jaxnn.sweeps.engine.lane_count import LaneCount
@@ -33,8 +27,10 @@ from jaxnn.sweeps.engine.run import ChunkStats
 from jaxnn.sweeps.engine.trial import TrialResult
 from jaxnn.sweeps.engine.trim import Trimmer
 from jaxnn.sweeps.journaled_program import JournaledChunk, JournaledProgram
+from jaxnn.sweeps.recorded_calls import read_call
 from jaxnn.sweeps.results.best_trials import BestTrials
 from jaxnn.sweeps.results.tables import curves_csv, flatten_hypers, make_rows, trials_csv
+from jaxnn.sweeps.samplers.base import RecordedCall
 from jaxnn.sweeps.saved_shapes import SavedShapes
 from jaxnn.sweeps.space.space import Choices, Setting
 
@@ -47,7 +43,6 @@ class SweepJournal:
         resuming: whether chunks are still read from the journal instead of running.
         trimmer: gives the parameters of trials their own shapes.
         shapes: those of what is saved of trials.
-        asked: the numbers of settings that the sampler was asked for in the recorded calls that are to be repeated.
     """
 
     def __init__(self, run: Run, plan: Plan, best: BestTrials, log: Log | None, earlier_trials: int = 0) -> None:
@@ -57,7 +52,6 @@ class SweepJournal:
         self._chunk_events = deque(event for event in run.events if event["event"] == "chunk")
         self.resuming = bool(self._events)
         batches = [event for event in run.events if event["event"] == "batch"]
-        self.asked = deque(event["asked"] for event in batches)
         recorded = earlier_trials + sum(len(event["settings"]) for event in batches)
         if recorded > plan.trials:
             raise ValueError(f"sweep: the directory holds {recorded} trials, more than trials={plan.trials}")
@@ -75,11 +69,17 @@ class SweepJournal:
         self._earlier: dict[int, dict[str, Any]] = {}
         self.trimmer, self.shapes = Trimmer(plan), SavedShapes(plan)
 
-    def record_batch(self, batch: list[tuple[int, Setting]], asked: int) -> None:
-        """Records the settings of the next trials, for some of which the sampler was asked."""
+    def next_call(self, first: int) -> RecordedCall | None:
+        """Returns the call of the sampler that comes next in the journal, after `first` settings of the user's."""
+        is_next = bool(self._events) and self._events[0]["event"] == "batch"
+        return read_call(self._events[0], first) if is_next else None
+
+    def record_batch(self, batch: list[tuple[int, Setting]], asked: int, note: Any = None) -> None:
+        """Records the settings of the next trials, for some of which the sampler was asked, and what it noted."""
         self.best.drawn |= dict(batch)
         if self._run.active:
-            self._record("batch", asked=asked, settings=[describe_setting(*numbered) for numbered in batch])
+            settings = [describe_setting(*numbered) for numbered in batch]
+            self._record("batch", asked=asked, settings=settings, **({} if note is None else {"note": note}))
 
     def needs_next_program(self) -> bool:
         """Returns whether the program after the next one has chunks left to run, so that it should compile ahead."""

@@ -16,21 +16,23 @@ from jaxnn.data import Folds
 from jaxnn.devices import warn_idle_cores
 from jaxnn.io.runs import Log, open_run
 from jaxnn.sweeps.arguments import check_call, check_first, check_limits, check_population, warn_of_programs
-from jaxnn.sweeps.batches import Search
+from jaxnn.sweeps.asynchronous import limit_lanes
 from jaxnn.sweeps.blocks.options import check_blocks, divide
 from jaxnn.sweeps.blocks.sweep import BlockSweep, sweep_in_blocks
 from jaxnn.sweeps.choose_run import choose_run
 from jaxnn.sweeps.describe import describe_given, describe_sweep
-from jaxnn.sweeps.ends import add_refit, attach_result, make_result, run_search
+from jaxnn.sweeps.ends import add_refit, attach_result, collect_result, make_result, run_search
 from jaxnn.sweeps.engine.make_plan import make_plan
 from jaxnn.sweeps.engine.plan import SAMPLER_KEY, SCHEDULER_KEY
 from jaxnn.sweeps.engine.preparation import Prepare
 from jaxnn.sweeps.engine.splits import Splitter
+from jaxnn.sweeps.keep_page import keep_page
 from jaxnn.sweeps.results.best_trials import BestTrials
 from jaxnn.sweeps.results.refit import Refit, refit_best
 from jaxnn.sweeps.results.replay import Programs
 from jaxnn.sweeps.results.result import SweepResult
 from jaxnn.sweeps.resume import SweepJournal
+from jaxnn.sweeps.running import Search
 from jaxnn.sweeps.samplers import Sampler, make_sampler
 from jaxnn.sweeps.samplers.base import check_sampler, init_sampler
 from jaxnn.sweeps.schedulers.base import Scheduler, check_scheduler, init_scheduler
@@ -125,7 +127,11 @@ def sweep(
         stop: a rule such as `no_improvement(...)`, applied to each training with its validation score, as in `train`.
             Its numbers stay those of its last epoch; a trial ends when all its trainings have, and frees their lanes.
         repeats: the number of trainings of every setting, with different keys; a trial's score is their mean.
-        sampler: "random", "grid", "sobol", or an object with `init`, see `jaxnn.sweeps.Sampler`.
+        sampler: "random", "grid", "sobol", `nn.integrations.optuna(study)`, or an object with `init`, see
+            `jaxnn.sweeps.Sampler`. The first three learn nothing from results, so that many trials side by side cost
+            them nothing. Those of a study learn less, the more settings they are asked for at a time: of 128 iris
+            networks the best score was -0.077 with TPE 8 at a time, -0.080 with 32, -0.086 with all at once, -0.079 at
+            random (medians of 10 searches).
         scheduler: `asha(...)`, `hyperband(...)`, `median_stopping(...)`, `population_based(...)`, an object with
             `init`, see `jaxnn.sweeps.Scheduler`, or None.
         first: settings to try before those of the sampler, as dicts of hypers such as `{"learning_rate": 0.01}`; they
@@ -152,7 +158,7 @@ def sweep(
             of its score and with its key: `SweepResult.refit`. All rows are prepared together.
         directory: where to keep the sweep, so that the same call resumes it: the configuration, a journal with a line
             for each trial, the last two checkpoints, `trials.csv` as of the last checkpoint, and at the end
-            `curves.csv`. Its parent must exist.
+            `curves.csv`. `report.html` shows the sweep while it goes on, and at the end. Its parent must exist.
         on_mismatch: "raise" refuses to go on in a directory under other versions, devices, cores or options of JAX.
             "continue" keeps the trials that have ended up to the last checkpoint, and their `reason` says so. It starts
             the others again, and a scheduler compares only these and new ones.
@@ -160,7 +166,8 @@ def sweep(
         log: `log(trial, {"learning_rate": …, "score": …, "epochs": …})`, with all hypers that are numbers and all
             metrics, called when a trial has ended. A resumed sweep calls it again for the trials since the last
             checkpoint. `nn.tensorboard(directory)` is such a function.
-        progress: whether to show a bar (extra `progress`).
+        progress: whether to show what is done, the best score, the speed and what the sweep waits for: as a bar in a
+            terminal (extra `progress`), a table in a notebook, or a line a minute in a log file.
 
     Returns:
         A `SweepResult`. A trial whose model or loss refuses the shapes (TypeError, ValueError) is "failed". A resumed
@@ -208,6 +215,8 @@ def sweep(
     trial_sampler = init_sampler(make_sampler(sampler, trials), space, jax.random.fold_in(key, SAMPLER_KEY), plan.lanes)
     trial_scheduler = init_scheduler(scheduler, epochs, space, jax.random.fold_in(key, SCHEDULER_KEY))
     check_population(trial_scheduler, stop, refit)
+    if blocks.block is None:
+        plan = limit_lanes(plan, trial_sampler, trial_scheduler)
     options: dict[str, Any] = {"sampler": make_sampler(sampler, trials), "scheduler": scheduler, "lanes": lanes}
     is_given = isinstance(folds, Folds | Splitter) or groups is not None
     options |= describe_given(first, prepare, plan.folds if is_given else None)
@@ -228,6 +237,7 @@ def sweep(
             if chosen.is_new:
                 check_train_on(plan, earlier, scheduler, trial_scheduler)
         with open_run("sweep", chosen.path, chosen.describe, every=float(save_every), given=directory) as run:
+            keep_page(run, directory, float(save_every), best, lambda: collect_result(plan, programs, best))
             journal = SweepJournal(run, plan, best, log, 0 if earlier is None else len(earlier.settings))
             search = Search(plan, programs, known, trial_sampler, scheduler, trial_scheduler, journal, earlier)
             run_search(search, limits, progress)

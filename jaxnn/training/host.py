@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from jaxnn.io.runs import Log, Run
 from jaxnn.io.runs.journal import as_json
-from jaxnn.progress import progress_bar
+from jaxnn.progress import open_progress
 from jaxnn.training.loop import LoopState
 from jaxnn.training.run_files import curves_by_name
 
@@ -37,8 +37,8 @@ def run_chunks(
         host: what to do between two chunks.
     """
     done = int(loop.state.epoch)
-    with progress_bar(host.epochs, "epoch", wanted=host.progress) as bar:
-        bar.update(done)
+    with open_progress("train", "epoch", host.epochs, wanted=host.progress) as shown:
+        shown.start_at(done)
         for after in chunks:
             ends_at = _report(after, range(done, int(after.state.epoch)), host)
             if ends_at is not None:
@@ -47,9 +47,8 @@ def run_chunks(
                     after = run_until(loop, ends_at)
                 after = after._replace(stopped=jnp.ones_like(after.stopped))
             loop, epoch = after, int(after.state.epoch)
-            bar.update(epoch - done)
-            bar.set_postfix({name: f"{value:.4f}" for name, value in _latest(loop, epoch).items()})
             done = epoch
+            shown.update(done, {name: f"{value:.4f}" for name, value in _latest(loop, epoch).items()})
             if ends_at is not None:
                 break
             if host.run.save_if_due(loop, lambda loop=loop: host.tables(loop), epoch=done, limit=host.epochs):

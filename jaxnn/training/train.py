@@ -15,15 +15,15 @@ from jaxnn._checks.warn import warn_user
 from jaxnn.io.runs import Log, check_run, open_run
 from jaxnn.training.epoch import TrainingState, judged_params
 from jaxnn.training.evaluation import Score
+from jaxnn.training.feed import open_feed
 from jaxnn.training.host import Host, run_chunks
-from jaxnn.training.loop import LoopConfig, LoopState, compile_loop, init_loop, run_timed_chunks, trace_loop
+from jaxnn.training.keep_page import add_page
+from jaxnn.training.loop import LoopConfig, LoopState, init_loop, run_timed_chunks
 from jaxnn.training.optimizer import get_optimizer
-from jaxnn.training.prepare import prepare
 from jaxnn.training.recipe import Recipe
 from jaxnn.training.run_files import adapt_epochs, describe_training, digest_traces, make_tables, restore_loop
 from jaxnn.training.stopping import StoppingRule, check_rule
-from jaxnn.training.stream import is_stream, open_stream, prepare_stream
-from jaxnn.training.stream_loop import StreamTraces, compile_stream, trace_stream
+from jaxnn.training.stream import is_stream
 from jaxnn.training.summary import count_numbers, summarize_curve
 
 
@@ -62,6 +62,12 @@ class TrainResult(NamedTuple):
             f"  losses: {summarize_curve(self.losses[~np.isnan(self.losses)])}\n"
             f"  params: {count_numbers(self.params)}, after epoch {self.best_epoch}, {chosen}"
         )
+
+    def report(self, path: str | Path, *, title: str | None = None) -> Path:
+        """Writes a page to look at, one file, and returns its path; see `jaxnn.report.write_report`."""
+        from jaxnn.report import write_report  # pages are made of results
+
+        return write_report(self, path, title=title)
 
 
 def train(
@@ -124,13 +130,15 @@ def train(
             with a warning. "restore" returns to the best parameters so far, with a fresh optimizer state and another
             minibatch order, at most three times. Without a validation part, the best are those of the lowest loss.
         directory: where to keep the run, so that the same call resumes it: the configuration, a journal with a line
-            for each epoch, the last two checkpoints, and `curves.csv` as of the last checkpoint. Its parent must exist.
+            for each epoch, the last two checkpoints, `curves.csv` as of the last checkpoint, and `report.html`, which
+            shows the curves while the run goes on. Its parent must exist.
             With more `epochs` a finished run goes on; one that `stop` or `log` ended stays ended.
         save_every: seconds between two checkpoints.
         log: `log(epoch, {"loss": …, "validation_loss": …, "score": …})`, called for each epoch; without a validation
             part there is only the loss. A resumed run calls it again for the epochs since the last checkpoint.
             If it returns "stop", the training ends with that epoch. `nn.tensorboard(directory)` is such a function.
-        progress: whether to show a bar with losses, score, epochs per second and the time left (extra `progress`).
+        progress: whether to show losses, score, epochs per second and the time left: as a bar in a terminal (extra
+            `progress`), a table in a notebook, or a line a minute in a log file.
 
     Returns:
         A `TrainResult`. A resumed run gives the same bits as an uninterrupted one on the same machine (versions,
@@ -159,11 +167,8 @@ def train(
         raise TypeError(f"train: validation must be arrays (x, targets), not {kind}; put its batches together first")
     arrays = None if is_stream(data) else data, key, params, validation, state
     _check_options(arrays, validation, score, stop, on_divergence)
-    stream, options = open_stream(data, steps, state, directory), {"validation": validation, "score": score}
-    if stream is None:
-        start = prepare("train", recipe, data, key, params, epochs, state=state, **options)
-    else:
-        start = prepare_stream(recipe, stream, key, params, epochs, state=state, **options)
+    feed = open_feed(data, steps, state, directory)
+    start = feed.prepare(recipe, key, params, epochs, state=state, validation=validation, score=score)
     restores = on_divergence == "restore"
     config = LoopConfig(start.recipe, score, stop, keep_best=validation is not None or restores)
     first = int(start.state.epoch)
@@ -174,14 +179,13 @@ def train(
 
     @functools.cache
     def trace_with(epochs: int) -> tuple[Traced, ...]:
-        if stream is not None:
-            return trace_stream(config, stream, start.validation, init_with(epochs))
-        return (trace_loop(config, start.data, start.validation, init_with(epochs)),)
+        return feed.trace(config, start.validation, init_with(epochs))
 
     def describe_with(epochs: int) -> dict[str, Any]:
-        arrays = {"key": key, "params": params, "data": None if stream else by_name(start.data)}
+        rows, options = feed.describe()
+        arrays = {"key": key, "params": params, "data": rows}
         arrays["validation"] = None if start.validation is None else by_name(start.validation)
-        options = {"epochs": epochs, "on_divergence": on_divergence} | (stream.describe() if stream else {})
+        options = {"epochs": epochs, "on_divergence": on_divergence} | options
         program = digest_traces(trace_with(epochs))
         return describe_training(config, program, init_with(epochs), options, arrays)
 
@@ -190,13 +194,11 @@ def train(
     with open_run("train", directory, configuration, every=float(save_every), adapt=adapt) as run:
         restored = restore_loop(run, start.epochs, init_with)
         trace = functools.partial(trace_with, start.epochs)
-        if stream is None:
-            run_until = compile_loop(config, start.data, start.validation, restored, trace=lambda: trace()[0])
-        else:
-            run_until = compile_stream(config, stream, start.validation, restored, trace=lambda: StreamTraces(*trace()))
+        run_until = feed.compile(config, start.validation, restored, trace)
         optimizer = get_optimizer(start.recipe) if restores else None
-        chunks = run_timed_chunks(run_until, restored, start.epochs, optimizer, by_epoch=stream is not None)
-        host = Host(run, log, start.epochs, progress, functools.partial(make_tables, first=first))
+        chunks = run_timed_chunks(run_until, restored, start.epochs, optimizer, by_epoch=feed.by_epoch)
+        tables = add_page(functools.partial(make_tables, first=first), run, directory, save_every, start.epochs)
+        host = Host(run, log, start.epochs, progress, tables)
         loop = run_chunks(run_until, chunks, restored, host)
     if loop.diverged:
         _warn_of_divergence(loop)

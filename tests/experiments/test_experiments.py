@@ -1,6 +1,7 @@
 """The experiments reach their accuracies on real data, and draw pictures that are not empty."""
 
 import gzip
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,18 @@ import numpy as np
 import pytest
 
 import jaxnn as nn
-from experiments import cifar, digits, iris, learning_rates, mnist, replicate, sequences, sweep_digits, sweep_iris
+from experiments import (
+    cifar,
+    digits,
+    iris,
+    learning_rates,
+    mnist,
+    replicate,
+    schedulers,
+    sequences,
+    sweep_digits,
+    sweep_iris,
+)
 
 optimized = pytest.mark.optimized(older_code=True)  # trained for long
 
@@ -126,7 +138,10 @@ def test_sweep_iris_finds_settings_that_classify_unseen_flowers(capsys, monkeypa
     assert result.sweep.best.score > -0.12
     assert result.accuracy >= 0.9
     assert_drawn(result.pictures, ["sweep.png"])
-    assert f"{result.accuracy:.3f} on 30 unseen flowers" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert f"{result.accuracy:.3f} on 30 unseen flowers" in printed
+    assert printed.endswith(f"  {result.report}\n")
+    assert result.report.read_text().startswith("<!doctype html>")
 
 
 @optimized
@@ -139,6 +154,19 @@ def test_sweep_digits_stops_most_trials_and_finds_a_good_network(monkeypatch):
     assert_drawn(result.pictures, ["search.png", "lanes.png"])
 
 
+def test_schedulers_are_compared_on_the_curves_of_one_search(capsys):
+    result = schedulers.main(schedulers.Config(trials=24, epochs=9, parts=3, progress=False))
+    assert {trial.status for trial in result.sweep.trials} == {"finished"}
+    assert [row.whole.scheduler for row in result.rows] == list(schedulers.SCHEDULERS)
+    printed = capsys.readouterr().out
+    for whole, regrets in result.rows:
+        assert 0.1 < whole.share <= 1
+        assert regrets.shape == (3,)
+        assert f"{whole.scheduler!r}" in printed
+        assert f"{whole.epochs:>8}{whole.share:>7.0%}{whole.trial:>7}{whole.score:>9.4f}" in printed
+    assert_drawn(result.pictures, ["schedulers.png"])
+
+
 @optimized
 def test_replicates_of_one_setting_differ_by_their_seeds():
     result = replicate.main(replicate.Config(seeds=12, epochs=4, progress=False))
@@ -147,13 +175,37 @@ def test_replicates_of_one_setting_differ_by_their_seeds():
     assert_drawn(result.pictures, ["distribution.png"])
 
 
-COMMANDS = ("iris", "digits", "mnist", "sequences", "cifar", "sweep_iris", "sweep_digits", "replicate")
+MODULES = ("experiments", *(f"experiments.{name}" for name in (
+    "iris", "digits", "mnist", "sequences", "cifar", "sweep_iris", "sweep_digits", "schedulers", "replicate"
+)))  # fmt: skip
+
+# `python -m` with --help for each module, in one process, since imports take seconds.
+ASK_FOR_HELP = """
+import contextlib, io, json, runpy, sys
+class Text(io.StringIO):
+    encoding = "utf-8"
+modules, answers = sys.argv[1:], {}
+for module in modules:
+    sys.argv = [module, "--help"]
+    sys.modules.pop(module, None)  # imported by one before
+    with contextlib.redirect_stdout(Text()) as out, contextlib.redirect_stderr(Text()) as errors:
+        try:
+            runpy.run_module(module, run_name="__main__", alter_sys=True)
+        except SystemExit as end:
+            answers[module] = [end.code or 0]
+    answers[module] += out.getvalue(), errors.getvalue()
+print(json.dumps(answers))
+"""
 
 
-@pytest.mark.parametrize("module", ["experiments", *(f"experiments.{name}" for name in COMMANDS)])
-def test_help_names_the_command_and_describes_every_option(module):
-    run = subprocess.run([sys.executable, "-m", module, "--help"], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert f"usage: python -m {module} " in run.stdout
-    assert "--seed INT" in run.stdout
-    assert run.stdout.rstrip().endswith("╯")
+def test_help_names_the_command_and_describes_every_option():
+    command = [sys.executable, "-c", ASK_FOR_HELP, *MODULES]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert run.stderr == ""
+    answers = json.loads(run.stdout)
+    assert tuple(answers) == MODULES
+    for module, (status, out, errors) in answers.items():
+        assert (status, errors) == (0, "")
+        assert f"usage: python -m {module} " in out
+        assert "--seed INT" in out
+        assert out.rstrip().endswith("╯")

@@ -4,7 +4,7 @@ import pytest
 
 from experiments import sklearn_search
 
-pytestmark = pytest.mark.optimized
+pytestmark = pytest.mark.optimized(older_code=True)
 
 
 def test_a_network_that_was_searched_predicts_in_another_process(tmp_path, monkeypatch, capsys) -> None:

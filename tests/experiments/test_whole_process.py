@@ -31,8 +31,7 @@ def no_processes(monkeypatch):
     return jobs
 
 
-def test_a_search_in_jaxnn_and_scikit_learn_as_whole_processes(tmp_path, monkeypatch):
-    monkeypatch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", "true")  # compiles in half the time
+def test_a_search_in_jaxnn_and_scikit_learn_as_whole_processes(tmp_path):
     whole_process.write_data(tmp_path)
     case = whole_process.make_case("iris_64", "iris", tmp_path / "iris.npz", Search(4, 40, None))
     names = ("jaxnn", "scikit-learn")

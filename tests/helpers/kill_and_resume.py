@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import jax
 import numpy as np
@@ -24,7 +24,7 @@ import optax
 import jaxnn as nn
 from jaxnn.io import files
 
-Kind = Literal["train", "stream", "sweep"]
+Kind = Literal["train", "stream", "sweep", "journal", "sqlite"]
 
 # Seconds between two checkpoints.
 _SAVE_EVERY = 0.15
@@ -51,7 +51,10 @@ class Report(NamedTuple):
 
 
 def run_to_end(kind: str, directory: str | None) -> str:
-    """Runs a training, from arrays or a stream, or a sweep; returns the digest of its result, without the times."""
+    """Runs a training, from arrays or a stream, or a sweep; returns the digest of its result, without the times.
+
+    A sweep of the kind "journal" or "sqlite" has a study of Optuna in such a storage beside its directory.
+    """
     # As large as the digits data set, which takes scikit-learn a third of a process's short life to load.
     x = np.random.default_rng(0).random((1797, 64), np.float32)
     part, validation = nn.train_test_split(jax.random.key(1), (x, x[:, :10].argmax(axis=1)), test=0.2)
@@ -67,12 +70,19 @@ def run_to_end(kind: str, directory: str | None) -> str:
         return nn.Recipe(nn.mlp([64, hypers["width"], 10]), nn.cross_entropy, optimizer, batch_size=64)
 
     space = {"learning_rate": nn.log_uniform(1e-4, 1e-1), "width": nn.choice(8, 16)}
+    study, sampler = None, "random"
+    if kind != "sweep":
+        from tests.helpers import optuna_storages
+
+        study = optuna_storages.open_study(kind, directory)
+        sampler = nn.integrations.optuna(study, sampler=optuna_storages.tpe, ask_limit=16)
     result = nn.sweep(
         make_recipe, space, part, key=jax.random.key(0), trials=72, epochs=27, scheduler=nn.asha(grace_period=1),
-        lanes=16, keep=3, save_every=_SAVE_EVERY, **common,
+        lanes=16, keep=3, save_every=_SAVE_EVERY, sampler=sampler, **common,
     )  # fmt: skip
     table = [{name: value for name, value in row.items() if name != "seconds"} for row in result.table()]
-    return digest((repr(table), [trial.curves for trial in result.trials], result.kept))
+    stored = "" if study is None else optuna_storages.describe_trials(study)
+    return digest((repr(table), stored, [trial.curves for trial in result.trials], result.kept))
 
 
 def digest(tree: Any) -> str:
@@ -180,8 +190,8 @@ def _kill(process: subprocess.Popen, generator: random.Random) -> bool:
     return False
 
 
-def main(kills: int = 100, kinds: tuple[Kind, ...] = ("train", "stream", "sweep"), seed: int = 0) -> None:
-    """Kills and resumes trainings, trainings on streams, then sweeps.
+def main(kills: int = 100, kinds: tuple[Kind, ...] = get_args(Kind), seed: int = 0) -> None:
+    """Kills and resumes trainings, trainings on streams, then sweeps, without and with a study of Optuna.
 
     Args:
         kills: how many processes of each kind to kill.
@@ -193,7 +203,7 @@ def main(kills: int = 100, kinds: tuple[Kind, ...] = ("train", "stream", "sweep"
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] in (["train"], ["stream"], ["sweep"]):
+    if sys.argv[1:2] and sys.argv[1] in get_args(Kind):
         write_slowly()
         final = run_to_end(sys.argv[1], sys.argv[2] or None)
         print(_READY, final, sep="\n")

@@ -1,8 +1,5 @@
 """Modules of Equinox train as in a loop of their own; states are buffers, and fields that are numbers settings."""
 
-import subprocess
-import sys
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -117,12 +114,3 @@ def test_a_traced_setting_is_not_learned_and_whole_numbers_are_buffers() -> None
     for rate, actual in zip(rates, mapped, strict=True):
         expected = jax.vmap(Scaled(jax.random.key(0), 2 * float(rate)))(X)
         np.testing.assert_allclose(actual, expected, rtol=1e-5)
-
-
-@pytest.mark.parametrize(
-    ("tool", "words"), [("flax", "models of Flax"), ("equinox", "models of Equinox")], ids=["flax", "equinox"]
-)
-def test_without_the_package_the_error_names_the_extra(tool: str, words: str) -> None:
-    program = f"import sys; sys.modules['{tool}'] = None\nimport jaxnn as nn\nnn.integrations.{tool}.model(print)"
-    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert f"ImportError: {words} need an extra: pip install 'jaxnn[{tool}]'" in run.stderr

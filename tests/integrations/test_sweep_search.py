@@ -1,23 +1,26 @@
 """`SweepSearchCV` beside scikit-learn's searches around the same estimator: the same candidates, folds and scores."""
 
 import pickle
-import warnings
 
 import numpy as np
 import pytest
 from scipy.stats import loguniform
 from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import load_iris
+from sklearn.ensemble import BaggingClassifier, StackingClassifier
 from sklearn.exceptions import FitFailedWarning
 from sklearn.metrics import make_scorer
 from sklearn.model_selection import GridSearchCV, GroupKFold, RandomizedSearchCV, ShuffleSplit
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 
 import jaxnn as nn
-from jaxnn.integrations.sklearn import NetworkClassifier, NetworkRegressor, SweepSearchCV
+from jaxnn.integrations.sklearn import NetworkClassifier, NetworkRegressor, SweepSearchCV, book
+from jaxnn.integrations.sklearn.lanes import run_jobs
 
 X, Y = load_iris(return_X_y=True)
 NAMES = np.array(["setosa", "versicolor", "virginica"])[Y]
@@ -103,10 +106,17 @@ def test_a_grid_with_settings_of_other_steps_and_shapes() -> None:
         "scale": [StandardScaler(), "passthrough"], "network__hidden_sizes": [(4,)],
         "network__learning_rate": [0.01, 0.1],
     }  # fmt: skip
-    ours = SweepSearchCV(PIPELINE, grid, n_iter=None, cv=2).fit(X, NAMES)
-    theirs = GridSearchCV(PIPELINE, grid, cv=2).fit(X, NAMES)
+    ours = SweepSearchCV(PIPELINE, param_grid=grid, cv=2).fit(X, NAMES)
+    theirs = GridSearchCV(PIPELINE, param_grid=grid, cv=2).fit(X, NAMES)
     assert str(ours.cv_results_["params"]) == str(theirs.cv_results_["params"])
     np.testing.assert_allclose(ours.cv_results_["mean_test_score"], theirs.cv_results_["mean_test_score"], rtol=1e-5)
+
+
+def test_grids_that_name_other_numbers_leave_the_rest_as_in_the_estimator() -> None:
+    grids = [{"learning_rate": [0.3]}, {"weight_decay": [0.3]}, {"learning_rate": [0.1, 1e-3]}, {}]
+    ours = SweepSearchCV(NETWORK, grids, n_iter=None, cv=2, scoring="neg_log_loss").fit(X, NAMES)
+    theirs = GridSearchCV(NETWORK, grids, cv=2, scoring="neg_log_loss").fit(X, NAMES)
+    assert_same(ours, theirs)
 
 
 def test_epochs_and_early_stopping_differ_between_lanes() -> None:
@@ -149,14 +159,35 @@ def test_a_candidate_that_fails_is_reported_as_by_scikit_learn() -> None:
         SweepSearchCV(NETWORK, space, n_iter=None, cv=2, error_score="raise").fit(X, NAMES)
 
 
+@pytest.mark.parametrize(
+    ("estimator", "rounds"),
+    [
+        (OneVsRestClassifier(NETWORK), 1),
+        (BaggingClassifier(NETWORK, n_estimators=2, max_features=3, random_state=0), 1),
+        (CalibratedClassifierCV(NETWORK, cv=2, method="isotonic"), 2),
+    ],
+    ids=lambda part: type(part).__name__,
+)
+def test_all_networks_of_an_estimator_train_in_lanes(estimator, rounds, monkeypatch) -> None:
+    runs = []
+    monkeypatch.setattr(book, "run_jobs", lambda jobs, **options: runs.append(jobs) or run_jobs(jobs, **options))
+    space = {"estimator__learning_rate": [0.01, 0.1], "estimator__epochs": [6, 9]}
+    # A fit that is made alone would warn, which is an error here.
+    options = {"n_iter": 2, "cv": 2, "random_state": 0, "scoring": "accuracy", "refit": False}
+    ours = SweepSearchCV(estimator, space, **options).fit(X, NAMES)
+    assert len([jobs for jobs in runs if jobs]) == rounds
+    assert_same(ours, RandomizedSearchCV(estimator, space, **options).fit(X, NAMES))
+
+
 def test_fits_that_are_not_known_ahead_are_counted() -> None:
-    one_for_each = OneVsRestClassifier(clone(NETWORK).set_params(epochs=2))
+    # The third fit of each stack needs predictions of the second; a round would fit the other estimator again.
+    stack = StackingClassifier([("tree", DecisionTreeClassifier()), ("network", NETWORK)], cv=2)
+    with pytest.warns(UserWarning, match="SweepSearchCV: 4 fits of networks were not known ahead"):
+        SweepSearchCV(stack, {"network__epochs": [2, 3]}, n_iter=2, cv=2, refit=False).fit(X, NAMES)
+    # Without a seed, both networks of each fit get other rows every time.
+    drawing = BaggingClassifier(clone(NETWORK).set_params(epochs=2), n_estimators=2)
     with pytest.warns(UserWarning, match="SweepSearchCV: 8 fits of networks were not known ahead"):
-        ours = SweepSearchCV(one_for_each, {"estimator__learning_rate": [0.01, 0.1]}, n_iter=2, cv=2).fit(X, NAMES)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        theirs = GridSearchCV(one_for_each, {"estimator__learning_rate": [0.01, 0.1]}, cv=2).fit(X, NAMES)
-    assert_same(ours, theirs)
+        SweepSearchCV(drawing, {"estimator__learning_rate": [0.01, 0.1]}, n_iter=2, cv=2, refit=False).fit(X, NAMES)
 
 
 def test_successive_halving_trains_the_best_for_longer() -> None:

@@ -13,7 +13,7 @@ import jaxnn as nn
 from helpers.convolutions import TOLERANCE, Case, assert_equal_to_scale, conv, conv_by_lax, draw, with_gradients
 from helpers.errors import error_message
 
-pytestmark = pytest.mark.optimized
+pytestmark = pytest.mark.optimized(older_code=True)
 
 # Sizes that strides do and do not divide, odd and even windows, each option alone and together with the others.
 GRID = {

@@ -15,7 +15,7 @@ from jaxnn._kernels.windows import Windows
 from jaxnn._kernels.winograd import choose_pair_axis
 from jaxnn.units import Size
 
-pytestmark = pytest.mark.optimized
+pytestmark = pytest.mark.optimized(older_code=True)
 
 # (case, inputs of a group, outputs of a group); one input a group is depthwise.
 CASES = [

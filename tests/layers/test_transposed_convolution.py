@@ -10,7 +10,7 @@ import pytest
 import jaxnn as nn
 from helpers.convolutions import LAYOUT, Case, assert_equal_to_scale, draw, with_gradients
 
-pytestmark = pytest.mark.optimized
+pytestmark = pytest.mark.optimized(older_code=True)
 
 CASES = [
     Case((5,), (3,), 2, "same"),

@@ -1,5 +1,7 @@
 """The two models apply their layers one after another; dropout is off without a key."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 import sklearn.metrics
 
 import jaxnn as nn
+from jaxnn._checks.names import name_value
 
 
 def test_an_mlp_alternates_dense_and_activation() -> None:
@@ -128,3 +131,17 @@ def test_predict_compiles_once_for_a_shape_and_uses_dropout_with_a_key(compilati
         np.testing.assert_array_equal(nn.predict(model, params, x), first)
     assert not events
     assert not np.array_equal(nn.predict(model, params, x, key=jax.random.key(0)), first)
+
+
+def test_the_text_of_a_model_is_short() -> None:
+    shown = {
+        "Model(mlp 4-16-3)": nn.mlp([4, 16, 3]),
+        "Model(cnn 1-8-16, 64-32-10)": nn.cnn((8, 8, 1), (8, 16), 10, hidden=(32,), norm="batch"),
+        "Model(resnet 3-8-8-16-16-10)": nn.resnet((8, 8, 3), (8, 16), 10, blocks=2),
+        "Model(mlp 4-3, frozen: output)": nn.freeze(nn.mlp([4, 3]), ["output"]),
+        "Model(chain of model_1, model_2)": nn.chain(nn.mlp([4, 5]), nn.relu, nn.mlp([5, 3])),
+        "Model(init=dense, apply=dense)": nn.Model(nn.dense, functools.partial(nn.dense)),
+    }
+    assert [repr(model) for model in shown.values()] == list(shown)
+    # Tables of sweeps name it so too.
+    assert [name_value(model) for model in shown.values()] == list(shown)

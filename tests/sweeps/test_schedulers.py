@@ -26,7 +26,8 @@ from jaxnn.sweeps.schedulers.successive_halving import asha, hyperband
 from jaxnn.sweeps.space.space import Setting
 
 HALVING = {
-    "asha": (asha(), 30, lambda trial_scheduler: reference_asha(1, 3, 30)),
+    "asha": (asha(grace_period=1), 30, lambda trial_scheduler: reference_asha(1, 3, 30)),
+    "asha, from a ninth": (asha(), 30, lambda trial_scheduler: reference_asha(3, 3, 30)),
     "asha, last rung one below": (
         asha(grace_period=1, reduction_factor=2),
         17,
@@ -245,11 +246,11 @@ ERRORS = {
         "perturbation_factor must be above 1 .* not 1.0",
     ),
     "between rungs": (
-        lambda: init_scheduler(asha(), 20).report(4, 2, 0.5),
+        lambda: init_scheduler(asha(grace_period=1), 20).report(4, 2, 0.5),
         ValueError,
         r"trial 4 reports at .*\[1, 3, 9, 20\], not at 2",
     ),
-    "after the end": (lambda: init_scheduler(asha(), 20).report(4, 21, 0.5), ValueError, "not at 21"),
+    "after the end": (lambda: init_scheduler(asha(grace_period=1), 20).report(4, 21, 0.5), ValueError, "not at 21"),
     "unknown trial": (lambda: with_two_trials().report(2, 2, 0.5), ValueError, "trial 2 reports, but add"),
 }
 

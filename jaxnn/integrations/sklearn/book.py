@@ -1,6 +1,7 @@
 """The book of a search: the fits that scikit-learn wants to make, and then their answers.
 
-In the first pass every fit of a network is entered, and ends there. All of them run as lanes. In the second pass a fit
+In the first pass every fit of a network is entered, and returns a network that is not trained: an estimator of several
+goes on to the next of them, and the pass ends where it predicts. All of them run as lanes. In the second pass a fit
 finds its answer, and predictions of all networks of the same rows are made by one call.
 """
 
@@ -24,7 +25,7 @@ _SILENT = ("verbose",)
 
 
 class Recorded(BaseException):
-    """Ends a fit that has been entered; not an `Exception`, which estimators of estimators may catch."""
+    """Ends a first pass that needs a trained network; not an `Exception`, which estimators of estimators may catch."""
 
 
 class Key(NamedTuple):
@@ -52,12 +53,12 @@ class Entry(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """The result of an entry, and its place among the networks that predict together."""
+    """The result of an entry, None while it is not trained, and its place among the networks that predict together."""
 
     entry: Entry
-    trained: Trained
-    group: int
-    place: int
+    trained: Trained | None
+    group: int = 0
+    place: int = 0
 
 
 class Book:
@@ -66,13 +67,13 @@ class Book:
     Attributes:
         memory: of the transformers before the networks.
         missed: how many fits of the second pass were not entered in the first.
-        last: the fit that was entered, or wanted again, last.
+        fits: those that the first pass of a candidate has wanted so far.
     """
 
     def __init__(self) -> None:
         self.memory = TransformerMemory()
         self.missed = 0
-        self.last: tuple[Key, Entry] | None = None
+        self.fits: list[tuple[Key, Entry]] = []
         self._stage = "recording"
         self._entries: dict[Key, Entry] = {}
         self._answers: dict[Key, Answer] = {}
@@ -81,21 +82,35 @@ class Book:
 
     def find(self, key: "Key | None") -> Answer | None:
         """Returns the answer to a fit, or None if it must go on; key is None for one that must be made alone."""
-        if self._stage == "recording" and (key is None or key in self._entries):
-            self.last = None if key is None else (key, self._entries[key])
-            raise Recorded
-        return None if key is None or self._stage == "closed" else self._answers.get(key)
+        if key is None:
+            if self._stage == "recording":
+                raise Recorded
+            return None
+        if self._stage == "recording":
+            answer = self._answers.get(key)
+            if answer is None and key in self._entries:
+                answer = self._wait_for(self._entries[key])
+            self.fits += [] if answer is None else [(key, answer.entry)]
+            return answer
+        return None if self._stage == "closed" else self._answers.get(key)
 
-    def enter(self, key: "Key | None", entry: Entry) -> None:
-        """Enters a fit in the first pass, and ends it; counts one that the second pass makes alone."""
+    def enter(self, key: "Key | None", entry: Entry) -> Answer | None:
+        """Enters a fit in the first pass, and returns an answer to come; counts one that the second makes alone."""
         self.missed += self._stage == "answering"
-        if self._stage == "recording" and key is not None:
-            self._entries[key], self.last = entry, (key, entry)
-            raise Recorded
+        if self._stage != "recording" or key is None:
+            return None
+        self._entries[key] = entry
+        self.fits.append((key, entry))
+        return self._wait_for(entry)
+
+    def _wait_for(self, entry: Entry) -> Answer:
+        self.memory.untrained += 1
+        return Answer(entry, None)
 
     def add(self, key: Key, entry: Entry) -> None:
         """Enters a fit that is known without making it."""
-        self._entries.setdefault(key, entry)
+        if key not in self._answers:
+            self._entries.setdefault(key, entry)
 
     def get(self, key: Key) -> Answer | None:
         """Returns the answer to a fit, if there is one."""
@@ -140,6 +155,8 @@ class Book:
 
     def predict(self, answer: Answer, x: Any) -> np.ndarray:
         """Returns the outputs of all networks of a group for checked rows, shape (networks, rows, outputs)."""
+        if answer.trained is None:
+            raise Recorded
         key = answer.group, digest_array(x)
         if key not in self._outputs:
             task, params = answer.entry.job.task, self._groups[answer.group]

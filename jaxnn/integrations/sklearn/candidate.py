@@ -3,7 +3,6 @@
 from typing import Any
 
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils import get_tags
 
 
 class Candidate(BaseEstimator):
@@ -29,7 +28,7 @@ class Candidate(BaseEstimator):
         return copy
 
     def __sklearn_tags__(self) -> Any:
-        return get_tags(self.estimator)
+        return self.ledger.tags
 
     def get_metadata_routing(self) -> Any:
         return self.estimator.get_metadata_routing()

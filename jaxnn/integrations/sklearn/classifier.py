@@ -1,13 +1,15 @@
 """The classifier for scikit-learn."""
 
 import numpy as np
+import scipy.sparse
 from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin
-from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
+from jaxnn.integrations.sklearn.class_weights import check_class_weight, weigh_rows
 from jaxnn.integrations.sklearn.network import Encoded, Network
+from jaxnn.integrations.sklearn.options import pair_validation
 from jaxnn.losses.binary import binary_cross_entropy
 from jaxnn.losses.classes import cross_entropy
 
@@ -19,6 +21,12 @@ class NetworkClassifier(ClassifierMixin, Network):
     (learning rate, decay, dropout, epochs, patience, tolerance, seed) share one compiled program, and so do data sets
     of similar sizes: rows with weight 0 fill them up. Models with buffers, such as a batch norm's means, are not filled
     up. In `cross_val_score` and others leave `n_jobs` at 1: every other process compiles anew.
+
+    pickle, joblib and `skops.io` store it as plain arrays, without the model, which is made again when it is loaded.
+    The `trusted=` of `skops.io.load` then needs "jaxnn.integrations.sklearn.classifier.NetworkClassifier" (or
+    "…regressor.NetworkRegressor", "…search.SweepSearchCV"), and the functions that you gave. With a `Model` as `model=`
+    it also needs the classes of its parts, which `skops.io.get_untrusted_types` lists; a function that makes the model
+    avoids that.
 
     Args:
         hidden_sizes: nodes of each hidden layer of an MLP.
@@ -40,7 +48,8 @@ class NetworkClassifier(ClassifierMixin, Network):
         patience: epochs in a row without a better score before the training ends. The score is minus the validation
             loss, or minus the training loss without a validation part.
         tolerance: by how much a score must exceed the best.
-        class_weight: the weight of each class by its label, "balanced", or None.
+        class_weight: a dict from labels to weights, in which missing labels weigh 1; "balanced", by which all classes
+            weigh the same; or None. With several labels of a row a list of a dict for each, such as `{0: 1, 1: 5}`.
         warm_start: whether `fit` starts from the params of the last `fit`, of the same classes and hidden sizes.
         precision: "float32" or "float64", of training and prediction.
         random_state: a seed or a `RandomState`; None draws a seed from NumPy's global generator.
@@ -99,7 +108,7 @@ class NetworkClassifier(ClassifierMixin, Network):
         )  # fmt: skip
         self.class_weight = class_weight
 
-    def fit(self, X, y, sample_weight=None, validation=None):
+    def fit(self, X, y, sample_weight=None, validation=None, *, X_val=None, y_val=None):
         """Trains the network.
 
         Args:
@@ -109,6 +118,8 @@ class NetworkClassifier(ClassifierMixin, Network):
             sample_weight: of each row, shape (rows,).
             validation: `(X, y)` that ends the training as `early_stopping` does, in place of a part of the rows. It is
                 not transformed by earlier steps of a pipeline.
+            X_val: in place of `validation`; `Pipeline(..., transform_input=["X_val"])` transforms it as it does X.
+            y_val: of `X_val`.
 
         Returns:
             The estimator.
@@ -118,10 +129,13 @@ class NetworkClassifier(ClassifierMixin, Network):
             ValueError: a parameter out of range, NaN in the data, lengths that differ, weights without a positive sum,
                 or a validation label that y does not have.
         """
+        validation = pair_validation(type(self).__name__, validation, X_val, y_val)
         return self._fit(X, y, sample_weight, validation)
 
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Trains for one epoch more on these rows, with the optimizer's state of the last call.
+
+        It needs the same model and optimizer as before. `epochs`, `patience` and `early_stopping` count for nothing.
 
         Args:
             X: as in `fit`.
@@ -161,15 +175,18 @@ class NetworkClassifier(ClassifierMixin, Network):
             if self.warm_start and hasattr(self, "params_") and not np.array_equal(classes, self.classes_):
                 raise ValueError(f"NetworkClassifier: warm_start goes on with classes {self.classes_}, not {classes}")
             self.classes_ = classes
+        name = type(self).__name__
+        check_class_weight(name, self.class_weight)
         if self.class_weight is not None:
-            weights = (1.0 if weights is None else weights) * compute_sample_weight(self.class_weight, y)
+            weights = (1.0 if weights is None else weights) * weigh_rows(name, self.class_weight, y, self.classes_)
         if validation is not None:
             validation_x, validation_y = self._check_data(*validation)
-            validation = validation_x, self._number(self._check_labels(validation_y))
+            validation = validation_x, self._number(self._check_labels(validation_y), "validation y")
         loss = binary_cross_entropy if self.multilabel_ else cross_entropy
         return Encoded(x, self._number(y), weights, validation, loss, len(self.classes_))
 
     def _check_labels(self, y):
+        y = y.toarray() if scipy.sparse.issparse(y) else y
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         check_classification_targets(y)
@@ -180,14 +197,18 @@ class NetworkClassifier(ClassifierMixin, Network):
             )
         return y
 
-    def _number(self, y):
+    def _number(self, y, name="y"):
         """Returns the numbers of the classes, or the bits of labels."""
+        shape = (len(y), len(self.classes_)) if self.multilabel_ else (len(y),)
+        if y.shape != shape:
+            raise ValueError(f"NetworkClassifier: {name} must have shape {shape}, not {y.shape}")
         if self.multilabel_:
             return np.asarray(y, np.dtype(self.precision))
         numbers = np.searchsorted(self.classes_, y)
         known = self.classes_[np.minimum(numbers, len(self.classes_) - 1)] == y
         if not np.all(known):
-            raise ValueError(f"NetworkClassifier: y has the label {y[~known][0]!r}, but classes are {self.classes_}")
+            label = y[~known].tolist()[0]
+            raise ValueError(f"NetworkClassifier: {name} has the label {label!r}, but classes are {self.classes_}")
         return numbers.astype(np.int32)
 
     def _kind(self):

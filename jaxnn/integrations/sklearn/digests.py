@@ -59,11 +59,14 @@ class TransformerMemory:
 
     Attributes:
         digests: those of the arrays that it returns, by their identity; with the arrays, which must live on.
+        untrained: how many networks have been fitted that are trained later. A transformer that holds one is not
+            remembered.
     """
 
     def __init__(self) -> None:
         self._results: dict[Hashable, Any] = {}
         self.digests: dict[int, tuple[Any, Hashable]] = {}
+        self.untrained = 0
 
     def __deepcopy__(self, _: Any) -> "TransformerMemory":
         return self
@@ -79,7 +82,10 @@ class TransformerMemory:
             except NotComparableError:
                 return function(transformer, x, y, *rest, **options)
             if key not in self._results:
-                self._results[key] = function(transformer, x, y, *rest, **options)
+                before, result = self.untrained, function(transformer, x, y, *rest, **options)
+                if self.untrained > before:
+                    return result
+                self._results[key] = result
                 self.digests[id(self._results[key][0])] = self._results[key][0], key
             return self._results[key]
 

@@ -26,11 +26,13 @@ def halve(
         metric: the column of the results to compare by, higher is better.
 
     Raises:
-        ValueError: several scores, of which `refit` names none.
+        ValueError: several scores, of which `refit` names none, or candidates that differ in the limit.
     """
     name, most = limit
+    if any(name in candidate for candidate in candidates):
+        raise ValueError(f"SweepSearchCV: a scheduler sets {name}, so that it cannot be searched")
     for rung in itertools.count():
-        epochs = min(scheduler.grace_period * scheduler.reduction_factor**rung, most)
+        epochs = min(scheduler.first_rung(most) * scheduler.reduction_factor**rung, most)
         count = len(candidates)
         columns = {"iter": [rung] * count, "n_resources": [epochs] * count}
         results = evaluate([candidate | {name: epochs} for candidate in candidates], more_results=columns)

@@ -10,7 +10,7 @@ import numpy as np
 from jaxnn._checks.warn import warn_user
 from jaxnn.integrations.sklearn.rows import choose_bucket, fill_rows
 from jaxnn.integrations.sklearn.task import Numbers, Task, compile_task, run, start
-from jaxnn.progress import progress_bar
+from jaxnn.progress import open_progress
 from jaxnn.training.loop import LoopState, run_timed_chunks
 from jaxnn.training.run_files import curves_by_name
 
@@ -80,12 +80,12 @@ def run_job(job: Job, *, callbacks: Sequence[Callback] = (), progress: bool = Fa
         return program(job.numbers, data, validation, loop, np.int32(until))
 
     done = 0
-    with progress_bar(job.epochs, "epoch", wanted=progress) as bar:
+    with open_progress("fit", "epoch", job.epochs, wanted=progress) as shown:
         for after in run_timed_chunks(run_until, loop, job.epochs, None):
             ends_at = _call_back(callbacks, after, range(done, int(after.state.epoch)))
             loop = after if ends_at is None else run_until(loop, ends_at)
-            bar.update(int(loop.state.epoch) - done)
             done = int(loop.state.epoch)
+            shown.update(done, {})
             if ends_at is not None:
                 break
     return finish_job(job, loop)

@@ -4,6 +4,7 @@ import os
 import threading
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -13,7 +14,7 @@ from jaxtyping import Array
 
 from jaxnn._kernels.batch_last import swap_batch_axes
 from jaxnn.integrations.sklearn.job import Job, Trained, fill_job, finish_job, run_job, start_job, warm_up
-from jaxnn.integrations.sklearn.task import Numbers, Task, compile_task_once
+from jaxnn.integrations.sklearn.task import Numbers, Task, compile_task_once, start
 from jaxnn.training.epoch import to_loop_layout
 from jaxnn.training.loop import LoopState, run_epoch
 
@@ -99,13 +100,17 @@ def _divide(jobs: list[Job]) -> list[Batch]:
 
 
 def _run_batch(batch: Batch, programs: OnceEach) -> list[Trained]:
-    first = batch.jobs[0]
-    data, validation = fill_job(first)
+    task, same = batch.jobs[0].task, _start_alike(batch.jobs)
     numbers = jax.tree.map(lambda *leaves: np.stack(leaves), *(job.numbers for job in batch.jobs))
-    limits = np.array([job.epochs for job in batch.jobs], np.int32)
-    arguments = numbers, *_start(batch.jobs), data, validation, limits
-    shapes = tuple((leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(arguments))
-    program = programs.get((first.task, shapes), lambda: compile_task_once(run_lanes, first.task, *arguments))
+    given = *fill_job(batch.jobs[0]), np.array([job.epochs for job in batch.jobs], np.int32)
+
+    def compile_lanes() -> Any:
+        # Shapes suffice: the programs of the first states may be compiled by another thread meanwhile.
+        return compile_task_once(run_lanes, task, numbers, *_describe_start(batch.jobs), *given)
+
+    shapes = tuple((leaf.shape, leaf.dtype) for leaf in jax.tree.leaves((numbers, given)))
+    program = programs.get((task, same, shapes), compile_lanes)
+    arguments = numbers, *_start(batch.jobs), *given
     loops = jax.tree.map(np.asarray, program(*arguments))
     lanes = [jax.tree.map(lambda leaf, i=i: leaf[i], loops) for i in range(batch.real)]
     # A training that diverges goes back to its last finite epoch, which it does alone.
@@ -117,14 +122,31 @@ def _run_batch(batch: Batch, programs: OnceEach) -> list[Trained]:
 
 def _start(jobs: list[Job]) -> tuple[LoopState, np.ndarray]:
     """Returns the states before the first epoch, without their keys, and the bits of the keys; of one, if all agree."""
-    # The state of a user's optimizer may hold its numbers.
-    same = len({int(job.seed) for job in jobs}) == 1 and isinstance(jobs[0].task.optimizer, str)
+    same = _start_alike(jobs)
     loops = [start_job(job) for job in (jobs[:1] if same else jobs)]
     keys = [np.asarray(jax.random.key_data(loop.state.key)) for loop in loops]
     stripped = [jax.tree.map(np.asarray, _strip(loop)) for loop in loops]
     if same:
         return jax.tree.map(lambda leaf: np.repeat(leaf[None], len(jobs), axis=0), stripped[0]), keys[0]
     return jax.tree.map(lambda *leaves: np.stack(leaves), *stripped), np.stack(keys)
+
+
+def _describe_start(jobs: list[Job]) -> tuple[Any, Any]:
+    """Returns the shapes of what `_start` returns."""
+    first = jobs[0]
+    loop = jax.eval_shape(partial(start, first.task.without_rows()), first.numbers, first.seed, first.params)
+    key = jax.eval_shape(jax.random.key_data, loop.state.key)
+
+    def stack(leaf: Any) -> Any:
+        return jax.ShapeDtypeStruct((len(jobs), *leaf.shape), leaf.dtype)
+
+    return jax.tree.map(stack, _strip(loop)), key if _start_alike(jobs) else stack(key)
+
+
+def _start_alike(jobs: list[Job]) -> bool:
+    """Returns whether all jobs start in the same state."""
+    # The state of a user's optimizer may hold its numbers.
+    return len({int(job.seed) for job in jobs}) == 1 and isinstance(jobs[0].task.optimizer, str)
 
 
 def _is_finite(loop: LoopState) -> bool:

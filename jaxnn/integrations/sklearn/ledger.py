@@ -5,14 +5,16 @@ to its network, and the entries of the others are made of its own.
 """
 
 import contextlib
+import copy
 from collections.abc import Hashable
 from typing import Any, NamedTuple
 
-from sklearn.pipeline import Pipeline
+from sklearn.utils import get_tags
 
 from jaxnn.integrations.sklearn.book import Answer, Book, Entry, Key, Recorded, compare_options
 from jaxnn.integrations.sklearn.candidate import make
 from jaxnn.integrations.sklearn.digests import freeze
+from jaxnn.integrations.sklearn.holding import find_prefix, has_others, split_steps
 from jaxnn.integrations.sklearn.job import Job
 from jaxnn.integrations.sklearn.network import Network
 from jaxnn.integrations.sklearn.options import check_options
@@ -23,17 +25,26 @@ _NUMBERS = ("learning_rate", "weight_decay", "dropout", "epochs", "patience", "t
 
 
 class Draft(NamedTuple):
-    """The fit of a network that a candidate makes.
+    """The fits of networks that a candidate makes on a fold, as far as they are known.
 
     Attributes:
-        key: of the fit.
-        entry: what was entered.
-        is_last: whether the network is what the candidate predicts with, and its fit all that is missing.
+        fits: the key of each, and what was entered.
+        params: of the network of each, by name.
+        ended: whether there may be more of them, which depend on predictions of these.
+        is_alone: whether the one network is what the candidate predicts with.
     """
 
-    key: Key
-    entry: Entry
-    is_last: bool
+    fits: list[tuple[Key, Entry]]
+    params: list[dict[str, Any]]
+    ended: bool
+    is_alone: bool
+
+
+class Waiting(NamedTuple):
+    """A candidate of which not all fits on a fold are known, and the number of those that are."""
+
+    candidate: dict[str, Any]
+    known: int
 
 
 class Line(NamedTuple):
@@ -54,6 +65,11 @@ class Ledger:
     Args:
         estimator: of the search.
         book: in which the fits of networks are.
+
+    Attributes:
+        tags: of the estimator.
+        has_others: whether the estimator also holds predictors that are no networks, which each further round would
+            fit again.
     """
 
     def __init__(self, estimator: Any, book: Book) -> None:
@@ -61,7 +77,9 @@ class Ledger:
         self._book = book
         self._lines: dict[Hashable, Line] = {}
         self._scores: dict[Hashable, Any] = {}
-        self._prefix = _find_prefix(estimator)
+        self._prefix = find_prefix(estimator)
+        self.tags = get_tags(estimator)
+        self.has_others = has_others(estimator)
 
     def find_epochs(self) -> tuple[str, int]:
         """Returns the name of the parameter that limits the epochs of the network, and its value."""
@@ -70,36 +88,49 @@ class Ledger:
         name = f"{self._prefix}epochs"
         return name, self._estimator.get_params(deep=True)[name]
 
-    def record(self, candidates: list[dict[str, Any]], x: Any, y: Any, options: dict[str, Any]) -> None:
-        """Enters the fits of all candidates on the rows of a fold."""
+    def record(self, candidates: list[dict[str, Any]], x: Any, y: Any, options: dict[str, Any]) -> list[Waiting]:
+        """Enters the fits of all candidates on the rows of a fold; returns those that `record_more` must look at."""
         data = self._describe(x, y, options)
-        drafts: dict[Hashable, Draft | None] = {}
+        drafts: dict[Hashable, Draft] = {}
+        waiting = []
         for candidate in candidates:
             numbers, rest = self._divide(candidate)
             try:
-                others, all_of_it = freeze(rest), freeze(candidate)
+                # With other names, other numbers are those of the estimator.
+                others, all_of_it = freeze([rest, list(numbers)]), freeze(candidate)
                 hash((others, all_of_it))
             except TypeError:
                 self._fit(candidate, x, y, options)
                 continue
             if others not in drafts:
-                drafts[others] = self._fit(candidate, x, y, options)
+                drafts[others] = self._fit_twice(candidate, x, y, options)
             draft = drafts[others]
-            key = None if draft is None else self._vary(draft, numbers)
-            if draft is not None and draft.is_last and key is not None:
-                self._lines[(all_of_it, data)] = Line(key, (others, data))
+            keys = [self._vary(*fit, params, numbers) for fit, params in zip(draft.fits, draft.params, strict=True)]
+            if draft.is_alone and keys[0] is not None:
+                self._lines[(all_of_it, data)] = Line(keys[0], (others, data))
+            waiting += [Waiting(candidate, len(keys))] if draft.ended and keys else []
+        return waiting
+
+    def record_more(self, waiting: list[Waiting], x: Any, y: Any, options: dict[str, Any]) -> list[Waiting]:
+        """Enters the fits that depend on predictions of networks which are trained now; returns what still waits."""
+        left = []
+        for candidate, known in waiting:
+            draft = self._fit(candidate, x, y, options)
+            # One that has found none of its earlier fits draws others each time.
+            if draft.ended and len(draft.fits) > known:
+                left.append(Waiting(candidate, len(draft.fits)))
+        return left
 
     def expect(self, candidates: list[dict[str, Any]], x: Any, y: Any, options: dict[str, Any]) -> Job | None:
         """Returns a job like that of the best candidate on all rows; None if candidates differ in more than numbers."""
         try:
-            kinds = {freeze(self._divide(candidate)[1]) for candidate in candidates}
+            kinds = {freeze([rest, list(numbers)]) for numbers, rest in map(self._divide, candidates)}
         except TypeError:
             return None
-        draft = self._fit(candidates[0], x, y, options) if len(kinds) == 1 else None
-        if draft is None:
-            return None
-        self._book.strike(draft.key)
-        return draft.entry.job
+        fits = self._fit(candidates[0], x, y, options).fits if len(kinds) == 1 else []
+        for key, _ in fits:
+            self._book.strike(key)
+        return fits[0][1].job if fits else None
 
     def _describe(self, x: Any, y: Any, options: dict[str, Any]) -> Hashable:
         digest = self._book.memory.digest
@@ -115,27 +146,41 @@ class Ledger:
         numbers = {own[name]: value for name, value in candidate.items() if name in own}
         return numbers, {name: value for name, value in candidate.items() if name not in own}
 
-    def _fit(self, candidate: dict[str, Any], x: Any, y: Any, options: dict[str, Any]) -> Draft | None:
-        """Fits a candidate up to its first network; returns what was entered, if anything was."""
+    def _fit_twice(self, candidate: dict[str, Any], x: Any, y: Any, options: dict[str, Any]) -> Draft:
+        """Fits a candidate; of an estimator that draws others fits each time, none are entered."""
+        draft = self._fit(candidate, x, y, options)
+        if draft.is_alone or not draft.fits:
+            return draft
+        keys, again = ([key for key, _ in each.fits] for each in (draft, self._fit(candidate, x, y, options)))
+        if keys == again:
+            return draft
+        for key in (*keys, *again):
+            self._book.strike(key)
+        return Draft([], [], ended=False, is_alone=False)
+
+    def _fit(self, candidate: dict[str, Any], x: Any, y: Any, options: dict[str, Any]) -> Draft:
+        """Fits a candidate, as far as it needs no trained network; its fits of networks are entered."""
         # Unknown names end the search here, as scikit-learn's.
-        self._book.last, estimator = None, make(self._estimator, candidate)
+        self._book.fits, estimator, ended = [], make(self._estimator, candidate), True
         # An error comes again in the second pass, where scikit-learn handles it.
         with contextlib.suppress(Recorded, Exception):
             estimator.fit(x, **options) if y is None else estimator.fit(x, y, **options)
-        # An estimator around a network is fitted in the second pass, and finds the answer to its first network then.
-        last = self._book.last
-        return None if last is None else Draft(*last, is_last=_split_steps(estimator)[1] is not None)  # pyright: ignore
+            ended = False
+        fits = self._book.fits
+        params = [entry.network.get_params(deep=False) for _, entry in fits]
+        return Draft(fits, params, ended, not ended and len(fits) == 1 and split_steps(estimator)[1] is not None)
 
-    def _vary(self, draft: Draft, numbers: dict[str, Any]) -> Key | None:
+    def _vary(self, key: Key, entry: Entry, params: dict[str, Any], numbers: dict[str, Any]) -> Key | None:
         """Enters the fit of a network with other numbers; returns its key, or None if scikit-learn must report it."""
-        (kind, options, data), entry = draft.key, draft.entry
+        kind, options, data = key
         try:
-            check_options(kind.__name__, entry.network.get_params(deep=False) | numbers)
+            check_options(kind.__name__, params | numbers)
             key = Key(kind, tuple((dict(options) | compare_options(numbers)).items()), data)
         except (TypeError, ValueError):
             return None
-        entry.network.__dict__.update(numbers)
-        self._book.add(key, entry._replace(job=entry.network._renumber(entry.job)))
+        network = copy.copy(entry.network)
+        network.__dict__.update(numbers)
+        self._book.add(key, entry._replace(job=network._renumber(entry.job)))
         return key
 
     def find(self, params: dict[str, Any], x: Any, y: Any, options: dict[str, Any]) -> "Found | None":
@@ -160,7 +205,7 @@ class Ledger:
 
     def _score_all(self, candidate: Any, found: "Found", scorers: Any, x: Any, y: Any) -> dict[str, Any] | None:
         """Returns the scores of all candidates of a fold by scorer."""
-        steps, network = _split_steps(candidate.fitted())
+        steps, network = split_steps(candidate.fitted())
         if network is None:
             return None
         metrics = {name: find_metric(scorer, network._kind()) for name, scorer in scorers.items()}
@@ -179,20 +224,3 @@ class Found(NamedTuple):
 
     answer: Answer
     others: Hashable
-
-
-def _find_prefix(estimator: Any) -> str | None:
-    """Returns what comes before the names of the parameters of a network; None if there is not just one."""
-    if isinstance(estimator, Network):
-        return ""
-    held = [name for name, value in estimator.get_params(deep=True).items() if isinstance(value, Network)]
-    return f"{held[0]}__" if len(held) == 1 else None
-
-
-def _split_steps(estimator: Any) -> tuple[Any, Any]:
-    """Returns the steps before a network, and the network; None if another estimator predicts."""
-    if isinstance(estimator, Network):
-        return None, estimator
-    if type(estimator) is Pipeline and isinstance(estimator[-1], Network):
-        return estimator[:-1], estimator[-1]
-    return None, None

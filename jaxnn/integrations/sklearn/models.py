@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -16,26 +17,24 @@ from jaxnn.models.parts import make_hashable
 _ACTIVATIONS = ("relu", "tanh", "sigmoid", "softplus", "gelu", "silu", "elu", "leaky_relu")
 
 
-def choose_network(estimator: Any, shape: tuple[int, ...], outputs: int) -> Mlp | Given:
+def choose_network(name: str, options: Mapping[str, Any], shape: tuple[int, ...], outputs: int) -> Mlp | Given:
     """Returns the network of an estimator for examples of this shape, and for this number of outputs.
+
+    Args:
+        name: of the estimator, for messages.
+        options: its parameters.
+        shape: of an example.
+        outputs: of the network.
 
     Raises:
         TypeError: `model` is of another type, or an activation is not a function.
         ValueError: an unknown activation, or a model of other inputs or outputs.
     """
-    name = type(estimator).__name__
-    if estimator.model is None:
-        hidden = check_hidden_sizes(name, estimator.hidden_sizes)
-        return Mlp(
-            (shape[0], *hidden, outputs), _choose_activation(name, estimator.activation), bool(estimator.dropout > 0)
-        )
-    return give_model(name, estimator.model, shape, outputs, estimator.precision)
-
-
-def give_model(name: str, model: Any, shape: tuple[int, ...], outputs: int, precision: str) -> Given:
-    """Returns the network of a `model=`, see `choose_network`."""
-    dtype = np.dtype(precision)
-    model = _make_model(name, model, jax.ShapeDtypeStruct((1, *shape), dtype), outputs)
+    if options["model"] is None:
+        sizes = (shape[0], *check_hidden_sizes(name, options["hidden_sizes"]), outputs)
+        return Mlp(sizes, _choose_activation(name, options["activation"]), bool(options["dropout"] > 0))
+    dtype = np.dtype(options["precision"])
+    model = _make_model(name, options["model"], jax.ShapeDtypeStruct((1, *shape), dtype), outputs)
     _check_outputs(name, model, shape, outputs, dtype)
     trained = None if model.train_apply is None else make_hashable(model.train_apply)
     return Given(Model(make_hashable(model.init), make_hashable(model.apply), trained))
@@ -85,7 +84,13 @@ def _check_outputs(name: str, model: Model, shape: tuple[int, ...], outputs: int
     """Checks on shapes that a model takes the examples and gives the outputs."""
     with jax.enable_x64(dtype == np.float64):
         params = jax.eval_shape(lambda: model.init(jax.random.key(0)))
-        made = jax.eval_shape(lambda params, x: model.apply(params, x, key=None), params, np.zeros((2, *shape), dtype))
+        try:
+            made = jax.eval_shape(
+                lambda params, x: model.apply(params, x, key=None), params, np.zeros((2, *shape), dtype)
+            )
+        except (TypeError, ValueError) as error:
+            shown = ", ".join(map(str, shape))
+            raise ValueError(f"{name}: the model does not take X of shape (rows, {shown}): {error}") from error
     if getattr(made, "shape", None) != (2, outputs):
         raise ValueError(
             f"{name}: the model must give outputs of shape (batch, {outputs}) for examples of shape {shape}, "

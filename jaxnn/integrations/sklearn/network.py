@@ -6,21 +6,19 @@ from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.base import clone, is_regressor
-from sklearn.model_selection import train_test_split
+from sklearn.base import clone
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from jaxnn.integrations.sklearn.book import Answer, Entry, Key, current_book, key_of
 from jaxnn.integrations.sklearn.digests import freeze
+from jaxnn.integrations.sklearn.examples import Examples, choose_output_dtype
 from jaxnn.integrations.sklearn.job import Job, Trained, run_job, use_precision
 from jaxnn.integrations.sklearn.models import choose_network
-from jaxnn.integrations.sklearn.options import check_dense, check_options, check_same_network, check_validation
+from jaxnn.integrations.sklearn.options import check_options, check_same_network
 from jaxnn.integrations.sklearn.parameters import Parameters
-from jaxnn.integrations.sklearn.pickling import Pickled
+from jaxnn.integrations.sklearn.pickling import Stored
 from jaxnn.integrations.sklearn.rows import choose_bucket
 from jaxnn.integrations.sklearn.task import Mlp, Numbers, Task
-from jaxnn.models.model import Model
 from jaxnn.models.parts import make_hashable
 from jaxnn.training.tiles import predict_in_tiles
 
@@ -50,7 +48,7 @@ class Encoded(NamedTuple):
     outputs: int
 
 
-class Network(Pickled, Parameters):
+class Network(Stored, Examples, Parameters):
     """The base of `NetworkClassifier` and `NetworkRegressor`, which have these parameters."""
 
     def _encode(self, x: Any, y: Any, weights: Any, validation: Any, *, first: bool, classes: Any = None) -> Encoded:
@@ -79,23 +77,29 @@ class Network(Pickled, Parameters):
             options: of `_encode`.
         """
         check_options(type(self).__name__, self.get_params(deep=False))
-        check_validation(type(self).__name__, validation)
         book, key = (None, None) if more else (current_book(), key_of(self, x, y, weights, validation))
         answer = None if book is None else book.find(key)
         if answer is not None:
-            self.__dict__.update(answer.entry.attributes)
-            self._set_fitted(answer.entry.job, answer.trained, more=False)
-            self._answer = answer
-            return self
+            return self._take(answer)
         encoded = self._encode(x, y, weights, validation, first=not (more and self._has_learned()), **options)
         job = self._make_job(encoded, more)
         if book is not None:
             own = self.get_params(deep=False)
             attributes = {name: value for name, value in vars(self).items() if name not in own}
-            book.enter(key, Entry(clone(self), job, attributes, self._describe_data(key, job)))
+            answer = book.enter(key, Entry(clone(self), job, attributes, self._describe_data(key, job)))
+            if answer is not None:
+                return self._take(answer)
         with use_precision(self.precision):
             trained = run_job(job, callbacks=self.callbacks or (), progress=bool(self.verbose))
         return self._set_fitted(job, trained, more)
+
+    def _take(self, answer: Answer) -> Any:
+        """Takes the answer of a search to a fit; one that is still to come leaves a network without params."""
+        self.__dict__.update(answer.entry.attributes)
+        if answer.trained is not None:
+            self._set_fitted(answer.entry.job, answer.trained, more=False)
+        self._answer = answer
+        return self
 
     def _describe_data(self, key: Key | None, job: Job) -> Hashable:
         """Returns what is equal for jobs on equal data; None for one that is made alone."""
@@ -117,9 +121,10 @@ class Network(Pickled, Parameters):
             validation = validation[0], (validation[1], np.ones(count, x.dtype))
         elif self.early_stopping and not more:
             data, validation = self._split(data, seed)
-        network = choose_network(self, x.shape[1:], encoded.outputs)
-        is_made = self.model is not None and not isinstance(self.model, Model)
-        self._source = (self.model, x.shape[1:], encoded.outputs, self.precision) if is_made else None
+        network = choose_network(type(self).__name__, vars(self), x.shape[1:], encoded.outputs)
+        if more and self._has_learned():
+            self._check_same_origin()
+        self._note_origin(x.shape[1:], encoded.outputs)
         job = self._describe_job(network, encoded.loss, data, validation, 1 if more else self.epochs)
         return self._go_on(job._replace(seed=np.uint32(seed)), more)
 
@@ -181,48 +186,9 @@ class Network(Pickled, Parameters):
         self._precision = self.precision
         return self
 
-    def _scale_weights(self, weights: Any, count: int) -> np.ndarray:
-        """Returns weights with the mean 1."""
-        dtype = np.dtype(self.precision)
-        if weights is None:
-            return np.ones(count, dtype)
-        total = weights.sum()
-        if not total > 0:
-            raise ValueError(
-                f"{type(self).__name__}: the weights of the examples must have a positive sum, not {total}"
-            )
-        return (weights * (count / total)).astype(dtype)
-
-    def _split(self, data: Any, seed: int) -> tuple[Any, Any]:
-        """Returns a training part and a validation part of `validation_fraction`, each with weights of mean 1."""
-        x, (targets, weights) = data
-        train, test = train_test_split(
-            np.arange(len(x)), test_size=self.validation_fraction, random_state=seed, stratify=self._strata(targets)
-        )
-        first, second = (
-            (x[rows], (targets[rows], self._scale_weights(weights[rows], len(rows)))) for rows in (train, test)
-        )
-        return first, second
-
-    def _strata(self, targets: Any) -> Any:
-        """Returns the labels of which a validation part has equal shares, or None."""
-        return None
-
-    def _check_data(self, x: Any, y: Any, *, reset: bool = False) -> tuple[Any, Any]:
-        """Returns features of the dtype of the network, and targets; with `reset` this is a first fit."""
-        check_dense(type(self).__name__, x)
-        options = {"dtype": np.dtype(self.precision), "multi_output": True, "allow_nd": self.model is not None}
-        return validate_data(self, x, y, reset=reset, y_numeric=is_regressor(self), **options)  # pyright: ignore
-
-    def _check_x(self, x: Any) -> Any:
-        check_is_fitted(self)
-        check_dense(type(self).__name__, x)
-        dtype = np.dtype(getattr(self, "_precision", self.precision))
-        return validate_data(self, x, reset=False, dtype=dtype, allow_nd=self.model is not None)
-
     def _outputs(self, x: Any) -> np.ndarray:
         """Returns the outputs of the network for x, which it checks; float64 unless x is float32."""
-        dtype = _output_dtype(x)
+        dtype = choose_output_dtype(x)
         x = self._check_x(x)
         book = current_book()
         if book is not None and self._answer is not None:
@@ -232,19 +198,9 @@ class Network(Pickled, Parameters):
 
     def _predict_group(self, x: Any, answer: Answer) -> np.ndarray:
         """Returns the outputs of all networks of a search that were fitted to the same rows as this one."""
-        dtype, book = _output_dtype(x), current_book()
+        dtype, book = choose_output_dtype(x), current_book()
         assert book is not None
         return book.predict(answer, self._check_x(x)).astype(dtype)
-
-    def _check_weights(self, weights: Any, x: Any) -> Any:
-        if weights is None:
-            return None
-        return _check_sample_weight(weights, x, dtype=np.float64, ensure_non_negative=True)
-
-
-def _output_dtype(x: Any) -> Any:
-    """Returns the dtype of the predictions for x."""
-    return np.float32 if getattr(x, "dtype", None) == np.float32 else np.float64
 
 
 def _curve_length(epochs: int) -> int:

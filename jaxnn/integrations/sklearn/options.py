@@ -37,13 +37,11 @@ def check_options(name: str, options: dict[str, Any]) -> None:
         raise ValueError(f"{name}: dropout must lie in [0, 1), not {options['dropout']}")
     if not 0 < check_number(name, "validation_fraction", options["validation_fraction"]) < 1:
         raise ValueError(f"{name}: validation_fraction must lie in (0, 1), not {options['validation_fraction']}")
+    for each in ("early_stopping", "warm_start"):
+        if not isinstance(options[each], bool | np.bool_):
+            raise TypeError(f"{name}: {each} must be True or False, not {options[each]!r}")
     _check_choice(name, "precision", options["precision"], PRECISIONS)
-    if isinstance(options["optimizer"], optax.GradientTransformation):
-        raise TypeError(
-            f"{name}: optimizer must be a function of the learning rate, such as optax.rmsprop, not its result"
-        )
-    if not callable(options["optimizer"]):
-        _check_choice(name, "optimizer", options["optimizer"], tuple(OPTIMIZERS))
+    _check_optimizer(name, options["optimizer"], options["learning_rate"])
     _check_callbacks(name, options["callbacks"])
 
 
@@ -83,15 +81,42 @@ def check_dense(name: str, x: Any) -> None:
         )
 
 
-def check_validation(name: str, validation: Any) -> None:
-    """Checks that a validation set is a pair of features and targets."""
+def pair_validation(name: str, validation: Any, x: Any, y: Any) -> Any:
+    """Returns a validation set as a pair of features and targets, or None.
+
+    Args:
+        name: of the estimator, for messages.
+        validation: the pair, or None.
+        x: `X_val`, in place of the pair.
+        y: `y_val`.
+
+    Raises:
+        TypeError: a validation set that is no pair.
+        ValueError: a part of it alone, or both forms of it.
+    """
+    if (x is None) != (y is None):
+        raise ValueError(f"{name}: X_val and y_val go together, but {'X_val' if x is None else 'y_val'} is missing")
+    if x is not None and validation is not None:
+        raise ValueError(f"{name}: give validation, or X_val and y_val, not both")
     if validation is not None and not (isinstance(validation, tuple | list) and len(validation) == 2):
         raise TypeError(f"{name}: validation must be a pair (X, y), not {type(validation).__name__}")
+    return validation if x is None else (x, y)
 
 
 def _check_choice(name: str, option: str, value: Any, known: tuple[str, ...]) -> None:
     if not isinstance(value, str) or value not in known:
         raise ValueError(f"{name}: {option} must be one of {', '.join(known)}, not {value!r}")
+
+
+def _check_optimizer(name: str, optimizer: Any, learning_rate: Any) -> None:
+    if isinstance(optimizer, optax.GradientTransformation):
+        raise TypeError(
+            f"{name}: optimizer must be a function of the learning rate, such as optax.rmsprop, not its result"
+        )
+    if not callable(optimizer):
+        _check_choice(name, "optimizer", optimizer, tuple(OPTIMIZERS))
+    elif not isinstance(made := optimizer(learning_rate), optax.GradientTransformation):
+        raise TypeError(f"{name}: optimizer must give an optax transformation, not {made!r}")
 
 
 def _check_callbacks(name: str, callbacks: Any) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 from sklearn.base import RegressorMixin
 
 from jaxnn.integrations.sklearn.network import Encoded, Network
+from jaxnn.integrations.sklearn.options import pair_validation
 from jaxnn.losses.regression import squared_error
 
 
@@ -27,7 +28,7 @@ class NetworkRegressor(RegressorMixin, Network):
         array([2.5])
     """
 
-    def fit(self, X, y, sample_weight=None, validation=None):
+    def fit(self, X, y, sample_weight=None, validation=None, *, X_val=None, y_val=None):
         """Trains the network.
 
         Args:
@@ -36,6 +37,8 @@ class NetworkRegressor(RegressorMixin, Network):
             sample_weight: of each row, shape (rows,).
             validation: `(X, y)` that ends the training as `early_stopping` does, in place of a part of the rows. It is
                 not transformed by earlier steps of a pipeline.
+            X_val: in place of `validation`; `Pipeline(..., transform_input=["X_val"])` transforms it as it does X.
+            y_val: of `X_val`.
 
         Returns:
             The estimator.
@@ -45,6 +48,7 @@ class NetworkRegressor(RegressorMixin, Network):
             ValueError: a parameter out of range, NaN in the data, lengths that differ, or weights without a positive
                 sum.
         """
+        validation = pair_validation(type(self).__name__, validation, X_val, y_val)
         return self._fit(X, y, sample_weight, validation)
 
     def partial_fit(self, X, y, sample_weight=None):
@@ -55,15 +59,22 @@ class NetworkRegressor(RegressorMixin, Network):
         del classes
         x, y = self._check_data(x, y, reset=first)
         weights = self._check_weights(weights, x)
-        self.single_output_ = y.ndim == 1
+        targets = self._as_columns(y)
+        if first:
+            self.single_output_, self._columns = y.ndim == 1, targets.shape[1]
+        self._check_columns("y", targets)
         if validation is not None:
             validation_x, validation_y = self._check_data(*validation)
             validation = validation_x, self._as_columns(validation_y)
-        targets = self._as_columns(y)
+            self._check_columns("validation y", validation[1])
         return Encoded(x, targets, weights, validation, squared_error, targets.shape[1])
 
     def _as_columns(self, y):
         return y.reshape(len(y), -1).astype(np.dtype(self.precision))
+
+    def _check_columns(self, name, targets):
+        if targets.shape[1] != self._columns:
+            raise ValueError(f"NetworkRegressor: {name} must have {self._columns} columns, not {targets.shape[1]}")
 
     def _kind(self):
         return "numbers"

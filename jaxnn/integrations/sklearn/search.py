@@ -1,5 +1,6 @@
 """`SweepSearchCV`: a search of scikit-learn whose candidates and folds train as lanes of compiled programs."""
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from jaxnn.integrations.sklearn.book import Book, open_book
 from jaxnn.integrations.sklearn.candidate import Candidate
 from jaxnn.integrations.sklearn.halving import find_best_of_last, halve
 from jaxnn.integrations.sklearn.ledger import Ledger
+from jaxnn.integrations.sklearn.rounds import train_in_rounds
 from jaxnn.integrations.sklearn.scoring import OneScorer, SeveralScorers
 from jaxnn.sweeps.schedulers.successive_halving import Asha
 
@@ -30,14 +32,20 @@ class SweepSearchCV(RandomizedSearchCV):
     candidates of a fold together; scikit-learn computes other scores one by one. With `random_state=None` in the
     network, candidates share their seed. `fit_time` and `score_time` leave out what is done together.
 
-    A fit that is not known ahead is made alone, and a warning counts them. That is so for the second network of an
-    estimator of several, such as `OneVsRestClassifier`, and for networks with callbacks or `warm_start`.
+    Estimators of several networks, such as `OneVsRestClassifier`, `VotingClassifier` and a `BaggingClassifier` with a
+    `random_state`, train all of them as lanes. Those that predict with one network before they fit the next, such as
+    `CalibratedClassifierCV` and `StackingClassifier`, take a round of lanes for each: at most 10, and one if they hold
+    other predictors, which a round would fit again. Leave their `n_jobs` at None. A fit that is not known ahead is made
+    alone, and a warning counts them: a later one, one of rows that are drawn without a `random_state`, and that of a
+    network with callbacks or `warm_start`.
 
     Args:
         estimator: `NetworkClassifier`, `NetworkRegressor`, or an estimator that holds one, such as a pipeline.
         param_distributions: as in `RandomizedSearchCV`: a dict from parameter names to lists or distributions, or a
             list of dicts.
-        n_iter: the number of candidates; None tries all combinations of lists, as `GridSearchCV` does.
+        param_grid: in place of them, as in `GridSearchCV`: all combinations of lists are tried, and `n_iter` counts for
+            nothing.
+        n_iter: the number of candidates; None tries all combinations of lists in `param_distributions`.
         scheduler: `nn.asha(...)` searches by successive halving, as `HalvingRandomSearchCV` with the resource "epochs"
             does: all candidates train for `grace_period` epochs, and the best 1 / `reduction_factor` of them train
             again for `reduction_factor` times as many, up to the epochs of the network. `cv_results_` then has the
@@ -55,7 +63,7 @@ class SweepSearchCV(RandomizedSearchCV):
         >>> from jaxnn.integrations.sklearn import NetworkClassifier
         >>> network = make_pipeline(StandardScaler(), NetworkClassifier((8,), epochs=50, random_state=0))
         >>> space = {"networkclassifier__learning_rate": [0.001, 0.01, 0.1]}
-        >>> search = SweepSearchCV(network, space, n_iter=None, cv=3).fit(*load_iris(return_X_y=True))
+        >>> search = SweepSearchCV(network, param_grid=space, cv=3).fit(*load_iris(return_X_y=True))
         >>> bool(search.best_score_ > 0.9), search.best_params_
         (True, {'networkclassifier__learning_rate': 0.1})
     """
@@ -63,8 +71,9 @@ class SweepSearchCV(RandomizedSearchCV):
     def __init__(
         self,
         estimator,
-        param_distributions,
+        param_distributions=None,
         *,
+        param_grid=None,
         n_iter=10,
         scheduler=None,
         scoring=None,
@@ -82,10 +91,13 @@ class SweepSearchCV(RandomizedSearchCV):
             refit=refit, cv=cv, verbose=verbose, pre_dispatch=pre_dispatch, random_state=random_state,
             error_score=error_score, return_train_score=return_train_score,
         )  # fmt: skip
+        self.param_grid = param_grid
         self.scheduler = scheduler
 
     _parameter_constraints: dict[str, Any] = RandomizedSearchCV._parameter_constraints | {
         "n_iter": [*RandomizedSearchCV._parameter_constraints["n_iter"], None],
+        "param_distributions": [*RandomizedSearchCV._parameter_constraints["param_distributions"], None],
+        "param_grid": [dict, list, None],
         "scheduler": [Asha, None],
     }
 
@@ -101,8 +113,10 @@ class SweepSearchCV(RandomizedSearchCV):
             The search.
 
         Raises:
-            TypeError, ValueError: as `RandomizedSearchCV.fit`.
+            TypeError, ValueError: as `RandomizedSearchCV.fit`; both or none of `param_distributions` and `param_grid`.
         """
+        if (self.param_grid is None) == (self.param_distributions is None):
+            raise ValueError("SweepSearchCV: give either param_distributions, or param_grid to try all combinations")
         given = self.estimator, self.n_jobs
         with open_book() as book:
             estimator = clone(self.estimator)
@@ -158,7 +172,7 @@ class SweepSearchCV(RandomizedSearchCV):
         splits = list(self._split())
 
         def evaluate(candidates: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
-            search.book.run(self._record(candidates, splits))
+            self._train(candidates, splits)
             return evaluate_candidates(candidates, cv=_Splits(splits), **more)
 
         if self.scheduler is None:
@@ -179,6 +193,8 @@ class SweepSearchCV(RandomizedSearchCV):
         return find_best_of_last(results, f"mean_test_{refit_metric}")
 
     def _list_candidates(self):
+        if self.param_grid is not None:
+            return ParameterGrid(self.param_grid)
         if self.n_iter is None:
             return ParameterGrid(self.param_distributions)
         return ParameterSampler(self.param_distributions, self.n_iter, random_state=self.random_state)
@@ -191,15 +207,20 @@ class SweepSearchCV(RandomizedSearchCV):
     def _route(self) -> Any:
         return self._get_routed_params_for_fit(_check_method_params(self._search.x, params=self._search.params))
 
-    def _record(self, candidates: list[dict[str, Any]], splits: list[Any]) -> Any:
-        """Enters the fits of all candidates and folds; returns a job like the one that `refit` makes."""
+    def _train(self, candidates: list[dict[str, Any]], splits: list[Any]) -> None:
+        """Trains the networks of all candidates and folds."""
         x, y = indexable(self._search.x, self._search.y)
-        fit_params = self._route().estimator.fit
-        self._search.book.record()
-        for train, _ in splits:
-            options = _check_method_params(x, params=fit_params, indices=train)
-            self._search.ledger.record(candidates, *_safe_split(self.estimator, x, y, train), options)
-        return self._search.ledger.expect(candidates, x, y, fit_params) if self.refit else None
+        fit_params, ledger = self._route().estimator.fit, self._search.ledger
+
+        def list_folds() -> Iterator[tuple[Any, Any, Any]]:
+            for train, _ in splits:
+                options = _check_method_params(x, params=fit_params, indices=train)
+                yield *_safe_split(self.estimator, x, y, train), options
+
+        def expect() -> Any:
+            return ledger.expect(candidates, x, y, fit_params) if self.refit else None
+
+        train_in_rounds(self._search.book, ledger, candidates, list_folds, expect)
 
 
 class _Search(NamedTuple):

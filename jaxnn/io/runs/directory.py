@@ -22,13 +22,13 @@ from jaxnn.io.runs.configuration import check_configuration, read_configuration,
 from jaxnn.io.runs.interrupts import CaughtSignal, Interrupted, catch_signals
 from jaxnn.io.runs.journal import Journal
 from jaxnn.io.runs.lock import lock_directory, make_directory
-from jaxnn.io.runs.run import NoRun, Run, Tables
+from jaxnn.io.runs.run import MoreTables, NoRun, Run, Tables
 
 # How many checkpoints stay in the directory: if the last one is damaged, the run resumes from the one before.
 _CHECKPOINTS_KEPT = 2
 _RUN_FILES = "journal.jsonl", "curves.csv", "trials.csv"
 _CHECKPOINT_NAME = re.compile(r"checkpoint-(\d{6,})\.npz")
-_TEMPORARY_NAME = re.compile(r"\.(checkpoint-\d+\.npz|configuration\.json|curves\.csv|trials\.csv)\.\d+\.new")
+_TEMPORARY_NAME = re.compile(r"\.(checkpoint-\d+|outputs|configuration|curves|trials|report)\.\w+\.\d+\.new")
 
 
 class RunDirectory:
@@ -53,9 +53,12 @@ class RunDirectory:
         self.done = False
         self._every = every
         self._caught = caught
+        self._more_tables: list[MoreTables] = []
         self._journal = journal
-        self._saved_at = time.monotonic()
+        self._saved_at = self._opened_at = time.monotonic()
         self._roll_back(self._find_checkpoint())
+        # Of all calls up to the checkpoint from which this one goes on.
+        self._seconds_before = 0.0 if self.resumed_from is None else self.resumed_from.get("seconds", 0.0)
 
     def record(self, event: str, **fields: Any) -> None:
         self._journal.append(event, **fields)
@@ -72,7 +75,7 @@ class RunDirectory:
 
     def save(self, tree: Any, tables: Tables, **fields: Any) -> None:
         self._save(tree, fields)
-        self.write_tables(tables)
+        self._write_tables(tables, goes_on=True)
 
     def finish(self, tree: Any, **fields: Any) -> None:
         self.done = True
@@ -81,8 +84,10 @@ class RunDirectory:
             self._save(tree, fields)
 
     def write_tables(self, tables: Tables) -> None:
-        for name, content in tables().items():
-            write(self.path / name, content.encode(), self.caller)
+        self._write_tables(tables, goes_on=False)
+
+    def add_tables(self, more: MoreTables) -> None:
+        self._more_tables.append(more)
 
     def close(self) -> None:
         """Closes the journal."""
@@ -92,12 +97,18 @@ class RunDirectory:
         number = self._last_number + 1
         name, content = _file_name(number), pack(tree)
         write(self.path / name, content, self.caller)
-        self.record("checkpoint", number=number, file=name, sha256_of_file=_sha256(content), **fields)
+        seconds = round(self._seconds_before + time.monotonic() - self._opened_at, 3)
+        self.record("checkpoint", number=number, file=name, sha256_of_file=_sha256(content), seconds=seconds, **fields)
         self._journal.sync()
         self._last_number, self._last_fields = number, fields
         with contextlib.suppress(FileNotFoundError):
             (self.path / _file_name(number - _CHECKPOINTS_KEPT)).unlink()
         self._saved_at = time.monotonic()
+
+    def _write_tables(self, tables: Tables, *, goes_on: bool) -> None:
+        for content in (tables(), *(more(goes_on) for more in self._more_tables)):
+            for name, text in content.items():
+                write(self.path / name, text if isinstance(text, bytes) else text.encode(), self.caller)
 
     def _find_checkpoint(self) -> int:
         """Returns the number of journal lines up to the newest intact checkpoint; 0 if the journal records none."""

@@ -7,6 +7,8 @@ from typing import Any, Protocol, runtime_checkable
 Log = Callable[[int, dict[str, float]], Any]
 # Returns the CSV tables of a run as file names and contents; they are for users, and jaxnn never reads them.
 Tables = Callable[[], dict[str, str]]
+# Returns more files for users, as names and contents; called with whether the run goes on.
+MoreTables = Callable[[bool], dict[str, str | bytes]]
 
 
 @runtime_checkable
@@ -55,7 +57,11 @@ class Run(Protocol):
         ...
 
     def write_tables(self, tables: Tables) -> None:
-        """Writes the tables."""
+        """Writes the tables at the end of the run."""
+        ...
+
+    def add_tables(self, more: MoreTables) -> None:
+        """Adds files that are written whenever the tables are."""
         ...
 
 
@@ -83,3 +89,5 @@ class NoRun:
     def finish(self, tree: Any, **fields: Any) -> None: ...
 
     def write_tables(self, tables: Tables) -> None: ...
+
+    def add_tables(self, more: MoreTables) -> None: ...

@@ -10,7 +10,7 @@ from typing import Any
 from jaxnn.sweeps.blocks.block import Block
 from jaxnn.sweeps.describe import mismatch_error
 from jaxnn.sweeps.engine.trial import TrialResult
-from jaxnn.sweeps.samplers.base import TrialSampler, ask_settings
+from jaxnn.sweeps.samplers.base import AsynchronousSampler, TrialSampler, ask_settings
 from jaxnn.sweeps.space.space import Setting
 from jaxnn.sweeps.space.traced import check_settings
 
@@ -62,6 +62,13 @@ class BlockQueue:
         self._done.add(number)
         self.pending.pop(number, None)
 
+    def close(self) -> None:
+        """Tells the sampler the results that it waits for, and ends what it does beside the sweep."""
+        while self._listens and self._told in self._done:
+            self._tell()
+        if isinstance(self._sampler, AsynchronousSampler):
+            self._sampler.close()
+
     def draw_rest(self) -> None:
         """Draws the settings of all other trials, if they do not depend on results."""
         while not self._listens and self._can_ask():
@@ -84,6 +91,8 @@ class BlockQueue:
     def _ask(self) -> None:
         first = self._first[self._drawn : self._drawn + self._size]
         wanted = min(self._size, self._trials - self._drawn) - len(first)
+        if first and isinstance(self._sampler, AsynchronousSampler):
+            self._sampler.add(first)
         own = ask_settings(self._sampler, self._space, wanted) if wanted else []
         block = Block(self._asked, self._drawn, first + own)
         if not block.settings:

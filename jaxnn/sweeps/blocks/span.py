@@ -10,7 +10,6 @@ import jax
 import numpy as np
 
 from jaxnn.io.runs.run import NoRun
-from jaxnn.sweeps.batches import Search, run_batch
 from jaxnn.sweeps.blocks.block import Block, BlockResult, ProgramRecord
 from jaxnn.sweeps.blocks.content import pack_block
 from jaxnn.sweeps.blocks.scheduler import BlockSchedulers
@@ -20,6 +19,7 @@ from jaxnn.sweeps.engine.trial import TrialResult
 from jaxnn.sweeps.results.best_trials import BestTrials
 from jaxnn.sweeps.results.replay import Programs, replay
 from jaxnn.sweeps.resume import SweepJournal
+from jaxnn.sweeps.running import Search, Waiting, run_batch
 from jaxnn.sweeps.schedulers.base import Scheduler
 from jaxnn.sweeps.shape_check import ShapeCheck
 
@@ -88,6 +88,8 @@ class SpanRunner:
             self.plan, self.programs, [], cast(Any, None), self._scheduler, schedulers, self._journal
         )  # fmt: skip
         for chunk in run_batch(search, members):
+            if isinstance(chunk, Waiting):
+                continue
             ended = [block for block in waiting if best.has_ended(block)]
             waiting = [block for block in waiting if block not in ended]
             yield SpanStep(chunk, best.count() + chunk.progress, [self._end(block, best) for block in ended])

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from jaxnn.io.runs import Log
 from jaxnn.io.runs.fingerprint import ENVIRONMENT
-from jaxnn.progress import progress_bar
+from jaxnn.progress import open_progress
 from jaxnn.sweeps.blocks.conditions import warn_of_replays
 from jaxnn.sweeps.blocks.dispatch import Dispatcher
 from jaxnn.sweeps.blocks.driver import run_here
@@ -23,7 +23,7 @@ from jaxnn.sweeps.engine.plan import Plan
 from jaxnn.sweeps.results.best_trials import BestTrials
 from jaxnn.sweeps.results.replay import Programs
 from jaxnn.sweeps.results.result import SweepResult
-from jaxnn.sweeps.samplers.base import TrialSampler
+from jaxnn.sweeps.samplers.base import AsynchronousSampler, TrialSampler
 from jaxnn.sweeps.schedulers.base import Scheduler
 from jaxnn.sweeps.shape_check import ShapeCheck
 from jaxnn.sweeps.space.space import Setting
@@ -49,6 +49,11 @@ def sweep_in_blocks(
 ) -> SweepResult:
     """Runs a sweep in blocks and returns its result; what has ended by an exception is in `best`."""
     plan, best = sweep.plan, sweep.best
+    if directory is not None and not _repeats(sweep.sampler):
+        raise ValueError(
+            "sweep: a directory of blocks asks the sampler again, and a study of Optuna may answer otherwise; leave "
+            "out block= and executor=, or directory="
+        )
     with open_store(directory, functools.partial(_describe, sweep, describe)) as store:
         ledger = Ledger(plan, store, sweep.log)
         if ledger.trials > plan.trials:
@@ -58,10 +63,16 @@ def sweep_in_blocks(
             _run(sweep, programs, queue, ledger, store)
             queue.draw_rest()
         finally:
+            queue.close()
             _collect(queue, ledger, best)
             store.write_tables(ledger.tables(best))
     _report_failed(plan, best)
     return collect_result(plan, programs, best)
+
+
+def _repeats(sampler: TrialSampler) -> bool:
+    """Returns whether a sampler gives the same answers when it is asked again."""
+    return not isinstance(sampler, AsynchronousSampler) or type(sampler).repeat is AsynchronousSampler.repeat
 
 
 def _describe(sweep: BlockSweep, describe: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -83,8 +94,9 @@ def _make_queue(sweep: BlockSweep, ledger: Ledger) -> BlockQueue:
 def _run(sweep: BlockSweep, programs: Programs, queue: BlockQueue, ledger: Ledger, store: BlockStore) -> None:
     trials, block = sweep.plan.trials, sweep.plan.block
     assert block is not None
-    with progress_bar(trials, "trial", wanted=sweep.progress) as bar:
-        watch = Watch(ledger, sweep.limits, store.caught, bar, -(-trials // block))
+    with open_progress("sweep", "trial", trials, wanted=sweep.progress) as shown:
+        shown.start_at(ledger.trials)
+        watch = Watch(ledger, sweep.limits, store.caught, shown, -(-trials // block))
         if sweep.executor is None:
             runner = SpanRunner(sweep.plan, sweep.scheduler, sweep.best.keep, programs)
             run_here(runner, queue, ledger, watch)

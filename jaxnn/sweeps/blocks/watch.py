@@ -1,8 +1,9 @@
-"""What ends a sweep in blocks before its last trial, and its progress bar."""
+"""What ends a sweep in blocks before its last trial, and its progress."""
 
 import time
 from typing import Any
 
+from jaxnn.progress import Display
 from jaxnn.sweeps.blocks.ledger import Ledger
 from jaxnn.sweeps.ends import Limits
 
@@ -14,12 +15,12 @@ class Watch:
         ledger: the blocks that are done.
         limits: of the sweep.
         caught: the signal that arrived, if any.
-        bar: the progress bar.
+        display: of the progress.
         blocks: the number of all blocks.
     """
 
-    def __init__(self, ledger: Ledger, limits: Limits, caught: Any, bar: Any, blocks: int) -> None:
-        self._ledger, self._limits, self._caught, self._bar = ledger, limits, caught, bar
+    def __init__(self, ledger: Ledger, limits: Limits, caught: Any, display: Display, blocks: int) -> None:
+        self._ledger, self._limits, self._caught, self._display = ledger, limits, caught, display
         self._blocks, self._started, self._done_before = blocks, time.monotonic(), len(ledger.blocks)
 
     def show(self, progress: int | float, running: int | None = None, lost: int = 0) -> None:
@@ -32,8 +33,7 @@ class Watch:
             name: str(ledger.statuses[name]) for name in ("stopped", "diverged", "failed") if ledger.statuses[name]
         }
         shown |= {"best": f"{ledger.best:.4f}"} if ledger.best > -float("inf") else {}
-        self._bar.update(progress - self._bar.n)
-        self._bar.set_postfix(shown)
+        self._display.update(progress, shown)
 
     def count_left(self) -> int:
         """Returns how many blocks are not done."""

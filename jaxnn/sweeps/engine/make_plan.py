@@ -62,7 +62,8 @@ def make_plan(
         keep_epoch,
         tuple(metrics),
     )
-    lane_count = _check_lanes(lanes, layout, 1 if block is not None else len(jax.local_devices()))
+    devices = 1 if block is not None else len(jax.local_devices())
+    lane_count = None if lanes == "auto" else check_lanes("sweep", lanes, layout, devices)
     data, validation, rows = as_arrays((parts.data, parts.validation, parts.folds))
     return Plan(
         make_recipe, space, data, validation, rows, parts.labels, score, metrics, evaluate_at, stop, key, layout,
@@ -81,12 +82,11 @@ def _check_evaluation(evaluate_at: str, keep_epoch: str, stop: Any) -> None:
         raise ValueError('sweep: stop= looks at the score of every epoch, so it needs evaluate_at="epochs"')
 
 
-def _check_lanes(lanes: int | str, layout: TrialLayout, devices: int) -> int | None:
-    if lanes == "auto":
-        return None
+def check_lanes(caller: str, lanes: int | str, layout: TrialLayout, devices: int) -> int:
+    """Returns the number of lanes over all devices, checked."""
     if isinstance(lanes, str):
-        raise ValueError(f'sweep: lanes must be "auto" or a number, not {lanes!r}')
-    lanes = check_whole("sweep", "lanes", lanes, least=layout.lanes)
+        raise ValueError(f'{caller}: lanes must be "auto" or a number, not {lanes!r}')
+    lanes = check_whole(caller, "lanes", lanes, least=layout.lanes)
     if lanes % devices:
-        raise ValueError(f"sweep: lanes must be a multiple of the number of devices, {devices}, not {lanes}")
+        raise ValueError(f"{caller}: lanes must be a multiple of the number of devices, {devices}, not {lanes}")
     return lanes

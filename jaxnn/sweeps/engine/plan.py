@@ -70,6 +70,8 @@ class Plan(NamedTuple):
         debug_nans: whether a trial that gives NaN is an error.
         block: the trials of a block, where `lanes` are those of a device; None without blocks.
         preparations: of each fold, or of the training data; empty without. `data` is prepared, see `parts.py`.
+        at_once: the most trials that a sampler is asked for before it is told results, where it is asked as lanes
+            become free; otherwise None.
     """
 
     make_recipe: Callable[[dict[str, Any]], Recipe]
@@ -93,6 +95,7 @@ class Plan(NamedTuple):
     debug_nans: bool
     preparations: tuple[Preparation, ...] = ()
     block: int | None = None
+    at_once: int | None = None
 
     def hypers(self, setting: Setting) -> dict[str, Any]:
         """Returns the hypers of a setting, as `make_recipe` gets them."""
@@ -153,14 +156,11 @@ class Plan(NamedTuple):
             count: the lanes; None is as many as before, or as fit.
         """
         distributions = active_distributions(self.space, setting.choices)
-        recipe = self.traced_recipe(*setting)
-        state = jax.eval_shape(functools.partial(init_training, recipe), self.key)
-        train = shape_rows(self.data, self.rows)
         make_for = functools.partial(
             self._make_for,
             setting=setting,
             names=tuple(distributions),
-            footprint=measure_footprint(recipe, train, state),
+            footprint=self.measure_footprint(setting),
             executor=executor,
             count=count or self.lane_counts.get(setting.choices),
         )
@@ -173,6 +173,12 @@ class Plan(NamedTuple):
         )
         return make_for(jax.local_devices()[:1])
 
+    def measure_footprint(self, setting: Setting) -> Footprint:
+        """Returns what one training needs, for the choices of a setting."""
+        recipe = self.traced_recipe(*setting)
+        state = jax.eval_shape(functools.partial(init_training, recipe), self.key)
+        return measure_footprint(recipe, shape_rows(self.data, self.rows), state)
+
     def _make_for(
         self,
         devices: Sequence[Any],
@@ -184,7 +190,7 @@ class Plan(NamedTuple):
         count: LaneCount | None,
     ) -> Program:
         """Returns the program of a setting for some devices."""
-        width, tile = count or self._count_lanes(footprint, len(devices))
+        width, tile = count or self.count_lanes(footprint, len(devices))
         spec = ProgramSpec(
             recipe_of=functools.partial(self.traced_recipe, setting.choices),
             data=self.data,
@@ -194,7 +200,7 @@ class Plan(NamedTuple):
             evaluate_at=self.evaluate_at,
             seed=find_seed(self.space, setting.choices),
             repeats=self.layout.repeats,
-            max_epochs=self._max_epochs(footprint, width),
+            max_epochs=self.max_epochs(footprint, width),
             metrics=self.metrics,
             stop=self.stop,
             on_host=self.on_host.get(setting.choices, frozenset()),
@@ -202,19 +208,21 @@ class Plan(NamedTuple):
         program = Program(spec, self.key, names, width, tile, devices=devices, executor=executor)
         return program if executor is None else program.compile()
 
-    def _max_epochs(self, footprint: Footprint, width: int) -> int:
+    def max_epochs(self, footprint: Footprint, width: int) -> int:
         """Returns the most epochs of a chunk: few where lanes may end early, since they are freed after it."""
         longest = max_chunk_epochs(footprint, width, self.device, self.layout.epochs)
         return longest if self.stop is None else min(longest, -(-self.layout.epochs // _STOP_CHUNKS))
 
-    def _count_lanes(self, footprint: Footprint, devices: int) -> LaneCount:
+    def count_lanes(self, footprint: Footprint, devices: int) -> LaneCount:
+        """Returns the lanes of each device."""
         lanes = self.layout.lanes
-        demand = Demand(self.lanes, lanes, self.trials * lanes, devices)
+        trials = self.trials if self.at_once is None else min(self.trials, self.at_once)
+        demand = Demand(self.lanes, lanes, trials * lanes, devices)
         if self.block is not None:
             # The same on every worker, however many devices it has and trials the sweep.
             demand = Demand(self.lanes, lanes, self.block * lanes, 1)
         count = fit_lanes(demand, choose_lanes(footprint, self.device))
-        if self.has_scheduler or lanes > count.width:
+        if self.has_scheduler or self.at_once is not None or lanes > count.width:
             return count
         return add_turns(count, footprint, self.device, demand, self.layout.epochs)
 

@@ -58,6 +58,8 @@ class Program:
         executor: Executor | None = None,
     ) -> None:
         mesh = Mesh(np.array(devices or jax.local_devices()), ("lane",))
+        # Both the journal and the table of compiled programs look at them.
+        self._digest = functools.cache(lambda traced: digest_program(traced.jaxpr))
         self._host_functions = HostFunctions(spec) if spec.on_host else None
         self.size, self.width, self.max_epochs = width * mesh.size, width, spec.max_epochs
         self._spec, self._tile, self._mesh, self._executor = spec, tile, mesh, executor
@@ -74,6 +76,11 @@ class Program:
         for part in ("_start", "_advance"):
             getattr(self, part)
         return self
+
+    def wait(self) -> None:
+        """Waits until the program is compiled."""
+        self._start.result()
+        self._advance.result()
 
     def empty(self) -> Lanes:
         """Returns the lanes before the first training."""
@@ -168,7 +175,7 @@ class Program:
     @functools.cached_property
     def digest(self) -> str:
         """What the program computes, as text that is equal in every process."""
-        return " ".join(digest_program(traced.jaxpr).text for traced in (self._traced_start[0], self.traced))
+        return " ".join(self._digest(traced).text for traced in (self._traced_start[0], self.traced))
 
     @functools.cached_property
     def digest_of_device(self) -> str:
@@ -231,7 +238,9 @@ class Program:
     ) -> Future[Compiled]:
         devices = tuple(mesh.devices.flat)
         options = choose_compiler_options(devices, runs_once=runs_once)
-        return request_program(traced, conditions=devices, options=options, executor=executor)
+        return request_program(
+            traced, digest=self._digest(traced), conditions=devices, options=options, executor=executor
+        )
 
     def _trace(self, function: Callable[[Lanes, Array, Any], Any], shared: Any, mesh: Mesh) -> Traced:
         """Traces a function of all lanes, which the devices share without talking to one another."""

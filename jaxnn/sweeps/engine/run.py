@@ -7,7 +7,7 @@ limit: the next rung, or the last epoch. The length of a chunk depends only on t
 
 Without a scheduler a trial's end is known in advance, unless it diverges. The next chunk is then dispatched before the
 result of the last is read, so that the devices do not wait for the host. Lanes of a trial that diverges are refilled
-one chunk later.
+one chunk later. A source whose settings depend on results is asked only after these were read.
 """
 
 import time
@@ -23,6 +23,7 @@ from jaxnn.sweeps.engine.chunk_runner import ChunkRunner
 from jaxnn.sweeps.engine.decisions import apply_copies, decide
 from jaxnn.sweeps.engine.lanes import LaneReader, LaneUpdates
 from jaxnn.sweeps.engine.running_trial import RunningTrial
+from jaxnn.sweeps.engine.source import ListedTrials, TrialSource
 from jaxnn.sweeps.engine.trial import TrialLayout, TrialResult
 from jaxnn.sweeps.schedulers.base import TrialScheduler, start_trial
 from jaxnn.sweeps.space.space import Setting
@@ -69,7 +70,7 @@ class _InFlight(NamedTuple):
 
 def run_trials(
     program: ChunkRunner,
-    trials: Iterable[tuple[int, Setting]],
+    trials: Iterable[tuple[int, Setting]] | TrialSource,
     *,
     layout: TrialLayout,
     scheduler: TrialScheduler | None,
@@ -81,7 +82,7 @@ def run_trials(
 
     Args:
         program: compiled for the trials' choices.
-        trials: (number, setting) of each, in the order in which they start.
+        trials: (number, setting) of each, in the order in which they start; or what gives them as lanes become free.
         layout: lanes and epochs of a trial.
         scheduler: of the sweep, or None.
         on_trial_end: called with the result of each trial that ends, the best of a chunk first.
@@ -89,16 +90,19 @@ def run_trials(
         earlier: what some of the trials go on from; the scheduler does not know their epochs.
     """
     epochs_of = epochs_of or (lambda _: layout.epochs)
-    queue, slots = deque(trials), _lane_slots(program, layout.lanes)
+    is_asked = isinstance(trials, TrialSource)
+    source, slots = trials if is_asked else ListedTrials(trials), _lane_slots(program, layout.lanes)
     running: list[RunningTrial] = []
     in_flight: deque[_InFlight] = deque()
     lanes, last_read = program.empty(), 0.0
-    lookahead = program.lookahead if scheduler is None else 0
-    while queue or running or in_flight:
-        if queue or running:
+    lookahead = 0 if is_asked or scheduler is not None else program.lookahead
+    while source.waiting or running or in_flight:
+        if source.waiting or running:
             with pause_collection():
-                started = _start_trials(queue, slots, running, layout, scheduler, epochs_of)
+                started = _start_trials(source, slots, running, layout, scheduler, epochs_of)
                 running = sorted(running + started, key=lambda trial: trial.trial)
+                if not running:
+                    return
                 if earlier:
                     lanes, started = _go_on(program, lanes, started, earlier)
                 in_flight.append(_dispatch(program, lanes, running, started, layout))
@@ -120,7 +124,7 @@ def run_trials(
         if copies:
             lanes = program.copy(lanes, *apply_copies(program.size, running, copies))
         unfinished, progress = _count_unfinished(running, in_flight, layout)
-        yield ChunkStats(chunk.epochs, busy, unfinished, len(queue), progress, last_read - chunk_started)
+        yield ChunkStats(chunk.epochs, busy, unfinished, source.waiting, progress, last_read - chunk_started)
 
 
 def _lane_slots(program: ChunkRunner, lanes: int) -> list[slice]:
@@ -133,7 +137,7 @@ def _lane_slots(program: ChunkRunner, lanes: int) -> list[slice]:
 
 
 def _start_trials(
-    queue: deque[tuple[int, Setting]],
+    source: TrialSource,
     slots: list[slice],
     running: list[RunningTrial],
     layout: TrialLayout,
@@ -143,7 +147,9 @@ def _start_trials(
     """Puts waiting trials into free slots."""
     occupied = {trial.lanes.start for trial in running}
     free = [slot for slot in slots if slot.start not in occupied]
-    return [_start_trial(*queue.popleft(), slot, layout, scheduler, epochs_of) for slot in free[: len(queue)]]
+    taken = source.take(len(free)) if free else []
+    pairs = zip(taken, free, strict=False)
+    return [_start_trial(number, setting, slot, layout, scheduler, epochs_of) for (number, setting), slot in pairs]
 
 
 def _start_trial(

@@ -1,6 +1,7 @@
 """The results of a sweep while it runs: every trial's result, and the parameters of the best."""
 
 import math
+import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -26,6 +27,7 @@ class BestTrials:
         states: of the lanes of trials that finished, by number.
         extended_to: the epochs to which another search went on from these; 0 without one.
         earlier: the results of an earlier run, which trials have until they have ended in this one.
+        started: when the search started, in seconds of `time.monotonic`.
     """
 
     def __init__(self, keep: int, *, keeps_states: bool = False) -> None:
@@ -37,6 +39,7 @@ class BestTrials:
         self.results: dict[int, TrialResult] = {}
         self.kept: dict[int, Any] = {}
         self.chunks: list[ChunkStats] = []
+        self.started = time.monotonic()
 
     def add(self, result: TrialResult, read_params: Callable[[], Any]) -> None:
         """Adds a trial; reads its parameters only if it is among the best. None are replayed later.

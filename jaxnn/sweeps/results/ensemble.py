@@ -1,6 +1,5 @@
 """Predictions of several trained networks: the mean over trials, and over the repeats and folds of each."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -10,9 +9,14 @@ from jaxnn.sweeps.engine.preparation import apply_preparation
 from jaxnn.training.evaluation import predict
 
 
-def predict_mean(result: Any, trials: Sequence[int], x: Any) -> Any:
-    """Returns the mean of the outputs of some trials of a `SweepResult`, whose parameters were kept."""
-    return _mean([_predict(result, trial, x) for trial in trials])
+def predict_mean(result: Any, best: int, x: Any) -> Any:
+    """Returns the mean of the outputs of the best trials of a `SweepResult`, whose parameters were kept."""
+    ranked = sorted(result.kept, key=lambda trial: -result.trials[trial].rank)
+    if not 1 <= best <= len(ranked):
+        raise ValueError(
+            f"sweep: best must lie in 1 … {len(ranked)}, the trials whose parameters were kept, not {best}"
+        )
+    return _mean([_predict(result, trial, x) for trial in ranked[:best]])
 
 
 def count_lanes(params: Any) -> int:

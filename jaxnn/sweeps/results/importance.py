@@ -1,5 +1,6 @@
 """The importance of each hyper: permutation importance in a random forest that predicts the ranks of the scores."""
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -35,19 +36,26 @@ def importance(columns: tuple[Column, ...], scores: Float[np.ndarray, "trials"])
     """
     if len(scores) < _MIN_TRIALS:
         raise ValueError(f"importance: at least {_MIN_TRIALS} trials are needed to compare hypers, not {len(scores)}")
+    table = np.stack([column.values for column in columns], axis=1)
+    drops = _measure_drops(table.tobytes(), _ranks(scores).tobytes(), len(columns)).clip(min=0)
+    shares = drops / max(drops.sum(), np.finfo(float).tiny)
+    order = np.argsort(-shares, kind="stable")
+    return {columns[i].path: float(shares[i]) for i in order}
+
+
+# A picture and a report of the same sweep ask one after the other.
+@functools.lru_cache(maxsize=4)
+def _measure_drops(table: bytes, ranks: bytes, columns: int) -> np.ndarray:
+    """Returns the loss of accuracy of a forest for each column, when its values are permuted."""
     try:
         from sklearn.ensemble import RandomForestRegressor
         from sklearn.inspection import permutation_importance
     except ImportError as error:
         raise ImportError("importance fits a random forest with scikit-learn: pip install 'jaxnn[datasets]'") from error
-    table = np.stack([column.values for column in columns], axis=1)
-    ranks = _ranks(scores)
-    forest = RandomForestRegressor(_TREES, min_samples_leaf=2, random_state=0).fit(table, ranks)
-    permuted: Any = permutation_importance(forest, table, ranks, n_repeats=_PERMUTATIONS, random_state=0)
-    drops = permuted.importances_mean.clip(min=0)
-    shares = drops / max(drops.sum(), np.finfo(float).tiny)
-    order = np.argsort(-shares, kind="stable")
-    return {columns[i].path: float(shares[i]) for i in order}
+    x, y = np.frombuffer(table).reshape(-1, columns), np.frombuffer(ranks)
+    forest = RandomForestRegressor(_TREES, min_samples_leaf=2, random_state=0).fit(x, y)
+    permuted: Any = permutation_importance(forest, x, y, n_repeats=_PERMUTATIONS, random_state=0)
+    return permuted.importances_mean
 
 
 def _ranks(scores: np.ndarray) -> np.ndarray:

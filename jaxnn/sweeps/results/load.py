@@ -69,26 +69,27 @@ def load(directory: str | Path) -> SweepResult:
     space = {
         name[len("space.") :]: _read_node(node) for name, node in configuration.items() if name.startswith("space.")
     }
-    layout = read_layout(configuration)
+    plan = cast(Any, SavedPlan(space, read_layout(configuration), configuration, path))
     if "block" in configuration:
         best = read_blocks(path, configuration["keep"])
         kept = {number: _name_layers(params) for number, params in best.kept.items()}
-        plan = cast(Any, SavedPlan(space, layout))
         return SweepResult(best.sorted_results(), kept, tuple(best.chunks), plan, Programs())
     stored = read_trials(runs, get_environment(runs[-1]))
     # Until a run has ended, its best trials may be those that an earlier one has kept.
     is_done = runs[-1].checkpoint is not None and bool(runs[-1].checkpoint.get("done"))
     saved = read_saved("load", runs, stored, "kept", newest=is_done)
     kept = {number: _name_layers(params) for number, params in saved.items()}
-    trials, plan = tuple(trial.result for trial in stored.values()), SavedPlan(space, layout)
-    return SweepResult(trials, kept, read_chunks(runs), cast(Any, plan), Programs())
+    trials = tuple(trial.result for trial in stored.values())
+    return SweepResult(trials, kept, read_chunks(runs), plan, Programs())
 
 
 class SavedPlan(NamedTuple):
-    """What a directory tells of the plan of a sweep: the space, and lanes and epochs of a trial."""
+    """What a directory tells of the plan of a sweep: the space, lanes and epochs of a trial, and how it was called."""
 
     space: dict[str, Any]
     layout: TrialLayout
+    configuration: dict[str, Any]
+    stored: Path
     labels: None = None
     preparations: tuple[()] = ()
 

@@ -1,6 +1,7 @@
 """The result of a sweep: a table, curves, the best parameters, and a replay of any trial."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -46,6 +47,7 @@ class SweepResult(NamedTuple):
         programs: the compiled programs, which are not pickled with the result.
         continuation: what `extend` calls; not pickled either.
         refit: the best setting, trained on all rows; None without `refit=True`, or if no trial has a score.
+        seconds: of the search, with the compilation of its programs; None of a result that was loaded.
     """
 
     trials: tuple[TrialResult, ...]
@@ -55,6 +57,7 @@ class SweepResult(NamedTuple):
     programs: Programs
     continuation: Continuation = Continuation()
     refit: Refit | None = None
+    seconds: float | None = None
 
     def __repr__(self) -> str:
         return "\n  ".join(summarize(self))
@@ -195,12 +198,7 @@ class SweepResult(NamedTuple):
         Raises:
             ValueError: a number of trials that were not kept, or as `jaxnn.predict`.
         """
-        ranked = sorted(self.kept, key=lambda trial: -self.trials[trial].rank)
-        if not 1 <= best <= len(ranked):
-            raise ValueError(
-                f"sweep: best must lie in 1 … {len(ranked)}, the trials whose parameters were kept, not {best}"
-            )
-        return predict_mean(self, ranked[:best], x)
+        return predict_mean(self, best, x)
 
     def table(self) -> list[dict[str, Any]]:
         """Returns one dict for each trial: its number and hypers, and what `TrialResult` has from `status`."""
@@ -244,3 +242,9 @@ class SweepResult(NamedTuple):
             ValueError: fewer than 8 trials.
         """
         return importance(self.columns(), self.scores)
+
+    def report(self, path: str | Path, *, title: str | None = None, pictures: bool = False) -> Path:
+        """Writes a page to look at, one file, and returns its path; see `jaxnn.report.write_report`."""
+        from jaxnn.report import write_report  # pages are made of results
+
+        return write_report(self, path, title=title, pictures=pictures)

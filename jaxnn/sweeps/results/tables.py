@@ -54,7 +54,7 @@ def make_columns(space: dict[str, Any], settings: list[Setting]) -> tuple[Column
         if path not in columns:
             # A width may have a segment among the choices too.
             values = [setting.values.get(path, dict(setting.choices).get(path, np.nan)) for setting in settings]
-            columns[path] = Column(path, np.array(values, float), _name_options(node), _is_logarithmic(node))
+            columns[path] = Column(path, np.array(values, float), name_options(node), _is_logarithmic(node))
     return tuple(columns.values())
 
 
@@ -64,7 +64,7 @@ def _is_logarithmic(node: Any) -> bool:
 
 def make_rows(space: dict[str, Any], results: Iterable[TrialResult]) -> list[dict[str, Any]]:
     """Returns one dict for each trial: its number, hypers (functions by name), status, epochs, score, …, metrics."""
-    options = {path: _name_options(node) for path, node, _ in dimensions(space) if isinstance(node, Choice | Switches)}
+    options = {path: name_options(node) for path, node, _ in dimensions(space) if isinstance(node, Choice | Switches)}
     paths = [path for path, _, _ in dimensions(space)]
 
     def name_setting(result: TrialResult) -> dict[str, Any]:
@@ -136,7 +136,7 @@ def curves_csv(results: Iterable[TrialResult], metrics: tuple[str, ...] = ()) ->
     return "".join(parts)
 
 
-def _name_options(node: Any) -> tuple[str, ...]:
+def name_options(node: Any) -> tuple[str, ...]:
     """Names the options of a choice, or the functions of a switch; equal names get the number of the option."""
     values = node.values if isinstance(node, Choice) else node.functions if isinstance(node, Switches) else ()
     names = [_name_option(value) for value in values]

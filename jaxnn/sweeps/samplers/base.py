@@ -3,13 +3,13 @@
 A `Sampler` is a small configuration. Its `init(space, key, lanes)` returns the `TrialSampler` of one sweep. `ask(n)`
 returns the next settings, and `tell(results)` receives the results of their trials when all have ended. A sampler that
 learns from results sets `ask_limit`, the most settings that the sweep asks for at a time. The sweep runs them, and
-passes their results to `tell` before it asks again.
+passes their results to `tell` before it asks again. An `AsynchronousSampler` is asked as lanes become free instead.
 
 The answers must depend only on the arguments of `init` and the calls so far, because a sweep resumes by repeating them.
 """
 
 from collections.abc import Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import numpy as np
@@ -62,6 +62,51 @@ class TrialSampler(Protocol):
         """
 
 
+class RecordedCall(NamedTuple):
+    """A call of a sampler that the journal holds.
+
+    Attributes:
+        first: settings of the user that were added before it.
+        asked: the most settings that were asked for; 0 if there was no question.
+        settings: the answer.
+        note: what the sampler noted of it.
+    """
+
+    first: list[Setting]
+    asked: int
+    settings: list[Setting]
+    note: Any
+
+
+class AsynchronousSampler(TrialSampler):
+    """A sampler that is asked for settings as lanes become free, while other trials still run.
+
+    `ask(n)` is called for as many settings as there are free lanes, and `tell` before it with the results of all trials
+    that have ended since, by number. The first setting, of `add` or `ask`, is that of trial 0, and so on. Settings of
+    several programs wait for their program, and `ask_limit` bounds the settings whose results were not told yet.
+
+    A resumed sweep calls `repeat` in place of `add` and `ask`. By default this asks again, and the answers must be the
+    same as before. A sampler for which this does not hold returns the recorded settings instead; what else it needs, it
+    notes. `close` is called when the sweep ends.
+    """
+
+    def add(self, settings: Sequence[Setting]) -> None:
+        """Receives the settings of `first=` before they run; does nothing by default."""
+
+    def note(self) -> Any:
+        """Returns what `repeat` is to be given of the last `add` and `ask`, as JSON; nothing by default."""
+        return None
+
+    def repeat(self, call: RecordedCall) -> Sequence[Setting | dict[str, Any]]:
+        """Returns the settings of a recorded call; asks for them again by default."""
+        if call.first:
+            self.add(call.first)
+        return self.ask(call.asked) if call.asked else []
+
+    def close(self) -> None:
+        """Ends what goes on beside the sweep, such as a thread; does nothing by default."""
+
+
 @runtime_checkable
 class Sampler(Protocol):
     """What `sweep` takes as `sampler`: a NamedTuple or frozen dataclass, whose fields a run directory records."""
@@ -106,7 +151,16 @@ def ask_settings(sampler: TrialSampler, space: dict[str, Any], n: int) -> list[S
         TypeError: something that is neither a `Setting` nor a dict of hypers.
         ValueError: more settings than were asked for, or a dict that is not one of the space.
     """
-    settings = list(sampler.ask(n))
+    return _check_answer(sampler.ask(n), space, n)
+
+
+def repeat_settings(sampler: AsynchronousSampler, space: dict[str, Any], call: RecordedCall) -> list[Setting]:
+    """Repeats a recorded call; returns the checked answer."""
+    return _check_answer(sampler.repeat(call), space, call.asked)
+
+
+def _check_answer(answer: Sequence[Any], space: dict[str, Any], n: int) -> list[Setting]:
+    settings = list(answer)
     if len(settings) > n:
         raise ValueError(f"sweep: sampler.ask({n}) must return at most {n} settings, not {len(settings)}")
     return [_as_setting(space, setting) for setting in settings]

@@ -11,17 +11,24 @@ from jaxtyping import Array
 from jaxnn._checks.arrays import check_whole
 from jaxnn.sweeps.schedulers.base import Continue, Decision, Stop, TrialScheduler, to_rankable
 
+# By default `asha` compares trials after a ninth of the epochs: two rungs of the default factor.
+_GRACE = 9
+
 
 class Asha(NamedTuple):
     """See `asha`."""
 
-    grace_period: int
+    grace_period: int | None
     reduction_factor: int
 
     def init(self, epochs: int, space: dict[str, Any], key: Array) -> TrialScheduler:
         del space, key
-        rungs = _powers(self.grace_period, self.reduction_factor, epochs - 1)
+        rungs = _powers(self.first_rung(epochs), self.reduction_factor, epochs - 1)
         return _Brackets([_Rungs(rungs, epochs, self.reduction_factor)], [0])
+
+    def first_rung(self, epochs: int) -> int:
+        """Returns the epoch at which trials of so many epochs are first compared."""
+        return max(epochs // _GRACE, 1) if self.grace_period is None else self.grace_period
 
 
 class Hyperband(NamedTuple):
@@ -40,7 +47,7 @@ class Hyperband(NamedTuple):
         return _Brackets([_Rungs(each, epochs, factor) for each in rungs], _interleave(weights))
 
 
-def asha(*, grace_period: int = 1, reduction_factor: int = 3) -> Asha:
+def asha(*, grace_period: int | None = None, reduction_factor: int = 3) -> Asha:
     """A trial continues from a rung iff its score is among the best 1 / reduction_factor recorded there so far.
 
     This is the stopping variant: a stopped trial does not continue later. The rungs are the epochs
@@ -48,8 +55,14 @@ def asha(*, grace_period: int = 1, reduction_factor: int = 3) -> Asha:
     included, floor(n / reduction_factor) are the best. A trial that ties with the last of them continues, and so does
     every trial while n is below reduction_factor.
 
+    A first rung that is too early stops settings that learn slowly at first. Iris networks take one step an epoch: of
+    256 settings with 81 epochs, a first rung at 1 lost the best in 10 of 10 searches, and one at 9 in none, for 26 %
+    of the epochs. MLPs for digits take 11 steps an epoch: of 192 settings with 27 epochs, a first rung at 1 lost the
+    best in 1 of 7 searches, for 12 % of the epochs, and one at 3 in none, for 27 %. `jaxnn.sweeps.simulate` tells the
+    same of your searches.
+
     Args:
-        grace_period: the first rung, in epochs; no trial stops before it.
+        grace_period: the first rung, in epochs; no trial stops before it. None is a ninth of the sweep's epochs.
         reduction_factor: η, at least 2; about one in η trials continues from each rung.
 
     Raises:
@@ -64,6 +77,8 @@ def asha(*, grace_period: int = 1, reduction_factor: int = 3) -> Asha:
         Li, Jamieson, Rostamizadeh, Gonina, Hardt, Recht and Talwalkar (2020), A system for massively parallel
         hyperparameter tuning.
     """
+    if grace_period is None:
+        return Asha(None, check_whole("asha", "reduction_factor", reduction_factor, least=2))
     return Asha(*_check_options("asha", grace_period, reduction_factor))
 
 

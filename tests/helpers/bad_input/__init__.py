@@ -3,6 +3,7 @@
 from helpers.bad_input.augmentation import AUGMENTATION_CALLS
 from helpers.bad_input.buffers import BUFFER_CALLS
 from helpers.bad_input.data import DATA_CALLS
+from helpers.bad_input.estimators import ESTIMATOR_CALLS
 from helpers.bad_input.exports import EXPORT_CALLS
 from helpers.bad_input.fit_types import FIT_TYPES
 from helpers.bad_input.fit_values import FIT_VALUES
@@ -26,6 +27,7 @@ TABLES = {
     "sequences": SEQUENCE_CALLS,
     "augmentation": AUGMENTATION_CALLS,
     "foreign": FOREIGN_CALLS,
+    "estimators": ESTIMATOR_CALLS,
     "exports": EXPORT_CALLS,
     "stream": STREAM_CALLS,
     "weights": WEIGHT_CALLS,

@@ -1,0 +1,1 @@
+"""The documentation: reference pages from the docstrings, and how-tos from tested scripts."""

@@ -1,0 +1,1 @@
+"""How-tos: scripts that run in seconds, and the pages that `python -m experiments.docs` makes of them."""

@@ -1,0 +1,133 @@
+"""Your own layer and model.
+
+A layer is a function of its parameters, and a model is a pair of functions. There is
+no class to derive from and nothing to register.
+"""
+
+# %% A layer
+# Parameters are any pytree of arrays; a NamedTuple gives them names. `init_…` draws them
+# from a key, and the layer computes `(batch, …)` from `(batch, …)`. This one multiplies
+# two dense layers, so that one of them opens and closes the other.
+
+from typing import Any, NamedTuple
+
+import jax
+import optax
+
+import jaxnn as nn
+
+
+class Gated(NamedTuple):
+    value: nn.Affine
+    gate: nn.Affine
+
+
+def init_gated(key, inputs, outputs):
+    value_key, gate_key = jax.random.split(key)
+    value = nn.init_dense(value_key, inputs, outputs)
+    return Gated(value, nn.init_dense(gate_key, inputs, outputs))
+
+
+def gated(params, x):
+    return nn.dense(params.value, x) * nn.sigmoid(nn.dense(params.gate, x))
+
+
+params = init_gated(jax.random.key(0), 4, 16)
+print(gated(params, jax.numpy.ones((5, 4))).shape)
+
+# %% A model
+# `nn.Model` has `init(key) -> params` and `apply(params, x, *, key=None) -> outputs`.
+# Training passes a key to `apply`, and evaluation none: that is how `nn.dropout` knows.
+
+
+def make_model(width, rate=0.0):
+    def init(key):
+        keys = jax.random.split(key)
+        hidden, output = init_gated(keys[0], 4, width), nn.init_dense(keys[1], width, 3)
+        return {"hidden": hidden, "output": output}
+
+    def apply(params, x, *, key=None):
+        hidden = gated(params["hidden"], x)
+        if key is not None:
+            hidden = nn.dropout(key, hidden, rate)
+        return nn.dense(params["output"], hidden)
+
+    return nn.Model(init, apply)
+
+
+iris = nn.datasets.iris()
+train, test = nn.train_test_split(
+    jax.random.key(0), iris.data, test=1 / 3, stratify=iris.targets
+)
+model = make_model(16, rate=0.1)
+recipe = nn.Recipe(model, nn.cross_entropy, optax.adam(0.02))
+result = nn.train(recipe, train, key=jax.random.key(1), epochs=150)
+print(nn.accuracy(nn.predict(model, result.params, test[0]), test[1]))
+
+# %% The same model in a sweep
+# Numbers such as a learning rate are traced, so all their values share one program. So do
+# the widths of `nn.sizes`: `nn.init_dense` takes them, and units beyond the width of a
+# trial are 0. Here they stay 0, since a dense layer gives 0 for them, and 0 times a gate
+# is 0. Where a function of 0 is not 0, call `nn.mask_units(x, width)` after it.
+
+
+def make_recipe(hypers):
+    model = make_model(hypers["width"], hypers["rate"])
+    return nn.Recipe(model, nn.cross_entropy, optax.adam(hypers["learning_rate"]))
+
+
+space = {
+    "width": nn.sizes(2, 32),
+    "rate": nn.uniform(0.0, 0.5),
+    "learning_rate": nn.log_uniform(1e-3, 0.3),
+}
+found = nn.sweep(
+    make_recipe, space, train, key=jax.random.key(2), trials=16, epochs=100, folds=4
+)
+print(found.best.hypers)
+print(jax.tree.map(lambda leaf: leaf.shape, found.params(found.best.trial, lane=0)))
+
+# %% A loss, a score, an activation
+# A loss gives one value for each example, so those of optax fit. An activation is any
+# function of an array, and a score gives one number, where higher is better.
+
+import jax.numpy as jnp
+
+
+def squared_hinge(outputs, labels):
+    signs = 2 * jax.nn.one_hot(labels, 3) - 1
+    return (jnp.maximum(0, 1 - signs * outputs) ** 2).sum(axis=1)
+
+
+def squared_relu(x):
+    return jnp.maximum(x, 0) ** 2
+
+
+model = nn.mlp([4, 16, 3], activation=squared_relu)
+recipe = nn.Recipe(model, squared_hinge, optax.adam(0.01))
+result = nn.train(recipe, train, key=jax.random.key(3), epochs=150)
+print(nn.accuracy(nn.predict(model, result.params, test[0]), test[1]))
+
+# %% Numbers that are carried and not learned
+# A running mean, a counter or a fixed table is an `nn.Buffer` among the params. A model
+# with buffers has a third function, `train_apply`, which returns their new values:
+# `nn.Model` shows a network with `nn.train_batch_norm`.
+
+
+def init_scaled(key) -> dict[str, Any]:
+    scale = nn.Buffer(jnp.array([1.0, 2.0, 1.0, 0.5]))
+    return {"scale": scale, "output": nn.init_dense(key, 4, 3)}
+
+
+def apply_scaled(params, x, *, key=None):
+    return nn.dense(params["output"], x * params["scale"].value)
+
+
+def train_scaled(params, x, *, key, where=None):
+    return apply_scaled(params, x), params
+
+
+model = nn.Model(init_scaled, apply_scaled, train_scaled)
+recipe = nn.Recipe(model, nn.cross_entropy, optax.adam(0.1))
+result = nn.train(recipe, train, key=jax.random.key(4), epochs=50)
+print(result.params["scale"])

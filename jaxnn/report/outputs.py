@@ -1,0 +1,100 @@
+"""What the best trial says of its validation rows, where targets are classes."""
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import jax
+import numpy as np
+
+from jaxnn.io.archive import CheckpointError
+from jaxnn.io.checkpoint import load_by_name, pack
+from jaxnn.training.evaluation import predict
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from jaxnn.sweeps.results.result import SweepResult
+
+OUTPUTS_FILE = "outputs.npz"
+# The most numbers of outputs that are kept: a megabyte.
+_MAX_NUMBERS = 250_000
+
+
+class Outputs(NamedTuple):
+    """Class scores of the best trial.
+
+    Attributes:
+        trial: its number.
+        rows: the numbers of the rows, of the validation part or, with folds, of the data.
+        labels: their classes.
+        logits: the outputs, shape (rows, classes).
+        x: their inputs; None from a directory.
+    """
+
+    trial: int
+    rows: np.ndarray
+    labels: np.ndarray
+    logits: np.ndarray
+    x: np.ndarray | None = None
+
+
+def compute_outputs(result: "SweepResult") -> Outputs | None:
+    """Returns the outputs of the best trial; None if targets are not classes, or its parameters are not at hand.
+
+    With folds, each row is judged by the network that has not seen it; with repeats, by the first.
+    """
+    plan: Any = result.plan
+    targets = (plan.data if plan.validation is None else plan.validation)[1]
+    if not (_is_array(targets) and np.ndim(targets) == 1 and np.issubdtype(targets.dtype, np.integer)):
+        return None
+    if not any(trial.has_params for trial in result.trials) or result.best.params is None:
+        return None
+    parts = [_compute(result, lane, *part) for lane, part in enumerate(_list_parts(plan))]
+    rows, labels, logits, x = zip(*parts, strict=True)
+    if any(np.ndim(part) != 2 or part.shape[1] < 2 for part in logits):
+        return None
+    joined = Outputs(result.best.trial, *map(np.concatenate, (rows, labels, logits)))
+    shown = slice(_MAX_NUMBERS // joined.logits.shape[1])
+    inputs = np.concatenate(x)[shown] if all(part is not None for part in x) else None
+    return Outputs(joined.trial, joined.rows[shown], joined.labels[shown], joined.logits[shown], inputs)
+
+
+def _is_array(tree: Any) -> bool:
+    return isinstance(tree, np.ndarray | jax.Array)
+
+
+def _list_parts(plan: Any) -> list[tuple[np.ndarray, Any, Any]]:
+    """Returns the rows, inputs and targets of the validation part, or of each fold."""
+    if plan.validation is not None:
+        x, targets = plan.validation
+        return [(np.arange(len(targets)), x, np.asarray(targets))]
+    x, targets = plan.data
+    # Prepared data has a block of all rows for each fold.
+    count = len(targets) // (len(plan.preparations) or 1)
+    taken = [np.asarray(rows)[mask] for rows, mask in zip(plan.folds.validation, plan.folds.mask, strict=True)]
+    return [
+        (rows % count, jax.tree.map(lambda leaf, rows=rows: np.asarray(leaf)[rows], x), np.asarray(targets)[rows])
+        for rows in taken
+    ]
+
+
+def _compute(result: "SweepResult", lane: int, rows: np.ndarray, x: Any, labels: np.ndarray) -> tuple[Any, ...]:
+    best = result.best
+    outputs = predict(best.recipe.model, result.params(best.trial, lane=lane), x)
+    logits = np.asarray(outputs, np.float32) if _is_array(outputs) else np.zeros(0)
+    return rows, labels, logits, np.asarray(x) if _is_array(x) else None
+
+
+def pack_outputs(outputs: Outputs) -> bytes:
+    """Returns the content of the file that a directory keeps, without the inputs."""
+    arrays = outputs._asdict() | {"trial": np.array(outputs.trial)}
+    del arrays["x"]
+    return pack(arrays)
+
+
+def read_outputs(path: "Path") -> Outputs | None:
+    """Returns the outputs that a directory keeps; None without them, or if the file is damaged."""
+    try:
+        arrays = load_by_name(path).arrays
+        return Outputs(int(arrays["trial"]), arrays["rows"], arrays["labels"], arrays["logits"])
+    except (OSError, CheckpointError, KeyError):
+        return None

@@ -1,0 +1,66 @@
+"""The document of a training: its curves, and the epoch of its parameters."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from jaxnn.report.about import About, describe_about, name_described
+from jaxnn.report.numbers import shorten, shorten_all
+from jaxnn.training.summary import count_numbers
+
+if TYPE_CHECKING:
+    from jaxnn.training.loop import LoopState
+    from jaxnn.training.train import TrainResult
+
+# The most points of a curve that a page shows.
+_MAX_POINTS = 2000
+
+
+def describe_training(result: "TrainResult", about: About) -> dict[str, Any]:
+    """Returns everything that the page of a training shows, as JSON."""
+    curves = {"losses": result.losses, "validation_losses": result.validation_losses, "scores": result.scores}
+    return describe_curves(curves, about) | {
+        "best_epoch": result.best_epoch,
+        "diverged": result.diverged,
+        "params": count_numbers(result.params),
+    }
+
+
+def describe_loop(loop: "LoopState", about: About) -> dict[str, Any]:
+    """Returns everything that the page of a training shows while it goes on."""
+    epochs = int(loop.state.epoch)
+    named = zip(("losses", "validation_losses", "scores"), loop.curves[:3], strict=True)
+    curves = {name: None if curve is None else np.asarray(curve)[:epochs] for name, curve in named}
+    best = int(loop.best.epoch) if curves["scores"] is not None else epochs
+    return describe_curves(curves, about) | {
+        "best_epoch": best or None,
+        "diverged": int(loop.diverged) or None,
+        "params": count_numbers(loop.state.params),
+    }
+
+
+def describe_curves(curves: dict[str, np.ndarray | None], about: About) -> dict[str, Any]:
+    """Returns the part of the document that the curves of a training make."""
+    known = {name: np.asarray(curve) for name, curve in curves.items() if curve is not None}
+    epochs = len(known["losses"])
+    grid = np.unique(np.linspace(1, max(epochs, 1), _MAX_POINTS).round().astype(int))[: max(epochs, 0)]
+    best = {}
+    if "scores" in known and np.isfinite(known["scores"]).any():
+        best = {"best_score": shorten(np.nanmax(known["scores"][np.isfinite(known["scores"])]))}
+    return describe_about(about) | {
+        "kind": "train",
+        "epochs": epochs,
+        "grid": grid.tolist(),
+        "series": {name: shorten_all(curve[grid - 1]) for name, curve in known.items()},
+        "score": _name_score(known, about),
+        "last": {name: shorten(curve[-1]) for name, curve in known.items() if epochs},
+        **best,
+    }
+
+
+def _name_score(curves: dict[str, np.ndarray], about: About) -> str:
+    """Returns what the score is; empty if nothing tells."""
+    if about.configuration.get("score") is not None:
+        return name_described(about.configuration["score"])
+    is_loss = "scores" in curves and np.array_equal(curves["scores"], -curves["validation_losses"], equal_nan=True)
+    return "minus the validation loss" if is_loss else ""

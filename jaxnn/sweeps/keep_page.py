@@ -1,0 +1,58 @@
+"""The page of a sweep in its directory, written again while the sweep goes on."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from jaxnn.io.runs import Run
+from jaxnn.sweeps.results.best_trials import BestTrials
+from jaxnn.sweeps.results.result import SweepResult
+
+# The seconds of a sweep after which its last page may take some more: a program for the outputs of the best trial, and
+# the forest that tells the importance of its hypers. They take a few hundredths of them.
+_OUTPUTS_AFTER, _IMPORTANCE_AFTER = 10.0, 60.0
+
+
+def keep_page(
+    run: Run, directory: str | Path | None, save_every: float, best: BestTrials, collect: Callable[[], SweepResult]
+) -> None:
+    """Keeps the page of a sweep with a directory beside its tables, and at the end the outputs of the best trial.
+
+    Args:
+        run: of the sweep.
+        directory: as the user gave it.
+        save_every: seconds between two checkpoints.
+        best: the results so far.
+        collect: returns them as a result.
+    """
+    if directory is None:
+        return
+    from jaxnn.report.live import LivePage  # pages are made of results
+    from jaxnn.report.outputs import OUTPUTS_FILE, compute_outputs, pack_outputs
+    from jaxnn.report.sweeps import describe_sweep
+
+    page = LivePage("sweep", directory, save_every)
+    before = 0.0 if run.resumed_from is None else run.resumed_from.get("seconds", 0.0)
+    recorded = sum(event["event"] == "chunk" for event in run.events)
+
+    def make(goes_on: bool) -> dict[str, str | bytes]:
+        seconds = before + time.monotonic() - best.started
+        files: dict[str, str | bytes] = {}
+        if not goes_on and len(best.chunks) == recorded and (Path(directory) / "report.html").exists():
+            return files  # nothing has run since the last one
+
+        def describe(about: Any) -> dict[str, Any]:
+            result, outputs = collect(), None
+            if not goes_on and seconds >= _OUTPUTS_AFTER:
+                outputs = compute_outputs(result)
+            if outputs is not None:
+                files[OUTPUTS_FILE] = pack_outputs(outputs)
+            thorough = not goes_on and seconds >= _IMPORTANCE_AFTER
+            return describe_sweep(result, about._replace(seconds=seconds, outputs=outputs, thorough=thorough))
+
+        waits = len(best.results) < len(best.drawn)
+        state = "running" if goes_on else "unfinished" if waits else "ended"
+        return {**page.make(describe, run.configuration, state), **files}
+
+    run.add_tables(make)

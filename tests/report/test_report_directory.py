@@ -1,0 +1,104 @@
+"""Runs with a directory keep a page, while they go on and at the end; a directory alone is enough to make it again."""
+
+import time
+
+import numpy as np
+import pytest
+
+import jaxnn as nn
+from helpers.browser import OpenPage, read_document, start_browser
+from helpers.resumable_runs import InjectedError, sweep, train
+from jaxnn.report import __main__ as command
+from jaxnn.report import live
+from jaxnn.report.about import About
+from jaxnn.report.live import LivePage
+
+
+def without_times(document):
+    """A document without what differs between two runs."""
+    kept = {name: part for name, part in document.items() if name not in ("written", "time", "lanes", "seconds")}
+    kept["trials"] = {name: part for name, part in document["trials"].items() if name != "seconds"}
+    return kept
+
+
+def test_a_sweep_keeps_a_page_that_its_directory_alone_gives_again(tmp_path):
+    result = sweep(tmp_path / "widths", score=nn.accuracy)
+    at_end = read_document(tmp_path / "widths" / "report.html")
+    assert at_end["state"] == "ended"
+    assert at_end["title"] == "widths"
+    assert at_end["best"] == result.best.trial
+    assert at_end["score"] == "accuracy"
+    assert ["scheduler", "Asha(grace_period=1, reduction_factor=3)"] in at_end["facts"]
+    again = read_document(nn.sweeps.load(tmp_path / "widths").report(tmp_path / "again.html"))
+    assert again["importance"] is not None  # which takes longer than this sweep
+    assert without_times(again | {"importance": None, "thorough": False}) == without_times(at_end)
+    assert again["seconds"] <= at_end["seconds"]
+
+
+def test_a_training_keeps_a_page_that_its_directory_alone_gives_again(tmp_path, trained, capsys):
+    train(tmp_path / "run")
+    at_end = read_document(tmp_path / "run" / "report.html")
+    assert (at_end["state"], at_end["best_epoch"]) == ("ended", trained.best_epoch)
+    np.testing.assert_allclose(at_end["series"]["losses"], trained.losses, rtol=1e-5)
+    path = tmp_path / "again.html"
+    assert command.main([str(tmp_path / "run"), "--output", str(path), "--title", "Again"]) == 0
+    assert capsys.readouterr().out == f"{path}\n"
+    again = read_document(path)
+    assert again["title"] == "Again"
+    assert again["series"] == at_end["series"]
+    assert again["best_epoch"] == at_end["best_epoch"]
+
+
+def test_a_directory_without_a_run_is_refused(tmp_path, capsys):
+    assert command.main([str(tmp_path)]) == 1
+    assert capsys.readouterr().err == f"report: directory={str(tmp_path)!r} holds no run of sweep or train\n"
+
+
+def test_a_sweep_that_goes_on_has_a_page_that_reads_its_file_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(live, "_WAIT", 0.0)
+    monkeypatch.setattr(live, "_LEAST_RELOAD", 3.0)
+    with pytest.raises(InjectedError):
+        sweep(tmp_path / "run", end_at=12)
+    path = tmp_path / "run" / "report.html"
+    assert read_document(path)["state"] == "running"
+    with start_browser() as browser:
+        opened = OpenPage(browser, path)
+        assert "running" in opened.text(".badge")
+        opened.drag(".parallel canvas + canvas", (44 / 1116, 0.02), (44 / 1116, 0.5))
+        chosen = opened.text("section:last-of-type")
+        opened.page.mouse.move(0, 0)
+        with opened.page.expect_navigation(timeout=10_000):
+            pass
+        opened.page.wait_for_selector("html[data-ready]", state="attached")
+        opened.settle()
+        assert opened.text("section:last-of-type") == chosen
+        assert "chosen" in opened.text()
+        assert opened.troubles == []
+    # The same call goes on, and ends with the page of the whole.
+    sweep(tmp_path / "run")
+    assert read_document(path)["state"] == "ended"
+
+
+def test_pages_of_a_run_that_goes_on_take_at_most_a_hundredth_of_its_time(tmp_path):
+    page, made = LivePage("sweep", tmp_path, 60.0), []
+
+    def describe(about):
+        made.append(about)
+        time.sleep(0.02)
+        return {"title": about.title}
+
+    assert page.make(describe, {}, "running") == {}  # too soon
+    page._due = 0.0
+    assert list(page.make(describe, {}, "running")) == ["report.html"]
+    assert page._due - time.monotonic() > 1.5  # a hundred times as long as the page took
+    assert page.make(describe, {}, "running") == {}
+    assert list(page.make(describe, {}, "ended")) == ["report.html"]
+    assert [(about.state, about.reload) for about in made] == [("running", 30.0), ("ended", 0.0)]
+
+
+def test_a_run_goes_on_without_a_page_that_fails(tmp_path):
+    def fail(about: About):
+        raise ZeroDivisionError("no page")
+
+    with pytest.warns(UserWarning, match="sweep: no report.html, because of ZeroDivisionError: no page"):
+        assert LivePage("sweep", tmp_path, 60.0).make(fail, {}, "ended") == {}

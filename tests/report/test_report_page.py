@@ -1,0 +1,162 @@
+"""The page of a result in a real browser: it shows what the result holds, and asks for no other file."""
+
+import base64
+import re
+
+import numpy as np
+import pytest
+
+import jaxnn as nn
+from experiments.benchmarks.report_page import make_search, write_page
+from helpers.browser import OpenPage, read_document, start_browser
+from helpers.resumable_runs import make_recipe, sweep
+from jaxnn.report.about import describe_here
+from jaxnn.report.numbers import choose_grid, pack, pack_curves
+from jaxnn.report.page import make_page
+from jaxnn.report.sweeps import describe_sweep
+
+CURVES, PARALLEL = ".curves canvas + canvas", ".parallel canvas + canvas"
+TAG = "<script>document.title='hacked'</script>"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with start_browser() as started:
+        yield started
+
+
+def make_labelled(hypers):
+    assert hypers["label"] == TAG
+    return make_recipe(hypers)
+
+
+@pytest.fixture(scope="module")
+def searched() -> nn.SweepResult:
+    """A sweep with hostile labels."""
+    space = {
+        "learning_rate": nn.log_uniform(1e-4, 1e-1), "width": nn.sizes(2, 6), "label": nn.choice(TAG),
+    }  # fmt: skip
+    return sweep(space=space, make=make_labelled, score=nn.accuracy, trials=24)
+
+
+def unpack(text):
+    """The numbers that `pack` wrote, as the script of the page reads them."""
+    upper = np.frombuffer(base64.b64decode(text), np.uint8).reshape(-1, 3)
+    return np.pad(upper, ((0, 0), (1, 0))).copy().view("<f4")[:, 0]
+
+
+def test_packed_numbers_keep_four_digits_and_what_is_not_finite():
+    values = np.array([0.0, 1.0, -2.5, 0.123456, 3.3e30, -1e-30, np.inf, -np.inf, np.nan])
+    np.testing.assert_allclose(unpack(pack(values)), values, rtol=2.0**-16)
+
+
+def test_curves_are_thinned_to_a_grid_and_keep_their_ends():
+    curves = np.arange(1.0, 1001)[None].repeat(500, 0)
+    ends = np.full(500, 1000)
+    ends[1], ends[2] = 7, 0
+    grid = choose_grid(curves, ends, 2)
+    assert grid[0] == 1
+    assert grid[-1] == 1000
+    assert 50 <= len(grid) <= 130
+    points = unpack(pack_curves(curves, ends, grid))
+    first = [epoch for epoch in grid if epoch < 7]
+    expected = [*grid, *first, 7]
+    np.testing.assert_allclose(points[: len(expected)], expected, rtol=2.0**-16)
+    assert 2 * len(points) <= 120_000
+
+
+def test_a_sweep_is_shown_and_hostile_names_stay_text(browser, searched, tmp_path):
+    about = describe_here(f"Trees & {TAG}", score=TAG)._replace(directory=f"/tmp/{TAG}")
+    document = describe_sweep(searched, about)
+    document["hypers"][1]["name"] = TAG  # `sweep` takes identifiers, but a directory may come from anyone
+    path = tmp_path / "report.html"
+    path.write_text(make_page(document))
+    assert path.read_text().count("<script") == 2
+    opened = OpenPage(browser, path)
+    assert opened.troubles == []
+    assert opened.requests == [path.as_uri()]
+    assert opened.page.title() == f"Trees & {TAG} · jaxnn"
+    # Even a tag that got into the page could run nothing and ask for nothing.
+    opened.page.evaluate("document.body.append(document.createRange().createContextualFragment("
+                         "'<img src=https://example.org/x.png><b onclick=document.title=1 id=got>in</b>'))")  # fmt: skip
+    opened.page.locator("#got").click()
+    assert opened.page.title().startswith("Trees")
+    assert len([trouble for trouble in opened.troubles if "Content Security Policy" in trouble]) == 2
+    opened.troubles.clear()
+    text = opened.text()
+    assert f"{searched.best.score:.4g}" in text
+    assert text.count(TAG) > 5
+    for chart in ("curves", "parallel", "scatter"):
+        assert opened.count_colours(f".{chart} canvas") > 20
+    rows = opened.page.locator("table.trials tbody tr").all_inner_texts()
+    assert rows[0].split()[0] == str(searched.best.trial)
+    opened.page.get_by_role("button", name=f"Trial {searched.best.trial}:").click()
+    assert f".params({searched.best.trial})" in opened.text(".details")
+    assert f".replay({searched.best.trial})" in opened.text(".details")
+    assert opened.troubles == []
+
+
+def test_hover_names_the_trial_and_its_hypers(browser, searched, tmp_path):
+    opened = OpenPage(browser, searched.report(tmp_path / "report.html"))
+    note = ".curves .note"
+    assert opened.page.locator(note).is_hidden()
+    for height in np.linspace(0.1, 0.9, 30):
+        opened.hover(CURVES, 0.2, height)
+        if opened.page.locator(note).is_visible():
+            break
+    lines = opened.text(note).splitlines()
+    trial = int(re.search(r"Trial (\d+)", lines[0]).group(1))
+    hypers = searched.hypers_of(trial)
+    assert f"width {hypers['width']}" in lines
+    assert any(line.startswith("epoch ") and "accuracy" in line for line in lines)
+    opened.page.mouse.move(0, 0)
+    # The same with the keyboard: down is the next worse trial, of the best first.
+    opened.page.locator(CURVES).focus()
+    opened.page.keyboard.press("ArrowDown")
+    assert f"Trial {searched.best.trial}" in opened.text(note)
+    opened.page.keyboard.press("ArrowDown")
+    assert f"Trial {searched.best.trial}" not in opened.text(note)
+
+
+def test_a_brush_chooses_trials_in_all_views(browser, searched, tmp_path):
+    opened = OpenPage(browser, searched.report(tmp_path / "report.html"))
+    before = opened.count_colours(".curves canvas")
+    # The upper half of the first axis, whose scale is logarithmic.
+    opened.drag(PARALLEL, (44 / 1116, 0.02), (44 / 1116, (40 + 306 / 2) / 380))
+    rates = np.array([trial.setting.values["learning_rate"] for trial in searched.trials])
+    upper = set(np.flatnonzero(rates > 10**-2.5).tolist())
+    assert 0 < len(upper) < 24
+    assert f"{len(upper)} of 24 trials chosen" in opened.text()
+    assert {int(row) for row in opened.page.locator("tr[data-trial] th").all_inner_texts()} <= upper
+    assert opened.count_colours(".curves canvas") != before
+    opened.page.get_by_role("button", name="Show all trials").click()
+    assert "24 trials" in opened.text()
+    # The same with the keyboard, and a rectangle in the score against the learning rate.
+    opened.page.locator(PARALLEL).focus()
+    opened.page.keyboard.press("ArrowRight")
+    opened.page.keyboard.press("ArrowLeft")
+    opened.page.keyboard.press("ArrowUp")
+    assert f"{len(upper)} of 24 trials" in opened.text(".parallel .note")
+    opened.page.keyboard.press("Escape")
+    opened.drag(".scatter canvas + canvas", (0.5, 0.05), (0.99, 0.9))
+    assert "of 24 trials chosen" in opened.text()
+    assert opened.troubles == []
+
+
+def test_the_page_of_a_thousand_trials_has_at_most_a_megabyte(tmp_path):
+    write_page(make_search(1000, 100, stops=False), tmp_path / "report.html")
+    assert (tmp_path / "report.html").stat().st_size < 1e6
+
+
+def test_a_training_is_shown(browser, trained, tmp_path):
+    path = trained.report(tmp_path / "report.html", title="Irises")
+    opened = OpenPage(browser, path, scheme="dark", width=400)
+    assert opened.troubles == []
+    assert opened.page.evaluate("document.documentElement.scrollWidth") == 400
+    assert f"after epoch {trained.best_epoch}" in opened.text()
+    assert "minus the validation loss" in opened.text()
+    document = read_document(path)
+    np.testing.assert_allclose(document["series"]["losses"], trained.losses, rtol=1e-5)
+    opened.page.locator(".losses canvas + canvas").focus()
+    opened.page.keyboard.press("ArrowLeft")
+    assert "Epoch 40" in opened.text(".losses .note")
