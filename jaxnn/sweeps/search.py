@@ -137,7 +137,7 @@ def sweep(
         first: settings to try before those of the sampler, as dicts of hypers such as `{"learning_rate": 0.01}`; they
             count among the trials.
         seconds: a time limit. It is looked at after each chunk, and what has not ended then is "unfinished"; with a
-            directory, a later call goes on.
+            directory, a later call goes on. In blocks, a call runs at least one of them.
         target_score: the sweep ends after the chunk in which a trial reaches this score.
         lanes: the number of trainings side by side, over all devices: a multiple of the number of devices, at least
             repeats × folds. "auto" fits it to the processor's cache, or to the speed and memory of another device. A

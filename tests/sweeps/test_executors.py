@@ -89,6 +89,7 @@ def test_executors_that_cannot_run_a_sweep(as_installed):
         sweep(executor=4)
 
 
+@pytest.mark.filterwarnings("ignore:sweep. the sampler learns little")
 def test_blocks_are_asked_for_in_the_order_of_blocks(pool):
     """The sampler proposes what it has been told, which depends on the order of calls."""
     samplers = []
