@@ -80,6 +80,10 @@ class Size(_Traced):
         """Returns the place that each real unit has in the narrow network; that of a masked unit means nothing."""
         return jnp.arange(self.units) // self.largest * self.value + jnp.minimum(self._places(), self.value)
 
+    def __repr__(self) -> str:
+        # JAX writes it into its error about a shape that holds a size.
+        return f"<size {self.name!r}: no shape; init_dense(...).weight draws weights of it, or make it a choice>"
+
     def _places(self) -> Array:
         places = jnp.arange(self.units)
         return places if self.blocks == 1 else places % self.largest

@@ -25,6 +25,7 @@ _OPTIONS = {
     "html_css_files": ["custom.css"],
     "html_copy_source": False,
     "html_show_sphinx": False,
+    "html_show_copyright": False,
     "html_show_search_summary": False,  # it would fetch the pages, which a browser refuses for files
     "html_use_index": True,
     "napoleon_numpy_docstring": False,

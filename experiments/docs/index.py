@@ -39,7 +39,8 @@ def make_recipe(hypers):
 
 
 space = {"learning_rate": nn.log_uniform(1e-4, 1.0), "width": nn.sizes(4, 16)}
-result = nn.sweep(make_recipe, space, iris.data, key=jax.random.key(0), trials=100, epochs=300, folds=5)
+key = jax.random.key(0)
+result = nn.sweep(make_recipe, space, iris.data, key=key, trials=100, epochs=300, folds=5)
 print(result.best.hypers, result.best.score)
 ```
 
@@ -63,17 +64,16 @@ def write_index(sources: Path, reference: list[str]) -> None:
     for caption, names in PARTS.items():
         parts.append(_make_contents(caption, [f"howto/{name}" for name in names]))
     parts.append(_make_contents("Reference", [f"reference/{name}" for name in reference]))
-    parts.append(_make_contents("More", ["benchmarks", "changelog"]))
+    parts.append(_make_contents("More", ["benchmarks"]))
     (sources / "index.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 
-def copy_documents(sources: Path) -> None:
-    """Copies the documents of the repository that are pages too."""
-    root = Path(__file__).parents[2]
-    benchmarks = (root / "experiments/benchmarks/README.md").read_text(encoding="utf-8")
-    (sources / "benchmarks.md").write_text(benchmarks.replace("(../benchmarks.png)", "(benchmarks.png)"), "utf-8")
-    (sources / "benchmarks.png").write_bytes((root / "experiments/benchmarks.png").read_bytes())
-    (sources / "changelog.md").write_text(link_names((root / "CHANGELOG.md").read_text(encoding="utf-8")), "utf-8")
+def copy_benchmarks(sources: Path) -> None:
+    """Copies the page of the benchmarks, from which the how-tos have their figures."""
+    experiments = Path(__file__).parents[1]
+    text = (experiments / "benchmarks" / "README.md").read_text(encoding="utf-8")
+    (sources / "benchmarks.md").write_text(text.replace("(../benchmarks.png)", "(benchmarks.png)"), encoding="utf-8")
+    (sources / "benchmarks.png").write_bytes((experiments / "benchmarks.png").read_bytes())
 
 
 def _make_contents(caption: str, pages: list[str]) -> str:

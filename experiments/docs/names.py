@@ -117,7 +117,7 @@ def find_name(text: str, near: str = "", without: Collection[str] = ()) -> str |
         without: names that mean something else there, such as parameters of the function.
     """
     match = re.fullmatch(r"(?:jaxnn\.|nn\.)?([A-Za-z_][\w.]*)(\(.*\))?", text, re.DOTALL)
-    if match is None or text in without:
+    if match is None or text in without or "->" in text:
         return None
     qualified = text.startswith(("nn.", "jaxnn."))
     parts = near.split(".")

@@ -111,5 +111,8 @@ def make_conditional(hypers):
 adam = {"rate": nn.log_uniform(1e-4, 0.1)}
 sgd = {"rate": nn.log_uniform(1e-3, 1.0), "momentum": nn.uniform(0.0, 0.95)}
 conditional = {"optimizer": nn.choice(adam, sgd)}
-result = nn.sweep(make_conditional, conditional, train, trials=12, **options)
-print(result.best.hypers)
+recipe = make_conditional({"optimizer": {"rate": 0.01, "momentum": 0.9}})
+
+# %%
+# The search is `nn.sweep(make_conditional, conditional, train, trials=12, **options)`. In
+# its table, columns such as `optimizer.rate` are those of the nested spaces.

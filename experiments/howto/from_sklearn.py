@@ -95,10 +95,9 @@ result = nn.sweep(
     folds=3,
     prepare=nn.standard_scaling,
     score=nn.accuracy,
-    refit=True,
 )
 print(result.best.hypers, round(result.best.score, 3))
-print(nn.accuracy(result.refit.predict(test_x), test_labels))
+print(nn.accuracy(result.predict(test_x), test_labels))
 
 # %% A network of your own as an estimator
 # `model=` takes a `nn.Model`, a module of Flax, or a function of (inputs, outputs).

@@ -23,7 +23,8 @@ x[:, 0] += 1.2 * labels
 x = (100 + 20 * x).astype(np.float32)
 
 # %% Groups and scaling
-# `folds=5` divides the rows, `groups=` keeps those of a patient together. `prepare=` is
+# `folds=5` divides the rows, `groups=` keeps those of a patient together; its labels may be
+# strings, such as a column of a DataFrame. `prepare=` is
 # fitted on the training rows of each fold alone. `refit=True` trains the best setting once
 # more on all rows.
 

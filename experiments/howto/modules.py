@@ -40,9 +40,12 @@ result = nn.train(recipe, train, key=jax.random.key(1), epochs=5)
 print(nn.accuracy(nn.predict(model, result.params, test[0]), test[1]))
 
 # %% In a sweep
-# Numbers of the recipe are traced, as ever. Sizes inside of a module are Python numbers,
-# so they are an `nn.choice`: each of its values compiles a program. `nn.sizes` is for the
-# layers of this library.
+# Numbers of the recipe are traced, as ever: all learning rates share one program. Sizes
+# inside of a module are Python numbers, so they are an `nn.choice`, and each of its values
+# compiles a program. `nn.sizes` is for the layers of this library.
+#
+# The rate of a `linen.Dropout` is a choice too, since Flax compares it in Python.
+# `nn.dropout(self.make_rng("dropout"), x, rate)` takes a traced one.
 #
 # `drop_last=True` leaves out a last minibatch that is not full: it is filled up with rows
 # that a batch norm of Flax would count twice.
@@ -55,7 +58,8 @@ def make_recipe(hypers):
     return nn.Recipe(model, nn.cross_entropy, optimizer, batch_size=64, drop_last=True)
 
 
-space = {"learning_rate": nn.log_uniform(1e-4, 0.1), "width": nn.choice(16, 32)}
+# Several widths would be `nn.choice(16, 32, 64)`.
+space = {"learning_rate": nn.log_uniform(1e-4, 0.1), "width": nn.choice(32)}
 found = nn.sweep(
     make_recipe,
     space,

@@ -47,7 +47,7 @@ def make_model(width, rate=0.0):
         return {"hidden": hidden, "output": output}
 
     def apply(params, x, *, key=None):
-        hidden = gated(params["hidden"], x)
+        hidden = nn.mask_units(gated(params["hidden"], x), width)
         if key is not None:
             hidden = nn.dropout(key, hidden, rate)
         return nn.dense(params["output"], hidden)
@@ -66,9 +66,15 @@ print(nn.accuracy(nn.predict(model, result.params, test[0]), test[1]))
 
 # %% The same model in a sweep
 # Numbers such as a learning rate are traced, so all their values share one program. So do
-# the widths of `nn.sizes`: `nn.init_dense` takes them, and units beyond the width of a
-# trial are 0. Here they stay 0, since a dense layer gives 0 for them, and 0 times a gate
-# is 0. Where a function of 0 is not 0, call `nn.mask_units(x, width)` after it.
+# the widths of `nn.sizes`: arrays then have the largest width, and the units beyond that of
+# a trial must be 0. Two rules keep them so:
+#
+# - Draw weights with `nn.init_dense` and the like: `nn.init_dense(key, 4, width).weight` is
+#   an array of such a width, and `jax.random.normal(key, (4, width))` is refused.
+# - Call `nn.mask_units` after each activation, as `apply` does: `jnp.cos(0)` is 1. It takes
+#   plain numbers as well, and then does nothing.
+#
+# A number that Python itself needs, such as a stride, is an `nn.choice`.
 
 
 def make_recipe(hypers):

@@ -70,8 +70,8 @@ except ValueError as error:
     print(str(error).splitlines()[0])
 
 # %% More trials
-# A larger `trials=` goes on with the next settings of the sampler. The trials before stay
-# as they are.
+# The same call with a larger `trials=` goes on with the next settings of the sampler. The
+# trials before stay as they are.
 
 more = search(24, directory="night", keep_states=True)
 print(len(more.trials))

@@ -19,6 +19,13 @@ def confusion(axes: "Axes", matrix: Integer[ArrayLike, "classes classes"], class
         axes: to draw on.
         matrix: counts, shape (classes, classes): observed classes in rows, predicted classes in columns.
         classes: names of the classes.
+
+    Example:
+        >>> import jaxnn as nn
+        >>> drawing, [[axes]] = nn.plots.figure()
+        >>> confusion(axes, np.array([[9, 1], [0, 8]]), ["cat", "dog"])
+        >>> [text.get_text() for text in axes.texts]
+        ['9', '1', '0', '8']
     """
     counts = np.asarray(matrix)
     fractions = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -54,6 +61,15 @@ def decision_regions(
         features: names of the two features, with units.
         classes: names of the classes, at most eight.
         resolution: number of grid points along each axis.
+
+    Example:
+        >>> import jaxnn as nn
+        >>> drawing, [[axes]] = nn.plots.figure()
+        >>> x, labels = np.array([[0.0, 0.0], [1.0, 1.0], [1.0, 0.5]]), np.array([0, 1, 1])
+        >>> names = {"features": ["width (cm)", "length (cm)"], "classes": ["small", "large"]}
+        >>> decision_regions(axes, lambda points: (points.sum(axis=1) > 1).astype(int), x, labels, **names)
+        >>> axes.get_ylabel()
+        'length (cm)'
     """
     x, labels = np.asarray(x), np.asarray(labels)
     margin = 0.08 * np.ptp(x, axis=0)

@@ -22,6 +22,13 @@ def learning_curves(
         curves: values by name, shape (epochs,) or (runs, epochs); at most eight names, one for each colour.
         quantity: label of the vertical axis, with a unit if it has one.
         logarithmic: whether the vertical axis is logarithmic.
+
+    Example:
+        >>> import jaxnn as nn
+        >>> drawing, [[axes]] = nn.plots.figure()
+        >>> learning_curves(axes, {"one run": np.array([3.0, 2.0, 1.5]), "five runs": np.ones((5, 3))}, quantity="loss")
+        >>> [line.get_label() for line in axes.lines]
+        ['one run', 'five runs']
     """
     for colour, (name, values) in zip(COLOURS, curves.items(), strict=False):
         runs = np.atleast_2d(np.asarray(values))
@@ -42,6 +49,13 @@ def histogram(axes: "Axes", values: ArrayLike, *, quantity: str, bins: int = 30)
         values: one value per run, any shape.
         quantity: label of the horizontal axis, with a unit if it has one.
         bins: number of bins.
+
+    Example:
+        >>> import jaxnn as nn
+        >>> drawing, [[axes]] = nn.plots.figure()
+        >>> histogram(axes, np.array([0.91, 0.95, 0.96]), quantity="accuracy", bins=5)
+        >>> axes.get_xlabel()
+        'accuracy'
     """
     values = np.asarray(values).ravel()
     axes.hist(values, bins=bins, color=COLOURS[0])

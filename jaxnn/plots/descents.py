@@ -34,6 +34,14 @@ def tangents(
         slopes: derivatives of the curve at the points, shape (steps,).
         reach: length of a tangent on either side of its point, in units of x.
         arrows: whether to draw the arrows.
+
+    Example:
+        >>> import jaxnn as nn
+        >>> drawing, [[axes]] = nn.plots.figure()
+        >>> x = np.array([2.0, 1.2, 0.7])
+        >>> tangents(axes, x, x**2, 2 * x, reach=0.3)
+        >>> axes.lines[-1].get_label()
+        'tangents'
     """
     x, y, slopes = (np.asarray(values) for values in (x, y, slopes))
     ends = np.array([[-reach], [reach]])
@@ -59,6 +67,12 @@ def animation(
 
     Returns:
         The path of the GIF.
+
+    Example:
+        >>> import jaxnn as nn
+        >>> drawing, [[axes]] = nn.plots.figure()
+        >>> animation(drawing, lambda width: axes.axvline(width), [0.1, 0.5, 0.9], "lines.gif", seconds=1.5)
+        PosixPath('lines.gif')
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image

@@ -45,6 +45,11 @@ def save(drawing: "Figure", path: str | Path) -> Path:
     """Writes a figure at 120 dots per inch, in the format of the file name, and returns its path.
 
     Missing parent directories are created.
+
+    Example:
+        >>> drawing, axes = figure()
+        >>> save(drawing, "pictures/empty.png")
+        PosixPath('pictures/empty.png')
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

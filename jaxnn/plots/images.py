@@ -23,6 +23,13 @@ def image(
         pixels: shape (height, width); or (height, width, 3) in red, green and blue, floats from 0 to 1 or bytes.
         title: above the image.
         signed: whether values have both signs, as weights do.
+
+    Example:
+        >>> import jaxnn as nn
+        >>> drawing, [[axes]] = nn.plots.figure()
+        >>> image(axes, nn.datasets.digits().x[0, :, :, 0], title="a zero")
+        >>> axes.get_title()
+        'a zero'
     """
     pixels = np.asarray(pixels)
     axes.set_title(title, fontsize="small")

@@ -29,6 +29,13 @@ def feature_map(
         signed: whether values have both signs; selects the colours, see `image`.
         scale: the value with the darkest colour; by default the largest absolute value of the cells.
         outline: (row, column, size) of a square of cells to outline, such as the window of a filter.
+
+    Example:
+        >>> import jaxnn as nn
+        >>> drawing, [[axes]] = nn.plots.figure()
+        >>> feature_map(axes, np.array([[1.0, -0.5], [0.0, 2.0]]), signed=True)
+        >>> [text.get_text() for text in axes.texts]
+        ['1', '−0.5', '0', '2']
     """
     from matplotlib.patches import Rectangle
 

@@ -41,6 +41,14 @@ def network(
         activation: activation function of the hidden nodes, drawn inside them.
         last: activation function of the output nodes, or None.
         numbers: whether to write every weight on its connection and every bias under its node.
+
+    Example:
+        >>> import jaxnn as nn
+        >>> drawing, [[axes]] = nn.plots.figure()
+        >>> params = nn.mlp([2, 3, 1]).init(jax.random.key(0))
+        >>> network(axes, list(params.values()), inputs=["width (cm)", "length (cm)"], outputs=["weight (g)"])
+        >>> len(axes.lines)
+        9
     """
     weights: list[Any] = [np.asarray(weight, float) for weight, _ in layers]
     sizes = [len(weights[0]), *(weight.shape[1] for weight in weights)]

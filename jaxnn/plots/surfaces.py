@@ -39,6 +39,13 @@ def surface(
 
     Raises:
         ValueError: the axes do not belong to a grid.
+
+    Example:
+        >>> import jaxnn as nn
+        >>> drawing, [[axes]] = nn.plots.figure()
+        >>> x, y = np.linspace(0, 1, 4), np.linspace(0, 2, 5)
+        >>> surface(axes, x, y, np.outer(y, x), names=("width (cm)", "length (cm)", "area (cm²)"))
+        <Axes3D: xlabel='width (cm)', ylabel='length (cm)', zlabel='area (cm²)'>
     """
     drawing, cell = axes.figure, axes.get_subplotspec()
     if drawing is None or cell is None:

@@ -12,9 +12,11 @@ CALLS = {
     "equinox": (
         "nn.integrations.equinox.model(print)", "models of Equinox need an extra: pip install 'jaxnn[equinox]'"
     ),
+    "optuna": ("nn.integrations.optuna", "studies of Optuna need an extra: pip install 'jaxnn[optuna]'"),
     "safetensors": (
         "nn.load_safetensors('x', like={})", "safetensors files need an extra: pip install 'jaxnn[safetensors]'"
     ),
+    "optuna": ("nn.integrations.optuna", "studies of Optuna need an extra: pip install 'jaxnn[optuna]'"),
     "sklearn": ("nn.integrations.sklearn", "estimators of scikit-learn need an extra: pip install 'jaxnn[sklearn]'"),
     "tensorboardX": (
         "nn.tensorboard('x')", "event files are written with tensorboardX: pip install 'jaxnn[tensorboard]'"
