@@ -13,6 +13,8 @@ from typing import Any
 from jaxnn._checks.arrays import check_whole
 from jaxnn.sweeps.blocks.orphans import end_with
 
+__all__ = ["processes", "ray"]
+
 
 def processes(workers: int) -> Callable[[], Executor]:
     """Returns a function that starts worker processes on this computer.

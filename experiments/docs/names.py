@@ -32,8 +32,8 @@ PAGES = {
 }  # fmt: skip
 # Modules with a page of their own.
 MODULES = (
-    "augment", "datasets", "initializers", "plots", "report", "integrations.sklearn", "integrations.flax",
-    "integrations.equinox", "integrations.pytorch", "integrations.keras",
+    "augment", "datasets", "executors", "initializers", "plots", "report", "integrations.sklearn",
+    "integrations.flax", "integrations.equinox", "integrations.pytorch", "integrations.keras",
 )  # fmt: skip
 
 

@@ -1,13 +1,12 @@
 """A cluster.
 
-A sweep is one process with all devices of its machine. On several machines, run several
-sweeps: they share compiled programs, and their tables are put together.
+A sweep of very many trials, or on several machines, is divided into blocks. Any number
+of workers gives the same table, to the byte, as one process.
 """
 
-# %% A job that survives
-# Schedulers of clusters kill jobs. With `directory=` on the shared disk, the same job goes
-# on where it was: it saves on SIGTERM, and `save_every=` seconds besides. Submit it again
-# until it has ended.
+# %% Blocks
+# `block=` is the number of trials of a block. A block has a scheduler of its own, and its
+# results depend on the sweep and the number of the block alone.
 
 import jax
 import optax
@@ -22,42 +21,76 @@ def make_recipe(hypers):
     return nn.Recipe(nn.mlp([4, 16, 3]), nn.cross_entropy, optimizer)
 
 
-def search(job):
+def search(trials, **options):
     return nn.sweep(
         make_recipe,
         {"learning_rate": nn.log_uniform(1e-4, 1.0)},
         iris.data,
-        key=jax.random.fold_in(jax.random.key(0), job),
-        trials=16,
-        epochs=50,
+        key=jax.random.key(0),
+        trials=trials,
+        epochs=27,
         folds=5,
-        directory=f"sweep-{job}",
-        save_every=30,
+        scheduler=nn.asha(grace_period=3),
+        block=16,
+        **options,
     )
 
 
-# %% Several machines
-# Each job has a number, such as `int(os.environ["SLURM_ARRAY_TASK_ID"])`, and a key of its
-# own, so that it draws other settings.
+result = search(32, directory="night")
+print(result.best)
 
-for job in range(2):
-    search(job)
+# %% Workers
+# `executor=` runs the blocks, on any executor of `concurrent.futures` (extra `cluster`).
+# The call is the same, and so are its results.
+#
+# On this computer; workers import the script, so it needs a main guard:
+#
+# ```python
+# if __name__ == "__main__":
+#     search(32, executor=nn.executors.processes(2))
+# ```
+#
+# Dask on Slurm, one worker a machine:
+#
+# ```python
+# cluster = dask_jobqueue.SLURMCluster(cores=32, processes=1, memory="64GB")
+# cluster.scale(jobs=10)
+# with distributed.Client(cluster) as client:
+#     search(10_000, executor=client.get_executor(), directory="/shared/night")
+# ```
+#
+# Ray, a card for each worker: `executor=nn.executors.ray(num_gpus=1)`. MPI:
+# `mpiexec -n 9 python -m mpi4py.futures script.py` with
+# `executor=mpi4py.futures.MPIPoolExecutor()`.
 
-# %% One table
-# `nn.sweeps.load` opens a directory without the code of the job, also while it runs.
+# %% What travels
+# Recipes, scores, spaces and data are sent to the workers, lambdas and closures too. An
+# open file or a lock is not, and the error names the part that holds it. A worker keeps
+# data and compiled programs for its next block.
+#
+# A worker needs the same versions, instruction set and kind of GPU, since these decide
+# bits: others are refused by name. Numbers of devices and cores may differ.
 
-import pandas
+# %% A job that is killed
+# Schedulers of clusters kill jobs. With `directory=` on a shared disk the same call goes
+# on, with other workers or none: every block that is done is kept. A larger `trials=` adds
+# blocks. Workers that die change no bit.
 
-tables = [nn.sweeps.load(f"sweep-{job}").to_pandas() for job in range(2)]
-table = pandas.concat(tables, keys=range(2), names=["job"])
-print(table.sort_values("score").tail(3)[["learning_rate", "score"]])
+more = search(48, directory="night")
+print(len(more.trials), (more.scores[:32] == result.scores).all())
+
+# %% Look at it meanwhile
+# `nn.sweeps.load` opens the directory from another process, without the code of the sweep.
+
+opened = nn.sweeps.load("night")
+print(opened.to_pandas()["status"].value_counts().to_dict())
 
 # %% Compiled programs
 # `nn.use_compilation_cache("/shared/programs")` right after the imports keeps compiled
-# programs on the shared disk, so that the next job loads them. Programs of each version and
-# each kind of processor are kept apart.
+# programs on a shared disk, also for the workers. Programs of each version and each kind of
+# processor are kept apart.
 
-# %% Another machine
-# A directory refuses to go on under other versions, devices or numbers of cores, since bits
-# would differ. `on_mismatch="continue"` keeps the trials that have ended and starts the
-# others again.
+# %% GPUs
+# A worker uses all cards that it sees. Ray pins them with `num_gpus=1`. On Slurm ask for
+# them in the job, `job_extra_directives=["--gpus=1"]`. Start the script itself with
+# `JAX_PLATFORMS=cpu` where it shares a machine with a worker.

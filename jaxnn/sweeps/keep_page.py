@@ -6,7 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from jaxnn._checks.warn import warn_user
+from jaxnn.io.files import write
 from jaxnn.io.runs import Run
+from jaxnn.io.runs.configuration import read_configuration
 from jaxnn.sweeps.results.best_trials import BestTrials
 from jaxnn.sweeps.results.result import SweepResult
 
@@ -60,3 +63,24 @@ def keep_page(
         return {**page.make(describe, run.configuration, state), **files}
 
     run.add_tables(make)
+
+
+def write_last_page(directory: str | Path | None, result: SweepResult) -> SweepResult:
+    """Writes the page of a sweep in blocks that has ended to its directory; returns the result."""
+    if directory is None:
+        return result
+    from jaxnn.report.live import LivePage
+    from jaxnn.report.sweeps import describe_sweep
+
+    page, configuration = LivePage("sweep", directory, 0.0), read_configuration("sweep", Path(directory)) or {}
+    state = "unfinished" if any(trial.status == "unfinished" for trial in result.trials) else "ended"
+
+    def describe(about: Any) -> dict[str, Any]:
+        return describe_sweep(result, about._replace(seconds=result.seconds, thorough=False))
+
+    try:
+        for name, text in page.make(describe, configuration, state).items():
+            write(Path(directory) / name, text.encode(), "sweep")
+    except OSError as error:  # the sweep itself is saved
+        warn_user(str(error))
+    return result

@@ -26,7 +26,7 @@ from jaxnn.sweeps.engine.make_plan import make_plan
 from jaxnn.sweeps.engine.plan import SAMPLER_KEY, SCHEDULER_KEY
 from jaxnn.sweeps.engine.preparation import Prepare
 from jaxnn.sweeps.engine.splits import Splitter
-from jaxnn.sweeps.keep_page import keep_page
+from jaxnn.sweeps.keep_page import keep_page, write_last_page
 from jaxnn.sweeps.results.best_trials import BestTrials
 from jaxnn.sweeps.results.refit import Refit, refit_best
 from jaxnn.sweeps.results.replay import Programs
@@ -229,7 +229,8 @@ def sweep(
             divided, blocks.ahead, executor, known, trial_sampler, scheduler, best, limits, log, progress
         )
         with attach_result(divided, programs, best):
-            return _finish(sweep_in_blocks(parts, programs, directory, describe), best, train_best)
+            result = write_last_page(directory, sweep_in_blocks(parts, programs, directory, describe))
+            return _finish(result, best, train_best)
     with attach_result(plan, programs, best), choose_run(directory, describe, trials, on_mismatch) as chosen:
         earlier = chosen.earlier
         if earlier is not None:

@@ -39,6 +39,13 @@ def test_a_sweep_keeps_a_page_that_its_directory_alone_gives_again(tmp_path):
     assert again["seconds"] <= at_end["seconds"]
 
 
+def test_a_sweep_in_blocks_has_a_page_at_its_end(tmp_path):
+    result = sweep(tmp_path / "run", block=9, lanes="auto", save_every=60.0)
+    at_end = read_document(tmp_path / "run" / "report.html")
+    assert (at_end["state"], at_end["best"], at_end["thorough"]) == ("ended", result.best.trial, False)
+    assert len(at_end["trials"]["score"]) == 18
+
+
 def test_a_training_keeps_a_page_that_its_directory_alone_gives_again(tmp_path, trained, capsys):
     train(tmp_path / "run")
     at_end = read_document(tmp_path / "run" / "report.html")

@@ -458,3 +458,15 @@ def test_without_sizes_a_model_is_traced_as_its_layers() -> None:
     assert nn.mlp([3, 7, 9, 2]).apply == model.apply  # equal models share compiled programs
     assert [path for path, *_ in dimensions(SPACE)] == [*SPACE]
     assert settings_at(SPACE, np.full((1, 4), 0.5))[0].choices == ()
+
+
+def test_weights_of_a_size_that_are_drawn_by_hand_are_refused_with_the_cure(as_installed: None) -> None:
+    def make_recipe(hypers: dict) -> nn.Recipe:
+        model = nn.Model(lambda key: jax.random.normal(key, (3, hypers["width"])), lambda params, x, *, key=None: x)
+        return nn.Recipe(model, nn.squared_error, optax.sgd(0.1))
+
+    data = jnp.ones((4, 3)), jnp.ones((4, 3))
+    with pytest.raises(ValueError, match=r"<size 'width': no shape; init_dense\(...\).weight draws weights"):
+        nn.sweep(
+            make_recipe, {"width": nn.sizes(3, 4)}, data, key=jax.random.key(0), trials=2, epochs=1, validation=data
+        )
