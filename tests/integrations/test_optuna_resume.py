@@ -74,6 +74,7 @@ def test_a_study_has_the_trials_that_the_sweep_has_saved(tmp_path):
     assert counts["memory"][-1] > 0
 
 
+@pytest.mark.filterwarnings("ignore:sweep. the sampler learns little")
 def test_a_sweep_in_blocks_fills_a_study():
     study = make_study()
     result = optuna_sweeps.sweep(study, block=8, trials=16)
