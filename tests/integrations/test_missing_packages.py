@@ -16,7 +16,6 @@ CALLS = {
     "safetensors": (
         "nn.load_safetensors('x', like={})", "safetensors files need an extra: pip install 'jaxnn[safetensors]'"
     ),
-    "optuna": ("nn.integrations.optuna", "studies of Optuna need an extra: pip install 'jaxnn[optuna]'"),
     "sklearn": ("nn.integrations.sklearn", "estimators of scikit-learn need an extra: pip install 'jaxnn[sklearn]'"),
     "tensorboardX": (
         "nn.tensorboard('x')", "event files are written with tensorboardX: pip install 'jaxnn[tensorboard]'"
