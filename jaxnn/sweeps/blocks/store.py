@@ -58,9 +58,9 @@ class BlockStore:
 
     def write_tables(self, tables: dict[str, str]) -> None:
         """Writes the tables, for users."""
-        if self.path is not None:
-            for name, text in tables.items():
-                write(self.path / name, text.encode(), "sweep")
+        assert self.path is not None
+        for name, text in tables.items():
+            write(self.path / name, text.encode(), "sweep")
 
     def _is_damaged(self, event: dict[str, Any]) -> bool:
         if event["event"] != "block":

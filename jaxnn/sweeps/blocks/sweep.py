@@ -65,7 +65,8 @@ def sweep_in_blocks(
         finally:
             queue.close()
             _collect(queue, ledger, best)
-            store.write_tables(ledger.tables(best))
+            if directory is not None:
+                store.write_tables(ledger.tables(best))
     _report_failed(plan, best)
     return collect_result(plan, programs, best)
 
