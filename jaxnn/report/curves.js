@@ -191,18 +191,23 @@ function makeCurves() {
   return section(
     "Learning curves",
     `A curve for each trial, the mean over its repeats and folds; it ends where the trial did.${size < 4 ? "" : " The worst values lie outside."}${thinned}`,
-    el("div", { class: "controls" }, quantities.length > 1 ? select : null, scoreLegend()),
+    el("div", { class: "controls" }, quantities.length > 1 ? select : null, scoreLegend((trial) => trials.epochs[trial] > 0)),
     chart.node,
   );
 }
 
-/** Returns what the colours of lines mean. */
-function scoreLegend() {
+/** Returns whether one of the trials that are shown has no score. */
+function lacksScore(isShown) {
+  return trials.score.some((score, trial) => score === null && isShown(trial));
+}
+
+/** Returns what the colours of the lines of the trials that are shown mean. */
+function scoreLegend(isShown) {
   const low = tick(Number((scoreLow ?? 0).toPrecision(3)));
   const marks = !scored.length ? [] : [
     el("span", { class: "key" }, "score ", low, el("span", { class: "ramp", "aria-hidden": "true" }), tick(Number((scoreHigh ?? 1).toPrecision(3)))),
     el("span", { class: "key" }, el("span", { class: "stroke best", "aria-hidden": "true" }), "best"),
   ];
-  if (trials.score.includes(null)) marks.push(el("span", { class: "key" }, el("span", { class: "stroke diverged", "aria-hidden": "true" }), "no score"));
+  if (lacksScore(isShown)) marks.push(el("span", { class: "key" }, el("span", { class: "stroke diverged", "aria-hidden": "true" }), "no score"));
   return el("div", { class: "legend" }, marks);
 }

@@ -36,11 +36,11 @@ function makeParallel() {
 
   function draw(context, width, height) {
     setScales(width, height);
-    const all = [...ranking].reverse();
+    const all = ranking.filter(hasEnded).reverse();
     context.lineWidth = 0.8;
     if (brushes.size) strokeByScore(context, all.filter((trial) => !chosen[trial]), trace(context), { faded: true });
     context.lineWidth = size > 300 ? 0.8 : 1.1;
-    strokeByScore(context, worstFirst(), trace(context), { alpha: clamp(60 / Math.sqrt(size * 10), 0.3, 0.8) });
+    strokeByScore(context, worstFirst().filter(hasEnded), trace(context), { alpha: clamp(60 / Math.sqrt(size * 10), 0.3, 0.8) });
     axes.forEach((axis, k) => drawAxis(context, axis, k));
   }
 
@@ -60,7 +60,7 @@ function makeParallel() {
     context.font = FONT;
     context.textAlign = "left";
     for (const [unit, text] of listMarks(axis)) writeMark(context, text, x(k) + 7, y(unit) + 4);
-    if (axis === scoreAxis && trials.score.includes(null)) writeMark(context, "none", x(k) + 7, y(null) + 4);
+    if (axis === scoreAxis && lacksScore(hasEnded)) writeMark(context, "none", x(k) + 7, y(null) + 4);
   }
 
   /** Writes a number over lines, with a rim in the colour of the page. */
@@ -117,7 +117,7 @@ function makeParallel() {
     const k = clamp(Math.floor(((atX - x(0)) / (x(1) - x(0) || 1))), 0, Math.max(0, axes.length - 2));
     let [nearest, distance] = [-1, 10];
     for (const trial of ranking) {
-      if (!chosen[trial]) continue;
+      if (!chosen[trial] || !hasEnded(trial)) continue;
       const off = Math.abs(heightAt(trial, k, atX) - atY);
       if (off < distance) [nearest, distance] = [trial, off];
     }
@@ -145,7 +145,7 @@ function makeParallel() {
   views.push(chart);
   chart.node.style.minWidth = `${AXIS_WIDTH * axes.length}px`;
   const passed = hypers.some((axis) => axis.values.includes(null)) ? " It passes by the hypers that the trial does not have." : "";
-  return section("Hypers and score", `A line for each trial.${passed} Drag along an axis to choose trials in all views; click it to let go.`, el("div", { class: "controls" }, scoreLegend()), el("div", { class: "wide" }, chart.node));
+  return section("Hypers and score", `A line for each ended trial.${passed} Drag along an axis to choose trials in all views; click to let go.`, el("div", { class: "controls" }, scoreLegend(hasEnded)), el("div", { class: "wide" }, chart.node));
 }
 
 /** Moves the chosen part of an axis, or its upper end; where there is none, returns the upper or lower half. */
