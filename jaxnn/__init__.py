@@ -95,7 +95,7 @@ from jaxnn.units import mask_units
 from jaxnn.versions import show_versions
 from jaxnn.weights import balanced_weights, weighted
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Affine",

@@ -20,8 +20,8 @@ def processes(workers: int) -> Callable[[], Executor]:
     """Returns a function that starts worker processes on this computer.
 
     They end with the sweep, and if its process is killed. A script that uses them needs `if __name__ == "__main__":`,
-    since workers import it. Each of them has all cores; on a GPU set `CUDA_VISIBLE_DEVICES` and use one for each card,
-    with the driver on the CPU (`JAX_PLATFORMS=cpu`).
+    since workers import it. Each of them has all cores. A computer with GPUs needs no workers: a sweep uses all cards
+    of its process.
 
     Args:
         workers: the number of processes.

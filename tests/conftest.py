@@ -31,7 +31,6 @@ jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
 jax.config.update("jax_default_matmul_precision", "highest")  # a GPU would round to TF32; CPUs do not change
 install()
 set_compiler(optimize=False, older_code=True)  # what modules compute when they are imported, too
-os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"  # in the processes that tests start
 
 # No deadline, since an example with a new shape compiles; in CI the same examples are drawn every time.
 hypothesis.settings.register_profile(
@@ -66,6 +65,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     marker = item.get_closest_marker("optimized")
     older_code = True if marker is None else marker.kwargs.get("older_code", False)
     set_compiler(optimize=marker is not None, older_code=older_code)
+    os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = str(int(marker is None))  # in processes that the test starts
 
 
 @pytest.fixture

@@ -149,3 +149,13 @@ def test_every_file_and_module_that_the_readme_names_is_there():
     for module in modules:
         path = root / module.replace(".", "/")
         assert path.with_suffix(".py").is_file() or (path / "__main__.py").is_file()
+
+
+def test_the_lines_for_clusters_are_python():
+    lines = re.findall(r"```py\n(.*?)```", README, re.DOTALL)
+    assert (
+        sum("nn.executors.processes" in each or "get_executor" in each or "nn.executors.ray" in each for each in lines)
+        == 3
+    )
+    for each in lines:
+        compile(each.replace("...,", "*(),"), "README.md", "exec")

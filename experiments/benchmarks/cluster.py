@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,7 +31,7 @@ class Row(NamedTuple):
         work: who ran it.
         trials: their number.
         seconds: of the sweep, with the start of workers and compilation.
-        driver: the driver's processor seconds for a block, without its start.
+        driver: the driver's processor seconds for a block, between the first and the last.
         share: these as a share of the seconds that a worker took for a block.
         memory: the driver's peak, in bytes.
         directory: the bytes of its directory.
@@ -89,15 +90,17 @@ def time_sweep(workers: int, trials: int, folder: Path) -> dict[str, Any]:
 
     flowers = nn.datasets.iris()
     split = nn.train_test_split(jax.random.key(1), flowers.data, test=0.3, stratify=flowers.targets)
-    started, busy = time.perf_counter(), time.process_time()
+    started, size = time.perf_counter(), min(1024, trials // 4)
+    watch = _Watch(folder / "run", -(-trials // size))
+    watch.start()
     result = nn.sweep(
         make_recipe, {"learning_rate": nn.log_uniform(1e-4, 1.0)}, split.train, key=jax.random.key(0), trials=trials,
-        epochs=500, validation=split.test, score=nn.accuracy, scheduler=nn.asha(), block=min(1024, trials // 4),
+        epochs=500, validation=split.test, score=nn.accuracy, scheduler=nn.asha(), block=size,
         directory=folder / "run", executor=nn.executors.processes(workers) if workers else None, progress=False,
     )  # fmt: skip
-    seconds, blocks = time.perf_counter() - started, -(-trials // min(1024, trials // 4))
-    driver = (time.process_time() - busy) / blocks if workers else float("nan")
-    spent = sum(chunk.seconds for chunk in result.chunks) / blocks
+    seconds = time.perf_counter() - started
+    driver = watch.seconds_of_block() if workers else float("nan")
+    spent = sum(chunk.seconds for chunk in result.chunks) * size / trials
     return {
         "seconds": seconds,
         "driver": driver,
@@ -105,6 +108,28 @@ def time_sweep(workers: int, trials: int, folder: Path) -> dict[str, Any]:
         "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         "directory": sum(file.stat().st_size for file in (folder / "run").iterdir()),
     }
+
+
+class _Watch(threading.Thread):
+    """Notes the processor time of this process at the first and at the last of the blocks that it sees."""
+
+    def __init__(self, folder: Path, blocks: int) -> None:
+        super().__init__(daemon=True)
+        self._folder, self._blocks = folder, blocks
+        self._seen: list[tuple[int, float]] = []
+
+    def run(self) -> None:
+        done = 0
+        while done < self._blocks:
+            time.sleep(0.2)
+            done = len(list(self._folder.glob("block-*")))
+            if done and (not self._seen or done > self._seen[-1][0]):
+                self._seen.append((done, time.process_time()))
+
+    def seconds_of_block(self) -> float:
+        """Returns the processor seconds for a block between the two; NaN if all came at once."""
+        (first, start), (last, end) = self._seen[0], self._seen[-1]
+        return (end - start) / (last - first) if last > first else float("nan")
 
 
 if __name__ == "__main__":

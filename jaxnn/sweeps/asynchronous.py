@@ -6,7 +6,7 @@ results that the sampler was told before each, depends on the results of the chu
 """
 
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Generator, Iterable, Iterator
 
 from jaxnn.sweeps.batches import ask_batch, run_earlier
 from jaxnn.sweeps.engine.plan import Plan
@@ -38,6 +38,30 @@ def run_asynchronously(search: Search, shapes: ShapeCheck) -> Generator[Event, N
             yield from run_source(search, setting, asked)
     finally:
         asked.tell()
+
+
+def commit_saved(search: Search, events: Iterable[Event]) -> Iterator[Event]:
+    """Passes events on, and tells the sampler when a checkpoint has been saved after one."""
+    for event in events:
+        yield event
+        # The next results are told after this.
+        if isinstance(search.sampler, AsynchronousSampler) and search.journal.is_saved:
+            search.sampler.commit()
+
+
+def end_sampler(sampler: TrialSampler, chunks: Generator[Event, None, None], *, loses_chunk: bool) -> None:
+    """Ends the chunks, which tells the sampler the last results, and then the sampler.
+
+    Args:
+        sampler: of the search.
+        chunks: its generator.
+        loses_chunk: whether the last results may not be in the checkpoint.
+    """
+    chunks.close()
+    if isinstance(sampler, AsynchronousSampler):
+        if not loses_chunk:
+            sampler.commit()
+        sampler.close()
 
 
 class AskedTrials(TrialSource):

@@ -10,7 +10,7 @@ import jax
 from jaxnn._checks.arrays import check_whole
 from jaxnn._checks.warn import warn_user
 from jaxnn.progress import open_progress
-from jaxnn.sweeps.asynchronous import is_asynchronous, run_asynchronously
+from jaxnn.sweeps.asynchronous import commit_saved, end_sampler, is_asynchronous, run_asynchronously
 from jaxnn.sweeps.batches import run_batches
 from jaxnn.sweeps.earlier import EarlierBatch, EarlierRun
 from jaxnn.sweeps.engine.plan import SCHEDULER_KEY, Plan
@@ -20,7 +20,6 @@ from jaxnn.sweeps.results.replay import Programs, replay
 from jaxnn.sweeps.results.result import Continuation, SweepResult
 from jaxnn.sweeps.resume import SweepJournal
 from jaxnn.sweeps.running import Event, Search, Waiting
-from jaxnn.sweeps.samplers.base import AsynchronousSampler
 from jaxnn.sweeps.schedulers.base import init_scheduler
 from jaxnn.sweeps.shape_check import ShapeCheck
 from jaxnn.sweeps.train_on import check_train_on
@@ -44,11 +43,11 @@ def run_search(search: Search, limits: Limits, progress: bool) -> None:
     """Runs all batches, up to the last, a limit or a signal; saves what is done, also after an exception."""
     journal, shapes = search.journal, ShapeCheck(search.plan)
     run = run_asynchronously if is_asynchronous(search.sampler, search.trial_scheduler) else run_batches
-    chunks = run(search, shapes)
+    chunks, loses_chunk = run(search, shapes), False
     try:
         # Frozen lanes hold NaN. The journal looks for that of trials, and names the trial.
         with jax.debug_nans(False):
-            reason = _run_chunks(chunks, search.plan.trials, limits, journal, progress)
+            reason = _run_chunks(commit_saved(search, chunks), search.plan.trials, limits, journal, progress)
             if reason == "signal":
                 return
             shapes.report(len(journal.best.drawn))
@@ -62,11 +61,11 @@ def run_search(search: Search, limits: Limits, progress: bool) -> None:
         # The exception may be that of a full disk.
         with contextlib.suppress(OSError):
             journal.save()
+        # A checkpoint does not hold the chunk in which it was raised.
+        loses_chunk = not journal.in_memory
         raise
     finally:
-        chunks.close()
-        if isinstance(search.sampler, AsynchronousSampler):
-            search.sampler.close()
+        end_sampler(search.sampler, chunks, loses_chunk=loses_chunk)
 
 
 def _run_chunks(chunks: Iterable[Event], trials: int, limits: Limits, journal: SweepJournal, progress: bool) -> str:

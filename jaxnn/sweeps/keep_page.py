@@ -1,11 +1,15 @@
 """The page of a sweep in its directory, written again while the sweep goes on."""
 
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from jaxnn._checks.warn import warn_user
+from jaxnn.io.files import write
 from jaxnn.io.runs import Run
+from jaxnn.io.runs.configuration import read_configuration
 from jaxnn.sweeps.results.best_trials import BestTrials
 from jaxnn.sweeps.results.result import SweepResult
 
@@ -35,8 +39,11 @@ def keep_page(
     page = LivePage("sweep", directory, save_every)
     before = 0.0 if run.resumed_from is None else run.resumed_from.get("seconds", 0.0)
     recorded = sum(event["event"] == "chunk" for event in run.events)
+    handled = sys.exc_info()[1]
 
     def make(goes_on: bool) -> dict[str, str | bytes]:
+        # A sweep that an exception ends saves what is done.
+        goes_on = goes_on and sys.exc_info()[1] is handled
         seconds = before + time.monotonic() - best.started
         files: dict[str, str | bytes] = {}
         if not goes_on and len(best.chunks) == recorded and (Path(directory) / "report.html").exists():
@@ -56,3 +63,24 @@ def keep_page(
         return {**page.make(describe, run.configuration, state), **files}
 
     run.add_tables(make)
+
+
+def write_last_page(directory: str | Path | None, result: SweepResult) -> SweepResult:
+    """Writes the page of a sweep in blocks that has ended to its directory; returns the result."""
+    if directory is None:
+        return result
+    from jaxnn.report.live import LivePage
+    from jaxnn.report.sweeps import describe_sweep
+
+    page, configuration = LivePage("sweep", directory, 0.0), read_configuration("sweep", Path(directory)) or {}
+    state = "unfinished" if any(trial.status == "unfinished" for trial in result.trials) else "ended"
+
+    def describe(about: Any) -> dict[str, Any]:
+        return describe_sweep(result, about._replace(seconds=result.seconds, thorough=False))
+
+    try:
+        for name, text in page.make(describe, configuration, state).items():
+            write(Path(directory) / name, text.encode(), "sweep")
+    except OSError as error:  # the sweep itself is saved
+        warn_user(str(error))
+    return result

@@ -41,16 +41,18 @@ class SweepJournal:
     Attributes:
         best: the results so far.
         resuming: whether chunks are still read from the journal instead of running.
+        in_memory: whether there is no directory.
+        is_saved: whether the last checkpoint holds all that has happened; in memory, none is needed.
         trimmer: gives the parameters of trials their own shapes.
         shapes: those of what is saved of trials.
     """
 
     def __init__(self, run: Run, plan: Plan, best: BestTrials, log: Log | None, earlier_trials: int = 0) -> None:
-        self.best = best
-        self._run, self._plan, self._log = run, plan, log
+        self.best, self._run, self._plan, self._log = best, run, plan, log
         self._events = deque(event for event in run.events if event["event"] != "checkpoint")
         self._chunk_events = deque(event for event in run.events if event["event"] == "chunk")
         self.resuming = bool(self._events)
+        self.in_memory = self.is_saved = not run.active
         batches = [event for event in run.events if event["event"] == "batch"]
         recorded = earlier_trials + sum(len(event["settings"]) for event in batches)
         if recorded > plan.trials:
@@ -71,12 +73,12 @@ class SweepJournal:
 
     def next_call(self, first: int) -> RecordedCall | None:
         """Returns the call of the sampler that comes next in the journal, after `first` settings of the user's."""
-        is_next = bool(self._events) and self._events[0]["event"] == "batch"
-        return read_call(self._events[0], first) if is_next else None
+        return read_call(self._events[0], first) if self._events and self._events[0]["event"] == "batch" else None
 
     def record_batch(self, batch: list[tuple[int, Setting]], asked: int, note: Any = None) -> None:
         """Records the settings of the next trials, for some of which the sampler was asked, and what it noted."""
         self.best.drawn |= dict(batch)
+        self.is_saved = self.in_memory
         if self._run.active:
             settings = [describe_setting(*numbered) for numbered in batch]
             self._record("batch", asked=asked, settings=settings, **({} if note is None else {"note": note}))
@@ -142,6 +144,7 @@ class SweepJournal:
             fields = {} if self._chunk is None else self._chunk.describe()
             stats = stats._replace(seconds=self._record("chunk", **stats._asdict(), **fields)["seconds"])
         self.best.chunks.append(stats)
+        self.is_saved = self.in_memory
         self._end_resuming()
         if not self.resuming:
             self._write_pending()
@@ -226,6 +229,7 @@ class SweepJournal:
         }  # fmt: skip
 
     def _trials_table(self) -> dict[str, str]:
+        self.is_saved = True  # a run writes tables after each checkpoint
         rows = make_rows(self._plan.space, self.best.sorted_results())
         return {"trials.csv": trials_csv(rows, tuple(self._plan.metrics))}
 

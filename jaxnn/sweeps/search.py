@@ -26,7 +26,7 @@ from jaxnn.sweeps.engine.make_plan import make_plan
 from jaxnn.sweeps.engine.plan import SAMPLER_KEY, SCHEDULER_KEY
 from jaxnn.sweeps.engine.preparation import Prepare
 from jaxnn.sweeps.engine.splits import Splitter
-from jaxnn.sweeps.keep_page import keep_page
+from jaxnn.sweeps.keep_page import keep_page, write_last_page
 from jaxnn.sweeps.results.best_trials import BestTrials
 from jaxnn.sweeps.results.refit import Refit, refit_best
 from jaxnn.sweeps.results.replay import Programs
@@ -137,7 +137,7 @@ def sweep(
         first: settings to try before those of the sampler, as dicts of hypers such as `{"learning_rate": 0.01}`; they
             count among the trials.
         seconds: a time limit. It is looked at after each chunk, and what has not ended then is "unfinished"; with a
-            directory, a later call goes on.
+            directory, a later call goes on. In blocks, a call runs at least one of them.
         target_score: the sweep ends after the chunk in which a trial reaches this score.
         lanes: the number of trainings side by side, over all devices: a multiple of the number of devices, at least
             repeats × folds. "auto" fits it to the processor's cache, or to the speed and memory of another device. A
@@ -229,7 +229,8 @@ def sweep(
             divided, blocks.ahead, executor, known, trial_sampler, scheduler, best, limits, log, progress
         )
         with attach_result(divided, programs, best):
-            return _finish(sweep_in_blocks(parts, programs, directory, describe), best, train_best)
+            result = write_last_page(directory, sweep_in_blocks(parts, programs, directory, describe))
+            return _finish(result, best, train_best)
     with attach_result(plan, programs, best), choose_run(directory, describe, trials, on_mismatch) as chosen:
         earlier = chosen.earlier
         if earlier is not None:

@@ -52,6 +52,7 @@ def run_chunks(
             if ends_at is not None:
                 break
             if host.run.save_if_due(loop, lambda loop=loop: host.tables(loop), epoch=done, limit=host.epochs):
+                host.run.write_tables(lambda loop=loop: host.tables(loop))
                 return loop
     host.run.finish(loop, epoch=done, limit=host.epochs)
     host.run.write_tables(lambda: host.tables(loop))

@@ -10,10 +10,10 @@ LoopTables = Callable[[LoopState], dict[str, str]]
 
 
 def add_page(tables: LoopTables, run: Run, directory: str | Path | None, save_every: float, epochs: int) -> LoopTables:
-    """Returns the tables of a training with a directory, with its page.
+    """Keeps the page of a training with a directory beside its tables; returns these.
 
     Args:
-        tables: returns the others.
+        tables: returns them.
         run: of the training.
         directory: as the user gave it.
         save_every: seconds between two checkpoints.
@@ -25,10 +25,17 @@ def add_page(tables: LoopTables, run: Run, directory: str | Path | None, save_ev
     from jaxnn.report.trainings import describe_loop
 
     page = LivePage("train", directory, float(save_every))
+    latest: list[LoopState] = []
 
-    def make(loop: LoopState) -> dict[str, str]:
-        goes_on = int(loop.state.epoch) < epochs and not loop.stopped and not loop.diverged
-        state = "running" if goes_on else "ended"
-        return tables(loop) | page.make(lambda about: describe_loop(loop, about), run.configuration, state)
+    def make_tables(loop: LoopState) -> dict[str, str]:
+        latest[:] = [loop]
+        return tables(loop)
 
-    return make
+    def make(goes_on: bool) -> dict[str, str | bytes]:
+        [loop] = latest
+        has_ended = int(loop.state.epoch) >= epochs or loop.stopped or loop.diverged
+        state = "ended" if has_ended else "running" if goes_on else "unfinished"
+        return {**page.make(lambda about: describe_loop(loop, about), run.configuration, state)}
+
+    run.add_tables(make)
+    return make_tables

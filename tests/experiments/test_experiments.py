@@ -25,8 +25,6 @@ from experiments import (
     sweep_iris,
 )
 
-optimized = pytest.mark.optimized(older_code=True)  # trained for long
-
 ROOT = Path(__file__).parents[2]
 
 
@@ -46,7 +44,6 @@ def assert_drawn(pictures, names):
         assert len(np.unique(colours)) > 20
 
 
-@optimized
 def test_iris_reaches_96_percent_in_cross_validation(capsys):
     result = iris.main(iris.Config())
     assert result.accuracies.shape == (5,)
@@ -63,7 +60,6 @@ def test_uneven_folds_count_every_flower_once():
     assert result.confusion.sum() == 150
 
 
-@optimized
 def test_digits_reach_98_5_percent_on_a_held_out_fifth():
     result = digits.main(digits.Config(progress=False))
     assert result.accuracy >= 0.985
@@ -86,7 +82,6 @@ def test_mnist_trains_on_files_that_the_user_has(tmp_path):
     assert_drawn(result.pictures, ["training.png", "filters.png", "wrongest.png"])
 
 
-@optimized
 def test_a_residual_network_learns_the_digits(capsys):
     result = cifar.main(cifar.Config(epochs=12, channels=(8, 32), ema=0.9, progress=False))
     assert result.accuracy >= 0.95
@@ -109,7 +104,6 @@ def test_cifar_trains_on_files_that_the_user_has(tmp_path):
     assert_drawn(result.pictures, ["training.png", "wrongest.png"])
 
 
-@optimized
 def test_a_gru_and_a_cnn_tell_waves_apart(capsys):
     config = sequences.Config(epochs=10, learning_rate=1e-2, waves=600, length=48, noise=0.2, networks=2)
     result = sequences.main(config)
@@ -122,7 +116,6 @@ def test_a_gru_and_a_cnn_tell_waves_apart(capsys):
     assert_drawn(result.pictures, ["accuracies.png"])
 
 
-@optimized
 def test_learning_rates_between_too_small_and_too_large_work():
     result = learning_rates.main(learning_rates.Config(networks=60, epochs=200))
     low, middle, high = result.accuracies[:10], result.accuracies[25:40], result.accuracies[-5:]
@@ -130,7 +123,6 @@ def test_learning_rates_between_too_small_and_too_large_work():
     assert_drawn(result.pictures, ["accuracy.png"])
 
 
-@optimized
 def test_sweep_iris_finds_settings_that_classify_unseen_flowers(capsys, monkeypatch):
     monkeypatch.setitem(sweep_iris.SPACE, "width", nn.choice(16))  # one program to compile, not two
     result = sweep_iris.main(sweep_iris.Config(trials=40, epochs=150, progress=False))
@@ -144,7 +136,6 @@ def test_sweep_iris_finds_settings_that_classify_unseen_flowers(capsys, monkeypa
     assert result.report.read_text().startswith("<!doctype html>")
 
 
-@optimized
 def test_sweep_digits_stops_most_trials_and_finds_a_good_network(monkeypatch):
     monkeypatch.setitem(sweep_digits.SPACE, "channels", nn.choice((4, 8)))
     monkeypatch.setitem(sweep_digits.SPACE, "batch_size", nn.choice(64))
@@ -167,7 +158,6 @@ def test_schedulers_are_compared_on_the_curves_of_one_search(capsys):
     assert_drawn(result.pictures, ["schedulers.png"])
 
 
-@optimized
 def test_replicates_of_one_setting_differ_by_their_seeds():
     result = replicate.main(replicate.Config(seeds=12, epochs=4, progress=False))
     assert result.accuracies.shape == (12,)

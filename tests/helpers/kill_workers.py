@@ -151,9 +151,12 @@ def kill_repeatedly(
 
 
 def _wait(process: subprocess.Popen, directory: Path, generator: random.Random) -> bool:
-    """Waits for a random moment, often one after the first block; returns False if the process has ended by then."""
-    if generator.random() < 0.8:
-        count = len(list(directory.glob("block-*")))
+    """Waits for a random moment, one after another block once there are some; returns False if the process has ended.
+
+    A block that is killed again and again before any other ends would rightly be given up.
+    """
+    count = len(list(directory.glob("block-*")))
+    if count or generator.random() < 0.8:
         while process.poll() is None and len(list(directory.glob("block-*"))) <= count:
             time.sleep(0.01)
         delay = generator.uniform(0, 1)

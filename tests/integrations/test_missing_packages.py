@@ -12,6 +12,7 @@ CALLS = {
     "equinox": (
         "nn.integrations.equinox.model(print)", "models of Equinox need an extra: pip install 'jaxnn[equinox]'"
     ),
+    "optuna": ("nn.integrations.optuna", "studies of Optuna need an extra: pip install 'jaxnn[optuna]'"),
     "safetensors": (
         "nn.load_safetensors('x', like={})", "safetensors files need an extra: pip install 'jaxnn[safetensors]'"
     ),

@@ -57,6 +57,45 @@ def test_a_ready_made_sampler_is_told_what_it_answered_and_goes_on_with_other_nu
     ]
 
 
+def test_a_study_has_the_trials_that_the_sweep_has_saved(tmp_path):
+    counts = {}
+
+    def count(name):
+        def log(trial, values):
+            counts.setdefault(name, []).append(len(study.trials))
+
+        return log
+
+    for name, options in {"memory": {}, "directory": {"directory": tmp_path / "run", "save_every": 1e9}}.items():
+        study = make_study()
+        optuna_sweeps.sweep(study, log=count(name), **options)
+        assert len(study.trials) == 24
+    assert counts["directory"] == [0] * 24
+    assert counts["memory"][-1] > 0
+
+
+@pytest.mark.filterwarnings("ignore:sweep. the sampler learns little")
+def test_a_sweep_in_blocks_fills_a_study():
+    study = make_study()
+    result = optuna_sweeps.sweep(study, block=8, trials=16)
+    states = {"finished": "COMPLETE", "stopped": "PRUNED"}
+    assert [trial.state.name for trial in study.trials] == [states[trial.status] for trial in result.trials]
+
+
+def test_a_sweep_that_fails_before_its_first_checkpoint_leaves_its_study_as_it_was(tmp_path):
+    study = make_study()
+
+    def log(trial, values):
+        if study.trials or trial >= 3:
+            raise InjectedError
+
+    # Trial 0 has failed, and the sampler was told, before the first chunk.
+    first = [{"learning_rate": 0.1, "inputs": 5}]
+    with pytest.raises(InjectedError):
+        optuna_sweeps.sweep(study, optuna_sweeps.HARD, first=first, log=log, directory=tmp_path / "run", scheduler=None)
+    assert not study.trials
+
+
 def test_the_sampler_knows_the_trials_that_the_study_had():
     seen = []
 

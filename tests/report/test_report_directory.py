@@ -1,17 +1,21 @@
 """Runs with a directory keep a page, while they go on and at the end; a directory alone is enough to make it again."""
 
+import os
+import signal
 import time
 
+import jax
 import numpy as np
 import pytest
 
 import jaxnn as nn
 from helpers.browser import OpenPage, read_document, start_browser
-from helpers.resumable_runs import InjectedError, sweep, train
+from helpers.resumable_runs import RECIPE, TRAIN, VALIDATION, InjectedError, sweep, train
 from jaxnn.report import __main__ as command
 from jaxnn.report import live
 from jaxnn.report.about import About
 from jaxnn.report.live import LivePage
+from jaxnn.report.page import make_page
 
 
 def without_times(document):
@@ -35,6 +39,13 @@ def test_a_sweep_keeps_a_page_that_its_directory_alone_gives_again(tmp_path):
     assert again["seconds"] <= at_end["seconds"]
 
 
+def test_a_sweep_in_blocks_has_a_page_at_its_end(tmp_path):
+    result = sweep(tmp_path / "run", block=9, lanes="auto", save_every=60.0)
+    at_end = read_document(tmp_path / "run" / "report.html")
+    assert (at_end["state"], at_end["best"], at_end["thorough"]) == ("ended", result.best.trial, False)
+    assert len(at_end["trials"]["score"]) == 18
+
+
 def test_a_training_keeps_a_page_that_its_directory_alone_gives_again(tmp_path, trained, capsys):
     train(tmp_path / "run")
     at_end = read_document(tmp_path / "run" / "report.html")
@@ -49,6 +60,19 @@ def test_a_training_keeps_a_page_that_its_directory_alone_gives_again(tmp_path, 
     assert again["best_epoch"] == at_end["best_epoch"]
 
 
+def test_a_training_that_a_signal_ends_has_a_page_that_says_so(tmp_path, default_signals):
+    def log(epoch, _):
+        if epoch == 20:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    options = {"key": jax.random.key(0), "validation": VALIDATION, "epochs": 100_000, "log": log, "progress": False}
+    with pytest.raises(KeyboardInterrupt):
+        nn.train(RECIPE, TRAIN, directory=tmp_path / "run", **options)
+    document = read_document(tmp_path / "run" / "report.html")
+    assert document["state"] == "unfinished"
+    assert 20 <= document["epochs"] < 100_000
+
+
 def test_a_directory_without_a_run_is_refused(tmp_path, capsys):
     assert command.main([str(tmp_path)]) == 1
     assert capsys.readouterr().err == f"report: directory={str(tmp_path)!r} holds no run of sweep or train\n"
@@ -56,11 +80,20 @@ def test_a_directory_without_a_run_is_refused(tmp_path, capsys):
 
 def test_a_sweep_that_goes_on_has_a_page_that_reads_its_file_again(tmp_path, monkeypatch):
     monkeypatch.setattr(live, "_WAIT", 0.0)
-    monkeypatch.setattr(live, "_LEAST_RELOAD", 3.0)
+    states, make = [], LivePage.make
+
+    def record(page, describe, configuration, state):
+        states.append(state)
+        return make(page, describe, configuration, state)
+
+    monkeypatch.setattr(LivePage, "make", record)
     with pytest.raises(InjectedError):
         sweep(tmp_path / "run", end_at=12)
+    assert set(states[:-1]) == {"running"}
     path = tmp_path / "run" / "report.html"
-    assert read_document(path)["state"] == "running"
+    document = read_document(path)
+    assert (document["state"], states[-1]) == ("unfinished", "unfinished")
+    path.write_text(make_page(document | {"state": "running", "reload": 3.0, "written": time.time()}))
     with start_browser() as browser:
         opened = OpenPage(browser, path)
         assert "running" in opened.text(".badge")

@@ -77,8 +77,9 @@ def test_a_sweep_is_shown_and_hostile_names_stay_text(browser, searched, tmp_pat
     assert opened.requests == [path.as_uri()]
     assert opened.page.title() == f"Trees & {TAG} · jaxnn"
     # Even a tag that got into the page could run nothing and ask for nothing.
-    opened.page.evaluate("document.body.append(document.createRange().createContextualFragment("
-                         "'<img src=https://example.org/x.png><b onclick=document.title=1 id=got>in</b>'))")  # fmt: skip
+    tags = "<img src=https://example.org/x.png><b onclick=document.title=1 id=got>in</b>"
+    make = "document.createRange().createContextualFragment(tags)"
+    opened.page.evaluate(f"tags => document.body.append({make})", tags)
     opened.page.locator("#got").click()
     assert opened.page.title().startswith("Trees")
     assert len([trouble for trouble in opened.troubles if "Content Security Policy" in trouble]) == 2

@@ -93,6 +93,7 @@ def test_load_opens_a_directory_without_the_code(tmp_path, whole):
     assert len(loaded.chunks) == len(whole.chunks) or loaded.occupancy > 0
 
 
+@pytest.mark.filterwarnings("ignore:sweep. the sampler learns little")
 def test_a_sampler_that_listens_repeats_its_calls(tmp_path):
     options = {"block": 4, "ahead": 2, "trials": 16}
     expected = sweep(sampler=Listed(ask_limit=4), **options)
@@ -148,3 +149,18 @@ def test_the_conditions_name_what_decides_bits(tmp_path):
     assert conditions["numpy"] == np.__version__
     assert conditions["instructions"]
     assert "cores" not in conditions
+
+
+def test_a_call_with_a_mistake_can_be_corrected(tmp_path, whole):
+    def fail(hypers):
+        raise InjectedError
+
+    with pytest.raises(InjectedError):
+        sweep(tmp_path, make=fail)
+    assert_same_table(sweep(tmp_path), whole)
+
+
+def test_a_time_limit_runs_at_least_one_new_block(tmp_path, whole):
+    for done in (1, 2):
+        assert sum(trial.epochs > 0 for trial in sweep(tmp_path, seconds=1e-6).trials) == 8 * done
+    assert_same_table(sweep(tmp_path), whole)

@@ -9,12 +9,18 @@ import optax
 import pytest
 
 import jaxnn as nn
-from helpers.block_sweeps import assert_same_table
+from helpers.block_sweeps import Listed, assert_same_table
 from helpers.resumable_runs import TRAIN, VALIDATION, assert_same_bits, make_recipe
+from jaxnn.io.runs.interrupts import CaughtSignal
 from jaxnn.sweeps.blocks import driver
 from jaxnn.sweeps.blocks.block import Block
+from jaxnn.sweeps.blocks.conditions import check_versions, describe_conditions, warn_of_replays
 from jaxnn.sweeps.blocks.content import pack_block, unpack_block
+from jaxnn.sweeps.blocks.ledger import Ledger
+from jaxnn.sweeps.blocks.options import BlockOptions, divide
 from jaxnn.sweeps.blocks.span import SpanRunner
+from jaxnn.sweeps.blocks.store import BlockStore
+from jaxnn.sweeps.engine.make_plan import make_plan
 from jaxnn.sweeps.results.best_trials import BestTrials
 
 WIDTHS = {"learning_rate": nn.log_uniform(1e-4, 1e-1), "width": nn.choice(5, 6)}
@@ -106,7 +112,8 @@ def test_of_equal_scores_the_lower_trial_is_kept(whole):
         assert best.kept == {0: 0, 1: 1}
 
 
-def test_a_time_limit_leaves_the_other_blocks_unfinished():
+def test_a_time_limit_leaves_the_other_blocks_unfinished(monkeypatch):
+    monkeypatch.setattr(driver, "LONGEST_SPAN", 1)
     result = sweep(seconds=1e-6)
     assert len(result.trials) == 30
     assert {trial.status for trial in result.trials} >= {"unfinished"}
@@ -148,3 +155,32 @@ def test_settings_with_other_shapes_fail_alone():
 def test_options_that_blocks_do_not_take(options, message):
     with pytest.raises(ValueError, match=message):
         sweep(**options)
+
+
+def test_a_sampler_that_learns_little_is_named():
+    with pytest.warns(
+        UserWarning, match="64 of 320 trials are always drawn before their results are known, block=32 × a"
+    ):
+        plan = divide(make_plan_of(320), BlockOptions(1024, 2), None, Listed(ask_limit=32))
+    assert plan.block == 32
+    assert divide(make_plan_of(640), BlockOptions(8, 8), 8, Listed(ask_limit=32)).block == 8
+
+
+def test_workers_of_other_versions_and_processors_are_named():
+    own = describe_conditions()
+    check_versions("here:1", own)
+    with pytest.raises(ValueError, match=r"the worker there:2 has other versions .*: optax was .* and is 0\.0"):
+        check_versions("there:2", own | {"optax": "0.0"})
+    ledger = Ledger(make_plan_of(8), BlockStore(None, None, CaughtSignal()), None)
+    ledger.check_conditions("here:1", own)
+    with pytest.raises(ValueError, match=r"there:2 computes other bits than here:1: instructions was .* and is SSE4_2"):
+        ledger.check_conditions("there:2", own | {"instructions": "SSE4_2"})
+    with pytest.warns(UserWarning, match="this process computes other bits than the workers: kind was H100 and is cpu"):
+        warn_of_replays(own | {"kind": "H100"})
+
+
+def make_plan_of(trials):
+    return make_plan(
+        make_recipe, RATES, TRAIN, key=jax.random.key(0), epochs=1, validation=VALIDATION, folds=None, stratify=None,
+        score=None, evaluate_at="epochs", repeats=1, lanes="auto", trials=trials, has_scheduler=False, block=1024,
+    )  # fmt: skip

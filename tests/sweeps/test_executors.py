@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import sys
 import threading
 from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
 
@@ -89,6 +90,7 @@ def test_executors_that_cannot_run_a_sweep(as_installed):
         sweep(executor=4)
 
 
+@pytest.mark.filterwarnings("ignore:sweep. the sampler learns little")
 def test_blocks_are_asked_for_in_the_order_of_blocks(pool):
     """The sampler proposes what it has been told, which depends on the order of calls."""
     samplers = []
@@ -159,3 +161,11 @@ def test_a_given_executor_that_breaks_cannot_be_made_anew():
 
     with pytest.raises(RuntimeError, match="Pass a function that makes an executor"):
         sweep(executor=Broken())
+
+
+def test_executors_of_jaxnn_are_checked(monkeypatch):
+    with pytest.raises(ValueError, match="processes: workers must be at least 1, not 0"):
+        nn.executors.processes(0)
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(ImportError, match="pip install 'ray"):
+        nn.executors.ray(num_gpus=1)

@@ -69,12 +69,12 @@ class StudyWriter:
         self._raise_errors()
 
     def _add(self, trials: list[FrozenTrial]) -> None:
-        try:
-            for trial in trials:
+        for trial in trials:
+            try:
                 self._study.add_trial(trial)
-        except Exception as error:
-            number = trial.system_attrs[TRIAL]
-            raise RuntimeError(f"optuna: trial {number} could not be added to the study: {error!r}") from error
+            except Exception as error:
+                number = trial.system_attrs[TRIAL]
+                raise RuntimeError(f"optuna: trial {number} could not be added to the study: {error!r}") from error
 
     def _has(self, trial: FrozenTrial) -> bool:
         same = self._written.get(trial.system_attrs[TRIAL], ())

@@ -114,7 +114,7 @@ class NetworkClassifier(ClassifierMixin, Network):
         Args:
             X: features, shape (rows, features): an array or a DataFrame. With `model=` it may have more axes.
             y: labels, numbers or strings, shape (rows,); or 0 and 1, shape (rows, labels), of which each row may have
-                several.
+                several, also sparse.
             sample_weight: of each row, shape (rows,).
             validation: `(X, y)` that ends the training as `early_stopping` does, in place of a part of the rows. It is
                 not transformed by earlier steps of a pipeline.

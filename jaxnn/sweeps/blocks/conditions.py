@@ -13,8 +13,11 @@ from typing import Any
 
 import jax
 
+from jaxnn._checks.warn import warn_user
+from jaxnn.io.runs.configuration import find_changes
 from jaxnn.io.runs.fingerprint import ENVIRONMENT, describe_environment
 
+_PACKAGES = ("jaxnn", "jax", "jaxlib", "numpy", "optax")
 _SIZE_OF_MACHINE = ("device", "cores")
 # The options of XLA that a user sets to limit the instructions.
 _LIMIT = re.compile(r"--xla_cpu_max_isa=(\w+)")
@@ -35,6 +38,30 @@ def describe_conditions() -> dict[str, Any]:
         "instructions": name_instructions() if on_cpu else None,
     }
     return {name: described[name] for name in CONDITIONS}
+
+
+def check_versions(worker: str, conditions: dict[str, Any]) -> None:
+    """Checks that a worker has the packages of this process, before its results count.
+
+    Raises:
+        ValueError: other versions, which the message names.
+    """
+    own = describe_environment()
+    changes = find_changes({name: own[name] for name in _PACKAGES}, {name: conditions[name] for name in _PACKAGES})
+    if changes:
+        raise ValueError(
+            f"sweep: the worker {worker} has other versions than this process: {'; '.join(changes.values())}"
+        )
+
+
+def warn_of_replays(conditions: dict[str, Any]) -> None:
+    """Warns where this process computes other bits than the workers did; empty conditions are those of no worker."""
+    changes = find_changes(conditions, describe_conditions()) if conditions else {}
+    if changes:
+        warn_user(
+            f"sweep: this process computes other bits than the workers: {'; '.join(changes.values())}. What it "
+            "computes of the result, such as replay and refit, agrees with theirs up to rounding"
+        )
 
 
 def name_instructions() -> str:

@@ -13,6 +13,7 @@ from concurrent.futures import BrokenExecutor, CancelledError, Future
 from typing import Any
 
 from jaxnn.sweeps.blocks.block import Block, SpanReport
+from jaxnn.sweeps.blocks.conditions import check_versions
 from jaxnn.sweeps.blocks.job import Envelope
 from jaxnn.sweeps.blocks.ledger import Ledger
 from jaxnn.sweeps.blocks.pool import Pool
@@ -144,6 +145,7 @@ class Dispatcher:
         elif not isinstance(answer, SpanReport):
             raise TypeError(f"sweep: a worker returned {answer!r}; use the same version of jaxnn there")
         else:
+            check_versions(answer.worker, answer.conditions)
             self._ledger.add(answer)
             self._seconds_of_block[answer.worker] = answer.seconds / max(len(span), 1)
             for block in answer.blocks:

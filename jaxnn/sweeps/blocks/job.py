@@ -81,7 +81,9 @@ def pack_job(plan: Plan, scheduler: Scheduler | None, keep: int, folder: str) ->
         except Exception as error:
             raise TypeError(_explain(name, error)) from error
     body = cloudpickle.dumps(_Job(sent, np.asarray(jax.random.key_data(plan.key)), scheduler, keep))
-    options = {name: getattr(jax.config, name) for name in _OPTIONS if hasattr(jax.config, name)}
+    # Some options have no attribute; attributes have what a `with` block sets.
+    known = jax.config.values
+    options = {name: getattr(jax.config, name, known[name]) for name in _OPTIONS if name in known}
     return Envelope(hashlib.sha256(body).hexdigest(), options, (socket.gethostname(), os.getpid()), folder, None, body)
 
 

@@ -40,7 +40,7 @@ class Pool:
             count = getattr(self._executor, name, None)
             if isinstance(count, int) and count > 0:
                 return count
-        client = getattr(self._executor, "_client", None)  # of Dask
+        client: Any = getattr(self._executor, "_client", None)  # of Dask
         return max(len(client.nthreads()), 1) if hasattr(client, "nthreads") else _UNKNOWN
 
     @property

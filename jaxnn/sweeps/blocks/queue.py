@@ -114,4 +114,6 @@ class BlockQueue:
         for told in (results[:first], results[first:]):
             if told:
                 self._sampler.tell(told)
+        if isinstance(self._sampler, AsynchronousSampler):
+            self._sampler.commit()
         self._told += 1

@@ -35,7 +35,8 @@ class BlockStore:
         self.path, self._journal, self.caught = path, journal, caught
         self.events: list[dict[str, Any]] = []
         if journal is not None:
-            journal.truncate(len(journal.entries))
+            # Without results there is nothing to go on from: a call with a mistake can be corrected.
+            journal.truncate(len(journal.entries) if has_results(journal) else 0)
             self._remove_leftovers(journal.path.parent)
             self.events = [entry.event for entry in journal.entries if not self._is_damaged(entry.event)]
 
@@ -57,9 +58,9 @@ class BlockStore:
 
     def write_tables(self, tables: dict[str, str]) -> None:
         """Writes the tables, for users."""
-        if self.path is not None:
-            for name, text in tables.items():
-                write(self.path / name, text.encode(), "sweep")
+        assert self.path is not None
+        for name, text in tables.items():
+            write(self.path / name, text.encode(), "sweep")
 
     def _is_damaged(self, event: dict[str, Any]) -> bool:
         if event["event"] != "block":
@@ -89,6 +90,11 @@ def _is_newer(event: dict[str, Any], than: dict[str, Any]) -> bool:
     return event["event"] == "block" and event["number"] == than["number"] and event["line"] > than["line"]
 
 
+def has_results(journal: Journal) -> bool:
+    """Returns whether a run has saved anything."""
+    return any(entry.event["event"] in ("block", "checkpoint") for entry in journal.entries)
+
+
 def file_of_block(number: int) -> str:
     """Names the file of a block."""
     return f"block-{number:06d}.npz"
@@ -116,7 +122,7 @@ def open_store(path: Any, describe: Callable[[], dict[str, Any]]) -> Iterator[Bl
     with lock_directory("sweep", path), catch_signals("sweep") as caught:
         saved, journal = read_configuration("sweep", path), Journal(path / "journal.jsonl", "sweep")
         described = describe()
-        if journal.entries:
+        if has_results(journal):
             check_configuration("sweep", path, saved, described)
         else:
             write_configuration("sweep", path, described)

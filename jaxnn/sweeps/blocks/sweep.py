@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from jaxnn.io.runs import Log
 from jaxnn.io.runs.fingerprint import ENVIRONMENT
 from jaxnn.progress import open_progress
+from jaxnn.sweeps.blocks.conditions import warn_of_replays
 from jaxnn.sweeps.blocks.dispatch import Dispatcher
 from jaxnn.sweeps.blocks.driver import run_here
 from jaxnn.sweeps.blocks.job import pack_job, write_body
@@ -64,7 +65,8 @@ def sweep_in_blocks(
         finally:
             queue.close()
             _collect(queue, ledger, best)
-            store.write_tables(ledger.tables(best))
+            if directory is not None:
+                store.write_tables(ledger.tables(best))
     _report_failed(plan, best)
     return collect_result(plan, programs, best)
 
@@ -110,6 +112,7 @@ def _run_there(sweep: BlockSweep, queue: BlockQueue, ledger: Ledger, watch: Watc
         pool, has_ended = Pool(sweep.executor), False
         try:
             Dispatcher(pool, write_body(job), job.body, queue, ledger, watch).run()
+            warn_of_replays(ledger.conditions)
             has_ended = True
         finally:
             pool.close(kill=not has_ended or watch.has_ended())

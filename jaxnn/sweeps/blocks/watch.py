@@ -21,7 +21,7 @@ class Watch:
 
     def __init__(self, ledger: Ledger, limits: Limits, caught: Any, display: Display, blocks: int) -> None:
         self._ledger, self._limits, self._caught, self._display = ledger, limits, caught, display
-        self._blocks, self._started = blocks, time.monotonic()
+        self._blocks, self._started, self._done_before = blocks, time.monotonic(), len(ledger.blocks)
 
     def show(self, progress: int | float, running: int | None = None, lost: int = 0) -> None:
         """Shows the trials that have ended, and blocks done, running and lost."""
@@ -40,8 +40,9 @@ class Watch:
         return max(self._blocks - len(self._ledger.blocks), 0)
 
     def has_ended(self) -> bool:
-        """Returns whether a signal, the time or the target score ends the sweep here."""
+        """Returns whether a signal, the time or the target score ends the sweep here; a call runs at least a block."""
         seconds, target = self._limits
+        has_new = len(self._ledger.blocks) > self._done_before
         if self._caught.number or (target is not None and self._ledger.best >= target):
             return True
-        return seconds is not None and time.monotonic() - self._started >= seconds
+        return seconds is not None and has_new and time.monotonic() - self._started >= seconds

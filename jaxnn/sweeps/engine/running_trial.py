@@ -141,7 +141,7 @@ class RunningTrial:
         parts = [curves[..., :own] for curves, own in self.history]
         joined = np.concatenate(parts, axis=2) if len(parts) > 1 else parts[0]
         curves = name_curves(joined[..., :epochs], self.metrics)
-        score_std = 0.0 if len(curves.scores) == 1 else float(curves.scores[:, score_epoch - 1].std())
+        score_std = _measure_spread(curves.scores[:, score_epoch - 1])
         reasons = {
             "diverged": f"a loss was not finite in epoch {epochs}",
             "stopped": f"stopped by the {'stopping rule' if self.stopped else 'scheduler'} after epoch {epochs}",
@@ -159,3 +159,10 @@ class RunningTrial:
             score_epoch=score_epoch,
             reason=reasons.get(status, ""),
         )
+
+
+def _measure_spread(scores: np.ndarray) -> float:
+    """Returns the standard deviation of the scores of all lanes; NaN if one is not finite."""
+    if len(scores) == 1:
+        return 0.0
+    return float(scores.std()) if np.isfinite(scores).all() else float("nan")

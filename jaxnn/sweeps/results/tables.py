@@ -3,6 +3,7 @@
 import csv
 import html
 import io
+import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -124,13 +125,15 @@ def trials_csv(rows: list[dict[str, Any]], metrics: tuple[str, ...] = ()) -> str
 
 def curves_csv(results: Iterable[TrialResult], metrics: tuple[str, ...] = ()) -> str:
     """Returns all curves as CSV, a row for each epoch of each trial, each number the mean over the trial's lanes."""
-    lines = [",".join(["trial,epoch,loss,validation_loss,score", *metrics])]
+    # A row at a time would take twice as long.
+    row = "%d,%d" + ",%.9g" * (3 + len(metrics)) + "\n"
+    parts = [",".join(["trial,epoch,loss,validation_loss,score", *metrics]) + "\n"]
     for result in results:
         curves = *result.curves[:3], *(result.curves.metrics[name] for name in metrics)
         means = (curve.mean(axis=0).tolist() for curve in curves)
-        for epoch, *numbers in zip(range(1, result.epochs + 1), *means, strict=True):
-            lines.append(f"{result.trial},{epoch}," + ",".join(f"{number:.9g}" for number in numbers))
-    return "\n".join(lines) + "\n"
+        rows = zip([result.trial] * result.epochs, range(1, result.epochs + 1), *means, strict=True)
+        parts.append(row * result.epochs % tuple(itertools.chain.from_iterable(rows)))
+    return "".join(parts)
 
 
 def name_options(node: Any) -> tuple[str, ...]:

@@ -103,6 +103,9 @@ class AsynchronousSampler(TrialSampler):
             self.add(call.first)
         return self.ask(call.asked) if call.asked else []
 
+    def commit(self) -> None:
+        """Learns that the sweep has saved all results told so far; a process that is killed repeats later ones."""
+
     def close(self) -> None:
         """Ends what goes on beside the sweep, such as a thread; does nothing by default."""
 
