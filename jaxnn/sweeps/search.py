@@ -14,30 +14,27 @@ from jaxnn._checks.names import name_value
 from jaxnn._checks.warn import warn_user
 from jaxnn.data import Folds
 from jaxnn.devices import warn_idle_cores
-from jaxnn.io.runs import Log, open_run
+from jaxnn.io.runs import Log
 from jaxnn.sweeps.arguments import check_call, check_first, check_limits, check_population, warn_of_programs
 from jaxnn.sweeps.asynchronous import limit_lanes
 from jaxnn.sweeps.blocks.options import check_blocks, divide
 from jaxnn.sweeps.blocks.sweep import BlockSweep, sweep_in_blocks
-from jaxnn.sweeps.choose_run import choose_run
 from jaxnn.sweeps.describe import describe_given, describe_sweep
-from jaxnn.sweeps.ends import add_refit, attach_result, collect_result, make_result, run_search
+from jaxnn.sweeps.ends import add_refit, attach_result
 from jaxnn.sweeps.engine.make_plan import make_plan
 from jaxnn.sweeps.engine.plan import SAMPLER_KEY, SCHEDULER_KEY
 from jaxnn.sweeps.engine.preparation import Prepare
 from jaxnn.sweeps.engine.splits import Splitter
-from jaxnn.sweeps.keep_page import keep_page, write_last_page
+from jaxnn.sweeps.keep_page import write_last_page
+from jaxnn.sweeps.one_process import ProcessSweep, sweep_in_process
 from jaxnn.sweeps.results.best_trials import BestTrials
 from jaxnn.sweeps.results.refit import Refit, refit_best
 from jaxnn.sweeps.results.replay import Programs
 from jaxnn.sweeps.results.result import SweepResult
-from jaxnn.sweeps.resume import SweepJournal
-from jaxnn.sweeps.running import Search
 from jaxnn.sweeps.samplers import Sampler, make_sampler
 from jaxnn.sweeps.samplers.base import check_sampler, init_sampler
 from jaxnn.sweeps.schedulers.base import Scheduler, check_scheduler, init_scheduler
 from jaxnn.sweeps.space.traced import count_programs
-from jaxnn.sweeps.train_on import check_train_on
 from jaxnn.training.evaluation import Metrics, Score
 from jaxnn.training.recipe import Recipe
 from jaxnn.training.stopping import StoppingRule
@@ -224,27 +221,20 @@ def sweep(
     best, programs = BestTrials(keep, keeps_states=keep_states), Programs()
     train_best = functools.partial(refit_best, data=data, validation=validation, prepare=prepare) if refit else None
     if blocks.block is not None:
-        divided = divide(plan, blocks, block, trial_sampler)
+        plan = divide(plan, blocks, block, trial_sampler)
         parts = BlockSweep(
-            divided, blocks.ahead, executor, known, trial_sampler, scheduler, best, limits, log, progress
-        )
-        with attach_result(divided, programs, best):
+            plan, blocks.ahead, executor, known, trial_sampler, scheduler, best, limits, log, progress
+        )  # fmt: skip
+        with attach_result(plan, programs, best):
             result = write_last_page(directory, sweep_in_blocks(parts, programs, directory, describe))
-            return _finish(result, best, train_best)
-    with attach_result(plan, programs, best), choose_run(directory, describe, trials, on_mismatch) as chosen:
-        earlier = chosen.earlier
-        if earlier is not None:
-            plan.lane_counts.update(earlier.lane_counts)
-            if chosen.is_new:
-                check_train_on(plan, earlier, scheduler, trial_scheduler)
-        with open_run("sweep", chosen.path, chosen.describe, every=float(save_every), given=directory) as run:
-            keep_page(run, directory, float(save_every), best, lambda: collect_result(plan, programs, best))
-            journal = SweepJournal(run, plan, best, log, 0 if earlier is None else len(earlier.settings))
-            search = Search(plan, programs, known, trial_sampler, scheduler, trial_scheduler, journal, earlier)
-            run_search(search, limits, progress)
-            run.write_tables(journal.tables)
+    else:
+        parts = ProcessSweep(
+            plan, known, trial_sampler, scheduler, trial_scheduler, best, limits, log, progress,
+            float(save_every), on_mismatch,
+        )  # fmt: skip
+        result = sweep_in_process(parts, programs, directory, describe)
     with attach_result(plan, programs, best):
-        return _finish(make_result(search, progress if directory is None else None), best, train_best)
+        return _finish(result, best, train_best)
 
 
 def _finish(result: SweepResult, best: BestTrials, refit: Callable[[SweepResult], Refit] | None) -> SweepResult:

@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import Mesh, NamedSharding
 from jax.stages import Compiled, Traced
 from jaxtyping import Array
 
@@ -26,8 +26,7 @@ from jaxnn.sweeps.engine.epochs import advance_lanes
 from jaxnn.sweeps.engine.host_functions import HostFunctions
 from jaxnn.sweeps.engine.lane_count import LaneCount
 from jaxnn.sweeps.engine.lanes import Lanes, LaneUpdates, ProgramSpec, copy_lanes, init_lane, put_states, start_lanes
-
-_BY_LANE = PartitionSpec("lane")
+from jaxnn.sweeps.engine.sharding import BY_LANE, replicate, shard_shapes, trace_by_device
 
 
 class Program:
@@ -63,8 +62,8 @@ class Program:
         self._host_functions = HostFunctions(spec) if spec.on_host else None
         self.size, self.width, self.max_epochs = width * mesh.size, width, spec.max_epochs
         self._spec, self._tile, self._mesh, self._executor = spec, tile, mesh, executor
-        self._sharding, self.lane_count = NamedSharding(mesh, _BY_LANE), LaneCount(width, tile)
-        self._shared, self._shared_key = self._replicate(((spec.data, spec.validation, spec.folds), key), mesh)
+        self._sharding, self.lane_count = NamedSharding(mesh, BY_LANE), LaneCount(width, tile)
+        self._shared, self._shared_key = replicate(((spec.data, spec.validation, spec.folds), key), mesh)
         values, zeros = {name: self._zeros(np.float32) for name in names}, self._zeros(np.int32)
         self._updates = LaneUpdates(self._zeros(bool), zeros, zeros, values, zeros, zeros)
         # Not a partial of the spec: JAX prints the function that it maps, and a partial would print the data.
@@ -192,8 +191,8 @@ class Program:
         _, mesh = self._traced_start
         if mesh is self._mesh:
             return self._start.result()(lanes, columns, self._shared_key)
-        moved = jax.device_put((lanes, columns), NamedSharding(mesh, _BY_LANE))
-        return self.place(self._start.result()(*moved, self._replicate(self._shared_key, mesh)))
+        moved = jax.device_put((lanes, columns), NamedSharding(mesh, BY_LANE))
+        return self.place(self._start.result()(*moved, replicate(self._shared_key, mesh)))
 
     @functools.cached_property
     def _traced_start(self) -> tuple[Traced, Mesh]:
@@ -208,7 +207,7 @@ class Program:
         if not can_hang(traced.jaxpr, list(self._mesh.devices.flat)):
             return traced, self._mesh
         one_device = Mesh(self._mesh.devices[:1], self._mesh.axis_names)
-        return self._trace(start, self._replicate(self._shared_key, one_device), one_device), one_device
+        return self._trace(start, replicate(self._shared_key, one_device), one_device), one_device
 
     @functools.cached_property
     def _advance(self) -> Future[Compiled]:
@@ -231,7 +230,7 @@ class Program:
     def _request_update(self, function: Callable[..., Lanes], *arguments: Any, donate: bool) -> Future[Compiled]:
         """Compiles a function of the lanes and other arrays; it may be needed after the executor has ended."""
         jitted = jax.jit(function, donate_argnums=(0,) if donate else (), out_shardings=self._sharding)
-        return self._request(jitted.trace(*self._shard_shapes((self.shapes, *arguments), self._mesh)), self._mesh)
+        return self._request(jitted.trace(*shard_shapes((self.shapes, *arguments), self._mesh)), self._mesh)
 
     def _request(
         self, traced: Traced, mesh: Mesh, *, runs_once: bool = False, executor: Executor | None = None
@@ -243,18 +242,7 @@ class Program:
         )
 
     def _trace(self, function: Callable[[Lanes, Array, Any], Any], shared: Any, mesh: Mesh) -> Traced:
-        """Traces a function of all lanes, which the devices share without talking to one another."""
-        specs = _BY_LANE, _BY_LANE, PartitionSpec()
-        sharded = jax.shard_map(function, mesh=mesh, in_specs=specs, out_specs=_BY_LANE, check_vma=False)
-        lanes, columns = self._shard_shapes((self.shapes, to_columns(self._layout)), mesh)
-        return jax.jit(sharded).trace(lanes, columns, shared)
-
-    def _replicate(self, tree: Any, mesh: Mesh) -> Any:
-        return jax.device_put(tree, NamedSharding(mesh, PartitionSpec()))
-
-    def _shard_shapes(self, tree: Any, mesh: Mesh) -> Any:
-        sharding = NamedSharding(mesh, _BY_LANE)
-        return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), tree)
+        return trace_by_device(function, self.shapes, to_columns(self._layout), shared, mesh)
 
     @property
     def _layout(self) -> tuple[LaneUpdates, np.ndarray]:
