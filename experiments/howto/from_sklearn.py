@@ -98,7 +98,7 @@ print(result.best.hypers, round(result.best.score, 3))
 print(nn.accuracy(result.predict(test_x), test_labels))
 
 # %% A network of your own as an estimator
-# `model=` takes a `nn.Model`, a module of Flax, or a function of (inputs, outputs).
+# `model=` takes an `nn.Model`, a module of Flax, or a function of (inputs, outputs).
 
 
 def make_model(inputs, outputs):
