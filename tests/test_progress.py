@@ -12,6 +12,7 @@ import optax
 import pytest
 
 import jaxnn as nn
+from helpers.resumable_runs import InjectedError, sweep
 from jaxnn.progress import Display, lines, notebook, open_progress, terminal
 
 XOR = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32), np.array([0, 1, 1, 0])
@@ -115,3 +116,13 @@ def test_a_sweep_says_which_program_it_waits_for(monkeypatch, capsys) -> None:
     nn.sweep(make_recipe, space, XOR, key=jax.random.key(0), trials=2, epochs=1, validation=XOR, sampler="grid")
     assert waits == ["compiling program 1 of 2"] * 2 + ["", "compiling program 2 of 2", ""]
     assert re.fullmatch(r"sweep: 2 of 2 trials, running 0, best -\d\.\d{4}, .* so far\n", capsys.readouterr().err)
+
+
+def test_a_sweep_that_resumes_waits_for_its_program_before_the_next_chunk(monkeypatch, tmp_path) -> None:
+    """The seconds of the chunk would otherwise be those of the compiler."""
+    with pytest.raises(InjectedError):
+        sweep(tmp_path / "night", end_at=3)
+    waits = []
+    monkeypatch.setattr(Display, "wait_for", lambda _, what: waits.append(what))
+    sweep(tmp_path / "night")
+    assert waits[-2:] == ["compiling a program", ""]

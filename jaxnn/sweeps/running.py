@@ -103,7 +103,8 @@ def _run_program(
     """Runs trials, which share the choices of a setting, through the lanes of their program, once it is compiled."""
     plan, journal, scheduler = search.plan, search.journal, search.trial_scheduler
     program = fit_program(plan, setting, made, executor)
-    if not journal.resuming:
+    ready = not journal.resuming
+    if ready:
         program.wait()
     yield Waiting("")
     search.programs[setting.choices] = program
@@ -116,6 +117,12 @@ def _run_program(
         earlier=None if earlier is None else earlier.trained,
     ):  # fmt: skip
         yield journal.record_chunk(stats)
+        # The last recorded chunk was read: what follows compiles before the seconds of the next chunk count.
+        if not ready and not journal.resuming and (stats.running or stats.waiting):
+            ready = True
+            yield Waiting("compiling a program")
+            program.wait()
+            yield Waiting("")
 
 
 def group_by_choices(batch: Batch) -> list[Batch]:
