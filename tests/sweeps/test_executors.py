@@ -5,7 +5,7 @@ import multiprocessing
 import os
 import sys
 import threading
-from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ import pytest
 import jaxnn as nn
 from helpers.block_sweeps import RATES, WIDTHS, Listed, assert_same_table, end_after, make_recipe, sweep
 from helpers.resumable_runs import InjectedError
-from jaxnn.sweeps.blocks import driver
+from jaxnn.sweeps.blocks import driver, job
 
 # Workers compile as users do.
 pytestmark = pytest.mark.optimized
@@ -110,6 +110,19 @@ def test_a_directory_goes_on_with_workers(pool, alone, tmp_path, monkeypatch):
     assert_same_table(resumed, alone)
     workers = [row["worker"] for row in resumed.table()]
     assert set(workers[:24]).isdisjoint(workers[24:])  # the log raises after the third block
+
+
+class FarWorkers(ThreadPoolExecutor):
+    """Workers that cannot read the files of the driver, as on another computer."""
+
+    def submit(self, fn, task):
+        return super().submit(fn, task._replace(envelope=task.envelope._replace(path=None, folder="elsewhere")))
+
+
+def test_workers_that_cannot_read_the_file_of_the_job_get_its_bytes(alone, monkeypatch):
+    monkeypatch.setattr(job, "_LONGEST_BODY", 0)
+    with FarWorkers(2) as executor:  # three spans are sent before the first answer
+        assert_same_table(sweep(executor=executor), alone)
 
 
 class Pools:

@@ -73,8 +73,6 @@ class ReportFile(NamedTuple):
 class MissingBody(NamedTuple):
     """The answer of a worker that cannot read the file of a job."""
 
-    worker: str
-
 
 def run_span(task: Task) -> SpanReport | ReportFile | Failed | MissingBody:
     """Runs a span in this process. An exception of the user's functions is returned, which any executor can send."""
@@ -94,7 +92,7 @@ def _run(task: Task) -> SpanReport | MissingBody:
         return SpanReport([], [], [], worker, conditions, 0.0)
     runner = _find_runner(task.envelope)
     if runner is None:
-        return MissingBody(worker)
+        return MissingBody()
     for choices, count in task.lane_counts.items():
         runner.plan.lane_counts.setdefault(choices, count)
     with warnings.catch_warnings(record=True) as warned:
