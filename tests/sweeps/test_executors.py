@@ -128,11 +128,11 @@ def test_workers_that_cannot_read_the_file_of_the_job_get_its_bytes(alone, monke
 class Pools:
     """Makes pools, and kills a worker of the last one."""
 
-    def __init__(self, workers=2):
-        self.workers, self.made = workers, []
+    def __init__(self, workers=2, context=SPAWN):
+        self.workers, self.context, self.made = workers, context, []
 
     def __call__(self):
-        self.made.append(ProcessPoolExecutor(self.workers, mp_context=SPAWN))
+        self.made.append(ProcessPoolExecutor(self.workers, mp_context=self.context))
         return self.made[-1]
 
     def kill(self):
@@ -141,7 +141,9 @@ class Pools:
 
 
 def test_a_worker_that_dies_changes_no_bit(alone, tmp_path):
-    pools, killed, before = Pools(), [], set(multiprocessing.active_children())
+    # A fork server stands between the driver and its workers.
+    pools = Pools(context=multiprocessing.get_context("forkserver"))
+    killed, before = [], set(multiprocessing.active_children())
 
     def log(trial, _):
         if not killed:
