@@ -7,6 +7,7 @@ import sys
 import threading
 from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, ThreadPoolExecutor
 
+import jax
 import numpy as np
 import pytest
 
@@ -68,6 +69,15 @@ def test_an_exception_of_the_users_code_comes_at_once_with_its_text(pool):
     assert str(os.getpid()) not in str(caught.value)
     assert "raised by the worker" in caught.value.__notes__[0]
     assert "in make\n" in caught.value.__notes__[0]
+
+
+def test_workers_take_the_options_of_jax_of_each_sweep(pool):
+    def make(hypers):
+        raise InjectedError(f"precision {jax.config.jax_default_matmul_precision}")
+
+    for precision in ("highest", "tensorfloat32"):
+        with jax.default_matmul_precision(precision), pytest.raises(InjectedError, match=f"precision {precision}"):
+            sweep(executor=pool, make=make)
 
 
 @pytest.mark.parametrize(("name", "options"), [
