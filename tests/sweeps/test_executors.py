@@ -135,6 +135,22 @@ def test_workers_that_cannot_read_the_file_of_the_job_get_its_bytes(alone, monke
         assert_same_table(sweep(executor=executor), alone)
 
 
+def test_a_sweep_that_an_exception_ends_leaves_no_span_to_its_executor():
+    sent = []
+
+    class Shared(Executor):  # does not tell that it has one worker, so that spans wait
+        def submit(self, fn, task):
+            sent.append(threads.submit(fn, task))
+            return sent[-1]
+
+    def log(trial, _):
+        raise InjectedError
+
+    with ThreadPoolExecutor(1) as threads, pytest.raises(InjectedError):
+        sweep(executor=Shared(), log=log)
+    assert sent[-1].cancelled()
+
+
 class Pools:
     """Makes pools, and kills a worker of the last one."""
 

@@ -65,10 +65,14 @@ class Dispatcher:
             RuntimeError: blocks that lost their worker again and again, after the others have run.
             Exception: one of a function of the user, or of the executor.
         """
-        while self._send():
-            self._receive()
-            if self._watch.has_ended():
-                return
+        try:
+            while self._send():
+                self._receive()
+                if self._watch.has_ended():
+                    return
+        finally:
+            for future in self._running:  # an executor of the user's goes on after the sweep
+                future.cancel()
         if self._given_up:
             names = ", ".join(block.name for _, block in sorted(self._given_up.items()))
             times = max(self._losses[number] for number in self._given_up)
