@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import sys
 import threading
+import types
 from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, ThreadPoolExecutor
 
 import jax
@@ -69,6 +70,17 @@ def test_an_exception_of_the_users_code_comes_at_once_with_its_text(pool):
     assert str(os.getpid()) not in str(caught.value)
     assert "raised by the worker" in caught.value.__notes__[0]
     assert "in make\n" in caught.value.__notes__[0]
+
+
+def test_an_exception_of_a_class_that_is_not_here_comes_as_text(pool):
+    def make(hypers):
+        module = types.ModuleType("only_there")
+        exec("class OurError(Exception): pass", module.__dict__)
+        sys.modules["only_there"] = module
+        raise module.OurError("theirs")
+
+    with pytest.raises(RuntimeError, match=r"only_there.OurError: theirs"):
+        sweep(executor=pool, make=make)
 
 
 def test_workers_take_the_options_of_jax_of_each_sweep(pool):

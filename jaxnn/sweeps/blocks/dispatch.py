@@ -193,7 +193,10 @@ class Dispatcher:
 
 def _make_error(failed: Failed, span: list[Block]) -> BaseException:
     """Returns the exception of a worker, with its text there."""
-    error = RuntimeError(failed.text) if failed.error is None else pickle.loads(failed.error)
+    error: BaseException = RuntimeError(failed.text)
+    # Its class may be in a module that this computer does not have.
+    with contextlib.suppress(Exception):
+        error = error if failed.error is None else pickle.loads(failed.error)
     names = ", ".join(block.name for block in span)
     error.add_note(f"sweep: raised by the worker {failed.worker} in {names}\n{failed.text}")
     return error
