@@ -27,7 +27,9 @@ _OPTIONS = {
     "html_show_sphinx": False,
     "html_show_copyright": False,
     "html_show_search_summary": False,  # it would fetch the pages, which a browser refuses for files
-    "html_use_index": True,
+    "smartquotes": False,  # a quoted value is copied
+    "html_use_index": False,
+    "html_domain_indices": False,
     "napoleon_numpy_docstring": False,
     "napoleon_use_rtype": False,
     "napoleon_use_ivar": False,

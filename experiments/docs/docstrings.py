@@ -45,8 +45,10 @@ def read_signature(value: Any) -> str | None:
     if inspect.isclass(value):
         if hasattr(value, "_fields"):
             return _sign_fields(value)
-        own = next((base for base in value.__mro__ if "__init__" in vars(base)), object)
-        return None if not own.__module__.startswith("jaxnn.") else _drop_first(_parse(own.__init__).args)
+        if not inspect.isfunction(value.__init__):
+            return None
+        # That of a protocol is of `typing`.
+        return _drop_first(_parse(value.__init__).args) if value.__init__.__module__.startswith("jaxnn.") else "()"
     value = inspect.unwrap(getattr(value, "__func__", value))
     if not inspect.isfunction(value):
         return None

@@ -15,7 +15,11 @@ PAGES = {
     "Training": ("training.recipe", "training.fit", "training.train", "training.stopping", "training"),
     "Sweeps": ("sweeps.search", "sweeps.results.result", "sweeps.results"),
     "Spaces": ("sweeps.space", "units"),
-    "Schedulers and samplers": ("sweeps.schedulers", "sweeps.samplers", "sweeps.simulation", "sweeps.engine.splits"),
+    "Schedulers and samplers": (
+        "sweeps.schedulers.successive_halving", "sweeps.schedulers.median_stopping",
+        "sweeps.schedulers.population_based", "sweeps.simulation", "sweeps.schedulers", "sweeps.samplers",
+        "sweeps.engine.splits",
+    ),
     "Sweeps in detail": ("sweeps",),
     "Models": ("models.mlp", "models.cnn", "models.resnet", "models", "buffers"),
     "Norms": ("layers.norms", "layers.batch_norm", "layers.group_norm"),
@@ -120,6 +124,8 @@ def find_name(text: str, near: str = "", without: Collection[str] = ()) -> str |
     if match is None or text in without or "->" in text:
         return None
     qualified = text.startswith(("nn.", "jaxnn."))
+    if qualified and match[1] in MODULES:
+        return f"jaxnn.{match[1]}"
     parts = near.split(".")
     scopes = ["jaxnn"] if qualified else [".".join(parts[:end]) for end in range(len(parts), 0, -1)]
     known = _list_targets()

@@ -15,6 +15,9 @@ import optax
 import jaxnn as nn
 
 iris = nn.datasets.iris()
+train, test = nn.train_test_split(
+    jax.random.key(0), iris.data, test=1 / 3, stratify=iris.targets
+)
 recipe = nn.Recipe(
     nn.mlp([4, 16, 3], dropout=0.1), nn.cross_entropy, optax.adam(0.01), batch_size=30
 )
@@ -25,8 +28,8 @@ def equal(one, other):
     return all(jax.tree.leaves(same))
 
 
-one = nn.train(recipe, iris.data, key=jax.random.key(0), epochs=10)
-other = nn.train(recipe, iris.data, key=jax.random.key(0), epochs=10)
+one = nn.train(recipe, train, key=jax.random.key(0), epochs=10)
+other = nn.train(recipe, train, key=jax.random.key(0), epochs=10)
 print(equal(one.params, other.params))
 
 # %% A trial does not depend on its neighbours
@@ -47,11 +50,11 @@ def search(trials, scheduler=None):
     return nn.sweep(
         make_recipe,
         {"learning_rate": nn.log_uniform(1e-4, 1.0)},
-        iris.data,
+        train,
         key=jax.random.key(1),
         trials=trials,
         epochs=27,
-        validation=iris.data,
+        validation=test,
         scheduler=scheduler,
         lanes=lanes,
     )
@@ -98,11 +101,11 @@ print(equal(small.replay(3).params, large.replay(3).params))
 wide = nn.sweep(
     make_recipe,
     {"learning_rate": nn.log_uniform(1e-4, 1.0)},
-    iris.data,
+    train,
     key=jax.random.key(1),
     trials=24,
     epochs=27,
-    validation=iris.data,
+    validation=test,
     lanes=3 * lanes,
 )
 difference = np.abs(wide.curves() - large.curves()).max()

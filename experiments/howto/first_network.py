@@ -21,7 +21,7 @@ train, test = nn.train_test_split(
 )
 
 # %% What is trained, and how
-# A `nn.Recipe` names the model, the loss of one example, and an optimizer of
+# An `nn.Recipe` names the model, the loss of one example, and an optimizer of
 # [optax](https://optax.readthedocs.io). `nn.mlp` takes the sizes of the layers: 4 inputs, 16 hidden nodes, 3 classes.
 
 recipe = nn.Recipe(

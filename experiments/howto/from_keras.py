@@ -79,9 +79,10 @@ print(result.losses.shape, result.best_epoch)
 # %% What is different
 # - `result.params` are those of the best epoch, which `restore_best_weights=True` gives.
 # - Outputs are logits. `nn.softmax(outputs)` makes probabilities.
-# - Weights have the shapes and the order of Keras. `nn.integrations.keras.load(model,
-#   keras_model.weights)` reads them, and `nn.integrations.keras.weights` goes back.
+# - Weights have the shapes and the order of Keras:
+#   `nn.integrations.keras.load(model, keras_model.get_weights())` reads them, and
+#   `nn.integrations.keras.weights` goes back.
 # - A batch norm has epsilon 1e-5 and momentum 0.9 here, 1e-3 and 0.99 there:
 #   `nn.cnn(..., norm="batch", norm_options={"epsilon": 1e-3, "momentum": 0.99})`.
-# - The first weights are drawn as by `HeNormal`, those of Keras by `GlorotUniform`:
+# - Weights start from the normal distribution of He, those of Keras from `GlorotUniform`:
 #   `initializer=nn.initializers.glorot_uniform`.

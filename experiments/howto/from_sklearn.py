@@ -76,14 +76,12 @@ import jaxnn as nn
 
 def make_recipe(hypers):
     optimizer = optax.adamw(hypers["learning_rate"], weight_decay=hypers["decay"])
-    model = nn.mlp([64, hypers["width"], 10])
-    return nn.Recipe(model, nn.cross_entropy, optimizer, batch_size=64)
+    return nn.Recipe(nn.mlp([64, 32, 10]), nn.cross_entropy, optimizer, batch_size=64)
 
 
 space = {
     "learning_rate": nn.log_uniform(1e-4, 1e-1),
     "decay": nn.log_uniform(1e-5, 1.0),
-    "width": nn.sizes(8, 64),
 }
 result = nn.sweep(
     make_recipe,
@@ -100,7 +98,7 @@ print(result.best.hypers, round(result.best.score, 3))
 print(nn.accuracy(result.predict(test_x), test_labels))
 
 # %% A network of your own as an estimator
-# `model=` takes a `nn.Model`, a module of Flax, or a function of (inputs, outputs).
+# `model=` takes an `nn.Model`, a module of Flax, or a function of (inputs, outputs).
 
 
 def make_model(inputs, outputs):

@@ -134,6 +134,6 @@ def train_scaled(params, x, *, key, where=None):
 
 
 model = nn.Model(init_scaled, apply_scaled, train_scaled)
-recipe = nn.Recipe(model, nn.cross_entropy, optax.adam(0.1))
-result = nn.train(recipe, train, key=jax.random.key(4), epochs=50)
-print(result.params["scale"])
+params = model.init(jax.random.key(4))
+outputs, params = model.train_apply(params, train[0], key=None)
+print(outputs.shape, params["scale"])

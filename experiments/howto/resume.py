@@ -26,7 +26,7 @@ def make_recipe(hypers):
 lanes = 4 * len(jax.devices())
 
 
-def search(trials, epochs=60, **options):
+def search(trials, epochs=27, **options):
     return nn.sweep(
         make_recipe,
         {"learning_rate": nn.log_uniform(1e-4, 1.0)},
@@ -61,7 +61,7 @@ try:
         train,
         key=jax.random.key(1),
         trials=16,
-        epochs=60,
+        epochs=27,
         validation=test,
         lanes=lanes,
         directory="night",
@@ -82,7 +82,7 @@ assert (more.curves()[:16] == first.curves()).all()
 # go on from where they ended, otherwise they start again. The run before stays as it is,
 # and the new one is in the subfolder `continued-2`.
 
-longer = search(24, epochs=90, directory="night", keep_states=True)
+longer = search(24, epochs=40, directory="night", keep_states=True)
 print(longer.curves().shape, longer.best.trial)
 
 # %% Without a directory

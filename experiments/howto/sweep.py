@@ -39,13 +39,13 @@ print(nn.accuracy(result.predict(test[0]), test[1]))
 # %% Widths and depths
 # `nn.sizes` is a width and `nn.depth` a number of layers. They are traced too: all widths
 # and depths below share one program, which is that of the largest network, and each trial
-# trains exactly its own. `nn.switch` picks a function. `nn.choice` takes any Python
+# trains exactly its own. `nn.switch(nn.relu, nn.tanh)` picks a function. `nn.choice` takes any Python
 # values, but each combination of them compiles a program of its own, for seconds.
 
 
 def make_recipe(hypers):
     hidden = [hypers["width"]] * hypers["depth"]
-    model = nn.mlp([4, *hidden, 3], activation=hypers["activation"])
+    model = nn.mlp([4, *hidden, 3])
     optimizer = optax.adamw(hypers["learning_rate"], weight_decay=hypers["decay"])
     return nn.Recipe(model, nn.cross_entropy, optimizer, batch_size=20)
 
@@ -53,7 +53,6 @@ def make_recipe(hypers):
 space = {
     "width": nn.sizes(4, 32),
     "depth": nn.depth(1, 3),
-    "activation": nn.switch(nn.relu, nn.tanh),
     "learning_rate": nn.log_uniform(1e-4, 1.0),
     "decay": nn.log_uniform(1e-5, 1.0),
 }
@@ -63,8 +62,7 @@ space = {
 # trials. `nn.asha` compares after 5 and 15 epochs here, and lets the best third go
 # on. `stop=` ends a single training early, and `first=` names settings to try first.
 
-known = {"width": 16, "depth": 1, "activation": nn.relu}
-known |= {"learning_rate": 0.01, "decay": 0.001}
+known = {"width": 16, "depth": 1, "learning_rate": 0.01, "decay": 0.001}
 result = nn.sweep(
     make_recipe,
     space,

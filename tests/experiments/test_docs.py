@@ -1,6 +1,7 @@
 """The documentation: how-tos that run, a reference of every public name, links that lead somewhere."""
 
 import functools
+import html
 import importlib
 import inspect
 import re
@@ -73,8 +74,8 @@ def test_the_pages_are_built_without_a_warning_and_every_link_leads_somewhere(ru
     assert checked.links > 1000
     # What a reader finds: shapes as the source has them, links from backticks, code and what it prints.
     layers = (output / "reference" / "layers.html").read_text(encoding="utf-8")
-    assert '<dt class="sig sig-object py" id="jaxnn.dense">' in layers
-    assert "[ArrayLike" in layers
+    signature = layers.partition('<dt class="sig sig-object py" id="jaxnn.dense">')[2].partition("</dt>")[0]
+    assert "x: Shaped[ArrayLike, 'batch inputs']" in html.unescape(re.sub("<[^>]+>", "", signature))
     sweep = (output / "reference" / "sweeps.html").read_text(encoding="utf-8")
     assert 'href="training.html#jaxnn.fit"' in sweep
     howto = (output / "howto" / "sweep.html").read_text(encoding="utf-8")

@@ -176,3 +176,12 @@ def test_other_settings_of_jax_are_refused(interrupted):
     with jax.default_matmul_precision("float32"):
         message = error_message(ValueError, lambda: train(interrupted / "train"))
     assert "jax_default_matmul_precision was highest and is float32" in message
+
+
+def test_other_instructions_of_the_processor_are_refused(interrupted, monkeypatch):
+    """XLA reads its flags when it starts; here they only stand for a computer that has no others."""
+    monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_max_isa=SSE4_2")
+    for call in (train, sweep):
+        message = error_message(ValueError, lambda call=call: call(interrupted / call.__name__))
+        assert "instructions was " in message
+        assert " and is SSE4_2" in message

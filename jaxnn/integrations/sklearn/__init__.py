@@ -1,4 +1,4 @@
-"""Estimators of scikit-learn (extra `sklearn`): networks with `fit`, `predict` and `score`.
+"""Estimators of scikit-learn (extra `sklearn`): networks for its pipelines, searches and cross-validation.
 
 They are reached as `jaxnn.integrations.sklearn`, which imports scikit-learn when it is first used.
 """

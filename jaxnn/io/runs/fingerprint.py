@@ -16,11 +16,12 @@ import optax
 
 from jaxnn._kernels.digest import digest_array, name_function
 from jaxnn.devices import count_cores
+from jaxnn.io.runs.instructions import name_instructions
 
 # Options of JAX that change what the same program computes.
 _JAX_OPTIONS = "jax_enable_x64", "jax_threefry_partitionable", "jax_default_matmul_precision", "jax_default_prng_impl"
 # The names of what `describe_environment` returns.
-ENVIRONMENT = "jaxnn", "jax", "jaxlib", "numpy", "optax", "device", "processor", "cores", *_JAX_OPTIONS
+ENVIRONMENT = "jaxnn", "jax", "jaxlib", "numpy", "optax", "device", "processor", "instructions", "cores", *_JAX_OPTIONS
 
 
 def describe_environment() -> dict[str, Any]:
@@ -33,6 +34,7 @@ def describe_environment() -> dict[str, Any]:
     machine: dict[str, Any] = {
         "device": f"{len(jax.local_devices())} × {device.device_kind}",
         "processor": platform.machine(),
+        "instructions": name_instructions() if device.platform == "cpu" else None,
         "cores": count_cores() if device.platform == "cpu" else None,
     }
     return versions | machine | {name: describe(getattr(jax.config, name)) for name in _JAX_OPTIONS}
