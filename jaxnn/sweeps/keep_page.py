@@ -42,7 +42,7 @@ def keep_page(
     handled = sys.exc_info()[1]
 
     def make(goes_on: bool) -> dict[str, str | bytes]:
-        # A sweep that an exception ends saves what is done.
+        # A sweep that an exception ends saves once more while that is handled: the page is then the last one.
         goes_on = goes_on and sys.exc_info()[1] is handled
         seconds = before + time.monotonic() - best.started
         files: dict[str, str | bytes] = {}

@@ -159,11 +159,15 @@ def _settle(envelope: Envelope) -> None:
 
 
 def _set_options(options: dict[str, Any]) -> None:
-    """Sets options of JAX; what was compiled under others is forgotten."""
+    """Sets options of JAX; what was compiled under others is forgotten.
+
+    A worker of another version may lack some: the driver refuses it by its version.
+    """
     import jax
 
     known = jax.config.values
-    changed = {name: value for name, value in options.items() if getattr(jax.config, name, known.get(name)) != value}
+    wanted = {name: value for name, value in options.items() if name in known}
+    changed = {name: value for name, value in wanted.items() if getattr(jax.config, name, known[name]) != value}
     if changed:
         _runners.clear()
     for name, value in changed.items():
