@@ -29,7 +29,9 @@ function makeCurves() {
   function findRange() {
     const known = shown.values.filter(Number.isFinite).sort();
     if (!known.length) return { low: 0, high: 1, log: false };
-    let [low, high] = shown.loss ? [known[0], quantile(known, 0.75)] : [quantile(known, 0.25), known[known.length - 1]];
+    // A few curves hide nothing: they are shown whole.
+    const whole = size < 4;
+    let [low, high] = whole ? [known[0], known[known.length - 1]] : shown.loss ? [known[0], quantile(known, 0.75)] : [quantile(known, 0.25), known[known.length - 1]];
     const log = low > 0 && shown.loss && high / low > 20;
     if (high <= low) [low, high] = [low - 0.5, high + 0.5];
     const margin = log ? 0 : 0.03 * (high - low);
@@ -188,19 +190,24 @@ function makeCurves() {
   const thinned = grid.length && grid.length < last ? ` Curves are drawn through ${grid.length} of ${last} epochs, and their ends.` : "";
   return section(
     "Learning curves",
-    `A curve for each trial, the mean over its repeats and folds; it ends where the trial did. The worst values lie outside.${thinned}`,
-    el("div", { class: "controls" }, quantities.length > 1 ? select : null, scoreLegend()),
+    `A curve for each trial, the mean over its repeats and folds; it ends where the trial did.${size < 4 ? "" : " The worst values lie outside."}${thinned}`,
+    el("div", { class: "controls" }, quantities.length > 1 ? select : null, scoreLegend((trial) => trials.epochs[trial] > 0)),
     chart.node,
   );
 }
 
-/** Returns what the colours of lines mean. */
-function scoreLegend() {
+/** Returns whether one of the trials that are shown has no score. */
+function lacksScore(isShown) {
+  return trials.score.some((score, trial) => score === null && isShown(trial));
+}
+
+/** Returns what the colours of the lines of the trials that are shown mean. */
+function scoreLegend(isShown) {
   const low = tick(Number((scoreLow ?? 0).toPrecision(3)));
-  const marks = [
+  const marks = !scored.length ? [] : [
     el("span", { class: "key" }, "score ", low, el("span", { class: "ramp", "aria-hidden": "true" }), tick(Number((scoreHigh ?? 1).toPrecision(3)))),
     el("span", { class: "key" }, el("span", { class: "stroke best", "aria-hidden": "true" }), "best"),
   ];
-  if (trials.score.includes(null)) marks.push(el("span", { class: "key" }, el("span", { class: "stroke diverged", "aria-hidden": "true" }), "no score"));
+  if (lacksScore(isShown)) marks.push(el("span", { class: "key" }, el("span", { class: "stroke diverged", "aria-hidden": "true" }), "no score"));
   return el("div", { class: "legend" }, marks);
 }

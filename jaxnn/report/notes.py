@@ -4,9 +4,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from jaxnn.report.ranges import find_range
 from jaxnn.sweeps.results.tables import Column
-from jaxnn.sweeps.space.integers import Seeds
-from jaxnn.sweeps.space.space import dimensions
 
 if TYPE_CHECKING:
     from jaxnn.sweeps.results.result import SweepResult
@@ -22,7 +21,7 @@ _EXCEPTIONS = 0.25
 def list_notes(result: "SweepResult") -> list[str]:
     """Returns sentences about the result, the most important first."""
     if not any(trial.has_params for trial in result.trials):
-        return []
+        return [*_note_diverged(result), *_note_failed(result)]
     return [
         *_note_ends(result),
         *_note_diverged(result),
@@ -57,12 +56,8 @@ def _note_ends(result: "SweepResult") -> list[str]:
 
 def _list_ranges(result: "SweepResult") -> list[tuple[Column, float, float]]:
     """Returns the hypers that have a range, with its ends."""
-    nodes = {path: node for path, node, _ in dimensions(result.space)}
-    return [
-        (column, float(nodes[column.path].low), float(nodes[column.path].high))
-        for column in result.columns()
-        if hasattr(nodes[column.path], "low") and not isinstance(nodes[column.path], Seeds)
-    ]
+    ranges = [(column, find_range(result.space, column.path)) for column in result.columns()]
+    return [(column, *ends) for column, ends in ranges if ends is not None]
 
 
 def _scale(column: Column, low: float, high: float) -> np.ndarray:
@@ -166,8 +161,8 @@ def _note_spread(result: "SweepResult") -> list[str]:
     if not near:
         return []
     return [
-        f"{near} other trial{'s' if near > 1 else ''} differ from the best by less than its spread over repeats and "
-        f"folds, {best.score_std:.2g}."
+        f"{near} other trial{'s differ' if near > 1 else ' differs'} from the best by less than its spread over "
+        f"repeats and folds, {best.score_std:.2g}."
     ]
 
 

@@ -3,7 +3,7 @@
 const AXIS_WIDTH = 96;
 
 function makeParallel() {
-  const place = { left: 44, right: 60, top: 40, bottom: 34 };
+  const place = { left: 44, right: 72, top: 40, bottom: 34 };
   let x, y;
   let current = -1;
 
@@ -16,23 +16,31 @@ function makeParallel() {
     let pen = false;
     axes.forEach((axis, k) => {
       const unit = axis.unit(trial);
-      // A hyper that the trial does not have leaves a gap; a score that it does not have lies below the axis.
-      if (unit === null && axis !== scoreAxis) pen = false;
-      else if (pen) context.lineTo(x(k), y(unit));
-      else {
-        context.moveTo(x(k), y(unit));
-        pen = true;
-      }
+      // The line passes by a hyper that the trial does not have; a score that it does not have lies below the axis.
+      if (unit === null && axis !== scoreAxis) return;
+      if (pen) context.lineTo(x(k), y(unit));
+      else context.moveTo(x(k), y(unit));
+      pen = true;
     });
   };
 
+  /** Returns the height of a trial's line between two axes, `k` and the next; NaN where it has not begun. */
+  function heightAt(trial, k, atX) {
+    let [left, right] = [k, Math.min(k + 1, axes.length - 1)];
+    while (left >= 0 && axes[left].unit(trial) === null) left--;
+    while (right < axes.length - 1 && axes[right].unit(trial) === null) right++;
+    if (left < 0) return NaN;
+    const share = clamp((atX - x(left)) / (x(right) - x(left) || 1), 0, 1);
+    return y(axes[left].unit(trial)) * (1 - share) + y(axes[right].unit(trial)) * share;
+  }
+
   function draw(context, width, height) {
     setScales(width, height);
-    const all = [...ranking].reverse();
+    const all = ranking.filter(hasEnded).reverse();
     context.lineWidth = 0.8;
     if (brushes.size) strokeByScore(context, all.filter((trial) => !chosen[trial]), trace(context), { faded: true });
     context.lineWidth = size > 300 ? 0.8 : 1.1;
-    strokeByScore(context, worstFirst(), trace(context), { alpha: clamp(60 / Math.sqrt(size * 10), 0.3, 0.8) });
+    strokeByScore(context, worstFirst().filter(hasEnded), trace(context), { alpha: clamp(60 / Math.sqrt(size * 10), 0.3, 0.8) });
     axes.forEach((axis, k) => drawAxis(context, axis, k));
   }
 
@@ -52,7 +60,7 @@ function makeParallel() {
     context.font = FONT;
     context.textAlign = "left";
     for (const [unit, text] of listMarks(axis)) writeMark(context, text, x(k) + 7, y(unit) + 4);
-    if (axis === scoreAxis && trials.score.includes(null)) writeMark(context, "none", x(k) + 7, y(null) + 4);
+    if (axis === scoreAxis && lacksScore(hasEnded)) writeMark(context, "none", x(k) + 7, y(null) + 4);
   }
 
   /** Writes a number over lines, with a rim in the colour of the page. */
@@ -109,12 +117,10 @@ function makeParallel() {
   /** Shows the line that is nearest to the pointer. */
   function hover(atX, atY) {
     const k = clamp(Math.floor(((atX - x(0)) / (x(1) - x(0) || 1))), 0, Math.max(0, axes.length - 2));
-    const share = clamp((atX - x(k)) / (x(k + 1) - x(k) || 1), 0, 1);
     let [nearest, distance] = [-1, 10];
     for (const trial of ranking) {
-      if (!chosen[trial]) continue;
-      const [a, b] = [axes[k].unit(trial), axes[k + 1]?.unit(trial) ?? null];
-      const off = Math.abs(y(a) * (1 - share) + y(b) * share - atY);
+      if (!chosen[trial] || !hasEnded(trial)) continue;
+      const off = Math.abs(heightAt(trial, k, atX) - atY);
       if (off < distance) [nearest, distance] = [trial, off];
     }
     point(nearest);
@@ -140,7 +146,8 @@ function makeParallel() {
   });
   views.push(chart);
   chart.node.style.minWidth = `${AXIS_WIDTH * axes.length}px`;
-  return section("Hypers and score", "A line for each trial. Drag along an axis to choose trials in all views; click it to let go.", el("div", { class: "controls" }, scoreLegend()), el("div", { class: "wide" }, chart.node));
+  const passed = hypers.some((axis) => axis.values.includes(null)) ? " It passes by the hypers that the trial does not have." : "";
+  return section("Hypers and score", `A line for each ended trial.${passed} Drag along an axis to choose trials in all views; click to let go.`, el("div", { class: "controls" }, scoreLegend(hasEnded)), el("div", { class: "wide" }, chart.node));
 }
 
 /** Moves the chosen part of an axis, or its upper end; where there is none, returns the upper or lower half. */

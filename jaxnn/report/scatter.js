@@ -40,7 +40,7 @@ function makeScatter(axis) {
     y = (unit) => (unit === null ? box.bottom + 7 : box.bottom - (box.bottom - box.top - 6) * unit);
   }
 
-  const listed = (trial) => axis.values[trial] !== null && statusOf(trial) !== "unfinished";
+  const listed = (trial) => axis.values[trial] !== null && hasEnded(trial);
 
   function draw(context, width, height) {
     setScales(width, height);

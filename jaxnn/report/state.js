@@ -119,6 +119,11 @@ function describeTrial(trial) {
 // Lines of a colour are drawn some together: one by one takes longer, and so does a path of thousands that cross.
 const [SHADES, TOGETHER] = [12, 10];
 
+/** Returns whether a trial has ended, so that it has a line of hypers and a score or none. */
+function hasEnded(trial) {
+  return statusOf(trial) !== "unfinished";
+}
+
 /** Calls `trace(trial)` for the trials of each shade between two strokes, the worst first. */
 function strokeByScore(context, list, trace, { alpha, faded }) {
   const shades = Array.from({ length: SHADES + 1 }, () => []);

@@ -8,8 +8,8 @@ from jaxnn.report.about import About, describe_about, name_described
 from jaxnn.report.classes import describe_classes
 from jaxnn.report.notes import list_notes
 from jaxnn.report.numbers import choose_grid, pack_curves, shorten, shorten_all
+from jaxnn.report.ranges import find_range
 from jaxnn.sweeps.results.tables import Column
-from jaxnn.sweeps.space.space import dimensions
 
 if TYPE_CHECKING:
     from jaxnn.sweeps.results.result import SweepResult
@@ -70,14 +70,14 @@ def _describe_trials(result: "SweepResult") -> dict[str, Any]:
 
 
 def _describe_hyper(column: Column, space: dict[str, Any]) -> dict[str, Any]:
-    node = next(node for path, node, _ in dimensions(space) if path == column.path)
+    low, high = find_range(space, column.path) or (np.nan, np.nan)
     return {
         "name": column.path,
         "values": shorten_all(column.values),
         "options": [name_described(option) for option in column.options],
         "log": column.logarithmic,
-        "low": shorten(getattr(node, "low", np.nan)),
-        "high": shorten(getattr(node, "high", np.nan)),
+        "low": shorten(low),
+        "high": shorten(high),
     }
 
 

@@ -86,6 +86,7 @@ def _describe(result: Any, title: str | None, pictures: bool) -> dict[str, Any]:
     stored = getattr(result.plan, "stored", None)
     if stored is not None:  # a result of `load`, which ran in another process
         return describe_directory(stored, title)
-    about = describe_here(title or f"Sweep of {len(result.trials)} trials", score=name_value(result.plan.score))
+    count = len(result.trials)
+    about = describe_here(title or f"Sweep of {count} trial{'s' * (count != 1)}", score=name_value(result.plan.score))
     about = about._replace(pictures=pictures, seconds=result.seconds, outputs=compute_outputs(result))
     return describe_sweep(result, about)

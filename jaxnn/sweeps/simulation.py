@@ -75,7 +75,7 @@ def simulate(scheduler: Scheduler, result: SweepResult, *, lanes: int | None = N
             rung in the order in which they start. A scheduler of yours may depend on them.
 
     Raises:
-        TypeError: something that is no scheduler.
+        TypeError: something that is no scheduler, or no result of a sweep.
         ValueError: `population_based`, whose copies learn what was not recorded; a sweep with a scheduler, with
             `evaluate_at="rungs"`, with unfinished trials or without a score.
 
@@ -94,6 +94,8 @@ def simulate(scheduler: Scheduler, result: SweepResult, *, lanes: int | None = N
     if scheduler is None:
         raise TypeError("simulate: give a scheduler, such as asha(...), not None")
     check_scheduler(scheduler)
+    if not isinstance(result, SweepResult):
+        raise TypeError(f"simulate: result must be what sweep or nn.sweeps.load returned, not {result!r}")
     _check_recorded(result)
     trial_scheduler = _start(scheduler, result)
     ended = BestTrials(keep=1)

@@ -75,6 +75,11 @@ def test_diverged_trials_are_bounded_by_a_hyper_where_the_data_say_so():
     assert "6 of 60 trials diverged." in list_notes(make_result(values, scores, statuses))
 
 
+def test_a_sweep_without_a_best_trial_says_why():
+    result = make_result(spread_values(6), [np.nan] * 6, ["diverged"] * 5 + ["failed"])
+    assert [note.split(";")[0] for note in list_notes(result)] == ["5 of 6 trials diverged.", "1 of 6 trials failed"]
+
+
 def test_stopped_neighbours_and_a_rising_score_are_named():
     values = [(float(rate), 5.0) for rate in np.geomspace(1e-3, 1.0, 41)]
     scores = [-abs(i - 20.0) for i in range(41)]
@@ -93,6 +98,8 @@ def test_trials_within_the_spread_of_the_best_are_counted():
     scores = [-abs(i - 5.0) for i in range(11)]
     notes = list_notes(make_result(values, scores, ["finished"] * 11, stds=[1.5] * 11))
     assert any(note.startswith("2 other trials differ from the best by less than its spread") for note in notes)
+    notes = list_notes(make_result(values[5:], scores[5:], ["finished"] * 6, stds=[1.5] * 6))
+    assert any(note.startswith("1 other trial differs from the best") for note in notes)
 
 
 @pytest.fixture(scope="module")
@@ -159,6 +166,19 @@ def test_the_document_has_lanes_seconds_and_importance():
     assert described["time"] == {"total": 5, "programs": 3, "epochs": 400}
     assert dict(described["importance"]) == pytest.approx(result.importance(), rel=1e-5)
     assert describe_sweep(result, describe_here("here")._replace(thorough=False))["importance"] is None
+
+
+def test_a_hyper_of_several_options_has_the_range_of_them_all():
+    space = {"optimizer": nn.choice(
+        {"make": optax.sgd, "rate": nn.log_uniform(1e-2, 1.0)}, {"make": optax.adam, "rate": nn.log_uniform(1e-4, 0.1)}
+    )}  # fmt: skip
+    result = make_result([(0.1, 1.0)], [1.0], ["finished"])
+    trial = result.trials[0]._replace(setting=nn.sweeps.Setting((("optimizer", 1),), {"optimizer.rate": 0.1}))
+    result = nn.SweepResult((trial,), {}, result.chunks, result.plan._replace(space=space), Programs())
+    optimizer, rate = describe_sweep(result, describe_here("one"))["hypers"]
+    assert (rate["low"], rate["high"]) == (1e-4, 1.0)
+    assert optimizer["options"] == ["sgd", "adam"]
+    assert "SweepResult: 1 trial of up to 20 epochs" in repr(result)
 
 
 def test_parts_of_a_configuration_are_named_without_their_modules():

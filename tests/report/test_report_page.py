@@ -120,6 +120,31 @@ def test_hover_names_the_trial_and_its_hypers(browser, searched, tmp_path):
     assert f"Trial {searched.best.trial}" not in opened.text(note)
 
 
+def test_a_line_passes_by_the_hypers_that_a_trial_does_not_have(browser, searched, tmp_path):
+    document = describe_sweep(searched, describe_here("Without labels"))
+    _, width, label = document["hypers"]
+    label["values"] = [None] * 24
+    path = tmp_path / "report.html"
+    path.write_text(make_page(document))
+    opened = OpenPage(browser, path)
+    # On the axis of labels, half way from the width of the best to its score at the upper end.
+    best = searched.best.trial
+    unit = np.log(width["values"][best] / 2) / np.log(3)
+    opened.hover(PARALLEL, (44 + 1000 * 2 / 3) / 1116, (346 - 306 * (unit + 1) / 2) / 380)
+    assert f"Trial {best}, the best" in opened.text(".parallel .note")
+    assert "passes by the hypers" in opened.text()
+    assert opened.troubles == []
+    # Trials that wait have no lines, which would hide the others.
+    document["trials"]["score"] = [None] * 24
+    document["trials"]["status"] = [document["statuses"].index("unfinished")] * 24
+    document |= {"best": None, "state": "unfinished"}
+    path.write_text(make_page(document))
+    waiting = OpenPage(browser, path)
+    waiting.hover(PARALLEL, (44 + 1000 * 2 / 3) / 1116, (346 - 306 * (unit + 1) / 2) / 380)
+    assert "Trial" not in waiting.text(".parallel .note")
+    assert waiting.count_colours(".parallel canvas") < opened.count_colours(".parallel canvas") / 2
+
+
 def test_a_brush_chooses_trials_in_all_views(browser, searched, tmp_path):
     opened = OpenPage(browser, searched.report(tmp_path / "report.html"))
     before = opened.count_colours(".curves canvas")

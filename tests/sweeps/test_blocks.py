@@ -188,6 +188,13 @@ def test_workers_of_other_versions_and_processors_are_named():
         warn_of_replays(own | {"kind": "H100"})
 
 
+def test_a_process_with_one_device_learns_how_to_have_the_bits_of_its_workers(monkeypatch):
+    conditions = describe_conditions() | {"devices": "several"}
+    monkeypatch.setattr(jax, "local_devices", lambda: jax.devices()[:1])
+    with pytest.warns(UserWarning, match=r"devices was several and is one.*nn.use_all_cores\(\) after the imports"):
+        warn_of_replays(conditions)
+
+
 def make_plan_of(trials):
     return make_plan(
         make_recipe, RATES, TRAIN, key=jax.random.key(0), epochs=1, validation=VALIDATION, folds=None, stratify=None,

@@ -103,6 +103,12 @@ def test_what_cannot_travel_is_named(pool, name, options):
         sweep(executor=pool, **options(threading.Lock()))
 
 
+def test_a_file_that_is_open_cannot_travel(pool, tmp_path):
+    rule = "sweep: make_recipe cannot be sent to workers: it holds a file that is open. Make it inside the function"
+    with (tmp_path / "log").open("w") as file, pytest.raises(TypeError, match=rule):
+        sweep(executor=pool, make=lambda hypers: file.name and make_recipe(hypers))
+
+
 def test_executors_that_cannot_run_a_sweep(as_installed):
     with pytest.raises(ValueError, match=r"forks the process.*get_context\(\"spawn\"\)"):
         sweep(executor=ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("fork")))

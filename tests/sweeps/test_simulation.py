@@ -146,6 +146,8 @@ def test_what_was_not_recorded_is_refused(full, as_installed):
         "simulate: PopulationBased copies parameters between trials and changes their hypers;"
     )
     assert message(Copies(), result).startswith("simulate: the scheduler copies parameters from trial to trial")
+    rule = "simulate: result must be what sweep or nn.sweeps.load returned, not 'night'"
+    assert message(nn.asha(), "night", TypeError) == rule
     assert message(None, result, TypeError) == "simulate: give a scheduler, such as asha(...), not None"
     assert message("asha", result, TypeError).startswith("sweep: scheduler must be asha(...)")
     stopped = result._replace(trials=nn.sweeps.simulate(nn.asha(), result).trials)

@@ -48,7 +48,9 @@ def warn_of_replays(conditions: dict[str, Any]) -> None:
     """Warns where this process computes other bits than the workers did; empty conditions are those of no worker."""
     changes = find_changes(conditions, describe_conditions()) if conditions else {}
     if changes:
+        help_ = "; nn.use_all_cores() after the imports makes several" if conditions["devices"] == "several" else ""
         warn_user(
             f"sweep: this process computes other bits than the workers: {'; '.join(changes.values())}. What it "
             "computes of the result, such as replay and refit, agrees with theirs up to rounding"
+            f"{help_ * ('devices' in changes)}"
         )

@@ -29,6 +29,8 @@ _OPTIONS = (
 # A longer body travels as a file, where workers can read it: inside each call it would take longer than the block.
 _LONGEST_BODY = 2**16
 _UNPICKLABLE = re.compile(r"cannot pickle '([^']+)' object")
+# cloudpickle sends files that are read; others it refuses in these words.
+_OPEN_FILE = re.compile(r"cannot pickle files", re.IGNORECASE)
 # The parts of a plan that are the user's, by their names in `sweep`.
 _PARTS = ("make_recipe", "space", "score", "metrics", "stop", "data", "validation")
 
@@ -89,9 +91,10 @@ def pack_job(plan: Plan, scheduler: Scheduler | None, keep: int, folder: str) ->
 
 def _explain(name: str, error: Exception) -> str:
     found = _UNPICKLABLE.search(str(error))
-    if found:
+    held = repr(found[1]) if found else "file that is open" if _OPEN_FILE.search(str(error)) else None
+    if held:
         return (
-            f"sweep: {name} cannot be sent to workers: it holds a {found[1]!r}. Make it inside the function, so that "
+            f"sweep: {name} cannot be sent to workers: it holds a {held}. Make it inside the function, so that "
             "each worker makes its own"
         )
     return f"sweep: {name} cannot be sent to workers: {type(error).__name__}: {error}"

@@ -11,7 +11,8 @@ def summarize(result: Any) -> tuple[str, str, str]:
     count = Counter(trial.status for trial in result.trials)
     statuses = ", ".join(f"{number} {status}" for status, number in count.most_common())
     repeats, folds, epochs, *_ = result.plan.layout
-    parts = [f"{len(result.trials)} trials of up to {epochs} epochs" + (f" ({statuses})" if statuses else "")]
+    trials = len(result.trials)
+    parts = [f"{trials} trial{'s' * (trials != 1)} of up to {epochs} epochs" + (f" ({statuses})" if statuses else "")]
     parts += [f"{repeats} repeats"] * (repeats > 1)
     parts += [f"{folds} folds" + f" stratified by {result.stratified_by}" * bool(result.stratified_by)] * (folds > 1)
     best = result.best if any(trial.has_params for trial in result.trials) else None

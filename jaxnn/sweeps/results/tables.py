@@ -5,6 +5,8 @@ import html
 import io
 import itertools
 from collections.abc import Iterable, Sequence
+from functools import partial
+from types import FunctionType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -151,10 +153,11 @@ def name_options(node: Any) -> tuple[str, ...]:
 
 
 def _name_option(value: Any) -> str:
-    """Names an option: a function by its name, a nested space by its constants."""
+    """Names an option: a function by its name, a nested space by its constants, or else its functions."""
     if isinstance(value, dict):
         constants = [str(part) for part in value.values() if isinstance(part, str | int | float | bool)]
-        return ", ".join(constants) or "{" + ", ".join(value) + "}"
+        functions = [name_value(part) for part in value.values() if isinstance(part, FunctionType | partial)]
+        return ", ".join(constants or functions) or "{" + ", ".join(value) + "}"
     return str(name_value(value))
 
 

@@ -127,7 +127,9 @@ class Sampler(Protocol):
 
 def check_sampler(sampler: Any) -> None:
     """Checks that `sampler` is the name of a sampler or a Sampler instance."""
-    rule = "sweep: sampler must be 'random', 'grid', 'sobol' or an object with init, not "
+    rule = (
+        "sweep: sampler must be 'random', 'grid', 'sobol', nn.integrations.optuna(study) or an object with init, not "
+    )
     if isinstance(sampler, str):
         if sampler not in NAMES:
             raise ValueError(f"{rule}{sampler!r}")

@@ -24,6 +24,9 @@ Choices = tuple[tuple[str, int], ...]
 # In a table of options and segments: neither of both.
 NO_LABEL = -1
 
+# Distributions that would pass as constants.
+_OTHER_DISTRIBUTIONS = ("optuna.distributions", "ray.tune", "scipy.stats")
+
 
 class Choice(NamedTuple):
     """See `choice`."""
@@ -92,7 +95,7 @@ def check_space(space: Any) -> None:
     """Checks that a space is a dict with at least one name, of distributions, choices, constants and nested dicts.
 
     Raises:
-        TypeError: not a dict, a name that is not a string, or a list, set or range as a value.
+        TypeError: not a dict, a name that is not a string, or a list, set, range or distribution of another package.
         ValueError: an empty space, or a name that is not an identifier (names become attributes and columns).
     """
     if not isinstance(space, dict):
@@ -111,6 +114,11 @@ def _check_names(space: dict[Any, Any], prefix: str) -> None:
             raise ValueError(f"space: a name must be an identifier, like learning_rate, not {path!r}")
         if isinstance(value, list | set | range):
             raise TypeError(f"space: {path} must be choice(*values), or choice(value) for a constant, not {value!r}")
+        if type(value).__module__.startswith(_OTHER_DISTRIBUTIONS):
+            other = f"{type(value).__name__} of {type(value).__module__.split('.')[0]}"
+            raise TypeError(
+                f"space: {path} must be a distribution of jaxnn, such as log_uniform(low, high), not a {other}"
+            )
         # `Choice(...)` called directly has skipped the checks of `choice`.
         for nested in choice(*value.values).values if isinstance(value, Choice) else (value,):
             if isinstance(nested, dict):

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import scipy.stats
 
 import jaxnn as nn
 from helpers.bad_input.parts import KEY, LABELS, X, classifier, replace_at
@@ -26,7 +27,7 @@ FOLDS = (
     "sweep: folds must be a whole number, nn.Folds, or an object with split and get_n_splits, such as "
     "GroupKFold(5), not "
 )
-SAMPLER = "sweep: sampler must be 'random', 'grid', 'sobol' or an object with init, not "
+SAMPLER = "sweep: sampler must be 'random', 'grid', 'sobol', nn.integrations.optuna(study) or an object with init, not "
 BOUNDS = "uniform: low must lie below high, not "
 # Checks that need a recipe come last. Moving the data to the device compiles before them, so a first call warms up.
 WARM_UP = sweep(space={"rate": nn.uniform(0, 1)})
@@ -159,6 +160,12 @@ SWEEP_CALLS = {
         sweep(space={"learning_rate": [0.1, 0.2]}),
         TypeError,
         "space: learning_rate must be choice(*values), or choice(value) for a constant, not [0.1, 0.2]",
+    ),
+    "space of SciPy": (
+        sweep(space={"learning_rate": scipy.stats.loguniform(1e-4, 1.0)}),
+        TypeError,
+        "space: learning_rate must be a distribution of jaxnn, such as log_uniform(low, high), not a "
+        "rv_continuous_frozen of scipy",
     ),
     "space of numbers": (sweep(space={1: nn.choice(2)}), TypeError, "space: a name must be a string, not 1"),
     "a missing hyper": (
