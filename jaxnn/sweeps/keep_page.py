@@ -60,7 +60,9 @@ def keep_page(
 
         waits = len(best.results) < len(best.drawn)
         state = "running" if goes_on else "unfinished" if waits else "ended"
-        return {**page.make(describe, run.configuration, state), **files}
+        pages = page.make(describe, run.configuration, state)
+        # At the top, where a reader looks, also if the run goes on in a folder of the directory.
+        return {str(Path(directory).resolve() / name): text for name, text in pages.items()} | files
 
     run.add_tables(make)
 
