@@ -81,10 +81,11 @@ class _RayExecutor(Executor):
         task = self._engine.remote(**self._options)(fn).remote(*args, **kwargs)
         future = task.future()
         self._tasks[future] = task
+        future.add_done_callback(lambda done: self._tasks.pop(done, None))  # Ray keeps a result as long as its task
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        for future, task in self._tasks.items():
+        for future, task in list(self._tasks.items()):
             if cancel_futures and not future.done():
                 self._engine.cancel(task)
             elif wait:

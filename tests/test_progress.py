@@ -94,14 +94,16 @@ def test_a_terminal_shows_what_the_run_waits_for(monkeypatch) -> None:
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 150, 0, 0))
         patch.setattr(sys, "stderr", stream)
         with terminal.Bar("sweep", "trial", 40) as shown:
+            shown.start_at(8)
             shown.wait_for("compiling program 2 of 5")
             shown._waits_since -= 3
             shown._show()
             shown.update(10, {"best": "-0.0312"})
+            assert shown._bar.format_dict["initial"] == 8  # tqdm does not count them for the speed
         stream.flush()
         written = os.read(ours, 2**16).decode()
     os.close(ours)
-    assert "compiling program 2 of 5, 3 s:   0%" in written
+    assert "compiling program 2 of 5, 3 s:  20%" in written
     assert re.search(r"25%.*10/40 .*best=-0.0312\]\s*$", written)
 
 

@@ -101,7 +101,7 @@ class Display:
                 self._show()
 
 
-def format_seconds(seconds: float) -> str:
+def format_seconds(seconds: float | int) -> str:
     """Returns seconds, minutes and seconds, or hours too.
 
     Example:
@@ -115,7 +115,7 @@ def format_seconds(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def format_rate(rate: float, unit: str) -> str:
+def format_rate(rate: float | int, unit: str) -> str:
     """Returns units a second, or seconds a unit where it takes longer.
 
     Example:

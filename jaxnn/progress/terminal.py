@@ -20,7 +20,12 @@ class Bar(Display):
         except ImportError:
             warn_user("no progress bar: pip install 'jaxnn[progress]', or pass progress=False")
             return
-        self._bar = tqdm(total=self.total, unit=self.unit, bar_format=_FORMAT, initial=self.done, dynamic_ncols=True)
+        self._bar = tqdm(total=self.total, unit=self.unit, bar_format=_FORMAT, dynamic_ncols=True)
+
+    def start_at(self, done: float | int) -> None:
+        super().start_at(done)
+        if self._bar is not None:  # tqdm then leaves them out of the speed
+            self._bar.initial = self._bar.n = done
 
     def _show(self) -> None:
         if self._bar is None:

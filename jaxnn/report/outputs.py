@@ -53,6 +53,8 @@ def compute_outputs(result: "SweepResult") -> Outputs | None:
     if any(np.ndim(part) != 2 or part.shape[1] < 2 for part in logits):
         return None
     joined = Outputs(result.best.trial, *map(np.concatenate, (rows, labels, logits)))
+    if not np.isin(joined.labels, range(joined.logits.shape[1])).all():
+        return None  # counts, such as those whose quantiles a network gives
     shown = slice(_MAX_NUMBERS // joined.logits.shape[1])
     inputs = np.concatenate(x)[shown] if all(part is not None for part in x) else None
     return Outputs(joined.trial, joined.rows[shown], joined.labels[shown], joined.logits[shown], inputs)

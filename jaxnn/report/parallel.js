@@ -107,6 +107,8 @@ function makeParallel() {
     if (drag && Math.abs(unitAt(atY) - drag.from) < 0.01) brush([drag.axis, null]);
     drag = null;
   });
+  // A touch that scrolls the page ends so.
+  chart.onPointer("pointercancel", () => (drag = null));
   chart.onPointer("pointerleave", () => {
     chart.tell(null);
     point(-1);

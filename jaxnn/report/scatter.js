@@ -146,6 +146,8 @@ function makeScatter(axis) {
     if (drag && Math.hypot(atX - drag[0], atY - drag[1]) < 5) brush([axis, null], [scoreAxis, null]);
     drag = null;
   });
+  // A touch that scrolls the page ends so.
+  chart.onPointer("pointercancel", () => (drag = null));
   chart.onPointer("pointerleave", () => show(-1));
   chart.over.addEventListener("blur", () => show(-1));
   chart.over.addEventListener("keydown", (event) => {

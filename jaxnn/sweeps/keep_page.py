@@ -42,7 +42,7 @@ def keep_page(
     handled = sys.exc_info()[1]
 
     def make(goes_on: bool) -> dict[str, str | bytes]:
-        # A sweep that an exception ends saves what is done.
+        # A sweep that an exception ends saves once more while that is handled: the page is then the last one.
         goes_on = goes_on and sys.exc_info()[1] is handled
         seconds = before + time.monotonic() - best.started
         files: dict[str, str | bytes] = {}
@@ -60,7 +60,9 @@ def keep_page(
 
         waits = len(best.results) < len(best.drawn)
         state = "running" if goes_on else "unfinished" if waits else "ended"
-        return {**page.make(describe, run.configuration, state), **files}
+        pages = page.make(describe, run.configuration, state)
+        # At the top, where a reader looks, also if the run goes on in a folder of the directory.
+        return {str(Path(directory).resolve() / name): text for name, text in pages.items()} | files
 
     run.add_tables(make)
 

@@ -29,7 +29,7 @@ from jaxnn.sweeps.engine.trim import Trimmer
 from jaxnn.sweeps.journaled_program import JournaledChunk, JournaledProgram
 from jaxnn.sweeps.recorded_calls import read_call
 from jaxnn.sweeps.results.best_trials import BestTrials
-from jaxnn.sweeps.results.tables import curves_csv, flatten_hypers, make_rows, trials_csv
+from jaxnn.sweeps.results.tables import curves_csv, flatten_hypers, list_numbers, make_rows, trials_csv
 from jaxnn.sweeps.samplers.base import RecordedCall
 from jaxnn.sweeps.saved_shapes import SavedShapes
 from jaxnn.sweeps.space.space import Choices, Setting
@@ -134,9 +134,7 @@ class SweepJournal:
         if self.best.keeps_states and result.status == "finished" and reader is not None:
             self.best.states[result.trial] = reader.read_state()
         if self._log is not None:
-            hypers = flatten_hypers(self._plan.hypers(result.setting)).items()
-            numbers = {name: float(value) for name, value in hypers if isinstance(value, int | float)}
-            self._log(result.trial, numbers | {"score": result.score, "epochs": float(result.epochs)} | result.metrics)
+            self._log(result.trial, list_numbers(self._plan.hypers(result.setting), result))
 
     def record_chunk(self, stats: ChunkStats) -> ChunkStats:
         """Records a chunk, after all decisions that its result led to."""

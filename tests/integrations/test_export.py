@@ -119,9 +119,9 @@ def test_a_process_without_jaxnn_computes_the_same(tmp_path, rng: np.random.Gene
         [sys.executable, "-P", "-c", PROGRAM], capture_output=True, text=True, check=False, cwd=tmp_path
     )
     assert done.returncode == 0, done.stderr
-    outputs = np.load(tmp_path / "outputs.npz")
-    for count, x in data.items():
-        np.testing.assert_allclose(outputs[count], nn.predict(model, params, x), rtol=1e-5, atol=1e-5)
+    with np.load(tmp_path / "outputs.npz") as outputs:
+        for count, x in data.items():
+            np.testing.assert_allclose(outputs[count], nn.predict(model, params, x), rtol=1e-5, atol=1e-5)
 
 
 def test_a_cpu_takes_few_examples_at_a_time_and_other_platforms_run_none_of_its_versions() -> None:

@@ -27,4 +27,4 @@ def test_ctrl_c_ends_the_workers_and_says_how_to_go_on(tmp_path, default_signals
     assert b"the blocks that are done are saved; make the same call again, with directory=" in errors
     assert b"Interrupted" in errors
     kill_workers.wait_for_end(workers)
-    assert not list((tmp_path / "run").glob("job-*"))
+    assert not list((tmp_path / "run").glob(".jaxnn-job-*"))

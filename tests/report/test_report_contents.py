@@ -141,10 +141,18 @@ def test_the_wrongest_examples_come_first_and_have_pictures_on_request():
     assert describe_classes(outputs)["wrongest"][0]["picture"] is None
 
 
-def test_targets_that_are_no_classes_have_no_outputs():
-    line = np.linspace(0, 1, 8, dtype=np.float32)[:, None], np.linspace(0, 3, 8, dtype=np.float32)[:, None]
+COUNTS = np.array([0, 1, 4, 2])
+
+
+@pytest.mark.parametrize(("targets", "loss", "outputs"), [
+    (COUNTS[:, None].astype(np.float32), nn.squared_error, 1),
+    # Three outputs for each count, which are no classes.
+    (COUNTS, lambda outputs, counts: ((outputs - counts[:, None]) ** 2).sum(axis=1), 3),
+], ids=["numbers", "counts"])  # fmt: skip
+def test_targets_that_are_no_classes_have_no_outputs(targets, loss, outputs):
+    line = np.linspace(0, 1, 4, dtype=np.float32)[:, None], targets
     result = nn.sweep(
-        lambda hypers: nn.Recipe(nn.mlp([1, 1]), nn.squared_error, optax.sgd(hypers["rate"])),
+        lambda hypers: nn.Recipe(nn.mlp([1, outputs]), loss, optax.sgd(hypers["rate"])),
         {"rate": nn.uniform(0.0, 0.1)}, line, key=jax.random.key(0), trials=1, epochs=1, validation=line,
         progress=False,
     )  # fmt: skip

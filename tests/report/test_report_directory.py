@@ -39,6 +39,17 @@ def test_a_sweep_keeps_a_page_that_its_directory_alone_gives_again(tmp_path):
     assert again["seconds"] <= at_end["seconds"]
 
 
+def test_the_page_of_a_sweep_that_goes_on_to_more_epochs_stays_at_the_top(tmp_path):
+    options = {"trials": 3, "scheduler": None, "keep_states": True}
+    sweep(tmp_path / "run", epochs=2, **options)
+    sweep(tmp_path / "run", epochs=4, **options)
+    assert not (tmp_path / "run" / "continued-2" / "report.html").exists()
+    document = read_document(tmp_path / "run" / "report.html")
+    assert document["state"] == "ended"
+    assert [row["epochs"] for row in nn.sweeps.load(tmp_path / "run").table()] == [4, 4, 4]
+    assert document["trials"]["epochs"] == [4, 4, 4]
+
+
 def test_a_sweep_in_blocks_has_a_page_at_its_end(tmp_path):
     result = sweep(tmp_path / "run", block=9, lanes="auto", save_every=60.0)
     at_end = read_document(tmp_path / "run" / "report.html")

@@ -16,6 +16,7 @@ from jaxnn.report.page import make_page
 from jaxnn.report.sweeps import describe_sweep
 
 CURVES, PARALLEL = ".curves canvas + canvas", ".parallel canvas + canvas"
+SCATTER = ".scatter canvas + canvas"
 TAG = "<script>document.title='hacked'</script>"
 
 
@@ -164,8 +165,17 @@ def test_a_brush_chooses_trials_in_all_views(browser, searched, tmp_path):
     opened.page.keyboard.press("ArrowUp")
     assert f"{len(upper)} of 24 trials" in opened.text(".parallel .note")
     opened.page.keyboard.press("Escape")
-    opened.drag(".scatter canvas + canvas", (0.5, 0.05), (0.99, 0.9))
+    opened.drag(SCATTER, (0.5, 0.05), (0.99, 0.9))
     assert "of 24 trials chosen" in opened.text()
+    # A touch that becomes a scroll lets go: the pointer then chooses nothing.
+    opened.page.get_by_role("button", name="Show all trials").click()
+    for chart, start, end in ((PARALLEL, (44 / 1116, 0.2), (44 / 1116, 0.5)), (SCATTER, (0.5, 0.05), (0.99, 0.9))):
+        opened.hover(chart, *start)
+        opened.page.mouse.down()
+        opened.page.locator(chart).first.dispatch_event("pointercancel")
+        opened.hover(chart, *end)
+        assert "trials chosen" not in opened.text()
+        opened.page.mouse.up()
     assert opened.troubles == []
 
 

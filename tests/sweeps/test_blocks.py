@@ -22,6 +22,7 @@ from jaxnn.sweeps.blocks.span import SpanRunner
 from jaxnn.sweeps.blocks.store import BlockStore
 from jaxnn.sweeps.engine.make_plan import make_plan
 from jaxnn.sweeps.results.best_trials import BestTrials
+from jaxnn.sweeps.space.space import Setting
 
 WIDTHS = {"learning_rate": nn.log_uniform(1e-4, 1e-1), "width": nn.choice(5, 6)}
 RATES = {"learning_rate": WIDTHS["learning_rate"]}
@@ -101,6 +102,14 @@ def test_the_content_of_a_block_holds_every_bit(whole):
     results = list(whole.trials[8:16])
     content = unpack_block(pack_block(results, {}), np.array([result.seconds for result in results]), results[0].worker)
     assert_same_bits(content.results, results)
+
+
+def test_the_values_of_a_setting_may_have_any_order(whole):
+    first, second = (trial._replace(setting=Setting((), values)) for trial, values in zip(
+        whole.trials, ({"learning_rate": 0.1, "decay": 0.2}, {"decay": 0.3, "learning_rate": 0.4}), strict=False
+    ))  # fmt: skip
+    again = unpack_block(pack_block([first, second], {}), np.zeros(2)).results
+    assert [trial.setting for trial in again] == [first.setting, second.setting]
 
 
 def test_of_equal_scores_the_lower_trial_is_kept(whole):

@@ -5,15 +5,17 @@ import multiprocessing
 import os
 import sys
 import threading
-from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
+import types
+from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, ThreadPoolExecutor
 
+import jax
 import numpy as np
 import pytest
 
 import jaxnn as nn
 from helpers.block_sweeps import RATES, WIDTHS, Listed, assert_same_table, end_after, make_recipe, sweep
 from helpers.resumable_runs import InjectedError
-from jaxnn.sweeps.blocks import driver
+from jaxnn.sweeps.blocks import driver, job
 
 # Workers compile as users do.
 pytestmark = pytest.mark.optimized
@@ -70,6 +72,26 @@ def test_an_exception_of_the_users_code_comes_at_once_with_its_text(pool):
     assert "in make\n" in caught.value.__notes__[0]
 
 
+def test_an_exception_of_a_class_that_is_not_here_comes_as_text(pool):
+    def make(hypers):
+        module = types.ModuleType("only_there")
+        exec("class OurError(Exception): pass", module.__dict__)
+        sys.modules["only_there"] = module
+        raise module.OurError("theirs")
+
+    with pytest.raises(RuntimeError, match=r"only_there.OurError: theirs"):
+        sweep(executor=pool, make=make)
+
+
+def test_workers_take_the_options_of_jax_of_each_sweep(pool):
+    def make(hypers):
+        raise InjectedError(f"precision {jax.config.jax_default_matmul_precision}")
+
+    for precision in ("highest", "tensorfloat32"):
+        with jax.default_matmul_precision(precision), pytest.raises(InjectedError, match=f"precision {precision}"):
+            sweep(executor=pool, make=make)
+
+
 @pytest.mark.parametrize(("name", "options"), [
     ("make_recipe", lambda lock: {"make": lambda hypers: lock and make_recipe(hypers)}),
     ("score", lambda lock: {"score": lambda outputs, targets: lock and nn.accuracy(outputs, targets)}),
@@ -118,14 +140,43 @@ def test_a_directory_goes_on_with_workers(pool, alone, tmp_path, monkeypatch):
     assert set(workers[:24]).isdisjoint(workers[24:])  # the log raises after the third block
 
 
+class FarWorkers(ThreadPoolExecutor):
+    """Workers that cannot read the files of the driver, as on another computer."""
+
+    def submit(self, fn, task):
+        return super().submit(fn, task._replace(envelope=task.envelope._replace(path=None, folder="elsewhere")))
+
+
+def test_workers_that_cannot_read_the_file_of_the_job_get_its_bytes(alone, monkeypatch):
+    monkeypatch.setattr(job, "_LONGEST_BODY", 0)
+    with FarWorkers(2) as executor:  # three spans are sent before the first answer
+        assert_same_table(sweep(executor=executor), alone)
+
+
+def test_a_sweep_that_an_exception_ends_leaves_no_span_to_its_executor():
+    sent = []
+
+    class Shared(Executor):  # does not tell that it has one worker, so that spans wait
+        def submit(self, fn, task):
+            sent.append(threads.submit(fn, task))
+            return sent[-1]
+
+    def log(trial, _):
+        raise InjectedError
+
+    with ThreadPoolExecutor(1) as threads, pytest.raises(InjectedError):
+        sweep(executor=Shared(), log=log)
+    assert sent[-1].cancelled()
+
+
 class Pools:
     """Makes pools, and kills a worker of the last one."""
 
-    def __init__(self, workers=2):
-        self.workers, self.made = workers, []
+    def __init__(self, workers=2, context=SPAWN):
+        self.workers, self.context, self.made = workers, context, []
 
     def __call__(self):
-        self.made.append(ProcessPoolExecutor(self.workers, mp_context=SPAWN))
+        self.made.append(ProcessPoolExecutor(self.workers, mp_context=self.context))
         return self.made[-1]
 
     def kill(self):
@@ -134,7 +185,9 @@ class Pools:
 
 
 def test_a_worker_that_dies_changes_no_bit(alone, tmp_path):
-    pools, killed, before = Pools(), [], set(multiprocessing.active_children())
+    # A fork server stands between the driver and its workers.
+    pools = Pools(context=multiprocessing.get_context("forkserver"))
+    killed, before = [], set(multiprocessing.active_children())
 
     def log(trial, _):
         if not killed:

@@ -27,7 +27,7 @@ def freeze(
     """
     values = [_read(result, name) for name in objectives]
     is_finite = all(map(math.isfinite, values))
-    attrs = {"trial": result.trial, "status": result.status, "epochs": result.epochs} | result.metrics
+    attrs = result.metrics | {"trial": result.trial, "status": result.status, "epochs": result.epochs}
     reason = result.reason or ("" if is_finite else f"{', '.join(objectives)} is {values}")
     ended = create_trial(
         state=TrialState.FAIL,

@@ -43,7 +43,7 @@ class Twin:
 
     def ask(self) -> optuna.Trial:
         """Returns the next trial, whose parameters are to be suggested."""
-        self._renew(len(self._study.get_trials(deepcopy=False)))
+        self._renew(self.count)
         return self._study.ask()
 
     def add(

@@ -7,7 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 Log = Callable[[int, dict[str, float]], Any]
 # Returns the CSV tables of a run as file names and contents; they are for users, and jaxnn never reads them.
 Tables = Callable[[], dict[str, str]]
-# Returns more files for users, as names and contents; called with whether the run goes on.
+# Returns more files for users, as names, or absolute paths, and contents; called with whether the run goes on.
 MoreTables = Callable[[bool], dict[str, str | bytes]]
 
 

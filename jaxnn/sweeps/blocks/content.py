@@ -39,8 +39,9 @@ def pack_block(results: list[TrialResult], kept: Mapping[int, Any]) -> bytes:
     names = [list(next(r for r in results if r.setting.choices == each).setting.values) for each in choices.values]
     statuses, reasons = (_Index(getattr(result, name) for result in results) for name in ("status", "reason"))
     values = np.full((len(results), max(map(len, names))), np.nan)
-    for row, result in zip(values, results, strict=True):
-        row[: len(result.setting.values)] = [*result.setting.values.values()]
+    for row, result, choice in zip(values, results, choices.numbers, strict=True):
+        # A sampler of the user's may give them in any order.
+        row[: len(names[choice])] = [result.setting.values[name] for name in names[choice]]
     text = {
         "start": results[0].trial,
         "choices": choices.values, "names": names, "statuses": statuses.values, "reasons": reasons.values,

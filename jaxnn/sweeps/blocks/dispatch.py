@@ -65,10 +65,14 @@ class Dispatcher:
             RuntimeError: blocks that lost their worker again and again, after the others have run.
             Exception: one of a function of the user, or of the executor.
         """
-        while self._send():
-            self._receive()
-            if self._watch.has_ended():
-                return
+        try:
+            while self._send():
+                self._receive()
+                if self._watch.has_ended():
+                    return
+        finally:
+            for future in self._running:  # an executor of the user's goes on after the sweep
+                future.cancel()
         if self._given_up:
             names = ", ".join(block.name for _, block in sorted(self._given_up.items()))
             times = max(self._losses[number] for number in self._given_up)
@@ -136,8 +140,7 @@ class Dispatcher:
         """Takes what a worker returned."""
         answer = answer.read() if isinstance(answer, ReportFile) else answer
         if isinstance(answer, MissingBody):
-            if self._envelope.body is not None:
-                raise RuntimeError(f"sweep: the worker {answer.worker} could not read the job")
+            # Other spans that were sent before may get the same answer.
             self._envelope = self._envelope._replace(body=self._body)
             self._submit(span)
         elif isinstance(answer, Failed):
@@ -190,7 +193,10 @@ class Dispatcher:
 
 def _make_error(failed: Failed, span: list[Block]) -> BaseException:
     """Returns the exception of a worker, with its text there."""
-    error = RuntimeError(failed.text) if failed.error is None else pickle.loads(failed.error)
+    error: BaseException = RuntimeError(failed.text)
+    # Its class may be in a module that this computer does not have.
+    with contextlib.suppress(Exception):
+        error = error if failed.error is None else pickle.loads(failed.error)
     names = ", ".join(block.name for block in span)
     error.add_note(f"sweep: raised by the worker {failed.worker} in {names}\n{failed.text}")
     return error

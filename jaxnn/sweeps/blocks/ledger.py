@@ -19,7 +19,7 @@ from jaxnn.sweeps.engine.run import ChunkStats
 from jaxnn.sweeps.engine.trial import TrialResult
 from jaxnn.sweeps.results.best_trials import BestTrials
 from jaxnn.sweeps.results.stored_trials import fill_by_name
-from jaxnn.sweeps.results.tables import curves_csv, flatten_hypers, make_rows, trials_csv
+from jaxnn.sweeps.results.tables import curves_csv, list_numbers, make_rows, trials_csv
 from jaxnn.sweeps.saved_shapes import SavedShapes
 from jaxnn.sweeps.space.space import Choices
 
@@ -126,11 +126,7 @@ class Ledger:
         self._count(block.number, done, block.best)
         if self._log is not None:
             for result in self.read_results(block.number):
-                hypers = flatten_hypers(self._plan.hypers(result.setting)).items()
-                numbers = {name: float(value) for name, value in hypers if isinstance(value, int | float)}
-                self._log(
-                    result.trial, numbers | {"score": result.score, "epochs": float(result.epochs)} | result.metrics
-                )
+                self._log(result.trial, list_numbers(self._plan.hypers(result.setting), result))
 
     def _count(self, number: int, done: DoneBlock, best: float) -> None:
         """Counts a block; one of fewer trials, the last of an earlier call, may be replaced."""

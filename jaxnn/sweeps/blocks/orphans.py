@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+from typing import Any
 
 # Seconds between two looks at the driver.
 _LOOK = 0.5
@@ -13,9 +14,7 @@ _LOOK = 0.5
 
 def is_child_of(process: int) -> bool:
     """Returns whether a process has started this one, also if it has died since."""
-    import multiprocessing
-
-    parent = multiprocessing.parent_process()
+    parent = _find_parent()
     return process == os.getppid() or (parent is not None and parent.pid == process)
 
 
@@ -31,6 +30,19 @@ def end_with(driver: int) -> None:
 
 
 def _watch(driver: int) -> None:
-    while os.getppid() == driver:
+    while _lives(driver):
         time.sleep(_LOOK)
     os._exit(1)
+
+
+def _lives(driver: int) -> bool:
+    """Returns whether the driver lives; a worker of a fork server has another process above it."""
+    parent = _find_parent()
+    return os.getppid() == driver or (parent is not None and parent.pid == driver and parent.is_alive())
+
+
+def _find_parent() -> Any:
+    """Returns the process that has started this one by `multiprocessing`, or None."""
+    import multiprocessing
+
+    return multiprocessing.parent_process()

@@ -6,6 +6,7 @@ again, with the same bits.
 
 import contextlib
 import hashlib
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,8 +19,10 @@ from jaxnn.io.runs.interrupts import CaughtSignal, Interrupted, catch_signals
 from jaxnn.io.runs.journal import Journal
 from jaxnn.io.runs.lock import lock_directory, make_directory
 
-# A folder of this name holds the job for workers while the sweep runs.
-JOB_PREFIX = "job-"
+# A folder whose name begins so holds the job for workers while the sweep runs; no user has such a one.
+JOB_PREFIX = ".jaxnn-job-"
+# What `write` leaves of a file of a sweep in blocks, if the process is killed.
+_TEMPORARY_NAME = re.compile(r"\.(block-\d+|configuration|curves|trials|report)\.\w+\.\d+\.new")
 
 
 class BlockStore:
@@ -80,7 +83,8 @@ class BlockStore:
         for each in path.glob(f"{JOB_PREFIX}*"):
             shutil.rmtree(each, ignore_errors=True)
         for each in path.glob(".*.new"):
-            each.unlink()
+            if _TEMPORARY_NAME.fullmatch(each.name):
+                each.unlink()
 
     def _entries(self) -> list[Any]:
         return [] if self._journal is None else self._journal.entries

@@ -47,7 +47,7 @@ class BlockSweep(NamedTuple):
 def sweep_in_blocks(
     sweep: BlockSweep, programs: Programs, directory: Any, describe: Callable[[], dict[str, Any]]
 ) -> SweepResult:
-    """Runs a sweep in blocks and returns its result; what has ended by an exception is in `best`."""
+    """Runs a sweep in blocks and returns its result; `best` holds the trials that had ended before an exception."""
     plan, best = sweep.plan, sweep.best
     if directory is not None and not _repeats(sweep.sampler):
         raise ValueError(
@@ -107,7 +107,8 @@ def _run(sweep: BlockSweep, programs: Programs, queue: BlockQueue, ledger: Ledge
 
 def _run_there(sweep: BlockSweep, queue: BlockQueue, ledger: Ledger, watch: Watch, store: BlockStore) -> None:
     """Runs all blocks on the executor; workers that it made here end with the sweep."""
-    with tempfile.TemporaryDirectory(prefix=JOB_PREFIX, dir=store.path) as folder:
+    # Workers that still run may write to it while it is removed.
+    with tempfile.TemporaryDirectory(prefix=JOB_PREFIX, dir=store.path, ignore_cleanup_errors=True) as folder:
         job = pack_job(sweep.plan, sweep.scheduler, sweep.best.keep, folder)
         pool, has_ended = Pool(sweep.executor), False
         try:

@@ -73,14 +73,12 @@ class ReportFile(NamedTuple):
 class MissingBody(NamedTuple):
     """The answer of a worker that cannot read the file of a job."""
 
-    worker: str
-
 
 def run_span(task: Task) -> SpanReport | ReportFile | Failed | MissingBody:
     """Runs a span in this process. An exception of the user's functions is returned, which any executor can send."""
-    _settle(task.envelope)
     with _lock:
         try:
+            _settle(task.envelope)
             return _send(_run(task), task.envelope)
         except Exception as error:
             return Failed(name_worker(), traceback.format_exc(), _pickle(error))
@@ -94,7 +92,7 @@ def _run(task: Task) -> SpanReport | MissingBody:
         return SpanReport([], [], [], worker, conditions, 0.0)
     runner = _find_runner(task.envelope)
     if runner is None:
-        return MissingBody(worker)
+        return MissingBody()
     for choices, count in task.lane_counts.items():
         runner.plan.lane_counts.setdefault(choices, count)
     with warnings.catch_warnings(record=True) as warned:
@@ -147,18 +145,33 @@ def _pickle(error: Exception) -> bytes | None:
 
 
 def _settle(envelope: Envelope) -> None:
-    """Prepares a process that is new: options of JAX, devices, and its end with the driver."""
-    if _settled or envelope.driver == (socket.gethostname(), os.getpid()):
-        return
-    _settled.append(True)
-    import jax
-
-    for name, value in envelope.options.items():
-        jax.config.update(name, value)
-    _make_devices()
+    """Gives this process the driver's options of JAX; prepares devices, and its end with the driver, if it is new."""
     computer, driver = envelope.driver
+    if envelope.driver == (socket.gethostname(), os.getpid()):
+        return
+    _set_options(envelope.options)
+    if _settled:
+        return
+    _make_devices()
     if computer == socket.gethostname() and is_child_of(driver):
         end_with(driver)
+    _settled.append(True)
+
+
+def _set_options(options: dict[str, Any]) -> None:
+    """Sets options of JAX; what was compiled under others is forgotten.
+
+    A worker of another version may lack some: the driver refuses it by its version.
+    """
+    import jax
+
+    known = jax.config.values
+    wanted = {name: value for name, value in options.items() if name in known}
+    changed = {name: value for name, value in wanted.items() if getattr(jax.config, name, known[name]) != value}
+    if changed:
+        _runners.clear()
+    for name, value in changed.items():
+        jax.config.update(name, value)
 
 
 def _make_devices() -> None:

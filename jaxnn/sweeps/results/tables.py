@@ -109,6 +109,13 @@ def flatten_hypers(hypers: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
+def list_numbers(hypers: dict[str, Any], result: TrialResult) -> dict[str, float]:
+    """Returns what `log` gets of a trial: its hypers that are numbers, score, epochs and metrics."""
+    flat = flatten_hypers(hypers).items()
+    numbers = {name: float(value) for name, value in flat if isinstance(value, int | float)}
+    return numbers | {"score": result.score, "epochs": float(result.epochs)} | result.metrics
+
+
 def name_hypers(hypers: dict[str, Any]) -> dict[str, Any]:
     """Returns hypers by path, functions by their names."""
     return {path: name_value(value) for path, value in flatten_hypers(hypers).items()}
