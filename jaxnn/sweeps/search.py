@@ -18,7 +18,6 @@ from jaxnn.io.runs import Log
 from jaxnn.sweeps.arguments import check_call, check_first, check_limits, check_population, warn_of_programs
 from jaxnn.sweeps.asynchronous import limit_lanes
 from jaxnn.sweeps.blocks.options import check_blocks, divide
-from jaxnn.sweeps.blocks.sweep import BlockSweep, sweep_in_blocks
 from jaxnn.sweeps.describe import describe_given, describe_sweep
 from jaxnn.sweeps.ends import add_refit, attach_result
 from jaxnn.sweeps.engine.make_plan import make_plan
@@ -221,6 +220,8 @@ def sweep(
     best, programs = BestTrials(keep, keeps_states=keep_states), Programs()
     train_best = functools.partial(refit_best, data=data, validation=validation, prepare=prepare) if refit else None
     if blocks.block is not None:
+        from jaxnn.sweeps.blocks.sweep import BlockSweep, sweep_in_blocks  # many modules, which few sweeps need
+
         plan = divide(plan, blocks, block, trial_sampler)
         parts = BlockSweep(
             plan, blocks.ahead, executor, known, trial_sampler, scheduler, best, limits, log, progress

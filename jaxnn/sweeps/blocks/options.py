@@ -1,10 +1,10 @@
 """The options of a sweep in blocks, checked."""
 
+from concurrent.futures import Executor
 from typing import Any, NamedTuple
 
 from jaxnn._checks.arrays import check_whole
 from jaxnn._checks.warn import warn_user
-from jaxnn.sweeps.blocks.pool import check_executor
 from jaxnn.sweeps.engine.plan import Plan
 from jaxnn.sweeps.samplers.base import TrialSampler
 
@@ -24,7 +24,7 @@ class BlockOptions(NamedTuple):
 
 def check_blocks(block: Any, ahead: Any, executor: Any, *, keep_states: bool, on_mismatch: str) -> BlockOptions:
     """Returns the options of a sweep in blocks, checked."""
-    check_executor(executor)
+    _check_executor(executor)
     ahead = check_whole("sweep", "ahead", ahead, least=1)
     if block is None and executor is None:
         if ahead != 1:
@@ -51,3 +51,12 @@ def divide(plan: Plan, options: BlockOptions, block: Any, sampler: TrialSampler)
             f"results are known, block={size} × ahead={options.ahead}; a tenth of them, or fewer, searches better"
         )
     return plan._replace(block=size)
+
+
+def _check_executor(executor: Any) -> None:
+    """Checks `executor`."""
+    if executor is None or isinstance(executor, Executor) or callable(executor):
+        return
+    raise TypeError(
+        f"sweep: executor must be a concurrent.futures.Executor, a function that makes one, or None, not {executor!r}"
+    )

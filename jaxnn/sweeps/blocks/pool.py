@@ -13,15 +13,6 @@ _UNKNOWN = 4
 _PATIENCE = 5.0
 
 
-def check_executor(executor: Any) -> None:
-    """Checks `executor`."""
-    if executor is None or isinstance(executor, Executor) or callable(executor):
-        return
-    raise TypeError(
-        f"sweep: executor must be a concurrent.futures.Executor, a function that makes one, or None, not {executor!r}"
-    )
-
-
 class Pool:
     """Submits spans; what it has made itself it also ends."""
 

@@ -12,7 +12,6 @@ from jaxnn.layers.dense import Affine
 from jaxnn.layers.norms import NormParams
 from jaxnn.layers.recurrent import RecurrentParams
 from jaxnn.layers.transposed_convolution import ConvTransposeParams
-from jaxnn.sweeps.blocks.load import read_blocks
 from jaxnn.sweeps.engine.trial import TrialLayout
 from jaxnn.sweeps.results.guess_layer import guess_layer
 from jaxnn.sweeps.results.replay import Programs
@@ -71,6 +70,8 @@ def load(directory: str | Path) -> SweepResult:
     }
     plan = cast(Any, SavedPlan(space, read_layout(configuration), configuration, path))
     if "block" in configuration:
+        from jaxnn.sweeps.blocks.load import read_blocks  # imported where it is needed, as by `sweep`
+
         best = read_blocks(path, configuration["keep"])
         kept = {number: _name_layers(params) for number, params in best.kept.items()}
         return SweepResult(best.sorted_results(), kept, tuple(best.chunks), plan, Programs())
