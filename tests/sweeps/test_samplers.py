@@ -167,7 +167,7 @@ class NotASampler:
 
 
 ERRORS = {
-    "name": (lambda: check_sampler("bayes"), ValueError, "'random', 'grid', 'sobol' or an object .* not 'bayes'"),
+    "name": (lambda: check_sampler("bayes"), ValueError, "'grid', 'sobol', nn.* or an object .* not 'bayes'"),
     "object": (lambda: check_sampler(3), TypeError, "an object with init, not 3"),
     "class": (lambda: check_sampler(FixedSampler), TypeError, "an object with init, not <class"),
     "init": (
