@@ -54,7 +54,7 @@ def ray(**remote_options: Any) -> Executor:
         >>> nn.sweep(..., executor=nn.executors.ray(num_gpus=1))  # doctest: +SKIP
     """
     try:
-        import ray as engine
+        import ray as engine  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise ImportError("nn.executors.ray needs Ray: pip install 'ray[default]'") from error
     return _RayExecutor(engine, remote_options)
