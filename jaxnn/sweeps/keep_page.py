@@ -1,6 +1,5 @@
 """The page of a sweep in its directory, written again while the sweep goes on."""
 
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -39,11 +38,8 @@ def keep_page(
     page = LivePage("sweep", directory, save_every)
     before = 0.0 if run.resumed_from is None else run.resumed_from.get("seconds", 0.0)
     recorded = sum(event["event"] == "chunk" for event in run.events)
-    handled = sys.exc_info()[1]
 
     def make(goes_on: bool) -> dict[str, str | bytes]:
-        # A sweep that an exception ends saves once more while that is handled: the page is then the last one.
-        goes_on = goes_on and sys.exc_info()[1] is handled
         seconds = before + time.monotonic() - best.started
         files: dict[str, str | bytes] = {}
         if not goes_on and len(best.chunks) == recorded and (Path(directory) / "report.html").exists():

@@ -29,7 +29,7 @@ from jaxnn.sweeps.engine.trim import Trimmer
 from jaxnn.sweeps.journaled_program import JournaledChunk, JournaledProgram
 from jaxnn.sweeps.recorded_calls import read_call
 from jaxnn.sweeps.results.best_trials import BestTrials
-from jaxnn.sweeps.results.tables import curves_csv, flatten_hypers, list_numbers, make_rows, trials_csv
+from jaxnn.sweeps.results.tables import flatten_hypers, list_numbers, make_files, make_rows, trials_csv
 from jaxnn.sweeps.samplers.base import RecordedCall
 from jaxnn.sweeps.saved_shapes import SavedShapes
 from jaxnn.sweeps.space.space import Choices, Setting
@@ -160,11 +160,11 @@ class SweepJournal:
         state, position = self._settled
         return self._run.save_if_due(state, self._trials_table, **position)
 
-    def save(self) -> None:
+    def save(self, *, goes_on: bool = True) -> None:
         """Saves a checkpoint of the sweep after its last chunk, if there was one since it was resumed."""
         if self._settled is not None:
             state, position = self._settled
-            self._run.save(state, self._trials_table, **position)
+            self._run.save(state, self._trials_table, goes_on=goes_on, **position)
 
     def finish(self) -> None:
         """Saves the final checkpoint."""
@@ -173,7 +173,8 @@ class SweepJournal:
 
     def tables(self) -> dict[str, str]:
         """Returns the CSV files: a row for each trial, and one for each of its epochs."""
-        return self._trials_table() | {"curves.csv": curves_csv(self.best.sorted_results(), tuple(self._plan.metrics))}
+        self.is_saved = True
+        return make_files(self._plan.space, self.best.sorted_results(), tuple(self._plan.metrics))
 
     def next_chunk_result(self, epochs: int) -> ChunkResult:
         """Returns the journal's result of the next chunk."""

@@ -69,7 +69,8 @@ def run_batch(search: Search, batch: Batch, earlier: EarlierRun | None = None) -
             return _make_program(search, setting, executor if search.journal.needs_next_program() else None)
 
         groups = group_by_choices(batch)
-        yield Waiting(f"compiling program 1 of {len(groups)}")
+        if groups:
+            yield Waiting(f"compiling program 1 of {len(groups)}")
         for number, (group, made) in enumerate(_compile_ahead(groups, get_program), 1):
             yield Waiting(f"compiling program {number} of {len(groups)}")
             yield from _run_program(search, group[0][1], made, group, executor, earlier)
@@ -113,7 +114,7 @@ def _run_program(
         _check_population(len(trials) * plan.layout.lanes, program.size, limited=limited)
     for stats in run_trials(
         journal.wrap_program(program, setting), trials, layout=plan.layout, scheduler=scheduler,
-        on_trial_end=journal.record_trial, epochs_of=plan.epochs_of if limited else None,
+        on_trial_end=journal.record_trial, epochs_of=(lambda _, setting: plan.epochs_of(setting)) if limited else None,
         earlier=None if earlier is None else earlier.trained,
     ):  # fmt: skip
         yield journal.record_chunk(stats)

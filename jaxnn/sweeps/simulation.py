@@ -112,20 +112,18 @@ def simulate(scheduler: Scheduler, result: SweepResult, *, lanes: int | None = N
 
 def _check_recorded(result: SweepResult) -> None:
     """Checks that the curves of a result are those of trials that no scheduler has stopped."""
-    result.best  # noqa: B018 - says so if there is none
-    plan, statuses = result.plan, Counter(trial.status for trial in result.trials)
+    chosen = result.trials[result.best.trial]  # an error if no trial has a score
+    statuses = Counter(trial.status for trial in result.trials)
     if statuses["unfinished"]:
         raise ValueError(
             f"simulate: {statuses['unfinished']} of {len(result.trials)} trials are unfinished; let the sweep end first"
         )
-    stopped = [trial for trial in result.trials if trial.status == "stopped"]
-    by_rule = getattr(plan, "stop", None) is not None and not getattr(plan, "has_scheduler", False)
-    if (stopped and not by_rule) or any(trial.copies for trial in result.trials):
+    stopped = [trial for trial in result.trials if trial.stopped_by_scheduler]
+    if stopped or any(trial.copies for trial in result.trials):
         raise ValueError(
             f"simulate: the curves must be those of a sweep without a scheduler, but {len(stopped)} of "
             f"{len(result.trials)} trials were stopped"
         )
-    chosen = result.trials[result.best.trial]
     if np.isnan(chosen.curves.validation_losses).any():
         raise ValueError(
             'simulate: the curves have gaps; the sweep must evaluate after every epoch, evaluate_at="epochs"'
@@ -156,19 +154,16 @@ def _run_group(
     program = RecordedProgram(recorded, plan.layout, *_count_lanes(result, setting, lanes))
     limited = isinstance(plan, Plan) and plan.limits_epochs(setting)
 
-    def limit(trial: TrialResult) -> int:
-        if trial.status == "finished":
-            return trial.epochs
-        return plan.epochs_of(trial.setting) if limited else plan.layout.epochs
+    def limit(number: int, setting: Setting) -> int:
+        if recorded[number].status == "finished":
+            return recorded[number].epochs
+        return plan.epochs_of(setting) if limited else plan.layout.epochs
 
     def collect(trial: TrialResult, _: LaneReader) -> None:
         ended.add(trial._replace(seconds=float("nan")), lambda: None)
 
-    # Asked once for each trial, in the order in which they start.
-    limits = map(limit, recorded.values())
     for _ in run_trials(
-        program, group, layout=plan.layout, scheduler=scheduler, on_trial_end=collect,
-        epochs_of=lambda _: next(limits),
+        program, group, layout=plan.layout, scheduler=scheduler, on_trial_end=collect, epochs_of=limit
     ):  # fmt: skip
         pass
 

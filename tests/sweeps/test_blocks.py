@@ -14,9 +14,9 @@ from helpers.resumable_runs import TRAIN, VALIDATION, assert_same_bits, make_rec
 from jaxnn.io.runs.interrupts import CaughtSignal
 from jaxnn.sweeps.blocks import driver
 from jaxnn.sweeps.blocks.block import Block
+from jaxnn.sweeps.blocks.collector import BlockCollector
 from jaxnn.sweeps.blocks.conditions import check_versions, describe_conditions, warn_of_replays
 from jaxnn.sweeps.blocks.content import pack_block, unpack_block
-from jaxnn.sweeps.blocks.ledger import Ledger
 from jaxnn.sweeps.blocks.options import BlockOptions, divide
 from jaxnn.sweeps.blocks.span import SpanRunner
 from jaxnn.sweeps.blocks.store import BlockStore
@@ -180,10 +180,10 @@ def test_workers_of_other_versions_and_processors_are_named():
     check_versions("here:1", own)
     with pytest.raises(ValueError, match=r"the worker there:2 has other versions .*: optax was .* and is 0\.0"):
         check_versions("there:2", own | {"optax": "0.0"})
-    ledger = Ledger(make_plan_of(8), BlockStore(None, None, CaughtSignal()), None)
-    ledger.check_conditions("here:1", own)
+    collector = BlockCollector(make_plan_of(8), BlockStore(None, None, CaughtSignal()), None)
+    collector.check_conditions("here:1", own)
     with pytest.raises(ValueError, match=r"there:2 computes other bits than here:1: instructions was .* and is SSE4_2"):
-        ledger.check_conditions("there:2", own | {"instructions": "SSE4_2"})
+        collector.check_conditions("there:2", own | {"instructions": "SSE4_2"})
     with pytest.warns(UserWarning, match="this process computes other bits than the workers: kind was H100 and is cpu"):
         warn_of_replays(own | {"kind": "H100"})
 

@@ -38,15 +38,11 @@ def freeze(
         intermediate_values=_curve(result) if len(values) == 1 else {},
     )
     if result.has_params and is_finite:
-        ended.state = TrialState.PRUNED if _is_pruned(result) else TrialState.COMPLETE
+        ended.state = TrialState.PRUNED if result.stopped_by_scheduler else TrialState.COMPLETE
         ended.values = values
     assert ended.datetime_complete is not None
     ended.datetime_start = ended.datetime_complete - datetime.timedelta(seconds=result.seconds)
     return ended
-
-
-def _is_pruned(result: TrialResult) -> bool:
-    return result.status == "stopped" and "stopped by the scheduler" in result.reason
 
 
 def _read(result: TrialResult, objective: str) -> float:

@@ -65,9 +65,9 @@ def optuna(
     option behind it, `optimizer.momentum [sgd]`. Options are named as in the table of the sweep: nested spaces by their
     constants, functions by their names. The parameter of a normal distribution is its quantile.
 
-    A sweep that resumes tells the sampler the recorded answers, and does not ask for them again. What it asks for then
-    are the bits of an uninterrupted sweep if `sampler` is a function of a seed, which makes a sampler for each question
-    from the key of the sweep. A ready-made sampler goes on with other random numbers.
+    A sweep that resumes tells the sampler the recorded answers, and does not ask for them again. A function of a seed
+    as `sampler` makes one for each question, from the key of the sweep. New questions then get the bits of an
+    uninterrupted sweep. A ready-made sampler goes on with other random numbers.
 
     Args:
         study: in memory or in any storage, with the direction "maximize". Its pruner is not used, but the scheduler of

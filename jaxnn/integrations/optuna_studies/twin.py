@@ -110,7 +110,7 @@ class Twin:
 def _make_study(study: optuna.Study, sampler: BaseSampler) -> optuna.Study:
     """Returns an empty study in memory with the directions and the identifier of another."""
     storage, verbosity = InMemoryStorage(), optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)  # the twin is none of the user's studies
+    optuna.logging.set_verbosity(optuna.logging.WARNING)  # the user has not made this study
     try:
         directions: Sequence[Any] = study.directions
         # A sampler that has worked on the study refuses one with another identifier.

@@ -73,9 +73,9 @@ class RunDirectory:
             self.save(tree, tables, **fields)
         return bool(self._caught.number)
 
-    def save(self, tree: Any, tables: Tables, **fields: Any) -> None:
+    def save(self, tree: Any, tables: Tables, *, goes_on: bool = True, **fields: Any) -> None:
         self._save(tree, fields)
-        self._write_tables(tables, goes_on=True)
+        self._write_tables(tables, goes_on=goes_on)
 
     def finish(self, tree: Any, **fields: Any) -> None:
         self.done = True

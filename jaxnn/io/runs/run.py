@@ -48,8 +48,8 @@ class Run(Protocol):
         """
         ...
 
-    def save(self, tree: Any, tables: Tables, **fields: Any) -> None:
-        """Saves a checkpoint and the tables."""
+    def save(self, tree: Any, tables: Tables, *, goes_on: bool = True, **fields: Any) -> None:
+        """Saves a checkpoint and the tables; `goes_on` is False where an exception ends the run."""
         ...
 
     def finish(self, tree: Any, **fields: Any) -> None:
@@ -84,7 +84,7 @@ class NoRun:
         del tree, tables, fields
         return False
 
-    def save(self, tree: Any, tables: Tables, **fields: Any) -> None: ...
+    def save(self, tree: Any, tables: Tables, *, goes_on: bool = True, **fields: Any) -> None: ...
 
     def finish(self, tree: Any, **fields: Any) -> None: ...
 

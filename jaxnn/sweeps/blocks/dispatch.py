@@ -13,9 +13,9 @@ from concurrent.futures import BrokenExecutor, CancelledError, Future
 from typing import Any
 
 from jaxnn.sweeps.blocks.block import Block, SpanReport
+from jaxnn.sweeps.blocks.collector import BlockCollector
 from jaxnn.sweeps.blocks.conditions import check_versions
 from jaxnn.sweeps.blocks.job import Envelope
-from jaxnn.sweeps.blocks.ledger import Ledger
 from jaxnn.sweeps.blocks.pool import Pool
 from jaxnn.sweeps.blocks.queue import BlockQueue
 from jaxnn.sweeps.blocks.watch import Watch
@@ -40,15 +40,21 @@ class Dispatcher:
         envelope: the job; `body` is sent to workers that cannot read its file.
         body: of the job.
         waiting: gives the blocks.
-        ledger: collects the results.
+        collector: collects the results.
         watch: ends the sweep at a limit or a signal.
     """
 
     def __init__(
-        self, pool: Pool, envelope: Envelope, body: bytes | None, waiting: BlockQueue, ledger: Ledger, watch: Watch
+        self,
+        pool: Pool,
+        envelope: Envelope,
+        body: bytes | None,
+        waiting: BlockQueue,
+        collector: BlockCollector,
+        watch: Watch,
     ) -> None:
         self._pool, self._envelope, self._body = pool, envelope, body
-        self._waiting, self._ledger, self._watch = waiting, ledger, watch
+        self._waiting, self._collector, self._watch = waiting, collector, watch
         self._running: dict[Future[Any], list[Block]] = {}
         self._news: queue.SimpleQueue[Future[Any]] = queue.SimpleQueue()
         self._runs_suspect = False
@@ -90,9 +96,9 @@ class Dispatcher:
 
     def _submit(self, span: list[Block]) -> None:
         """Sends a span."""
-        counts = {choices: record.lane_count for choices, record in self._ledger.programs.items()}
+        counts = {choices: record.lane_count for choices, record in self._collector.programs.items()}
         try:
-            future = self._pool.submit(Task(self._envelope, span, counts, self._ledger.conditions))
+            future = self._pool.submit(Task(self._envelope, span, counts, self._collector.conditions))
         except BrokenExecutor as error:
             self._suspects.append(span)  # another has broken the executor
             self._recover([], error)
@@ -134,7 +140,7 @@ class Dispatcher:
             self._lose(span, alone=True)
         else:
             self._take(answer, span)
-        self._watch.show(self._ledger.trials, len(self._running), self._lost)
+        self._watch.show(self._collector.trials, len(self._running), self._lost)
 
     def _take(self, answer: Any, span: list[Block]) -> None:
         """Takes what a worker returned."""
@@ -149,7 +155,7 @@ class Dispatcher:
             raise TypeError(f"sweep: a worker returned {answer!r}; use the same version of jaxnn there")
         else:
             check_versions(answer.worker, answer.conditions)
-            self._ledger.add(answer)
+            self._collector.add(answer)
             self._seconds_of_block[answer.worker] = answer.seconds / max(len(span), 1)
             for block in answer.blocks:
                 self._losses.pop(block.number, None)

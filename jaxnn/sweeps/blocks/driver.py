@@ -3,8 +3,8 @@
 import contextlib
 
 from jaxnn.sweeps.blocks.block import SpanReport
+from jaxnn.sweeps.blocks.collector import BlockCollector
 from jaxnn.sweeps.blocks.conditions import describe_conditions
-from jaxnn.sweeps.blocks.ledger import Ledger
 from jaxnn.sweeps.blocks.queue import BlockQueue
 from jaxnn.sweeps.blocks.span import SpanRunner, name_worker
 from jaxnn.sweeps.blocks.watch import Watch
@@ -13,21 +13,21 @@ from jaxnn.sweeps.blocks.watch import Watch
 LONGEST_SPAN = 8
 
 
-def run_here(runner: SpanRunner, queue: BlockQueue, ledger: Ledger, watch: Watch) -> None:
+def run_here(runner: SpanRunner, queue: BlockQueue, collector: BlockCollector, watch: Watch) -> None:
     """Runs all blocks in this process, up to the last, a limit or a signal."""
     worker, conditions = name_worker(), describe_conditions()
-    ledger.check_conditions(worker, conditions)
+    collector.check_conditions(worker, conditions)
     while blocks := queue.take(LONGEST_SPAN):
-        before, chunks = ledger.trials, []
+        before, chunks = collector.trials, []
         with contextlib.closing(runner.run(blocks)) as steps:
             for step in steps:
                 chunks += [] if step.chunk is None else [step.chunk]
                 if step.ended:
-                    ledger.add(SpanReport(step.ended, runner.records, chunks, worker, conditions, 0.0))
+                    collector.add(SpanReport(step.ended, runner.records, chunks, worker, conditions, 0.0))
                     chunks = []
                     for block in step.ended:
                         queue.mark_done(block.number)
                 watch.show(before + step.progress)
                 if watch.has_ended():
                     return
-        ledger.chunks += chunks
+        collector.chunks += chunks

@@ -52,7 +52,7 @@ class BlockQueue:
         self._is_empty = False
 
     def take(self, most: int) -> list[Block]:
-        """Returns at most so many blocks that can run now, in their order."""
+        """Returns the next blocks that can run now, `most` or fewer."""
         self._advance(most)
         taken, self._waiting = self._waiting[:most], self._waiting[most:]
         return taken

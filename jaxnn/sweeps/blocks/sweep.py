@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 from jaxnn.io.runs import Log
 from jaxnn.io.runs.fingerprint import ENVIRONMENT
 from jaxnn.progress import open_progress
+from jaxnn.sweeps.blocks.collector import BlockCollector
 from jaxnn.sweeps.blocks.conditions import warn_of_replays
 from jaxnn.sweeps.blocks.dispatch import Dispatcher
 from jaxnn.sweeps.blocks.driver import run_here
 from jaxnn.sweeps.blocks.job import pack_job, write_body
-from jaxnn.sweeps.blocks.ledger import Ledger
 from jaxnn.sweeps.blocks.pool import Pool
 from jaxnn.sweeps.blocks.queue import BlockQueue
 from jaxnn.sweeps.blocks.span import SpanRunner
@@ -55,18 +55,18 @@ def sweep_in_blocks(
             "out block= and executor=, or directory="
         )
     with open_store(directory, functools.partial(_describe, sweep, describe)) as store:
-        ledger = Ledger(plan, store, sweep.log)
-        if ledger.trials > plan.trials:
-            raise ValueError(f"sweep: the directory holds {ledger.trials} trials, more than trials={plan.trials}")
-        queue = _make_queue(sweep, ledger)
+        collector = BlockCollector(plan, store, sweep.log)
+        if collector.trials > plan.trials:
+            raise ValueError(f"sweep: the directory holds {collector.trials} trials, more than trials={plan.trials}")
+        queue = _make_queue(sweep, collector)
         try:
-            _run(sweep, programs, queue, ledger, store)
+            _run(sweep, programs, queue, collector, store)
             queue.draw_rest()
         finally:
             queue.close()
-            _collect(queue, ledger, best)
+            _collect(queue, collector, best)
             if directory is not None:
-                store.write_tables(ledger.tables(best))
+                store.write_tables(collector.tables(best))
     _report_failed(plan, best)
     return collect_result(plan, programs, best)
 
@@ -83,46 +83,50 @@ def _describe(sweep: BlockSweep, describe: Callable[[], dict[str, Any]]) -> dict
     return described | {"block": sweep.plan.block, "keep": sweep.best.keep} | ahead
 
 
-def _make_queue(sweep: BlockSweep, ledger: Ledger) -> BlockQueue:
+def _make_queue(sweep: BlockSweep, collector: BlockCollector) -> BlockQueue:
     assert sweep.plan.block is not None
     return BlockQueue(
         sweep.sampler, sweep.plan.space, sweep.first, trials=sweep.plan.trials, size=sweep.plan.block,
-        ahead=sweep.ahead, done={number: len(block.seconds) for number, block in ledger.blocks.items()},
-        read=ledger.read_results,
+        ahead=sweep.ahead, done={number: len(block.seconds) for number, block in collector.blocks.items()},
+        read=collector.read_results,
     )  # fmt: skip
 
 
-def _run(sweep: BlockSweep, programs: Programs, queue: BlockQueue, ledger: Ledger, store: BlockStore) -> None:
+def _run(
+    sweep: BlockSweep, programs: Programs, queue: BlockQueue, collector: BlockCollector, store: BlockStore
+) -> None:
     trials, block = sweep.plan.trials, sweep.plan.block
     assert block is not None
     with open_progress("sweep", "trial", trials, wanted=sweep.progress) as shown:
-        shown.start_at(ledger.trials)
-        watch = Watch(ledger, sweep.limits, store.caught, shown, -(-trials // block))
+        shown.start_at(collector.trials)
+        watch = Watch(collector, sweep.limits, store.caught, shown, -(-trials // block))
         if sweep.executor is None:
             runner = SpanRunner(sweep.plan, sweep.scheduler, sweep.best.keep, programs)
-            run_here(runner, queue, ledger, watch)
+            run_here(runner, queue, collector, watch)
         else:
-            _run_there(sweep, queue, ledger, watch, store)
+            _run_there(sweep, queue, collector, watch, store)
 
 
-def _run_there(sweep: BlockSweep, queue: BlockQueue, ledger: Ledger, watch: Watch, store: BlockStore) -> None:
+def _run_there(
+    sweep: BlockSweep, queue: BlockQueue, collector: BlockCollector, watch: Watch, store: BlockStore
+) -> None:
     """Runs all blocks on the executor; workers that it made here end with the sweep."""
     # Workers that still run may write to it while it is removed.
     with tempfile.TemporaryDirectory(prefix=JOB_PREFIX, dir=store.path, ignore_cleanup_errors=True) as folder:
         job = pack_job(sweep.plan, sweep.scheduler, sweep.best.keep, folder)
         pool, has_ended = Pool(sweep.executor), False
         try:
-            Dispatcher(pool, write_body(job), job.body, queue, ledger, watch).run()
-            warn_of_replays(ledger.conditions)
+            Dispatcher(pool, write_body(job), job.body, queue, collector, watch).run()
+            warn_of_replays(collector.conditions)
             has_ended = True
         finally:
             pool.close(kill=not has_ended or watch.has_ended())
 
 
-def _collect(queue: BlockQueue, ledger: Ledger, best: BestTrials) -> None:
+def _collect(queue: BlockQueue, collector: BlockCollector, best: BestTrials) -> None:
     """Collects the results, and the settings of trials that have not ended."""
     best.drawn |= dict(each for block in queue.pending.values() for each in block.members)
-    ledger.fill(best)
+    collector.fill(best)
 
 
 def _report_failed(plan: Plan, best: BestTrials) -> None:

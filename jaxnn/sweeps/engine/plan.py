@@ -217,10 +217,10 @@ class Plan(NamedTuple):
         """Returns the lanes of each device."""
         lanes = self.layout.lanes
         trials = self.trials if self.at_once is None else min(self.trials, self.at_once)
-        demand = Demand(self.lanes, lanes, trials * lanes, devices)
         if self.block is not None:
             # The same on every worker, however many devices it has and trials the sweep.
-            demand = Demand(self.lanes, lanes, self.block * lanes, 1)
+            trials, devices = self.block, 1
+        demand = Demand(self.lanes, lanes, trials * lanes, devices)
         count = fit_lanes(demand, choose_lanes(footprint, self.device))
         if self.has_scheduler or self.at_once is not None or lanes > count.width:
             return count

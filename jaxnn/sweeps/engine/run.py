@@ -75,7 +75,7 @@ def run_trials(
     layout: TrialLayout,
     scheduler: TrialScheduler | None,
     on_trial_end: OnTrialEnd,
-    epochs_of: Callable[[Setting], int] | None = None,
+    epochs_of: Callable[[int, Setting], int] | None = None,
     earlier: Earlier | None = None,
 ) -> Iterator[ChunkStats]:
     """Runs trials through the lanes of one program; yields after each chunk.
@@ -86,10 +86,10 @@ def run_trials(
         layout: lanes and epochs of a trial.
         scheduler: of the sweep, or None.
         on_trial_end: called with the result of each trial that ends, the best of a chunk first.
-        epochs_of: returns the most epochs of a setting; None is those of the layout for all.
+        epochs_of: returns the most epochs of a trial, from its number and setting; None is those of the layout for all.
         earlier: what some of the trials go on from; the scheduler does not know their epochs.
     """
-    epochs_of = epochs_of or (lambda _: layout.epochs)
+    epochs_of = epochs_of or (lambda *_: layout.epochs)
     is_asked = isinstance(trials, TrialSource)
     source, slots = trials if is_asked else ListedTrials(trials), _lane_slots(program, layout.lanes)
     running: list[RunningTrial] = []
@@ -142,7 +142,7 @@ def _start_trials(
     running: list[RunningTrial],
     layout: TrialLayout,
     scheduler: TrialScheduler | None,
-    epochs_of: Callable[[Setting], int],
+    epochs_of: Callable[[int, Setting], int],
 ) -> list[RunningTrial]:
     """Puts waiting trials into free slots."""
     occupied = {trial.lanes.start for trial in running}
@@ -158,9 +158,9 @@ def _start_trial(
     slot: slice,
     layout: TrialLayout,
     scheduler: TrialScheduler | None,
-    epochs_of: Callable[[Setting], int],
+    epochs_of: Callable[[int, Setting], int],
 ) -> RunningTrial:
-    limit = epochs = epochs_of(setting)
+    limit = epochs = epochs_of(number, setting)
     if scheduler is not None:
         limit = min(start_trial(scheduler, number, setting), limit)
     keeps_best = layout.keep_epoch == "best"

@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxnn.sweeps.engine.chunk_result import ChunkResult
 from jaxnn.sweeps.engine.early_stop import repeat_last
-from jaxnn.sweeps.engine.trial import TrialResult, name_curves
+from jaxnn.sweeps.engine.trial import BY_RULE, BY_SCHEDULER, TrialResult, name_curves
 from jaxnn.sweeps.space.space import Setting
 from jaxnn.training.evaluation import Curves
 
@@ -144,7 +144,7 @@ class RunningTrial:
         score_std = _measure_spread(curves.scores[:, score_epoch - 1])
         reasons = {
             "diverged": f"a loss was not finite in epoch {epochs}",
-            "stopped": f"stopped by the {'stopping rule' if self.stopped else 'scheduler'} after epoch {epochs}",
+            "stopped": f"{BY_RULE if self.stopped else BY_SCHEDULER} after epoch {epochs}",
         }
         return TrialResult(
             trial=self.trial,

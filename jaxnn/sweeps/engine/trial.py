@@ -36,6 +36,10 @@ class TrialLayout(NamedTuple):
         return 3 + len(self.metrics)
 
 
+# Reasons of trials that were stopped; the epoch follows.
+BY_SCHEDULER, BY_RULE = "stopped by the scheduler", "stopped by the stopping rule"
+
+
 class TrialResult(NamedTuple):
     """The result of a trial, which has one lane for each of its repeats and folds.
 
@@ -81,6 +85,11 @@ class TrialResult(NamedTuple):
     def has_params(self) -> bool:
         """Whether it has trained parameters."""
         return self.status in ("finished", "stopped")
+
+    @property
+    def stopped_by_scheduler(self) -> bool:
+        """Whether the scheduler stopped it, and not a stopping rule."""
+        return self.status == "stopped" and BY_SCHEDULER in self.reason
 
     @property
     def table(self) -> np.ndarray:

@@ -121,6 +121,12 @@ def name_hypers(hypers: dict[str, Any]) -> dict[str, Any]:
     return {path: name_value(value) for path, value in flatten_hypers(hypers).items()}
 
 
+def make_files(space: dict[str, Any], results: Sequence[TrialResult], metrics: tuple[str, ...]) -> dict[str, str]:
+    """Returns the CSV files by name: a row for each trial, and one for each of its epochs."""
+    rows = make_rows(space, results)
+    return {"trials.csv": trials_csv(rows, metrics), "curves.csv": curves_csv(results, metrics)}
+
+
 def trials_csv(rows: list[dict[str, Any]], metrics: tuple[str, ...] = ()) -> str:
     """Returns the table of trials as CSV; a hyper that a trial does not have is left empty."""
     columns = *RESULT_COLUMNS, *metrics, *(("worker",) if rows and list(rows[0])[-1] == "worker" else ())

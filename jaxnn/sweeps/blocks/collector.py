@@ -19,7 +19,7 @@ from jaxnn.sweeps.engine.run import ChunkStats
 from jaxnn.sweeps.engine.trial import TrialResult
 from jaxnn.sweeps.results.best_trials import BestTrials
 from jaxnn.sweeps.results.stored_trials import fill_by_name
-from jaxnn.sweeps.results.tables import curves_csv, list_numbers, make_rows, trials_csv
+from jaxnn.sweeps.results.tables import list_numbers, make_files
 from jaxnn.sweeps.saved_shapes import SavedShapes
 from jaxnn.sweeps.space.space import Choices
 
@@ -33,7 +33,7 @@ class DoneBlock(NamedTuple):
     content: bytes | None
 
 
-class Ledger:
+class BlockCollector:
     """Collects blocks; a directory holds them, or else this process.
 
     Attributes:
@@ -171,9 +171,7 @@ class Ledger:
 
     def tables(self, best: BestTrials) -> dict[str, str]:
         """Returns the CSV files: a row for each trial, and one for each of its epochs."""
-        metrics, results = tuple(self._plan.metrics), best.sorted_results()
-        rows = make_rows(self._plan.space, results)
-        return {"trials.csv": trials_csv(rows, metrics), "curves.csv": curves_csv(results, metrics)}
+        return make_files(self._plan.space, best.sorted_results(), tuple(self._plan.metrics))
 
 
 def _read_params(result: TrialResult, kept: dict[int, Any], shapes: SavedShapes) -> Any:
