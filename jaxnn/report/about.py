@@ -3,7 +3,7 @@
 import time
 from typing import Any, NamedTuple
 
-from jaxnn.io.runs.fingerprint import describe_environment
+from jaxnn.io.runs.fingerprint import PACKAGES, describe_environment
 from jaxnn.report.outputs import Outputs
 
 # What the page calls the options of a sweep or a training, and where its configuration has them.
@@ -11,7 +11,6 @@ _OPTIONS = {
     "recipe": "make_recipe", "model": "recipe.model", "loss": "recipe.loss", "score": "score", "sampler": "sampler",
     "scheduler": "scheduler", "stopping rule": "stop", "batch size": "recipe.batch_size", "kept epoch": "keep_epoch",
 }  # fmt: skip
-_VERSIONS = "jaxnn", "jax", "jaxlib", "numpy", "optax"
 
 
 class About(NamedTuple):
@@ -66,7 +65,7 @@ def _list_options(configuration: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _list_environment(configuration: dict[str, Any]) -> list[tuple[str, str]]:
-    versions = ", ".join(f"{name} {configuration[name]}" for name in _VERSIONS if configuration.get(name))
+    versions = ", ".join(f"{name} {configuration[name]}" for name in PACKAGES if configuration.get(name))
     cores = configuration.get("cores")
     processor = [configuration.get("processor"), f"{cores} core{'s' * (cores != 1)}" if cores else None]
     facts = {

@@ -21,7 +21,8 @@ from jaxnn.io.runs.instructions import name_instructions
 # Options of JAX that change what the same program computes.
 _JAX_OPTIONS = "jax_enable_x64", "jax_threefry_partitionable", "jax_default_matmul_precision", "jax_default_prng_impl"
 # The names of what `describe_environment` returns.
-ENVIRONMENT = "jaxnn", "jax", "jaxlib", "numpy", "optax", "device", "processor", "instructions", "cores", *_JAX_OPTIONS
+PACKAGES = "jaxnn", "jax", "jaxlib", "numpy", "optax"
+ENVIRONMENT = *PACKAGES, "device", "processor", "instructions", "cores", *_JAX_OPTIONS
 
 
 def describe_environment() -> dict[str, Any]:

@@ -10,9 +10,8 @@ import jax
 
 from jaxnn._checks.warn import warn_user
 from jaxnn.io.runs.configuration import find_changes
-from jaxnn.io.runs.fingerprint import ENVIRONMENT, describe_environment
+from jaxnn.io.runs.fingerprint import ENVIRONMENT, PACKAGES, describe_environment
 
-_PACKAGES = ("jaxnn", "jax", "jaxlib", "numpy", "optax")
 _SIZE_OF_MACHINE = ("device", "cores")
 # What decides the bits of a sweep in blocks.
 CONDITIONS = (*(name for name in ENVIRONMENT if name not in _SIZE_OF_MACHINE), "kind", "devices")
@@ -37,7 +36,7 @@ def check_versions(worker: str, conditions: dict[str, Any]) -> None:
         ValueError: other versions, which the message names.
     """
     own = describe_environment()
-    changes = find_changes({name: own[name] for name in _PACKAGES}, {name: conditions[name] for name in _PACKAGES})
+    changes = find_changes({name: own[name] for name in PACKAGES}, {name: conditions[name] for name in PACKAGES})
     if changes:
         raise ValueError(
             f"sweep: the worker {worker} has other versions than this process: {'; '.join(changes.values())}"
