@@ -184,7 +184,10 @@ def check_labels(caller: str, name: str, logits: Any, labels: Any) -> int:
         wrong = np.flatnonzero((values < 0) | (values >= classes))
         if wrong.size:
             actual = f"row {int(wrong[0])} holds {values[wrong[0]]}"
-            raise ValueError(f"{caller}: labels must lie in 0 … {classes - 1} for {classes} classes, but {actual}")
+            hint = "; labels - 1 starts at 0" if values.min() == 1 and values.max() == classes else ""
+            raise ValueError(
+                f"{caller}: labels must lie in 0 … {classes - 1} for {classes} classes, but {actual}{hint}"
+            )
     return classes
 
 

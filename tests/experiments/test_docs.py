@@ -19,6 +19,7 @@ from experiments.docs import cells, docstrings, examples, index, links, names, p
 # How-tos whose numbers are checked: what they print, and the least that it may be.
 REACHED = {
     "first_network": r"accuracy ([\d.]+)",
+    "table": r"r² ([\d.]+)",
     "own_layer": r"^([\d.]+)$",
     "cnn": r"([\d.]+)\]",
     "from_pytorch": r"^([\d.]+)$",
