@@ -1,6 +1,7 @@
 """The blocks that are done, and the programs and conditions that they share."""
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -169,7 +170,7 @@ class BlockCollector:
             self._count(event["number"], done, float(event["best"]))
             self.chunks += [ChunkStats(*stats) for stats in event["chunks"]]
 
-    def tables(self, best: BestTrials) -> dict[str, str]:
+    def tables(self, best: BestTrials) -> dict[str, Iterator[str]]:
         """Returns the CSV files: a row for each trial, and one for each of its epochs."""
         return make_files(self._plan.space, best.sorted_results(), tuple(self._plan.metrics))
 

@@ -8,12 +8,12 @@ import contextlib
 import hashlib
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from jaxnn._checks.warn import warn_user
-from jaxnn.io.files import write
+from jaxnn.io.files import Content, write
 from jaxnn.io.runs.configuration import check_configuration, read_configuration, write_configuration
 from jaxnn.io.runs.interrupts import CaughtSignal, Interrupted, catch_signals
 from jaxnn.io.runs.journal import Journal
@@ -59,11 +59,11 @@ class BlockStore:
         assert self.path is not None
         return (self.path / file_of_block(number)).read_bytes()
 
-    def write_tables(self, tables: dict[str, str]) -> None:
+    def write_tables(self, tables: Mapping[str, Content]) -> None:
         """Writes the tables, for users."""
         assert self.path is not None
         for name, text in tables.items():
-            write(self.path / name, text.encode(), "sweep")
+            write(self.path / name, text, "sweep")
 
     def _is_damaged(self, event: dict[str, Any]) -> bool:
         if event["event"] != "block":
