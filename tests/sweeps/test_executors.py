@@ -236,7 +236,7 @@ def test_a_worker_that_the_users_code_ends_is_an_error_of_that_code(pool, place)
         sys.exit("no GPU here")
 
     options = {"make": leave} if place == "make_recipe" else {"score": leave, "evaluate_at": "rungs"}
-    with pytest.raises(RuntimeError, match="in leave\n(.*\n)*SystemExit: no GPU here") as caught:
+    with pytest.raises(RuntimeError, match=r"in leave\n(.*\n)*SystemExit: no GPU here") as caught:
         sweep(executor=pool, **options)
     assert "raised by the worker" in caught.value.__notes__[0]
 
