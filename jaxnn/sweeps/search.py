@@ -228,7 +228,8 @@ def sweep(
 
         plan = divide(plan, blocks, block, trial_sampler)
         parts = BlockSweep(
-            plan, blocks.ahead, executor, known, trial_sampler, scheduler, best, limits, log, progress
+            plan, blocks.ahead, executor, known, trial_sampler, scheduler, best, limits, log, progress,
+            float(save_every),
         )  # fmt: skip
         with attach_result(plan, programs, best):
             result = write_last_page(directory, sweep_in_blocks(parts, programs, directory, describe))
