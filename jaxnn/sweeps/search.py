@@ -17,7 +17,7 @@ from jaxnn.devices import warn_idle_cores
 from jaxnn.io.runs import Log
 from jaxnn.sweeps.arguments import check_call, check_first, check_limits, check_population, warn_of_programs
 from jaxnn.sweeps.asynchronous import limit_lanes
-from jaxnn.sweeps.blocks.options import check_blocks, divide
+from jaxnn.sweeps.blocks.options import check_blocks, divide, find_block
 from jaxnn.sweeps.describe import describe_given, describe_sweep
 from jaxnn.sweeps.ends import add_refit, attach_result
 from jaxnn.sweeps.engine.make_plan import make_plan
@@ -142,11 +142,12 @@ def sweep(
             where sweeps of different sizes should agree to the bit. A resumed sweep keeps its lanes. Without a
             scheduler a lane may run several trials in a chunk, one after another.
         block: the trials of a block, for sweeps of very many trials, or on several machines. A block has its own
-            scheduler, and its results depend on no other; `lanes` are then those of each device. By default 1,024 with
-            an executor, or the `ask_limit` of the sampler, and no blocks without.
+            scheduler, and its results depend on no other; `lanes` are then those of each device. By default as in the
+            directory, or 1,024 with an executor, or the `ask_limit` of the sampler, and no blocks without.
         ahead: a sampler that waits for results is asked for a block right after the one that many before was told.
         executor: runs the blocks: any `concurrent.futures.Executor`, such as that of Dask's `client.get_executor()`, or
-            a function that makes one, which may be called again after a worker has died. Same bits as without.
+            a function that makes one, which may be called again after a worker has died. Same bits as without, and
+            a directory goes on with one or without.
         keep: the number of best trials whose parameters are kept.
         keep_states: whether to keep the state of every trial that finished, with that of its optimizer, so that it can
             go on to more epochs. They take memory, and time in every checkpoint.
@@ -195,6 +196,7 @@ def sweep(
     """
     trials, keep = check_whole("sweep", "trials", trials, least=1), check_whole("sweep", "keep", keep, least=1)
     check_call(directory, save_every, log, on_mismatch)
+    block = find_block(directory) if block is None else block
     blocks = check_blocks(block, ahead, executor, keep_states=keep_states, on_mismatch=on_mismatch)
     check_sampler(sampler)
     check_scheduler(scheduler)

@@ -117,7 +117,6 @@ def test_a_sampler_that_listens_repeats_its_calls(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"block": None}, r"of another configuration: .*block was 8 and is None"),
         ({"block": 4}, "block was 8 and is 4"),
         ({"epochs": 4}, "epochs was 3 and is 4"),
         ({"make": lambda hypers: block_sweeps.make_recipe(hypers | {"width": 4})}, "make_recipe was"),

@@ -1,10 +1,12 @@
 """The options of a sweep in blocks, checked."""
 
 from concurrent.futures import Executor
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxnn._checks.arrays import check_whole
 from jaxnn._checks.warn import warn_user
+from jaxnn.io.runs.configuration import read_configuration
 from jaxnn.sweeps.engine.plan import Plan
 from jaxnn.sweeps.samplers.base import TrialSampler
 
@@ -20,6 +22,16 @@ class BlockOptions(NamedTuple):
 
     block: int | None = None
     ahead: int = 1
+
+
+def find_block(directory: Any) -> int | None:
+    """Returns the trials of a block of the sweep that a directory holds; None without blocks.
+
+    A call without `block=` goes on with these, so that one directory may have an executor and then none.
+    """
+    if directory is None or not any(Path(directory).glob("block-*.npz")):
+        return None
+    return (read_configuration("sweep", Path(directory)) or {}).get("block")
 
 
 def check_blocks(block: Any, ahead: Any, executor: Any, *, keep_states: bool, on_mismatch: str) -> BlockOptions:

@@ -99,6 +99,15 @@ def has_results(journal: Journal) -> bool:
     return any(entry.event["event"] in ("block", "checkpoint") for entry in journal.entries)
 
 
+def _check_blocks(path: Path, saved: dict[str, Any] | None) -> None:
+    """Refuses the directory of a sweep without blocks."""
+    if saved is not None and saved.get("kind") == "sweep" and "block" not in saved:
+        raise ValueError(
+            f"sweep: directory={str(path)!r} holds a sweep without blocks; leave out block= and executor=, or give "
+            "another directory"
+        )
+
+
 def file_of_block(number: int) -> str:
     """Names the file of a block."""
     return f"block-{number:06d}.npz"
@@ -127,6 +136,7 @@ def open_store(path: Any, describe: Callable[[], dict[str, Any]]) -> Iterator[Bl
         saved, journal = read_configuration("sweep", path), Journal(path / "journal.jsonl", "sweep")
         described = describe()
         if has_results(journal):
+            _check_blocks(path, saved)
             check_configuration("sweep", path, saved, described)
         else:
             write_configuration("sweep", path, described)
