@@ -158,7 +158,7 @@ def sweep(
             `curves.csv`. `report.html` shows the sweep while it goes on, and at the end. Its parent must exist.
         on_mismatch: "raise" refuses to go on in a directory under other versions, devices, cores or options of JAX.
             "continue" keeps the trials that have ended up to the last checkpoint, and their `reason` says so. It starts
-            the others again, and a scheduler compares only these and new ones.
+            the others again, and a scheduler compares only these and new ones. In blocks, it keeps those that are done.
         save_every: seconds between two checkpoints.
         log: `log(trial, {"learning_rate": …, "score": …, "epochs": …})`, with all hypers that are numbers and all
             metrics, called when a trial has ended. A resumed sweep calls it again for the trials since the last
@@ -197,7 +197,7 @@ def sweep(
     trials, keep = check_whole("sweep", "trials", trials, least=1), check_whole("sweep", "keep", keep, least=1)
     check_call(directory, save_every, log, on_mismatch)
     block = find_block(directory) if block is None else block
-    blocks = check_blocks(block, ahead, executor, keep_states=keep_states, on_mismatch=on_mismatch)
+    blocks = check_blocks(block, ahead, executor, keep_states=keep_states)
     check_sampler(sampler)
     check_scheduler(scheduler)
     plan = make_plan(
@@ -226,7 +226,7 @@ def sweep(
 
         plan = divide(plan, blocks, block, trial_sampler)
         parts = BlockSweep(
-            plan, blocks.ahead, executor, known, trial_sampler, scheduler, best, limits, log, progress
+            plan, blocks.ahead, executor, known, trial_sampler, scheduler, best, limits, log, progress, on_mismatch
         )  # fmt: skip
         with attach_result(plan, programs, best):
             result = write_last_page(directory, sweep_in_blocks(parts, programs, directory, describe))

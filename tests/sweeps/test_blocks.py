@@ -158,7 +158,6 @@ def test_settings_with_other_shapes_fail_alone():
         ({"ahead": 0}, "ahead must be at least 1"),
         ({"block": None, "ahead": 2}, "give block= or executor= too"),
         ({"keep_states": True}, "keep_states=True keeps states in one process"),
-        ({"on_mismatch": "continue"}, 'on_mismatch="raise"'),
     ],
 )
 def test_options_that_blocks_do_not_take(options, message):

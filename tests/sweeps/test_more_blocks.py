@@ -2,14 +2,16 @@
 
 import functools
 import multiprocessing
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
+import jax
 import pytest
 
 import jaxnn as nn
 from helpers import block_sweeps
-from helpers.block_sweeps import Listed, assert_same_table
-from helpers.resumable_runs import assert_same_bits
+from helpers.block_sweeps import Listed, assert_same_table, end_after
+from helpers.resumable_runs import InjectedError, assert_same_bits
+from jaxnn.sweeps.blocks import driver
 from jaxnn.sweeps.samplers import GridSampler
 
 sweep = functools.partial(block_sweeps.sweep, epochs=3, block=4)
@@ -62,3 +64,47 @@ def test_a_directory_without_blocks_goes_on_without_them(tmp_path):
     rule = "holds a sweep without blocks; leave out block= and executor=, or give another directory"
     with pytest.raises(ValueError, match=rule):
         sweep(tmp_path, **SHORT, lanes=4)
+
+
+@pytest.fixture
+def other_conditions():
+    """Sets an option of JAX that counts among the conditions, when it is called."""
+    yield functools.partial(jax.config.update, "jax_default_matmul_precision", "float32")
+    jax.config.update("jax_default_matmul_precision", "highest")
+
+
+@pytest.mark.parametrize("executor", [None, lambda: ThreadPoolExecutor(1)], ids=["here", "workers"])
+def test_under_other_conditions_the_blocks_that_are_done_stay(tmp_path, monkeypatch, other_conditions, executor):
+    monkeypatch.setattr(driver, "LONGEST_SPAN", 1)
+    options = {"trials": 14, "executor": executor, "keep": 14}
+    with pytest.raises(InjectedError):
+        sweep(tmp_path, log=end_after(8), **options)
+    before = nn.sweeps.load(tmp_path)
+    done = len(before.trials)
+    assert 8 <= done < 14
+    other_conditions()
+    rule = 'matmul_precision was highest and is float32. on_mismatch="continue" keeps the blocks that are done'
+    with pytest.raises(ValueError, match=rule):
+        sweep(tmp_path, **options)
+    assert len(nn.sweeps.load(tmp_path).trials) == done
+    after = sweep(tmp_path, on_mismatch="continue", **options)
+    elsewhere = ["ran in another environment: jax_default_matmul_precision" in trial.reason for trial in after.trials]
+    assert elsewhere == [number < done for number in range(14)]
+    for was, now in zip(before.trials, after.trials, strict=False):
+        assert now.reason.startswith(was.reason)
+        assert_same_bits(now._replace(reason="", seconds=0.0), was._replace(reason="", seconds=0.0))
+    undisturbed = sweep(trials=14)
+    assert_same_bits(*(
+        [trial._replace(seconds=0.0, worker="") for trial in result.trials[done:]] for result in (after, undisturbed)
+    ))  # fmt: skip
+    # From now on these are the conditions of the directory.
+    assert_same_table(sweep(tmp_path, **options), after)
+    assert nn.sweeps.load(tmp_path).table() == after.table()
+
+
+def test_where_nothing_is_left_to_run_the_conditions_stay(tmp_path, other_conditions):
+    done = sweep(tmp_path, **SHORT)
+    other_conditions()
+    assert_same_table(sweep(tmp_path, **SHORT, on_mismatch="continue"), done)
+    jax.config.update("jax_default_matmul_precision", "highest")
+    assert_same_table(sweep(tmp_path, **SHORT), done)

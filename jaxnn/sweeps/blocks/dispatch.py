@@ -156,6 +156,9 @@ class Dispatcher:
         else:
             check_versions(answer.worker, answer.conditions)
             self._collector.add(answer)
+            if not answer.blocks:  # it was sent for other conditions, which are those of this call no more
+                self._submit(span)
+                return
             self._seconds_of_block[answer.worker] = answer.seconds / max(len(span), 1)
             for block in answer.blocks:
                 self._losses.pop(block.number, None)

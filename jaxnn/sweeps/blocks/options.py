@@ -34,7 +34,7 @@ def find_block(directory: Any) -> int | None:
     return (read_configuration("sweep", Path(directory)) or {}).get("block")
 
 
-def check_blocks(block: Any, ahead: Any, executor: Any, *, keep_states: bool, on_mismatch: str) -> BlockOptions:
+def check_blocks(block: Any, ahead: Any, executor: Any, *, keep_states: bool) -> BlockOptions:
     """Returns the options of a sweep in blocks, checked."""
     _check_executor(executor)
     ahead = check_whole("sweep", "ahead", ahead, least=1)
@@ -44,10 +44,6 @@ def check_blocks(block: Any, ahead: Any, executor: Any, *, keep_states: bool, on
         return BlockOptions()
     if keep_states:
         raise ValueError("sweep: keep_states=True keeps states in one process, without block= and executor=")
-    if on_mismatch != "raise":
-        raise ValueError(
-            'sweep: with block= or executor= a directory goes on under equal conditions, on_mismatch="raise"'
-        )
     return BlockOptions(_BLOCK if block is None else check_whole("sweep", "block", block, least=1), ahead)
 
 

@@ -42,6 +42,7 @@ class BlockSweep(NamedTuple):
     limits: Limits
     log: Log | None
     progress: bool
+    on_mismatch: str
 
 
 def sweep_in_blocks(
@@ -55,7 +56,7 @@ def sweep_in_blocks(
             "out block= and executor=, or directory="
         )
     with open_store(directory, functools.partial(_describe, sweep, describe)) as store:
-        collector = BlockCollector(plan, store, sweep.log)
+        collector = BlockCollector(plan, store, sweep.log, sweep.on_mismatch)
         if collector.trials > plan.trials:
             raise ValueError(f"sweep: the directory holds {collector.trials} trials, more than trials={plan.trials}")
         queue = _make_queue(sweep, collector)
