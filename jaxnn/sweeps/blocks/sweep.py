@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from jaxnn.io.runs import Log
 from jaxnn.io.runs.fingerprint import ENVIRONMENT
 from jaxnn.progress import open_progress
+from jaxnn.sweeps.blocks.calls import BlockCalls
 from jaxnn.sweeps.blocks.collector import BlockCollector
 from jaxnn.sweeps.blocks.conditions import warn_of_replays
 from jaxnn.sweeps.blocks.dispatch import Dispatcher
@@ -23,7 +24,7 @@ from jaxnn.sweeps.engine.plan import Plan
 from jaxnn.sweeps.results.best_trials import BestTrials
 from jaxnn.sweeps.results.replay import Programs
 from jaxnn.sweeps.results.result import SweepResult
-from jaxnn.sweeps.samplers.base import AsynchronousSampler, TrialSampler
+from jaxnn.sweeps.samplers.base import TrialSampler
 from jaxnn.sweeps.schedulers.base import Scheduler
 from jaxnn.sweeps.shape_check import ShapeCheck
 from jaxnn.sweeps.space.space import Setting
@@ -50,16 +51,12 @@ def sweep_in_blocks(
 ) -> SweepResult:
     """Runs a sweep in blocks and returns its result; `best` holds the trials that had ended before an exception."""
     plan, best = sweep.plan, sweep.best
-    if directory is not None and not _repeats(sweep.sampler):
-        raise ValueError(
-            "sweep: a directory of blocks asks the sampler again, and a study of Optuna may answer otherwise; leave "
-            "out block= and executor=, or directory="
-        )
     with open_store(directory, functools.partial(_describe, sweep, describe)) as store:
         collector = BlockCollector(plan, store, sweep.log, sweep.on_mismatch)
-        if collector.trials > plan.trials:
-            raise ValueError(f"sweep: the directory holds {collector.trials} trials, more than trials={plan.trials}")
-        queue = _make_queue(sweep, collector)
+        calls = BlockCalls(sweep.sampler, plan.space, sweep.first, store)
+        if (held := max(collector.trials, calls.recorded)) > plan.trials:
+            raise ValueError(f"sweep: the directory holds {held} trials, more than trials={plan.trials}")
+        queue = _make_queue(sweep, collector, calls)
         try:
             _run(sweep, programs, queue, collector, store)
             queue.draw_rest()
@@ -72,11 +69,6 @@ def sweep_in_blocks(
     return collect_result(plan, programs, best)
 
 
-def _repeats(sampler: TrialSampler) -> bool:
-    """Returns whether a sampler gives the same answers when it is asked again."""
-    return not isinstance(sampler, AsynchronousSampler) or type(sampler).repeat is AsynchronousSampler.repeat
-
-
 def _describe(sweep: BlockSweep, describe: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """Describes what decides the bits, except the conditions, which are those of the workers."""
     described = {name: value for name, value in describe().items() if name not in ENVIRONMENT}
@@ -84,10 +76,10 @@ def _describe(sweep: BlockSweep, describe: Callable[[], dict[str, Any]]) -> dict
     return described | {"block": sweep.plan.block, "keep": sweep.best.keep} | ahead
 
 
-def _make_queue(sweep: BlockSweep, collector: BlockCollector) -> BlockQueue:
+def _make_queue(sweep: BlockSweep, collector: BlockCollector, calls: BlockCalls) -> BlockQueue:
     assert sweep.plan.block is not None
     return BlockQueue(
-        sweep.sampler, sweep.plan.space, sweep.first, trials=sweep.plan.trials, size=sweep.plan.block,
+        sweep.sampler, sweep.plan.space, calls, trials=sweep.plan.trials, size=sweep.plan.block,
         ahead=sweep.ahead, done={number: len(block.seconds) for number, block in collector.blocks.items()},
         read=collector.read_results,
     )  # fmt: skip
