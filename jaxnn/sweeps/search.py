@@ -88,8 +88,8 @@ def sweep(
             own, see `seeds`.
         trials: the number of settings to try. In the directory of a sweep with fewer, that sweep goes on.
         epochs: the epochs of every trial, unless its `Recipe(epochs=...)` has fewer, or something stops it. In the
-            directory of a sweep with fewer that has ended, the trials that finished go on to these. They go on from
-            their states with `keep_states`, otherwise again from the start, after a warning. A scheduler stops new
+            directory of a sweep with fewer that has ended, without blocks, the trials that finished go on to these:
+            from their states with `keep_states`, otherwise again from the start, after a warning. A scheduler stops new
             trials only. The sweep before stays as it is; the new one has the subfolder `continued-2` of the directory.
         validation: `(x, targets)` to evaluate on.
         folds: the number of folds of a cross-validation; or row numbers, an `nn.Folds`; or an object with `split` and
@@ -146,15 +146,14 @@ def sweep(
             directory, or 1,024 with an executor, or the `ask_limit` of the sampler, and no blocks without.
         ahead: a sampler that waits for results is asked for a block right after the one that many before was told.
         executor: runs the blocks: any `concurrent.futures.Executor`, such as that of Dask's `client.get_executor()`, or
-            a function that makes one, which may be called again after a worker has died. Same bits as without, and
-            a directory goes on with one or without.
+            a function that makes one, which may be called again after a worker has died. Same bits as without.
         keep: the number of best trials whose parameters are kept.
         keep_states: whether to keep the state of every trial that finished, with that of its optimizer, so that it can
-            go on to more epochs. They take memory, and time in every checkpoint.
+            go on to more epochs. They take memory, and time in every checkpoint. Sweeps in blocks keep none.
         refit: whether to train the best setting once more, on all rows, those of `validation` included, up to the epoch
             of its score and with its key: `SweepResult.refit`. All rows are prepared together.
-        directory: where to keep the sweep, so that the same call resumes it: the configuration, a journal with a line
-            for each trial, the last two checkpoints, `trials.csv` as of the last checkpoint, and at the end
+        directory: where to keep the sweep, so that the same call resumes it, with an executor or without: a journal
+            with a line for each trial, the last two checkpoints, `trials.csv` as of the last one, and at the end
             `curves.csv`. `report.html` shows the sweep while it goes on, and at the end. Its parent must exist.
         on_mismatch: "raise" refuses to go on in a directory under other versions, devices, cores or options of JAX.
             "continue" keeps the trials that have ended up to the last checkpoint, and their `reason` says so. It starts
@@ -210,7 +209,9 @@ def sweep(
     if executor is None:
         warn_idle_cores()
     warn_of_programs(count_programs(space), trials)
-    trial_sampler = init_sampler(make_sampler(sampler, trials), space, jax.random.fold_in(key, SAMPLER_KEY), plan.lanes)
+    sampler_key = jax.random.fold_in(key, SAMPLER_KEY)
+    start_sampler = functools.partial(init_sampler, make_sampler(sampler, trials), space, sampler_key, plan.lanes)
+    trial_sampler = start_sampler()
     trial_scheduler = init_scheduler(scheduler, epochs, space, jax.random.fold_in(key, SCHEDULER_KEY))
     check_population(trial_scheduler, stop, refit)
     if blocks.block is None:
@@ -226,7 +227,8 @@ def sweep(
 
         plan = divide(plan, blocks, block, trial_sampler)
         parts = BlockSweep(
-            plan, blocks.ahead, executor, known, trial_sampler, scheduler, best, limits, log, progress, on_mismatch
+            plan, blocks.ahead, executor, known, trial_sampler, scheduler, best, limits, log, progress, on_mismatch,
+            start_sampler,
         )  # fmt: skip
         with attach_result(plan, programs, best):
             result = write_last_page(directory, sweep_in_blocks(parts, programs, directory, describe))

@@ -128,6 +128,14 @@ def test_a_study_keeps_what_it_was_told_of_a_block_that_is_filled(tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:sweep. the sampler learns little")
+def test_blocks_in_memory_go_on_with_their_study():
+    study, whole = make_study(), make_study()
+    result = search(study, block=4, trials=6).extend(trials=12)
+    assert_same_table(result, search(whole, block=4, trials=12))
+    assert describe_trials(study) == describe_trials(whole)
+
+
+@pytest.mark.filterwarnings("ignore:sweep. the sampler learns little")
 def test_blocks_that_go_on_do_not_ask_again_what_was_answered(tmp_path):
     asked = []
 

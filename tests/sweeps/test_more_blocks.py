@@ -108,3 +108,25 @@ def test_where_nothing_is_left_to_run_the_conditions_stay(tmp_path, other_condit
     assert_same_table(sweep(tmp_path, **SHORT, on_mismatch="continue"), done)
     jax.config.update("jax_default_matmul_precision", "highest")
     assert_same_table(sweep(tmp_path, **SHORT), done)
+
+
+def test_a_result_goes_on_in_memory():
+    whole, short = sweep(**LONG), sweep(**SHORT)
+    extended = short.extend(trials=10)
+    assert_same_table(extended, whole)
+    assert len(short.trials) == 6
+    assert_same_table(short.extend(trials=10), whole)
+    assert_same_table(extended.extend(trials=14), sweep(trials=14))
+    assert_same_bits(extended.replay(9).curves, whole.trials[9].curves)
+    with pytest.raises(ValueError, match="trials must be at least 11, not 10"):
+        extended.extend(trials=10)
+    with pytest.raises(ValueError, match="cannot train on; call sweep with more epochs="):
+        extended.extend(epochs=9)
+
+
+def test_a_result_with_unfinished_blocks_or_no_more_settings_does_not_go_on(monkeypatch):
+    monkeypatch.setattr(driver, "LONGEST_SPAN", 1)
+    with pytest.raises(ValueError, match="extend: 6 of 10 trials are unfinished"):
+        sweep(**LONG, seconds=1e-9).extend(trials=16)
+    with pytest.warns(UserWarning, match="extend: the sampler has no more settings"):
+        assert len(sweep(**SHORT, sampler="grid").extend(trials=8).trials) == 6

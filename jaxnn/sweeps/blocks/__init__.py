@@ -19,6 +19,7 @@ A *span* is some blocks whose trials share the lanes of a worker; how many is th
     load.py        reads a directory without the code that made it
     pool.py        an executor, made anew when it breaks
     dispatch.py    runs all blocks on an executor, also where workers die
+    extend.py      more trials than a result in memory has
     driver.py      runs all blocks in this process
     watch.py       limits, signals and the progress bar
     options.py     `block=`, `ahead=` and `executor=`, checked

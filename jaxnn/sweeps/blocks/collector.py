@@ -26,10 +26,10 @@ from jaxnn.sweeps.space.space import Choices
 
 
 class DoneBlock(NamedTuple):
-    """A block that is done; its content is None where the directory holds it.
+    """A block that is done.
 
     Attributes:
-        seconds, statuses, content: see `BlockResult`.
+        seconds, statuses: see `BlockResult`.
         worker: which ran it.
         conditions: of the worker.
     """
@@ -37,12 +37,11 @@ class DoneBlock(NamedTuple):
     seconds: np.ndarray
     worker: str
     statuses: dict[str, int]
-    content: bytes | None
     conditions: dict[str, Any]
 
 
 class BlockCollector:
-    """Collects blocks; a directory holds them, or else this process.
+    """Collects blocks, which a store holds.
 
     With `on_mismatch="continue"` the first worker of a call may have other conditions than those of earlier calls. The
     blocks that are done stay, and the reason of their trials says so.
@@ -70,6 +69,7 @@ class BlockCollector:
         self._programs: dict[str, dict[Choices, ProgramRecord]] = {}
         self._may_change, self._has_reports = on_mismatch == "continue", False
         self._warned: set[str] = set()
+        self._goes_on = bool(store.events)
         for event in store.events:
             self._repeat(event)
 
@@ -118,7 +118,7 @@ class BlockCollector:
     def read(self, number: int) -> BlockContent:
         """Returns the results and the kept parameters of a block."""
         block = self.blocks[number]
-        content = self._store.read_block(number) if block.content is None else block.content
+        content = self._store.read_block(number)
         unpacked, note = unpack_block(content, block.seconds, block.worker), self._note(block)
         return unpacked._replace(results=[add_note(result, note) for result in unpacked.results])
 
@@ -137,16 +137,13 @@ class BlockCollector:
         best.chunks += self.chunks
 
     def _add_block(self, block: BlockResult, worker: str, chunks: list[ChunkStats]) -> None:
-        has_directory = self._store.path is not None
-        if has_directory:
-            digest = self._store.write_block(block.number, block.content)
-            self._store.record(
-                "block", number=block.number, start=block.start, sha256_of_file=digest,
-                worker=worker, best=as_json(block.best), statuses=block.statuses,
-                seconds_of_trials=pack_array(block.seconds), chunks=chunks,
-            )  # fmt: skip
-        content = None if has_directory else block.content
-        done = DoneBlock(block.seconds, worker, block.statuses, content, self.conditions)
+        digest = self._store.write_block(block.number, block.content)
+        self._store.record(
+            "block", number=block.number, start=block.start, sha256_of_file=digest,
+            worker=worker, best=as_json(block.best), statuses=block.statuses,
+            seconds_of_trials=pack_array(block.seconds), chunks=chunks,
+        )  # fmt: skip
+        done = DoneBlock(block.seconds, worker, block.statuses, self.conditions)
         self._count(block.number, done, block.best)
         if self._log is not None:
             for result in self.read_results(block.number):
@@ -166,7 +163,7 @@ class BlockCollector:
             self._set_program(record)
             self._store.record("program", **record._asdict())
         elif known.traced != record.traced:
-            if self._store.events:
+            if self._goes_on:
                 raise recipe_error(record.choices)
             raise ValueError(f"sweep: the worker {worker} has traced another program than {self._first_worker}")
         elif known.lane_count != record.lane_count:
@@ -204,7 +201,7 @@ class BlockCollector:
             self._set_program(ProgramRecord(as_choices(event["choices"]), count, event["traced"], on_host))
         elif event["event"] == "block":
             seconds = unpack_array(event["seconds_of_trials"])
-            done = DoneBlock(seconds, event["worker"], event["statuses"], None, self.conditions)
+            done = DoneBlock(seconds, event["worker"], event["statuses"], self.conditions)
             self._count(event["number"], done, float(event["best"]))
             self.chunks += [ChunkStats(*stats) for stats in event["chunks"]]
 

@@ -15,6 +15,11 @@ from jaxnn.sweeps.samplers.base import TrialSampler
 _LARGEST_SHARE = 0.1
 # The trials of a block where there is an executor and the sampler waits for no results.
 _BLOCK = 1024
+# What to do instead of training trials of blocks on.
+LONGER = (
+    "trials of a sweep in blocks cannot train on; call sweep with more epochs=, another directory, and the best "
+    "settings as first=[result.best.hypers]"
+)
 
 
 class BlockOptions(NamedTuple):
@@ -43,7 +48,7 @@ def check_blocks(block: Any, ahead: Any, executor: Any, *, keep_states: bool) ->
             raise ValueError("sweep: ahead= counts blocks; give block= or executor= too")
         return BlockOptions()
     if keep_states:
-        raise ValueError("sweep: keep_states=True keeps states in one process, without block= and executor=")
+        raise ValueError(f"sweep: keep_states=True keeps states for more epochs, but {LONGER}")
     return BlockOptions(_BLOCK if block is None else check_whole("sweep", "block", block, least=1), ahead)
 
 

@@ -110,7 +110,7 @@ class SweepResult(NamedTuple):
 
         The bits of each trial are those of one sweep, if that has as many lanes (`lanes=`). Trials that finished train
         on to more epochs: from their states with `keep_states=True`, otherwise again from the start. A scheduler stops
-        none of them, but only new trials. With a directory, call `sweep` with more trials or epochs instead.
+        none of them, but only new trials. Blocks take more trials alone. With a directory, call `sweep` instead.
 
         Args:
             trials: the number of all trials; None adds none.
