@@ -17,14 +17,14 @@ from jaxnn.devices import warn_idle_cores
 from jaxnn.io.runs import Log
 from jaxnn.sweeps.arguments import check_call, check_first, check_limits, check_population, warn_of_programs
 from jaxnn.sweeps.asynchronous import limit_lanes
-from jaxnn.sweeps.blocks.options import check_blocks, divide, find_block
+from jaxnn.sweeps.blocks.options import check_blocks, divide
 from jaxnn.sweeps.describe import describe_given, describe_sweep
 from jaxnn.sweeps.ends import add_refit, attach_result
+from jaxnn.sweeps.engine.loading import Given, load_given
 from jaxnn.sweeps.engine.make_plan import make_plan
 from jaxnn.sweeps.engine.plan import SAMPLER_KEY, SCHEDULER_KEY
 from jaxnn.sweeps.engine.preparation import Prepare
 from jaxnn.sweeps.engine.splits import Splitter
-from jaxnn.sweeps.keep_page import write_last_page
 from jaxnn.sweeps.one_process import ProcessSweep, sweep_in_process
 from jaxnn.sweeps.results.best_trials import BestTrials
 from jaxnn.sweeps.results.refit import Refit, refit_best
@@ -42,12 +42,12 @@ from jaxnn.training.stopping import StoppingRule
 def sweep(
     make_recipe: Callable[[dict[str, Any]], Recipe],
     space: dict[str, Any],
-    data: tuple[Any, Any],
+    data: Given,
     *,
     key: Array,
     trials: int,
     epochs: int,
-    validation: tuple[Any, Any] | None = None,
+    validation: Given | None = None,
     folds: int | Folds | Splitter | None = None,
     stratify: str | ArrayLike | None = "auto",
     groups: ArrayLike | None = None,
@@ -83,7 +83,8 @@ def sweep(
         space: a dict from names to distributions, choices, nested dicts and constants. All values of `uniform(...)`,
             `log_uniform(...)`, … share one program, and so do those of `sizes(...)`, `depth(...)` and `switch(...)`.
             Each combination of `choice(...)` values has its own program; programs run one after another.
-        data: `(x, targets)`, each an array or a pytree of arrays, the examples on the first axis.
+        data: `(x, targets)`, each an array or a pytree of arrays, the examples on the first axis; or a function without
+            arguments that returns them. It is called here, and once by each worker, which must load the same bytes.
         key: a `jax.random.key`. A trial's key is `fold_in(fold_in(key, trial), repeat)`, unless it has a seed of its
             own, see `seeds`.
         trials: the number of settings to try. In the directory of a sweep with fewer, that sweep goes on.
@@ -91,7 +92,7 @@ def sweep(
             directory of a sweep with fewer that has ended, without blocks, the trials that finished go on to these:
             from their states with `keep_states`, otherwise again from the start, after a warning. A scheduler stops new
             trials only. The sweep before stays as it is; the new one has the subfolder `continued-2` of the directory.
-        validation: `(x, targets)` to evaluate on.
+        validation: `(x, targets)` to evaluate on, or a function that returns them.
         folds: the number of folds of a cross-validation; or row numbers, an `nn.Folds`; or an object with `split` and
             `get_n_splits`, such as `GroupKFold(5)`, `TimeSeriesSplit()` and `ShuffleSplit(random_state=0)` of
             scikit-learn, whose `y` are the labels of `stratify`, or else the first targets. Give either `validation` or
@@ -195,43 +196,42 @@ def sweep(
     """
     trials, keep = check_whole("sweep", "trials", trials, least=1), check_whole("sweep", "keep", keep, least=1)
     check_call(directory, save_every, log, on_mismatch)
-    block = find_block(directory) if block is None else block
-    blocks = check_blocks(block, ahead, executor, keep_states=keep_states)
+    blocks = check_blocks(block, ahead, executor, directory, keep_states=keep_states)
     check_sampler(sampler)
     check_scheduler(scheduler)
+    loaded = load_given(data, validation, prepare)
     plan = make_plan(
-        make_recipe, space, data, key=key, epochs=epochs, validation=validation, folds=folds, stratify=stratify,
-        groups=groups, prepare=prepare, score=score, metrics=metrics, evaluate_at=evaluate_at, stop=stop,
-        repeats=repeats, keep_epoch=keep_epoch, lanes=lanes, trials=trials, has_scheduler=scheduler is not None,
-        block=blocks.block,
+        make_recipe, space, loaded.data, key=key, epochs=epochs, validation=loaded.validation, folds=folds,
+        stratify=stratify, groups=groups, prepare=prepare, score=score, metrics=metrics, evaluate_at=evaluate_at,
+        stop=stop, repeats=repeats, keep_epoch=keep_epoch, lanes=lanes, trials=trials,
+        has_scheduler=scheduler is not None, block=blocks.block, source=loaded.source,
     )  # fmt: skip
     limits, known = check_limits(seconds, target_score), check_first(space, first, trials)
     if executor is None:
         warn_idle_cores()
     warn_of_programs(count_programs(space), trials)
-    sampler_key = jax.random.fold_in(key, SAMPLER_KEY)
-    start_sampler = functools.partial(init_sampler, make_sampler(sampler, trials), space, sampler_key, plan.lanes)
+    sampler, sampler_key = make_sampler(sampler, trials), jax.random.fold_in(key, SAMPLER_KEY)
+    start_sampler = functools.partial(init_sampler, sampler, space, sampler_key, plan.lanes)
     trial_sampler = start_sampler()
     trial_scheduler = init_scheduler(scheduler, epochs, space, jax.random.fold_in(key, SCHEDULER_KEY))
     check_population(trial_scheduler, stop, refit)
     if blocks.block is None:
         plan = limit_lanes(plan, trial_sampler, trial_scheduler)
-    options: dict[str, Any] = {"sampler": make_sampler(sampler, trials), "scheduler": scheduler, "lanes": lanes}
-    is_given = isinstance(folds, Folds | Splitter) or groups is not None
-    options |= describe_given(first, prepare, plan.folds if is_given else None)
+    given = plan.folds if isinstance(folds, Folds | Splitter) or groups is not None else None
+    options = {"sampler": sampler, "scheduler": scheduler, "lanes": lanes} | describe_given(first, prepare, given)
     describe = functools.partial(describe_sweep, plan, options)
     best, programs = BestTrials(keep, keeps_states=keep_states), Programs()
-    train_best = functools.partial(refit_best, data=data, validation=validation, prepare=prepare) if refit else None
+    given = {"data": loaded.data, "validation": loaded.validation, "prepare": prepare}
+    train_best = functools.partial(refit_best, **given) if refit else None
     if blocks.block is not None:
         from jaxnn.sweeps.blocks.sweep import BlockSweep, sweep_in_blocks  # many modules, which few sweeps need
 
-        plan = divide(plan, blocks, block, trial_sampler)
+        plan = divide(plan, blocks, trial_sampler)
         parts = BlockSweep(
             plan, blocks.ahead, executor, known, trial_sampler, scheduler, best, limits, log, progress, on_mismatch,
             start_sampler,
         )  # fmt: skip
-        with attach_result(plan, programs, best):
-            result = write_last_page(directory, sweep_in_blocks(parts, programs, directory, describe))
+        result = sweep_in_blocks(parts, programs, directory, describe)
     else:
         parts = ProcessSweep(
             plan, known, trial_sampler, scheduler, trial_scheduler, best, limits, log, progress,

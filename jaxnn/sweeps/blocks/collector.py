@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,12 +33,14 @@ class DoneBlock(NamedTuple):
         seconds, statuses: see `BlockResult`.
         worker: which ran it.
         conditions: of the worker.
+        chunks: that it came with.
     """
 
     seconds: np.ndarray
     worker: str
     statuses: dict[str, int]
     conditions: dict[str, Any]
+    chunks: list[ChunkStats]
 
 
 class BlockCollector:
@@ -47,10 +50,9 @@ class BlockCollector:
     blocks that are done stay, and the reason of their trials says so.
 
     Attributes:
-        blocks: those that are done, by number.
+        blocks: those that are done, by number, in the order in which they ended.
         programs: by their choices, of workers under these conditions.
         conditions: what decides bits on all workers of this call; empty before the first block.
-        chunks: the statistics of all chunks.
         best: the highest rank of a trial.
         statuses: how many trials have each status.
     """
@@ -60,7 +62,6 @@ class BlockCollector:
         self.blocks: dict[int, DoneBlock] = {}
         self.programs: dict[Choices, ProgramRecord] = {}
         self.conditions: dict[str, Any] = {}
-        self.chunks: list[ChunkStats] = []
         self.best = -np.inf
         self.statuses: Counter[str] = Counter()
         self._first_worker = ""
@@ -78,6 +79,13 @@ class BlockCollector:
         """The number of trials of the blocks that are done."""
         return self.statuses.total()
 
+    @property
+    def shared(self) -> tuple[dict[Choices, LaneCount], dict[str, Any]]:
+        """The lanes and the conditions that the next worker must share; none if it may change them."""
+        if self._may_change:
+            return {}, {}
+        return {choices: record.lane_count for choices, record in self.programs.items()}, self.conditions
+
     def add(self, report: SpanReport) -> None:
         """Adds what a worker returned, if its programs and conditions are those of the others.
 
@@ -94,7 +102,6 @@ class BlockCollector:
             if text not in self._warned:
                 self._warned.add(text)
                 warn_user(text)
-        self.chunks += report.chunks
         for place, block in enumerate(report.blocks):
             self._add_block(block, report.worker, report.chunks if place == 0 else [])
 
@@ -134,7 +141,7 @@ class BlockCollector:
             for result in content.results:
                 best.drawn[result.trial] = result.setting
                 best.add(result, lambda result=result, kept=content.kept: _read_params(result, kept, shapes))
-        best.chunks += self.chunks
+        best.chunks = [chunk for block in self.blocks.values() for chunk in block.chunks]
 
     def _add_block(self, block: BlockResult, worker: str, chunks: list[ChunkStats]) -> None:
         digest = self._store.write_block(block.number, block.content)
@@ -143,16 +150,16 @@ class BlockCollector:
             worker=worker, best=as_json(block.best), statuses=block.statuses,
             seconds_of_trials=pack_array(block.seconds), chunks=chunks,
         )  # fmt: skip
-        done = DoneBlock(block.seconds, worker, block.statuses, self.conditions)
+        done = DoneBlock(block.seconds, worker, block.statuses, self.conditions, chunks)
         self._count(block.number, done, block.best)
         if self._log is not None:
             for result in self.read_results(block.number):
                 self._log(result.trial, list_numbers(self._plan.hypers(result.setting), result))
 
     def _count(self, number: int, done: DoneBlock, best: float) -> None:
-        """Counts a block; one of fewer trials, the last of an earlier call, may be replaced."""
+        """Counts a block, once: one that has run before, maybe with fewer trials, is replaced."""
         if number in self.blocks:
-            self.statuses -= Counter(self.blocks[number].statuses)
+            self.statuses -= Counter(self.blocks.pop(number).statuses)
         self.blocks[number] = done
         self.best = max(self.best, best)
         self.statuses += Counter(done.statuses)
@@ -200,12 +207,11 @@ class BlockCollector:
             count, on_host = LaneCount(*event["lane_count"]), tuple(event["on_host"])
             self._set_program(ProgramRecord(as_choices(event["choices"]), count, event["traced"], on_host))
         elif event["event"] == "block":
-            seconds = unpack_array(event["seconds_of_trials"])
-            done = DoneBlock(seconds, event["worker"], event["statuses"], self.conditions)
+            seconds, chunks = unpack_array(event["seconds_of_trials"]), [ChunkStats(*each) for each in event["chunks"]]
+            done = DoneBlock(seconds, event["worker"], event["statuses"], self.conditions, chunks)
             self._count(event["number"], done, float(event["best"]))
-            self.chunks += [ChunkStats(*stats) for stats in event["chunks"]]
 
-    def tables(self, best: BestTrials) -> dict[str, str]:
+    def tables(self, best: BestTrials) -> dict[str, Iterator[str]]:
         """Returns the CSV files: a row for each trial, and one for each of its epochs."""
         return make_files(self._plan.space, best.sorted_results(), tuple(self._plan.metrics))
 

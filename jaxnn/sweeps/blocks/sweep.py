@@ -22,6 +22,7 @@ from jaxnn.sweeps.blocks.store import JOB_PREFIX, BlockStore, open_store
 from jaxnn.sweeps.blocks.watch import Watch
 from jaxnn.sweeps.ends import Limits, attach_result, collect_result, warn_no_settings
 from jaxnn.sweeps.engine.plan import Plan
+from jaxnn.sweeps.keep_page import write_last_page
 from jaxnn.sweeps.results.best_trials import BestTrials
 from jaxnn.sweeps.results.replay import Programs
 from jaxnn.sweeps.results.result import SweepResult
@@ -51,10 +52,11 @@ class BlockSweep(NamedTuple):
 def sweep_in_blocks(
     sweep: BlockSweep, programs: Programs, directory: Any, describe: Callable[[], dict[str, Any]]
 ) -> SweepResult:
-    """Runs a sweep in blocks and returns its result; `best` holds the trials that had ended before an exception."""
-    with open_store(directory, functools.partial(_describe, sweep, describe)) as store:
-        _run_blocks(sweep, programs, store)
-    return _make_result(sweep, programs, store)
+    """Runs a sweep in blocks and returns its result; an exception carries what has ended."""
+    with attach_result(sweep.plan, programs, sweep.best):
+        with open_store(directory, functools.partial(_describe, sweep, describe)) as store:
+            _run_blocks(sweep, programs, store)
+        return write_last_page(directory, _make_result(sweep, programs, store))
 
 
 def _run_blocks(sweep: BlockSweep, programs: Programs, store: BlockStore) -> None:
