@@ -179,9 +179,9 @@ def test_a_sampler_that_listens_repeats_its_calls(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"block": None}, r"of another configuration: .*block was 8 and is None"),
         ({"block": 4}, "block was 8 and is 4"),
-        ({"epochs": 4}, "epochs was 3 and is 4"),
+        ({"epochs": 4}, "holds a sweep of 3 epochs, and trials of a sweep in blocks cannot train on; call sweep with"),
+        ({"epochs": 2}, "epochs was 3 and is 2"),
         ({"make": lambda hypers: block_sweeps.make_recipe(hypers | {"width": 4})}, "make_recipe was"),
     ],
 )

@@ -99,4 +99,4 @@ def test_the_driver_holds_little_more_of_a_trial_than_its_curves(tmp_path):
     sweep(AtOnce(), 2, tmp_path / "imports")
     some, many = (measure_peak(blocks, tmp_path / f"{blocks}") for blocks in (16, 64))
     of_trial, of_curves = (many - some) / (48 * BLOCK), 3 * EPOCHS * 4
-    assert of_trial < of_curves + 2500, of_trial  # 1,000 bytes of objects, and the text of the page
+    assert of_trial < of_curves + 3200  # objects, more of them in blocks so small, and the text of the page

@@ -86,6 +86,22 @@ def make_rows(space: dict[str, Any], results: Iterable[TrialResult]) -> Iterator
     )
 
 
+def make_frame(rows: list[dict[str, Any]], names: Iterable[str] = ()) -> Any:
+    """Returns rows as a pandas DataFrame with their columns, or these names without rows.
+
+    Where None is an option, values stay as they are: pandas would make NaN of it, and floats of the whole numbers.
+    """
+    try:
+        import pandas
+    except ImportError as error:
+        raise ImportError("to_pandas needs pandas: pip install 'jaxnn[pandas]'") from error
+    columns: dict[str, Any] = {name: [] for name in names}
+    for name in dict.fromkeys(name for row in rows for name in row):
+        values = [row.get(name, np.nan) for row in rows]
+        columns[name] = pandas.Series(values, dtype=object) if any(value is None for value in values) else values
+    return pandas.DataFrame(columns)
+
+
 def make_html(title: str, rows: list[dict[str, Any]]) -> str:
     """Returns the first rows of a table as HTML, for notebooks."""
     names = [name for name in (rows[0] if rows else {}) if name not in ("seconds", "score_epoch", "reason")]
