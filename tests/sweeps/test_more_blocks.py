@@ -111,7 +111,7 @@ def test_where_nothing_is_left_to_run_the_conditions_stay(tmp_path, other_condit
 
 
 def test_a_result_goes_on_in_memory():
-    whole, short = sweep(**LONG), sweep(**SHORT)
+    whole, short = sweep(**LONG), sweep(**SHORT, executor=lambda: ThreadPoolExecutor(1))
     extended = short.extend(trials=10)
     assert_same_table(extended, whole)
     assert len(short.trials) == 6
