@@ -2,8 +2,8 @@
 
 This page trains on a DataFrame, on images, on a file larger than memory and on a loader.
 Data are a pair `(x, targets)` of arrays with the examples on the first axis: features
-are numbers, and labels whole numbers from 0. Gaps, text and new rows are the matter of
-[a table](table.md).
+are numbers, and labels whole numbers from 0. For missing values, text, and new rows
+see [a table](table.md).
 """
 
 # %% A DataFrame

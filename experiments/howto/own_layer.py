@@ -116,7 +116,7 @@ result = nn.train(recipe, train, key=jax.random.key(3), epochs=150)
 print(f"{nn.accuracy(nn.predict(model, result.params, test[0]), test[1]):.3f}")
 
 # %% Numbers that are carried and not learned
-# A running mean, a counter or a fixed table is an `nn.Buffer` among the params. A model
+# A running average, a counter or a fixed table is an `nn.Buffer` among the params. A model
 # with buffers has a third function, `train_apply`, which training calls in place of
 # `apply`, and which returns their new values. This layer subtracts the mean of the rows
 # that it has seen. `where` is False for rows that only fill up the last minibatch, or

@@ -1,6 +1,6 @@
 """A table: from a CSV file to a network on disk.
 
-Columns of text become numbers, a sweep fills the gaps and finds the widths, and another
+Columns of text become numbers, a sweep fills in missing values and finds widths, and another
 process predicts new rows with the network that was saved.
 """
 
@@ -36,18 +36,19 @@ patients.to_csv("clinic.csv", index=False)
 
 # %% Numbers
 # `get_dummies` makes columns of 0 and 1 of a column of text, and `factorize` numbers the
-# classes from 0. Gaps stay NaN for now.
+# classes from 0. Missing values
+# stay NaN for now.
 
 table = pandas.read_csv("clinic.csv")
 features = pandas.get_dummies(table.drop(columns=["effect", "outcome"]))
 labels, classes = pandas.factorize(table["outcome"], sort=True)
 x = features.to_numpy(np.float32)
-print(list(features), list(classes), int(np.isnan(x).sum()), "gaps")
+print(list(features), list(classes), int(np.isnan(x).sum()), "missing")
 train, test = nn.train_test_split(
     jax.random.key(0), (x, labels), test=0.25, stratify=labels
 )
 
-# %% Gaps and scales
+# %% Missing values and scales
 # `prepare=` is fitted on the training rows of each fold alone. It is any function of x
 # that returns a function of x; this one is a pipeline of scikit-learn.
 
@@ -111,7 +112,7 @@ new_x = pandas.get_dummies(new).reindex(columns=columns, fill_value=0)
 outputs = nn.predict(model, params, preparation(new_x.to_numpy(np.float32)))
 print([classes[label] for label in outputs.argmax(axis=1)])
 
-# %% Rare classes
+# %% Imbalanced classes
 # With `nn.balanced_weights` all classes weigh the same: targets are then a pair, which
 # `nn.weighted` takes apart.
 
@@ -122,8 +123,8 @@ balanced = nn.train(recipe, (prepared, targets), key=jax.random.key(2), epochs=6
 outputs = nn.predict(model, balanced.params, prepared)
 print(f"{nn.balanced_accuracy(outputs, train[1]):.2f}")
 
-# %% A number as target
-# Numbers have the shape (rows, 1), which double brackets give. They are scaled too;
+# %% Regression
+# Numbers as targets have the shape (rows, 1), which double brackets give. They are scaled too;
 # `nn.unscale` gives predictions in their own units.
 
 effects = table[["effect"]].to_numpy(np.float32)
