@@ -1,8 +1,9 @@
-// The classes of the best trial: a matrix of observed and predicted ones, and the wrongest examples.
+// The classes of the best trial, or of a training: a matrix of observed and predicted ones, and the wrongest examples.
 
 function makeClasses() {
-  const { matrix, wrong, rows, wrongest, trial } = data.classes;
-  const share = `${plural(wrong, "wrong row")} of ${count(rows)}, ${((100 * wrong) / rows).toFixed(1)} %, by trial ${trial} on its validation rows.`;
+  const { matrix, wrong, rows, wrongest, number: judge } = data.classes;
+  const by = data.kind === "train" ? `after ${plural(judge, "epoch")}` : `by trial ${judge}`;
+  const share = `${plural(wrong, "wrong row")} of ${count(rows)}, ${((100 * wrong) / rows).toFixed(1)} %, ${by}, among the validation rows.`;
   return section("Classes", `${share} Observed classes are rows, predicted ones columns.`, el("div", { class: "pair" }, makeMatrix(matrix), wrongest.length ? makeWrongest(wrongest) : null));
 }
 

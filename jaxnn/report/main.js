@@ -1,7 +1,7 @@
 // Puts the page together.
 
 function makeSections() {
-  if (data.kind === "train") return [makeHead(), ...(data.epochs ? makeTraining() : []), makeFacts()];
+  if (data.kind === "train") return [makeHead(), ...(data.epochs ? makeTraining() : []), ...(data.classes ? [makeClasses()] : []), makeFacts()];
   const sections = [makeHead()];
   if (data.notes.length) sections.push(makeNotes());
   if (size) sections.push(makeCurves());

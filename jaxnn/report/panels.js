@@ -6,10 +6,11 @@ function makeHead() {
   const when = new Date(1000 * data.written).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
   const device = data.facts.find(([name]) => name === "device");
   const parts = [`jaxnn ${data.kind === "sweep" ? "sweep" : "training"}`, when, ...(data.seconds === null ? [] : [seconds(data.seconds)]), ...(device ? [device[1]] : [])];
-  const state = { running: "running", unfinished: "not ended" }[data.state];
+  const state = data.error ? "ended by an exception" : { running: "running", unfinished: "not ended" }[data.state];
   return el("header", {},
     el("p", { class: "kicker" }, parts.join(" · "), state ? el("span", { class: "badge", id: "state" }, state) : null),
     el("h1", {}, data.title),
+    data.error ? el("p", { class: "error" }, data.error) : null,
     data.kind === "sweep" ? makeLead() : makeTrainingLead(),
   );
 }

@@ -160,11 +160,11 @@ class SweepJournal:
         state, position = self._settled
         return self._run.save_if_due(state, self._trials_table, **position)
 
-    def save(self, *, goes_on: bool = True) -> None:
+    def save(self) -> None:
         """Saves a checkpoint of the sweep after its last chunk, if there was one since it was resumed."""
         if self._settled is not None:
             state, position = self._settled
-            self._run.save(state, self._trials_table, goes_on=goes_on, **position)
+            self._run.save(state, self._trials_table, **position)
 
     def finish(self) -> None:
         """Saves the final checkpoint."""

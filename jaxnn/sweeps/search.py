@@ -1,5 +1,6 @@
 """`sweep`: a search of hyperparameters, from its arguments to its result."""
 
+import contextlib
 import functools
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
@@ -19,12 +20,11 @@ from jaxnn.sweeps.arguments import check_call, check_first, check_limits, check_
 from jaxnn.sweeps.asynchronous import limit_lanes
 from jaxnn.sweeps.blocks.options import check_blocks, divide
 from jaxnn.sweeps.describe import describe_given, describe_sweep
-from jaxnn.sweeps.ends import add_refit, attach_result
+from jaxnn.sweeps.ends import add_refit, attach_result, collect_result
 from jaxnn.sweeps.engine.make_plan import make_plan
 from jaxnn.sweeps.engine.plan import SAMPLER_KEY, SCHEDULER_KEY
 from jaxnn.sweeps.engine.preparation import Prepare
 from jaxnn.sweeps.engine.splits import Splitter
-from jaxnn.sweeps.keep_page import write_last_page
 from jaxnn.sweeps.one_process import ProcessSweep, sweep_in_process
 from jaxnn.sweeps.results.best_trials import BestTrials
 from jaxnn.sweeps.results.refit import Refit, refit_best
@@ -226,8 +226,13 @@ def sweep(
         parts = BlockSweep(
             plan, blocks.ahead, executor, known, trial_sampler, scheduler, best, limits, log, progress
         )  # fmt: skip
-        with attach_result(plan, programs, best):
-            result = write_last_page(directory, sweep_in_blocks(parts, programs, directory, describe))
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(attach_result(plan, programs, best))
+            if directory is not None:
+                from jaxnn.report.keep_sweep import keep_last_page  # pages are made of results
+
+                stack.enter_context(keep_last_page(directory, lambda: collect_result(plan, programs, best)))
+            result = sweep_in_blocks(parts, programs, directory, describe)
     else:
         parts = ProcessSweep(
             plan, known, trial_sampler, scheduler, trial_scheduler, best, limits, log, progress,

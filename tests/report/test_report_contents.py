@@ -121,11 +121,11 @@ def test_with_folds_each_row_is_judged_by_the_network_that_has_not_seen_it(folde
     assert np.trace(matrix) / 150 == pytest.approx(folded.best.score, abs=1e-6)
     # A directory keeps them without the inputs.
     (tmp_path / "outputs.npz").write_bytes(pack_outputs(outputs))
-    kept = read_outputs(tmp_path / "outputs.npz")
+    kept = read_outputs(tmp_path / "outputs.npz", folded.best.trial)
     np.testing.assert_array_equal(kept.logits, outputs.logits)
-    assert kept.trial == folded.best.trial
+    assert read_outputs(tmp_path / "outputs.npz", 1 - folded.best.trial) is None  # of a sweep that has gone on
     assert kept.x is None
-    assert read_outputs(tmp_path / "none.npz") is None
+    assert read_outputs(tmp_path / "none.npz", 0) is None
 
 
 def test_the_wrongest_examples_come_first_and_have_pictures_on_request():

@@ -9,7 +9,7 @@ import pytest
 import jaxnn as nn
 from experiments.benchmarks.report_page import make_search, write_page
 from helpers.browser import OpenPage, read_document, start_browser
-from helpers.resumable_runs import make_recipe, sweep
+from helpers.resumable_runs import RECIPE, VALIDATION, make_recipe, sweep
 from jaxnn.report.about import describe_here
 from jaxnn.report.numbers import choose_grid, pack, pack_curves
 from jaxnn.report.page import make_page
@@ -185,12 +185,18 @@ def test_the_page_of_a_thousand_trials_has_at_most_a_megabyte(tmp_path):
 
 
 def test_a_training_is_shown(browser, trained, tmp_path):
-    path = trained.report(tmp_path / "report.html", title="Irises")
+    options = {"title": "Irises", "validation": VALIDATION}
+    path = trained.report(tmp_path / "report.html", model=RECIPE.model, **options)
     opened = OpenPage(browser, path, scheme="dark", width=400)
     assert opened.troubles == []
     assert opened.page.evaluate("document.documentElement.scrollWidth") == 400
     assert f"after epoch {trained.best_epoch}" in opened.text()
     assert "minus the validation loss" in opened.text()
+    wrong = int((1 - nn.accuracy(nn.predict(RECIPE.model, trained.params, VALIDATION[0]), VALIDATION[1])) * 45 + 0.5)
+    assert f"{wrong} wrong rows of 45" in opened.text()
+    assert len(opened.page.locator(".matrix tbody tr").all()) == 3
+    with pytest.raises(ValueError, match="go together"):
+        trained.report(tmp_path / "report.html", **options)
     document = read_document(path)
     np.testing.assert_allclose(document["series"]["losses"], trained.losses, rtol=1e-5)
     opened.page.locator(".losses canvas + canvas").focus()

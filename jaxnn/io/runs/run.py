@@ -1,14 +1,28 @@
 """The interface between `train` or `sweep` and its run directory, and the run without a directory."""
 
 from collections.abc import Callable
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 # The user's `log=`: called with the number of an epoch or a trial, and values by name. "stop" ends a training.
 Log = Callable[[int, dict[str, float]], Any]
 # Returns the CSV tables of a run as file names and contents; they are for users, and jaxnn never reads them.
 Tables = Callable[[], dict[str, str]]
-# Returns more files for users, as names, or absolute paths, and contents; called with whether the run goes on.
-MoreTables = Callable[[bool], dict[str, str | bytes]]
+
+
+class Stage(NamedTuple):
+    """Where a run stands when its files for users are written.
+
+    Attributes:
+        goes_on: whether it goes on.
+        error: the exception that ends it, or None.
+    """
+
+    goes_on: bool
+    error: BaseException | None = None
+
+
+# Returns more files for users, as names, or absolute paths, and contents.
+MoreTables = Callable[[Stage], dict[str, str | bytes]]
 
 
 @runtime_checkable
@@ -48,8 +62,8 @@ class Run(Protocol):
         """
         ...
 
-    def save(self, tree: Any, tables: Tables, *, goes_on: bool = True, **fields: Any) -> None:
-        """Saves a checkpoint and the tables; `goes_on` is False where an exception ends the run."""
+    def save(self, tree: Any, tables: Tables, **fields: Any) -> None:
+        """Saves a checkpoint and the tables."""
         ...
 
     def finish(self, tree: Any, **fields: Any) -> None:
@@ -61,7 +75,7 @@ class Run(Protocol):
         ...
 
     def add_tables(self, more: MoreTables) -> None:
-        """Adds files that are written whenever the tables are."""
+        """Adds files that are written whenever the tables are, and when an exception ends the run."""
         ...
 
 
@@ -84,7 +98,7 @@ class NoRun:
         del tree, tables, fields
         return False
 
-    def save(self, tree: Any, tables: Tables, *, goes_on: bool = True, **fields: Any) -> None: ...
+    def save(self, tree: Any, tables: Tables, **fields: Any) -> None: ...
 
     def finish(self, tree: Any, **fields: Any) -> None: ...
 

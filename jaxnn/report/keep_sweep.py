@@ -1,0 +1,103 @@
+"""The page of a sweep in its directory, written again while the sweep goes on."""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from jaxnn._checks.warn import warn_user
+from jaxnn.io.files import write
+from jaxnn.io.runs import Run
+from jaxnn.io.runs.configuration import read_configuration
+from jaxnn.io.runs.interrupts import Interrupted
+from jaxnn.io.runs.run import Stage
+from jaxnn.report.about import About
+from jaxnn.report.live import LivePage
+from jaxnn.report.outputs import OUTPUTS_FILE, compute_outputs, pack_outputs
+from jaxnn.report.sweeps import describe_sweep
+from jaxnn.sweeps.results.best_trials import BestTrials
+from jaxnn.sweeps.results.result import SweepResult
+
+# The seconds of a sweep after which its last page may take some more: a program for the outputs of the best trial, and
+# the forest that tells the importance of its hypers. They take a few hundredths of them.
+_OUTPUTS_AFTER, _IMPORTANCE_AFTER = 10.0, 60.0
+
+
+def keep_page(
+    run: Run, directory: str | Path, save_every: float, best: BestTrials, collect: Callable[[], SweepResult]
+) -> None:
+    """Keeps the page of a sweep with a directory beside its tables, and at the end the outputs of the best trial.
+
+    Args:
+        run: of the sweep.
+        directory: as the user gave it.
+        save_every: seconds between two checkpoints.
+        best: the results so far.
+        collect: returns them as a result.
+    """
+    page = LivePage("sweep", directory, save_every)
+    before = 0.0 if run.resumed_from is None else run.resumed_from.get("seconds", 0.0)
+    was_done = run.resumed_from is not None and bool(run.resumed_from.get("done"))
+    recorded = sum(event["event"] == "chunk" for event in run.events)
+
+    def make(stage: Stage) -> dict[str, str | bytes]:
+        seconds = before + time.monotonic() - best.started
+        files: dict[str, str | bytes] = {}
+        has_ended = not stage.goes_on and stage.error is None
+        if has_ended and was_done and len(best.chunks) == recorded and page.path.exists():
+            return files  # nothing has run since the last one
+        if stage.error is not None and not best.chunks and not page.path.exists():
+            return files  # a call with a mistake
+
+        def describe(about: About) -> dict[str, Any]:
+            result, outputs = collect(), None
+            if has_ended and seconds >= _OUTPUTS_AFTER:
+                outputs = compute_outputs(result)
+            if outputs is not None:
+                files[OUTPUTS_FILE] = pack_outputs(outputs)
+            thorough = has_ended and seconds >= _IMPORTANCE_AFTER
+            return describe_sweep(result, about._replace(seconds=seconds, outputs=outputs, thorough=thorough))
+
+        waits = len(best.results) < len(best.drawn)
+        state = "running" if stage.goes_on else "unfinished" if waits else "ended"
+        pages = page.make(describe, run.configuration, state, stage.error)
+        # At the top, where a reader looks, also if the run goes on in a folder of the directory.
+        return {str(page.path.parent.resolve() / name): text for name, text in pages.items()} | files
+
+    run.add_tables(make)
+
+
+@contextlib.contextmanager
+def keep_last_page(directory: str | Path, collect: Callable[[], SweepResult]) -> Iterator[None]:
+    """Writes the page of a sweep in blocks to its directory when the block of code ends, also by an exception.
+
+    Args:
+        directory: as the user gave it.
+        collect: returns the results so far.
+    """
+    try:
+        yield
+    except Interrupted:
+        _write_last_page(directory, collect(), None)
+        raise
+    except BaseException as error:
+        _write_last_page(directory, collect(), error)
+        raise
+    _write_last_page(directory, collect(), None)
+
+
+def _write_last_page(directory: str | Path, result: SweepResult, error: BaseException | None) -> None:
+    if error is not None and not result.trials:
+        return  # a call with a mistake, maybe in the directory of another sweep
+    page, configuration = LivePage("sweep", directory, 0.0), read_configuration("sweep", Path(directory)) or {}
+    state = "unfinished" if any(trial.status == "unfinished" for trial in result.trials) else "ended"
+
+    def describe(about: About) -> dict[str, Any]:
+        return describe_sweep(result, about._replace(seconds=result.seconds, thorough=False))
+
+    try:
+        for name, text in page.make(describe, configuration, state, error).items():
+            write(Path(directory) / name, text.encode(), "sweep")
+    except OSError as problem:  # the sweep itself is saved
+        warn_user(str(problem))
