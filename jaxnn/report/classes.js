@@ -34,10 +34,6 @@ function makeWrongest(wrongest) {
   return el("div", {}, el("h3", {}, "The wrongest"), el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "The wrongest examples" }, el("table", { class: "small" }, el("thead", {}, el("tr", {}, heads.map((head) => el("th", { scope: "col" }, head)))), el("tbody", {}, rows))));
 }
 
-function percent(share) {
-  return share < 0.001 ? "< 0.1 %" : `${(100 * share).toFixed(1)} %`;
-}
-
 function drawPicture({ height, width, pixels }) {
   const canvas = el("canvas", { class: "picture", width, height, role: "img", "aria-label": "input" });
   const bytes = Uint8Array.from(atob(pixels), (sign) => sign.charCodeAt(0));

@@ -9,7 +9,7 @@ function makeSections() {
   if (size) sections.push(makeTable());
   if (data.importance) sections.push(makeImportance());
   if (data.classes) sections.push(makeClasses());
-  if (data.lanes.ends.length) sections.push(makeTime());
+  if (data.lanes.workers.length) sections.push(makeTime());
   sections.push(makeFacts());
   return sections;
 }

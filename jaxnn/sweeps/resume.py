@@ -140,7 +140,9 @@ class SweepJournal:
         """Records a chunk, after all decisions that its result led to."""
         if self._run.active:
             fields = {} if self._chunk is None else self._chunk.describe()
-            stats = stats._replace(seconds=self._record("chunk", **stats._asdict(), **fields)["seconds"])
+            recorded = self._record("chunk", **stats._asdict(), **fields)
+            times = {name: recorded[name] for name in ("seconds", "compile_seconds")}
+            stats = stats._replace(**times)
         self.best.chunks.append(stats)
         self.is_saved = self.in_memory
         self._end_resuming()

@@ -56,6 +56,8 @@ def test_a_sweep_in_blocks_has_a_page_at_its_end(tmp_path):
     at_end = read_document(tmp_path / "run" / "report.html")
     assert (at_end["state"], at_end["best"], at_end["thorough"]) == ("ended", result.best.trial, False)
     assert len(at_end["trials"]["score"]) == 18
+    [worker] = at_end["lanes"]["workers"]
+    assert worker["name"].endswith(f":{os.getpid()}")
     with pytest.raises(InjectedError):
         sweep(tmp_path / "part", block=9, lanes="auto", save_every=60.0, end_at=12)
     document = read_document(tmp_path / "part" / "report.html")
