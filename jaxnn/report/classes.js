@@ -15,7 +15,9 @@ function makeMatrix(matrix) {
       const cell = el("td", { class: amount ? (i === j ? "right" : "wrong") : "zero" }, count(amount));
       // The square root makes a few errors visible beside zeros.
       if (amount) cell.style.setProperty("--share", `${(100 * Math.sqrt(amount / total)).toFixed(1)}%`);
-      if (amount / total > 0.4) cell.classList.add("strong");
+      // Black and white text differ alike from the colour of a cell at these shares, in dark and light.
+      if (amount / total > 0.416) cell.classList.add("strong");
+      if (amount / total > 0.875) cell.classList.add("full");
       return cell;
     });
     return el("tr", {}, el("th", { scope: "row" }, String(i)), cells);

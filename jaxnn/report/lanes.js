@@ -105,22 +105,20 @@ function makeLanes() {
   }
 
   chart.onPointer("pointermove", (atX, atY) => {
-    if (!x) return;
     const row = clamp(Math.floor((atY - 30 + gap / 2) / (tall + gap)), 0, workers.length - 1);
     const moment = ((atX - 56) / (right - 56)) * last;
     const k = workers[row].ends.findIndex((stop) => stop >= moment);
     if (moment < 0 || k < 0) leave();
     else show(row, k);
   });
-  chart.onPointer("pointerleave", leave);
-  chart.over.addEventListener("blur", leave);
-  chart.over.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") leave();
-    const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
-    if (!step || !x) return;
-    event.preventDefault();
-    const row = cursor ? clamp(cursor[0] + step[0], 0, workers.length - 1) : 0;
-    show(row, clamp(cursor ? cursor[1] + step[1] : 0, 0, workers[row].ends.length - 1));
+  chart.onLeave(leave);
+  chart.onKey((key) => {
+    const step = ARROWS[key];
+    if (key === "Escape") leave();
+    if (!step) return false;
+    const row = cursor ? clamp(cursor[0] + step[1], 0, workers.length - 1) : 0;
+    show(row, clamp(cursor ? cursor[1] + step[0] : 0, 0, workers[row].ends.length - 1));
+    return true;
   });
   return chart;
 }

@@ -48,6 +48,11 @@ function makeImportance() {
   return section("Importance of the hypers", "How much worse a random forest predicts the rank of a score when the values of a hyper are exchanged between trials, as a share of all hypers.", el("table", { class: "bars" }, el("tbody", {}, rows)));
 }
 
+/** Returns a word as a shell takes it. */
+function quoteForShell(word) {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'"'"'`)}'`;
+}
+
 /** Returns the facts about the run as a list of names and values. */
 function makeFacts() {
   const facts = [...data.facts];
@@ -58,6 +63,6 @@ function makeFacts() {
   }
   if (data.seconds !== null) facts.unshift(["time", seconds(data.seconds)]);
   if (data.directory) facts.push(["directory", data.directory]);
-  const more = data.thorough === false ? `python -m jaxnn.report ${data.directory} adds what takes longer to compute, such as the importance of the hypers.` : null;
+  const more = data.thorough === false ? `python -m jaxnn.report ${quoteForShell(data.directory)} adds what takes longer to compute, such as the importance of the hypers.` : null;
   return section("The run", more, el("dl", { class: "facts" }, facts.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value)))));
 }

@@ -27,8 +27,9 @@ function makeStamp(status, colour) {
 
 function makeScatters() {
   const statuses = STATUS.filter((name, i) => trials.status.includes(i) && name !== "unfinished");
-  const keys = ["best", ...statuses].map((name) => el("span", { class: `key status ${name}` }, el("span", {}, el("span", { class: "dot", "aria-hidden": "true" }), name)));
-  return section("Score against each hyper", "Trials without a score lie on the lower edge. Drag to choose trials; click to let go.", el("div", { class: "controls" }, el("div", { class: "legend" }, keys)), el("div", { class: "grid" }, hypers.map((axis) => makeScatter(axis).node)));
+  const keys = [...(data.best === null ? [] : ["best"]), ...statuses].map((name) => el("span", { class: `key status ${name}` }, el("span", {}, el("span", { class: "dot", "aria-hidden": "true" }), name)));
+  const below = lacksScore(hasEnded) ? "Trials without a score lie below the others. " : "";
+  return section("Score against each hyper", `${below}Drag to choose trials; click to let go.`, el("div", { class: "controls" }, el("div", { class: "legend" }, keys)), el("div", { class: "grid" }, hypers.map((axis) => makeScatter(axis).node)));
 }
 
 function makeScatter(axis) {
@@ -46,7 +47,7 @@ function makeScatter(axis) {
     setScales(width, height);
     const marks = listMarks(axis);
     drawAxes(context, {
-      ...box, xs: [], ys: ticks(scoreAxis.low, scoreAxis.high, 4, false), y: (value) => y(scoreAxis.place(value)), yLabel: "score",
+      ...box, xs: [], ys: listMarks(scoreAxis), y: ([unit]) => y(unit), yLabel: "score",
     });
     context.fillStyle = colours.soft;
     context.textAlign = "center";
@@ -133,7 +134,6 @@ function makeScatter(axis) {
     chart.over.setPointerCapture(event.pointerId);
   });
   chart.onPointer("pointermove", (atX, atY) => {
-    if (!box) return;
     if (!drag) return show(nearest(atX, atY));
     if (Math.hypot(atX - drag[0], atY - drag[1]) < 5) return;
     chart.tell(null);
@@ -148,15 +148,14 @@ function makeScatter(axis) {
   });
   // A touch that scrolls the page ends so.
   chart.onPointer("pointercancel", () => (drag = null));
-  chart.onPointer("pointerleave", () => show(-1));
-  chart.over.addEventListener("blur", () => show(-1));
-  chart.over.addEventListener("keydown", (event) => {
-    const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
-    if (event.key === "Escape") brush([axis, null], [scoreAxis, null]);
+  chart.onLeave(() => show(-1));
+  chart.onKey((key) => {
+    const step = ARROWS[key]?.[1];
+    if (key === "Escape") brush([axis, null], [scoreAxis, null]);
     const list = ranking.filter((trial) => chosen[trial] && listed(trial));
-    if (!step || !list.length) return;
-    event.preventDefault();
+    if (!step || !list.length) return false;
     show(list[hot < 0 ? 0 : clamp(list.indexOf(hot) + step, 0, list.length - 1)]);
+    return true;
   });
   views.push(chart);
   return chart;

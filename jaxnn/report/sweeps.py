@@ -64,8 +64,15 @@ def _describe_trials(result: "SweepResult") -> dict[str, Any]:
         "epochs": [trial.epochs for trial in trials],
         "score_epoch": [trial.score_epoch for trial in trials],
         "seconds": shorten_all(round(trial.seconds, 3) for trial in trials),
+        "copies": {trial.trial: list(map(_describe_copy, trial.copies)) for trial in trials if trial.copies},
         "reasons": {trial.trial: trial.reason for trial in trials if trial.reason and trial.status != "unfinished"},
     }
+
+
+def _describe_copy(copy: tuple[int, int, dict[str, float]]) -> tuple[int, int, dict[str, Any]]:
+    """Returns the epoch after which a trial went on from another, that one, and the hypers it then had."""
+    epoch, parent, values = copy
+    return epoch, parent, {name: shorten(value) for name, value in values.items()}
 
 
 def _describe_hyper(column: Column, space: dict[str, Any]) -> dict[str, Any]:

@@ -90,13 +90,13 @@ function makeLines(title, about, names) {
     while (k + 1 < grid.length && Math.abs(grid[k + 1] - epoch) <= Math.abs(grid[k] - epoch)) k++;
     show(k);
   });
-  chart.onPointer("pointerleave", () => show(-1));
-  chart.over.addEventListener("blur", () => show(-1));
-  chart.over.addEventListener("keydown", (event) => {
-    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (!step) return;
-    event.preventDefault();
+  chart.onLeave(() => show(-1));
+  chart.onKey((key) => {
+    const step = ARROWS[key]?.[0];
+    if (key === "Escape") show(-1);
+    if (!step) return false;
     show(cursor < 0 ? grid.length - 1 : clamp(cursor + step, 0, grid.length - 1));
+    return true;
   });
   const keys = names.map((name) => el("span", { class: "key" }, el("span", { class: `stroke ${styles[name]}`, "aria-hidden": "true" }), SERIES[name]));
   if (data.best_epoch) keys.push(el("span", { class: "key" }, el("span", { class: "stroke dashed", "aria-hidden": "true" }), `parameters of epoch ${data.best_epoch}`));

@@ -34,6 +34,7 @@ def describe_sweep(plan: Plan, options: dict[str, Any]) -> dict[str, Any]:
     space = {f"space.{name}": describe(part) for name, part in plan.space.items()}
     validation = None if plan.validation is None else by_name(plan.validation)
     stratify = None if plan.labels is None else plan.labels.values
+    described |= {"stratified_by": plan.stratified_by} if plan.stratified_by else {}
     arrays = {"key": plan.key, "data": by_name(plan.data), "validation": validation, "stratify": stratify}
     return described | space | describe_arrays("", arrays) | describe_environment()
 

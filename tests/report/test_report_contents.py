@@ -173,10 +173,9 @@ def test_the_document_has_lanes_seconds_and_importance():
 
 
 def test_seconds_are_told_apart_and_add_up_to_the_total(tmp_path):
-    slow, calls = 0.05, []
+    slow = 0.05
 
     def make(hypers):
-        calls.append(hypers)
         time.sleep(slow)
         return make_recipe(hypers)
 
@@ -193,7 +192,7 @@ def test_seconds_are_told_apart_and_add_up_to_the_total(tmp_path):
     assert spent["compile"] >= 2 * slow
     assert spent["host"] >= 6 * slow
     assert spent["total"] == pytest.approx(document["seconds"], rel=1e-4)
-    # Those of no chunk are counted twice.
+    # No second is counted twice.
     counted = sum(chunk.seconds + chunk.compile_seconds for chunk in result.chunks)
     assert counted + 6 * slow <= result.seconds
     # Programs that are at hand take no time to compile, but to trace.

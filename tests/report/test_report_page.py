@@ -2,6 +2,7 @@
 
 import base64
 import re
+import shlex
 
 import numpy as np
 import pytest
@@ -9,11 +10,12 @@ import pytest
 import jaxnn as nn
 from experiments.benchmarks.report_page import make_search, write_page
 from helpers.browser import OpenPage, read_document, start_browser
-from helpers.resumable_runs import RECIPE, VALIDATION, make_recipe, sweep
+from helpers.resumable_runs import RECIPE, VALIDATION, make_recipe, sweep, train
 from jaxnn.report.about import describe_here
 from jaxnn.report.numbers import choose_grid, pack, pack_curves
 from jaxnn.report.page import make_page
 from jaxnn.report.sweeps import describe_sweep
+from jaxnn.report.trainings import describe_training
 
 CURVES, PARALLEL = ".curves canvas + canvas", ".parallel canvas + canvas"
 SCATTER = ".scatter canvas + canvas"
@@ -202,3 +204,94 @@ def test_a_training_is_shown(browser, trained, tmp_path):
     opened.page.locator(".losses canvas + canvas").focus()
     opened.page.keyboard.press("ArrowLeft")
     assert "Epoch 40" in opened.text(".losses .note")
+
+
+def test_charts_wait_for_their_first_drawing(browser, searched, tmp_path):
+    documents = describe_sweep(searched, describe_here("Sweep")), describe_training(train(), describe_here("Training"))
+    for number, document in enumerate(documents):
+        path = tmp_path / f"{number}.html"
+        path.write_text(make_page(document))
+        page = browser.new_context().new_page()
+        troubles = []
+        page.on("pageerror", lambda error, troubles=troubles: troubles.append(str(error)))
+        page.add_init_script("window.requestAnimationFrame = window.requestIdleCallback = () => 0")
+        page.goto(path.as_uri())
+        canvases = page.locator(".chart canvas + canvas").all()
+        assert len(canvases) >= 1
+        for canvas in canvases:
+            for event in ("pointermove", "pointerdown", "pointerup"):
+                canvas.dispatch_event(event, {"clientX": 100, "clientY": 100})
+            for key in ("ArrowUp", "ArrowLeft", "Escape"):
+                canvas.dispatch_event("keydown", {"key": key})
+        assert troubles == []
+
+
+def test_the_keyboard_reaches_all_that_the_pointer_does(browser, searched, tmp_path):
+    document = describe_sweep(searched, describe_here("Sweep")._replace(seconds=9.0, thorough=False))
+    steps = {"ends": [1, 2], "busy": [1, 0.25]}
+    document["lanes"]["workers"] = [{"name": "first:1"} | steps, {"name": TAG} | steps]
+    document["directory"] = "my run's $HOME"
+    document["trials"]["copies"] = {str(searched.best.trial): [[2, 7, {"learning_rate": 0.25}]]}
+    path = tmp_path / "report.html"
+    path.write_text(make_page(document))
+    opened = OpenPage(browser, path, width=400, scheme="dark")
+    assert opened.page.evaluate("document.documentElement.scrollWidth") == 400
+    # Every chart and control has a name, and is reached by Tab.
+    reached = set()
+    for _ in range(60):
+        opened.page.keyboard.press("Tab")
+        name = "const at = document.activeElement; [at.tagName, at.getAttribute('aria-label') || at.innerText, at.id].join()"
+        reached.add(opened.page.evaluate(name))
+    charts = {each.split(",")[1] for each in reached if each.startswith("CANVAS")}
+    assert len(charts) == len(opened.page.locator(".chart canvas + canvas").all())
+    assert all(each.split(",")[1] for each in reached - {"BODY,,"} if not each.startswith("BODY"))
+    # The lanes of two workers: down to the other, right to its second chunk, Escape to leave.
+    lanes = ".lanes .note"
+    opened.page.locator(".lanes canvas + canvas").focus()
+    opened.settle()
+    for key in ("ArrowDown", "ArrowDown", "ArrowRight"):
+        opened.page.keyboard.press(key)
+    assert opened.text(lanes).splitlines() == ["25 % of the lanes at work", "up to 2.0 s in the programs", TAG]
+    opened.page.keyboard.press("Escape")
+    assert opened.page.locator(lanes).is_hidden()
+    # The last axis comes into sight.
+    opened.page.locator(PARALLEL).focus()
+    opened.settle()
+    for _ in range(9):
+        opened.page.keyboard.press("ArrowRight")
+    assert opened.page.evaluate("document.querySelector('.wide').scrollLeft") > 0
+    opened.page.get_by_role("button", name=f"Trial {searched.best.trial}:").press("Enter")
+    assert "After epoch 2: went on from trial 7, with learning_rate 0.2500." in opened.text(".details")
+    assert f"python -m jaxnn.report {shlex.quote(document['directory'])} adds" in opened.text()
+    assert opened.troubles == []
+
+
+CONTRAST = """
+() => {
+  const parse = (text) => { const canvas = new OffscreenCanvas(1, 1).getContext("2d"); canvas.fillStyle = text;
+    canvas.fillRect(0, 0, 1, 1); return [...canvas.getImageData(0, 0, 1, 1).data].map((each) => each / 255); };
+  const over = (top, bottom) => bottom.map((each, i) => top[3] * top[i] + (1 - top[3]) * each);
+  const light = (rgb) => rgb.slice(0, 3).map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+  const page = parse(getComputedStyle(document.body).backgroundColor);
+  return [...document.querySelectorAll(".matrix td.right, .matrix td.wrong, p, h1, h2, dt, dd, .badge")].map((node) => {
+    const style = getComputedStyle(node);
+    const back = parse(style.backgroundColor);
+    const under = over(back, page);
+    const [a, b] = [light(over(parse(style.color), under)), light(under)].sort((x, y) => y - x);
+    return [node.className, node.textContent.slice(0, 30), (a + 0.05) / (b + 0.05)];
+  });
+}
+"""
+
+
+def test_texts_differ_from_what_is_behind_them(browser, searched, tmp_path):
+    document = describe_sweep(searched, describe_here("Sweep")) | {"state": "unfinished"}
+    rows = [[100 - wrong, wrong] for wrong in range(0, 100, 4)]
+    document["classes"] = {"matrix": rows, "wrong": 1, "rows": 2, "wrongest": [], "number": 1}
+    path = tmp_path / "report.html"
+    path.write_text(make_page(document))
+    for scheme in ("light", "dark"):
+        found = OpenPage(browser, path, scheme=scheme).page.evaluate(CONTRAST)
+        assert len(found) > 60
+        assert [each for each in found if each[2] < 4.5] == []
