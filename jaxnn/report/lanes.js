@@ -11,7 +11,7 @@ function makeTime() {
     return piece;
   }));
   const facts = parts.map(([name, words, part]) => [words, `${seconds(part)} · ${percent(part / whole)}`, name]);
-  facts.push(["epochs of all trials", count(epochs)], ["epochs per second of the programs", programs ? tick(epochs / programs) : "–"], [waited ? "lanes at work while trials waited" : "lanes at work", `${(100 * occupancy).toFixed(0)} %`]);
+  facts.push(["epochs of all trials", count(epochs)], ["epochs per second of the programs", programs ? count(Number((epochs / programs).toPrecision(3))) : "–"], [waited ? "lanes at work while trials waited" : "lanes at work", `${(100 * occupancy).toFixed(0)} %`]);
   const list = el("dl", { class: "facts" }, facts.map(([name, value, mark]) => el("div", {}, el("dt", {}, mark ? el("span", { class: `swatch ${mark}`, "aria-hidden": "true" }) : null, name), el("dd", {}, value))));
   const about = workers > 1 ? `Those of ${workers} workers, added up.` : null;
   const hasSteps = data.lanes.workers.some(({ ends: stops }) => stops.length > 1);
@@ -23,22 +23,22 @@ function makeLanes() {
   const { workers, more } = data.lanes;
   const last = Math.max(...workers.map(({ ends: stops }) => stops[stops.length - 1])) || 1;
   const [unit, factor] = last > 7200 ? ["h", 3600] : last > 120 ? ["min", 60] : ["s", 1];
-  const [tall, gap] = workers.length > 1 ? [26, 24] : [146, 0];
-  const bottom = 30 + workers.length * (tall + gap) - gap;
+  const [top, tall, gap] = workers.length > 1 ? [44, 26, 24] : [30, 146, 0];
+  const bottom = top + workers.length * (tall + gap) - gap;
   let x, right;
   let cursor = null;
   const setScales = (width) => {
     right = width - 16;
     x = (at) => 56 + ((right - 56) * at) / last;
   };
-  const base = (row) => 30 + row * (tall + gap) + tall;
+  const base = (row) => top + row * (tall + gap) + tall;
   const y = (row, share) => base(row) - tall * share;
 
   function draw(context, width) {
     setScales(width);
     drawAxes(context, {
       left: 56, right, bottom, xs: ticks(0, last / factor, width / 110, false), ys: workers.length > 1 ? [] : [0, 50, 100], x: (mark) => x(mark * factor),
-      y: (mark) => y(0, mark / 100), xLabel: `time in the programs (${unit})`, yLabel: workers.length > 1 ? null : "lanes at work (%)",
+      y: (mark) => y(0, mark / 100), xLabel: `time in the programs (${unit})`, yLabel: "lanes at work (%)",
     });
     workers.forEach((worker, row) => drawStrip(context, worker, row));
   }
@@ -49,7 +49,7 @@ function makeLanes() {
       context.textAlign = "left";
       fillShortened(context, name, 56, base(row) - tall - 5, right - 56);
       context.textAlign = "right";
-      context.fillText("100 %", 48, base(row) - tall + 9);
+      context.fillText("100", 48, base(row) - tall + 9);
       context.fillText("0", 48, base(row));
       context.strokeStyle = colours.line;
       context.lineWidth = 1;
@@ -105,7 +105,7 @@ function makeLanes() {
   }
 
   chart.onPointer("pointermove", (atX, atY) => {
-    const row = clamp(Math.floor((atY - 30 + gap / 2) / (tall + gap)), 0, workers.length - 1);
+    const row = clamp(Math.floor((atY - top + gap / 2) / (tall + gap)), 0, workers.length - 1);
     const moment = ((atX - 56) / (right - 56)) * last;
     const k = workers[row].ends.findIndex((stop) => stop >= moment);
     if (moment < 0 || k < 0) leave();

@@ -56,7 +56,7 @@ function makeParallel() {
     context.textAlign = "center";
     context.fillStyle = colours.text;
     context.font = `600 ${FONT}`;
-    fillShortened(context, axis.name, x(k), 14, x(1) - x(0) - 12 || 200);
+    fillName(context, axis.name, x(k), 14, x(1) - x(0) - 12 || 200);
     context.font = FONT;
   }
 
@@ -187,6 +187,12 @@ function drawFrame(context, left, top, width, height) {
   context.strokeStyle = colours.mark;
   context.lineWidth = 2;
   context.strokeRect(left, top, width, height);
+}
+
+/** Writes the name of a hyper, without those of the choices around it if it is too wide. */
+function fillName(context, name, x, y, width) {
+  const isWide = context.measureText(name).width > width;
+  fillShortened(context, isWide && name.includes(".") ? `…${name.slice(name.lastIndexOf(".") + 1)}` : name, x, y, width);
 }
 
 /** Writes text, without its end if it is too wide. */

@@ -36,7 +36,8 @@ function makeScatter(axis) {
   let box, x, y;
 
   function setScales(width, height) {
-    box = { left: 48, right: width - 12, top: 26, bottom: height - 44 };
+    // The worst scores together take a longer mark.
+    box = { left: scoreFloor > sortedScores[0] ? 64 : 48, right: width - 12, top: 26, bottom: height - 44 };
     x = (unit) => box.left + (box.right - box.left) * unit;
     y = (unit) => (unit === null ? box.bottom + 7 : box.bottom - (box.bottom - box.top - 6) * unit);
   }
@@ -54,7 +55,7 @@ function makeScatter(axis) {
     for (const [unit, text] of marks) fillShortened(context, text, x(unit), box.bottom + 22, (box.right - box.left) / marks.length - 4);
     context.fillStyle = colours.text;
     context.font = `600 ${FONT}`;
-    fillShortened(context, axis.name, (box.left + box.right) / 2, box.bottom + 40, box.right - box.left);
+    fillName(context, axis.name, (box.left + box.right) / 2, box.bottom + 40, box.right - box.left);
     context.font = FONT;
     for (let i = 0; i < STATUS.length; i++) drawDots(context, ranking.filter((trial) => trials.status[trial] === i && listed(trial)), STATUS[i]);
     drawChosen(context);

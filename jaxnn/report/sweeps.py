@@ -6,8 +6,8 @@ import numpy as np
 
 from jaxnn.report.about import About, describe_about, name_described
 from jaxnn.report.classes import describe_classes
-from jaxnn.report.notes import list_notes
 from jaxnn.report.lanes import describe_lanes, describe_time
+from jaxnn.report.notes import list_notes
 from jaxnn.report.numbers import choose_grid, pack_curves, shorten, shorten_all
 from jaxnn.report.ranges import find_range
 from jaxnn.sweeps.results.tables import Column

@@ -13,7 +13,8 @@ from jaxnn.sweeps.space.space import Choices, Setting
 # Fields that are not compared when events are repeated: times, fields of the journal itself, and results read from it.
 # More trials may wait in a sweep that goes on from one with fewer.
 _NOT_COMPARED = {
-    "seconds", "compile_seconds", "line", "sha256", "diverged", "curves", "stopped", "starts", "continued", "limits", "waiting",
+    "seconds", "compile_seconds", "line", "sha256", "diverged", "curves", "stopped", "starts", "continued", "limits",
+    "waiting",
 }  # fmt: skip
 
 
