@@ -1,7 +1,6 @@
 """The page of a sweep in its directory, written again while the sweep goes on."""
 
 import contextlib
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -37,18 +36,17 @@ def keep_page(
         collect: returns them as a result.
     """
     page = LivePage("sweep", directory, save_every)
-    before = 0.0 if run.resumed_from is None else run.resumed_from.get("seconds", 0.0)
     was_done = run.resumed_from is not None and bool(run.resumed_from.get("done"))
     recorded = sum(event["event"] == "chunk" for event in run.events)
 
     def make(stage: Stage) -> dict[str, str | bytes]:
-        seconds = before + time.monotonic() - best.started
+        seconds = run.seconds
         files: dict[str, str | bytes] = {}
-        has_ended = not stage.goes_on and stage.error is None
-        if has_ended and was_done and len(best.chunks) == recorded and page.path.exists():
-            return files  # nothing has run since the last one
-        if stage.error is not None and not best.chunks and not page.path.exists():
-            return files  # a call with a mistake
+        has_ended, has_run = not stage.goes_on and stage.error is None, len(best.chunks) > recorded
+        if not has_run and has_ended and was_done and page.path.exists():
+            return files  # it shows the same
+        if not has_run and stage.error is not None:
+            return files  # a call that was refused leaves the run alone
 
         def describe(about: About) -> dict[str, Any]:
             result, outputs = collect(), None

@@ -1,6 +1,5 @@
 """The page of a training in its directory, written again while the training goes on."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,40 +30,42 @@ class KeptTraining(NamedTuple):
     validation: Any
 
 
-def keep_page(run: Run, kept: KeptTraining, loop: LoopState) -> Callable[[LoopState], None]:
+class TrainingPage:
     """Keeps the page of a training in its directory, and at the end the outputs of its best parameters.
 
     Args:
         run: of the training.
         kept: what the page is of.
         loop: the state before the first chunk.
-
-    Returns:
-        A function that gets the state after each chunk.
     """
-    page, latest = LivePage("train", kept.directory, kept.save_every), [loop]
 
-    def follow(loop: LoopState) -> None:
-        latest[:] = [loop]
+    def __init__(self, run: Run, kept: KeptTraining, loop: LoopState) -> None:
+        self._page = LivePage("train", kept.directory, kept.save_every)
+        self._run, self._kept, self._loop, self._has_run = run, kept, loop, False
+        run.add_tables(self._make)
 
-    def make(stage: Stage) -> dict[str, str | bytes]:
-        [loop], files = latest, dict[str, str | bytes]()
-        has_ended = int(loop.state.epoch) >= kept.epochs or bool(loop.stopped) or bool(loop.diverged)
-        if stage.error is not None and not int(loop.state.epoch) and not page.path.exists():
-            return files  # a call with a mistake
+    def follow(self, loop: LoopState) -> None:
+        """Takes the state after a chunk."""
+        self._loop, self._has_run = loop, True
+
+    def _make(self, stage: Stage) -> dict[str, str | bytes]:
+        if stage.error is not None and not self._has_run:
+            return {}  # a call that was refused leaves the run alone
+        files: dict[str, str | bytes] = {}
+        state = "ended" if self._has_ended() else "running" if stage.goes_on else "unfinished"
 
         def describe(about: About) -> dict[str, Any]:
-            is_last = has_ended and stage == Stage(goes_on=False)
-            outputs = _compute_outputs(kept, loop) if is_last else None
-            if outputs is not None:
-                files[OUTPUTS_FILE] = pack_outputs(outputs)
-            return describe_loop(loop, about._replace(outputs=outputs))
+            if state == "ended" and stage == Stage(goes_on=False):
+                about = about._replace(outputs=_compute_outputs(self._kept, self._loop))
+            if about.outputs is not None:
+                files[OUTPUTS_FILE] = pack_outputs(about.outputs)
+            return describe_loop(self._loop, about._replace(seconds=self._run.seconds))
 
-        state = "ended" if has_ended else "running" if stage.goes_on else "unfinished"
-        return {**page.make(describe, run.configuration, state, stage.error), **files}
+        return {**self._page.make(describe, self._run.configuration, state, stage.error), **files}
 
-    run.add_tables(make)
-    return follow
+    def _has_ended(self) -> bool:
+        loop = self._loop
+        return int(loop.state.epoch) >= self._kept.epochs or bool(loop.stopped) or bool(loop.diverged)
 
 
 def _compute_outputs(kept: KeptTraining, loop: LoopState) -> Outputs | None:

@@ -211,10 +211,10 @@ def train(
         chunks = run_timed_chunks(run_until, restored, start.epochs, optimizer, by_epoch=feed.by_epoch)
         host = Host(run, log, start.epochs, progress, functools.partial(make_tables, first=first))
         if directory is not None:
-            from jaxnn.report.keep_training import KeptTraining, keep_page  # pages are made of results
+            from jaxnn.report.keep_training import KeptTraining, TrainingPage  # pages are made of results
 
             kept = KeptTraining(directory, float(save_every), start.epochs, recipe.model, validation)
-            host = host._replace(follow=keep_page(run, kept, restored))
+            host = host._replace(follow=TrainingPage(run, kept, restored).follow)
         loop = run_chunks(run_until, chunks, restored, host)
     if loop.diverged:
         _warn_of_divergence(loop)

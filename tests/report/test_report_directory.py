@@ -76,6 +76,7 @@ def test_a_training_keeps_a_page_that_its_directory_alone_gives_again(tmp_path, 
     predicted = nn.predict(RECIPE.model, trained.params, VALIDATION[0]).argmax(axis=1)
     assert at_end["classes"]["matrix"] == sklearn.metrics.confusion_matrix(VALIDATION[1], predicted).tolist()
     assert at_end["classes"]["number"] == trained.best_epoch
+    assert at_end["seconds"] > 0
     path = tmp_path / "again.html"
     assert command.main([str(tmp_path / "run"), "--output", str(path), "--title", "Again"]) == 0
     assert capsys.readouterr().out == f"{path}\n"

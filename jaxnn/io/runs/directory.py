@@ -60,6 +60,10 @@ class RunDirectory:
         # Of all calls up to the checkpoint from which this one goes on.
         self._seconds_before = 0.0 if self.resumed_from is None else self.resumed_from.get("seconds", 0.0)
 
+    @property
+    def seconds(self) -> float:
+        return self._seconds_before + time.monotonic() - self._opened_at
+
     def record(self, event: str, **fields: Any) -> None:
         self._journal.append(event, **fields)
 
@@ -104,7 +108,7 @@ class RunDirectory:
         number = self._last_number + 1
         name, content = _file_name(number), pack(tree)
         write(self.path / name, content, self.caller)
-        seconds = round(self._seconds_before + time.monotonic() - self._opened_at, 3)
+        seconds = round(self.seconds, 3)
         self.record("checkpoint", number=number, file=name, sha256_of_file=_sha256(content), seconds=seconds, **fields)
         self._journal.sync()
         self._last_number, self._last_fields = number, fields

@@ -34,12 +34,16 @@ class Run(Protocol):
         events: the events of the journal up to that checkpoint, which is the last one.
         configuration: with which the run started; empty without a directory.
         active: whether the run has a directory.
+        seconds: of all calls up to now, as checkpoints record them; 0 without a directory.
     """
 
     resumed_from: dict[str, Any] | None
     events: tuple[dict[str, Any], ...]
     configuration: dict[str, Any]
     active: bool
+
+    @property
+    def seconds(self) -> float: ...
 
     def record(self, event: str, **fields: Any) -> None:
         """Appends an event to the journal."""
@@ -85,6 +89,7 @@ class NoRun:
     resumed_from: dict[str, Any] | None = None
     events: tuple[dict[str, Any], ...] = ()
     active: bool = False
+    seconds: float = 0.0
 
     def __init__(self) -> None:
         self.configuration: dict[str, Any] = {}
