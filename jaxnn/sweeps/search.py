@@ -21,6 +21,7 @@ from jaxnn.sweeps.asynchronous import limit_lanes
 from jaxnn.sweeps.blocks.options import check_blocks, divide
 from jaxnn.sweeps.describe import describe_given, describe_sweep
 from jaxnn.sweeps.ends import add_refit, attach_result, collect_result
+from jaxnn.sweeps.engine.loading import Given, load_given
 from jaxnn.sweeps.engine.make_plan import make_plan
 from jaxnn.sweeps.engine.plan import SAMPLER_KEY, SCHEDULER_KEY
 from jaxnn.sweeps.engine.preparation import Prepare
@@ -42,12 +43,12 @@ from jaxnn.training.stopping import StoppingRule
 def sweep(
     make_recipe: Callable[[dict[str, Any]], Recipe],
     space: dict[str, Any],
-    data: tuple[Any, Any],
+    data: Given,
     *,
     key: Array,
     trials: int,
     epochs: int,
-    validation: tuple[Any, Any] | None = None,
+    validation: Given | None = None,
     folds: int | Folds | Splitter | None = None,
     stratify: str | ArrayLike | None = "auto",
     groups: ArrayLike | None = None,
@@ -83,7 +84,8 @@ def sweep(
         space: a dict from names to distributions, choices, nested dicts and constants. All values of `uniform(...)`,
             `log_uniform(...)`, … share one program, and so do those of `sizes(...)`, `depth(...)` and `switch(...)`.
             Each combination of `choice(...)` values has its own program; programs run one after another.
-        data: `(x, targets)`, each an array or a pytree of arrays, the examples on the first axis.
+        data: `(x, targets)`, each an array or a pytree of arrays, the examples on the first axis; or a function without
+            arguments that returns them. It is called here, and once by each worker, which must load the same bytes.
         key: a `jax.random.key`. A trial's key is `fold_in(fold_in(key, trial), repeat)`, unless it has a seed of its
             own, see `seeds`.
         trials: the number of settings to try. In the directory of a sweep with fewer, that sweep goes on.
@@ -91,7 +93,7 @@ def sweep(
             directory of a sweep with fewer that has ended, the trials that finished go on to these. They go on from
             their states with `keep_states`, otherwise again from the start, after a warning. A scheduler stops new
             trials only. The sweep before stays as it is; the new one has the subfolder `continued-2` of the directory.
-        validation: `(x, targets)` to evaluate on.
+        validation: `(x, targets)` to evaluate on, or a function that returns them.
         folds: the number of folds of a cross-validation; or row numbers, an `nn.Folds`; or an object with `split` and
             `get_n_splits`, such as `GroupKFold(5)`, `TimeSeriesSplit()` and `ShuffleSplit(random_state=0)` of
             scikit-learn, whose `y` are the labels of `stratify`, or else the first targets. Give either `validation` or
@@ -198,11 +200,12 @@ def sweep(
     blocks = check_blocks(block, ahead, executor, keep_states=keep_states, on_mismatch=on_mismatch)
     check_sampler(sampler)
     check_scheduler(scheduler)
+    loaded = load_given(data, validation, prepare)
     plan = make_plan(
-        make_recipe, space, data, key=key, epochs=epochs, validation=validation, folds=folds, stratify=stratify,
-        groups=groups, prepare=prepare, score=score, metrics=metrics, evaluate_at=evaluate_at, stop=stop,
-        repeats=repeats, keep_epoch=keep_epoch, lanes=lanes, trials=trials, has_scheduler=scheduler is not None,
-        block=blocks.block,
+        make_recipe, space, loaded.data, key=key, epochs=epochs, validation=loaded.validation, folds=folds,
+        stratify=stratify, groups=groups, prepare=prepare, score=score, metrics=metrics, evaluate_at=evaluate_at,
+        stop=stop, repeats=repeats, keep_epoch=keep_epoch, lanes=lanes, trials=trials,
+        has_scheduler=scheduler is not None, block=blocks.block, source=loaded.source,
     )  # fmt: skip
     limits, known = check_limits(seconds, target_score), check_first(space, first, trials)
     if executor is None:
@@ -218,7 +221,8 @@ def sweep(
     options |= describe_given(first, prepare, plan.folds if is_given else None)
     describe = functools.partial(describe_sweep, plan, options)
     best, programs = BestTrials(keep, keeps_states=keep_states), Programs()
-    train_best = functools.partial(refit_best, data=data, validation=validation, prepare=prepare) if refit else None
+    given = {"data": loaded.data, "validation": loaded.validation, "prepare": prepare}
+    train_best = functools.partial(refit_best, **given) if refit else None
     if blocks.block is not None:
         from jaxnn.sweeps.blocks.sweep import BlockSweep, sweep_in_blocks  # many modules, which few sweeps need
 

@@ -17,7 +17,7 @@ from jaxnn._checks.arrays import check_number
 from jaxnn._checks.warn import warn_user
 from jaxnn.io.archive import CheckpointError
 from jaxnn.io.checkpoint import load, pack
-from jaxnn.io.files import write
+from jaxnn.io.files import Content, write
 from jaxnn.io.runs.configuration import check_configuration, read_configuration, write_configuration
 from jaxnn.io.runs.interrupts import CaughtSignal, Interrupted, catch_signals
 from jaxnn.io.runs.journal import Journal
@@ -120,9 +120,9 @@ class RunDirectory:
         for more in self._more_tables:
             self._write(more(stage))
 
-    def _write(self, files: Mapping[str, str | bytes]) -> None:
-        for name, text in files.items():
-            write(self.path / name, text if isinstance(text, bytes) else text.encode(), self.caller)
+    def _write(self, files: Mapping[str, Content]) -> None:
+        for name, content in files.items():
+            write(self.path / name, content, self.caller)
 
     def _find_checkpoint(self) -> int:
         """Returns the number of journal lines up to the newest intact checkpoint; 0 if the journal records none."""
