@@ -166,6 +166,12 @@ function ticks(low, high, wanted, log) {
   return marks;
 }
 
+/** Returns a range around a single value, and others as they are. */
+function widen(low, high) {
+  const by = high > low ? 0 : Math.abs(low) / 2 || 0.5;
+  return [low - by, high + by];
+}
+
 /** Draws horizontal lines with their numbers, or texts in pairs, and numbers below; x and y give places. */
 function drawAxes(context, { left, right, top, bottom, xs, ys, x, y, xLabel, yLabel }) {
   context.lineWidth = 1;

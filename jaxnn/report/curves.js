@@ -28,12 +28,12 @@ function makeCurves() {
   /** Returns the range of the vertical axis: the good end whole, the bad end without the few worst values. */
   function findRange() {
     const known = shown.values.filter(Number.isFinite).sort();
-    if (!known.length) return { low: 0, high: 1, log: false };
+    if (!known.length) return { low: 0, high: 1, log: false, isEmpty: true };
     // A few curves hide nothing: they are shown whole.
     const whole = size < 4;
     let [low, high] = whole ? [known[0], known[known.length - 1]] : shown.loss ? [known[0], quantile(known, 0.75)] : [quantile(known, 0.25), known[known.length - 1]];
     const log = low > 0 && shown.loss && high / low > 20;
-    if (high <= low) [low, high] = [low - 0.5, high + 0.5];
+    [low, high] = widen(low, high);
     const margin = log ? 0 : 0.03 * (high - low);
     return { low: low - (low >= 0 && low - margin < 0 ? low : margin), high: high + margin, log };
   }
@@ -76,8 +76,8 @@ function makeCurves() {
     const wanted = Math.max(2, Math.floor(width / 110));
     const xs = [...new Set([1, ...ticks(1, last, wanted, false).filter((mark) => Number.isInteger(mark) && mark - 1 > last / wanted / 2)])];
     drawAxes(context, {
-      ...box, xs, ys: ticks(range.low, range.high, 5, range.log), x, y, xLabel: "epoch",
-      yLabel: shown.name + (range.log ? " (logarithmic)" : ""),
+      ...box, xs, ys: range.isEmpty ? [] : ticks(range.low, range.high, 5, range.log), x, y, xLabel: "epoch",
+      yLabel: shown.name + (range.isEmpty ? ": no finite value" : range.log ? " (logarithmic)" : ""),
     });
     context.save();
     clip(context, box);

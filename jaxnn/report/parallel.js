@@ -166,6 +166,7 @@ function movePart(part, move, upper) {
 
 /** Returns the marks of an axis: places and texts. */
 function listMarks(axis) {
+  if (axis === scoreAxis && !scored.length) return [];
   if (axis.options.length) return axis.options.map((option, i) => [axis.place(i), option.length > 14 ? `${option.slice(0, 13)}…` : option]);
   const marks = ticks(axis.low, axis.high, 4, axis.log).map((value) => [axis.place(value), tick(value)]);
   if (axis === scoreAxis && scored.length && scoreFloor > sortedScores[0]) {

@@ -266,6 +266,34 @@ def test_the_keyboard_reaches_all_that_the_pointer_does(browser, searched, tmp_p
     assert opened.troubles == []
 
 
+def test_a_page_without_numbers_makes_none_up(browser, searched, trained, tmp_path):
+    lost = [trial._replace(status="diverged", score=np.nan, curves=_nothing(trial.curves)) for trial in searched.trials]
+    path = tmp_path / "lost.html"
+    result = searched._replace(trials=tuple(lost), kept={}, chunks=())
+    path.write_text(make_page(describe_sweep(result, describe_here("Lost"))))
+    opened = OpenPage(browser, path)
+    assert "No trial has a score." in opened.text()
+    assert "best" not in opened.text(".legend >> nth=2")  # of the scores against hypers
+    # A scale without a value has no numbers.
+    assert "validation loss: no finite value" in opened.drawn
+    assert {"0", "0.2", "0.4", "0.6", "0.8"} & opened.drawn == set()
+    for epochs in (0, 1):
+        path.write_text(make_page(describe_training(_cut(trained, epochs), describe_here("Cut"))))
+        assert ("No epoch has ended yet." in OpenPage(browser, path).text()) == (epochs == 0)
+    assert "dot" in OpenPage(browser, path).drawn  # for the only epoch
+    assert "dot" not in OpenPage(browser, trained.report(tmp_path / "whole.html")).drawn
+    assert opened.troubles == []
+
+
+def _nothing(curves):
+    return curves._replace(**{name: np.full_like(getattr(curves, name), np.nan) for name in curves._fields[:3]})
+
+
+def _cut(trained, epochs):
+    curves = {name: getattr(trained, name)[:epochs] for name in ("losses", "validation_losses", "scores")}
+    return trained._replace(epochs=epochs, best_epoch=epochs, **curves)
+
+
 CONTRAST = """
 () => {
   const parse = (text) => { const canvas = new OffscreenCanvas(1, 1).getContext("2d"); canvas.fillStyle = text;
