@@ -104,15 +104,20 @@ class Chart {
     this.painted = true;
   }
 
-  /** Shows lines of text beside a point, the first one strong; null hides them. */
+  /** Shows lines of text beside a point, or else below or above it, the first one strong; null hides them. */
   tell(lines, x, y) {
     this.note.hidden = !lines;
     if (!lines) return;
     this.note.replaceChildren(...lines.map((line, i) => el(i ? "div" : "strong", {}, line)));
     const { offsetWidth: width, offsetHeight: height } = this.note;
-    const left = x + 16 + width > this.width ? x - 16 - width : x + 16;
-    this.note.style.left = `${clamp(left, 0, Math.max(0, this.width - width))}px`;
-    this.note.style.top = `${clamp(y - height / 2, 0, Math.max(0, this.height - height))}px`;
+    // What is around a chart may show a part of it.
+    const [node, around] = [this.node, this.node.parentElement].map((each) => each.getBoundingClientRect());
+    const [low, high] = [around.left - node.left, around.right - node.left];
+    const beside = [x + 16, x - 16 - width].find((at) => at >= low && at + width <= high);
+    const middle = clamp(y - height / 2, 0, Math.max(0, this.height - height));
+    const beyond = y + 16 + height > this.height && y - 16 - height >= 0 ? y - 16 - height : y + 16;
+    this.note.style.left = `${beside ?? clamp(x - width / 2, low, Math.max(low, high - width))}px`;
+    this.note.style.top = `${beside === undefined ? beyond : middle}px`;
   }
 
   /** Calls back with the place of the pointer, once the chart is drawn and has its scales. */

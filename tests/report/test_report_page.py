@@ -252,6 +252,10 @@ def test_the_keyboard_reaches_all_that_the_pointer_does(browser, searched, tmp_p
     for key in ("ArrowDown", "ArrowDown", "ArrowRight"):
         opened.page.keyboard.press(key)
     assert opened.text(lanes).splitlines() == ["25 % of the lanes at work", "up to 2.0 s in the programs", TAG]
+    # Where there is no room beside the point, the note lies below or above it, not upon it.
+    opened.page.keyboard.press("ArrowLeft")
+    box, chart = (opened.page.locator(name).bounding_box() for name in (lanes, ".lanes"))
+    assert not box["y"] < chart["y"] + 44 + 26 + 24 < box["y"] + box["height"]
     opened.page.keyboard.press("Escape")
     assert opened.page.locator(lanes).is_hidden()
     # The last axis comes into sight.
@@ -260,6 +264,10 @@ def test_the_keyboard_reaches_all_that_the_pointer_does(browser, searched, tmp_p
     for _ in range(9):
         opened.page.keyboard.press("ArrowRight")
     assert opened.page.evaluate("document.querySelector('.wide').scrollLeft") > 0
+    # All of its note is in sight, and lies beside the axis.
+    box, wide = (opened.page.locator(name).bounding_box() for name in (".parallel .note", ".wide"))
+    assert wide["x"] <= box["x"]
+    assert box["x"] + box["width"] <= wide["x"] + wide["width"]
     opened.page.get_by_role("button", name=f"Trial {searched.best.trial}:").press("Enter")
     assert "After epoch 2: went on from trial 7, with learning_rate 0.2500." in opened.text(".details")
     assert f"python -m jaxnn.report {shlex.quote(document['directory'])} adds" in opened.text()
