@@ -1,9 +1,9 @@
 // The classes of the best trial, or of a training: a matrix of observed and predicted ones, and the wrongest examples.
 
 function makeClasses() {
-  const { matrix, wrong, rows, wrongest, number: judge } = data.classes;
+  const { matrix, wrong, rows, total, wrongest, number: judge } = data.classes;
   const by = data.kind === "train" ? `after ${plural(judge, "epoch")}` : `by trial ${judge}`;
-  const share = `${plural(wrong, "wrong row")} of ${count(rows)}, ${((100 * wrong) / rows).toFixed(1)} %, ${by}, among the validation rows.`;
+  const share = `${plural(wrong, "wrong row")} of ${count(rows)}, ${((100 * wrong) / rows).toFixed(1)} %, ${by}, among the ${total > rows ? `first of ${count(total)} ` : ""}validation rows.`;
   return section("Classes", `${share} Observed classes are rows, predicted ones columns.`, el("div", { class: "pair" }, makeMatrix(matrix), wrongest.length ? makeWrongest(wrongest) : null));
 }
 

@@ -31,6 +31,7 @@ def describe_classes(outputs: Outputs | None, *, pictures: bool = False) -> dict
         "matrix": matrix.tolist(),
         "wrong": int((predicted != outputs.labels).sum()),
         "rows": len(predicted),
+        "total": outputs.total,
         "wrongest": _list_wrongest(outputs, predicted, pictures=pictures),
     }
 

@@ -1,15 +1,10 @@
 """The page of a sweep in its directory, written again while the sweep goes on."""
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from jaxnn._checks.warn import warn_user
-from jaxnn.io.files import write
 from jaxnn.io.runs import Run
-from jaxnn.io.runs.configuration import read_configuration
-from jaxnn.io.runs.interrupts import Interrupted
 from jaxnn.io.runs.run import Stage
 from jaxnn.report.about import About
 from jaxnn.report.live import LivePage
@@ -64,38 +59,3 @@ def keep_page(
         return {str(page.path.parent.resolve() / name): text for name, text in pages.items()} | files
 
     run.add_tables(make)
-
-
-@contextlib.contextmanager
-def keep_last_page(directory: str | Path, collect: Callable[[], SweepResult]) -> Iterator[None]:
-    """Writes the page of a sweep in blocks to its directory when the block of code ends, also by an exception.
-
-    Args:
-        directory: as the user gave it.
-        collect: returns the results so far.
-    """
-    try:
-        yield
-    except Interrupted:
-        _write_last_page(directory, collect(), None)
-        raise
-    except BaseException as error:
-        _write_last_page(directory, collect(), error)
-        raise
-    _write_last_page(directory, collect(), None)
-
-
-def _write_last_page(directory: str | Path, result: SweepResult, error: BaseException | None) -> None:
-    if error is not None and not result.trials:
-        return  # a call with a mistake, maybe in the directory of another sweep
-    page, configuration = LivePage("sweep", directory, 0.0), read_configuration("sweep", Path(directory)) or {}
-    state = "unfinished" if any(trial.status == "unfinished" for trial in result.trials) else "ended"
-
-    def describe(about: About) -> dict[str, Any]:
-        return describe_sweep(result, about._replace(seconds=result.seconds, thorough=False))
-
-    try:
-        for name, text in page.make(describe, configuration, state, error).items():
-            write(Path(directory) / name, text.encode(), "sweep")
-    except OSError as problem:  # the sweep itself is saved
-        warn_user(str(problem))

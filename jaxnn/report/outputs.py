@@ -29,6 +29,7 @@ class Outputs(NamedTuple):
         labels: their classes.
         logits: the outputs, shape (rows, classes).
         x: their inputs; None from a directory.
+        total: the number of all rows, of which these are the first.
     """
 
     number: int
@@ -36,6 +37,7 @@ class Outputs(NamedTuple):
     labels: np.ndarray
     logits: np.ndarray
     x: np.ndarray | None = None
+    total: int = 0
 
 
 def compute_outputs(result: "SweepResult") -> Outputs | None:
@@ -102,12 +104,13 @@ def _join(number: int, parts: list[tuple[Any, ...]]) -> Outputs | None:
         return None  # counts, such as those whose quantiles a network gives
     shown = slice(_MAX_NUMBERS // joined.logits.shape[1])
     inputs = np.concatenate(x)[shown] if all(part is not None for part in x) else None
-    return Outputs(number, joined.rows[shown], joined.labels[shown], joined.logits[shown], inputs)
+    parts = (part[shown] for part in (joined.rows, joined.labels, joined.logits))
+    return Outputs(number, *parts, inputs, len(joined.rows))
 
 
 def pack_outputs(outputs: Outputs) -> bytes:
     """Returns the content of the file that a directory keeps, without the inputs."""
-    arrays = outputs._asdict() | {"number": np.array(outputs.number)}
+    arrays = outputs._asdict() | {"number": np.array(outputs.number), "total": np.array(outputs.total)}
     del arrays["x"]
     return pack(arrays)
 
@@ -122,7 +125,8 @@ def read_outputs(path: "Path", number: int | None) -> Outputs | None:
     """
     try:
         arrays = load_by_name(path).arrays
-        kept = Outputs(int(arrays["number"]), arrays["rows"], arrays["labels"], arrays["logits"])
+        number_kept, total = int(arrays["number"]), int(arrays["total"])
+        kept = Outputs(number_kept, arrays["rows"], arrays["labels"], arrays["logits"], total=total)
     except (OSError, CheckpointError, KeyError):
         return None
     return kept if kept.number == number else None

@@ -12,6 +12,7 @@ import sklearn.metrics
 import jaxnn as nn
 from helpers.browser import read_document
 from helpers.resumable_runs import FLOWERS, VALIDATION, make_recipe
+from jaxnn.report import outputs as outputs_module
 from jaxnn.report.about import describe_here, name_described
 from jaxnn.report.classes import describe_classes
 from jaxnn.report.notes import list_notes
@@ -126,8 +127,14 @@ def test_with_folds_each_row_is_judged_by_the_network_that_has_not_seen_it(folde
     kept = read_outputs(tmp_path / "outputs.npz", folded.best.trial)
     np.testing.assert_array_equal(kept.logits, outputs.logits)
     assert read_outputs(tmp_path / "outputs.npz", 1 - folded.best.trial) is None  # of a sweep that has gone on
-    assert kept.x is None
+    assert (kept.x, kept.total) == (None, 150)
     assert read_outputs(tmp_path / "none.npz", 0) is None
+
+
+def test_the_first_of_many_rows_are_kept_and_counted(folded, monkeypatch):
+    monkeypatch.setattr(outputs_module, "_MAX_NUMBERS", 30)
+    described = describe_classes(compute_outputs(folded))
+    assert (described["rows"], described["total"]) == (10, 150)
 
 
 def test_the_wrongest_examples_come_first_and_have_pictures_on_request():

@@ -324,7 +324,7 @@ CONTRAST = """
 def test_texts_differ_from_what_is_behind_them(browser, searched, tmp_path):
     document = describe_sweep(searched, describe_here("Sweep")) | {"state": "unfinished"}
     rows = [[100 - wrong, wrong] for wrong in range(0, 100, 4)]
-    document["classes"] = {"matrix": rows, "wrong": 1, "rows": 2, "wrongest": [], "number": 1}
+    document["classes"] = {"matrix": rows, "wrong": 1, "rows": 2, "total": 3, "wrongest": [], "number": 1}
     path = tmp_path / "report.html"
     path.write_text(make_page(document))
     for scheme in ("light", "dark"):

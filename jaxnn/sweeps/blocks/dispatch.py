@@ -96,9 +96,9 @@ class Dispatcher:
 
     def _submit(self, span: list[Block]) -> None:
         """Sends a span."""
-        counts = {choices: record.lane_count for choices, record in self._collector.programs.items()}
+        counts, conditions = self._collector.shared
         try:
-            future = self._pool.submit(Task(self._envelope, span, counts, self._collector.conditions))
+            future = self._pool.submit(Task(self._envelope, span, counts, conditions))
         except BrokenExecutor as error:
             self._suspects.append(span)  # another has broken the executor
             self._recover([], error)
