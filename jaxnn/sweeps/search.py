@@ -228,8 +228,8 @@ def sweep(
 
         plan = divide(plan, blocks, trial_sampler)
         parts = BlockSweep(
-            plan, blocks.ahead, executor, known, trial_sampler, scheduler, best, limits, log, progress, on_mismatch,
-            start_sampler,
+            plan, blocks.ahead, executor, known, trial_sampler, scheduler, best, limits, log, progress,
+            float(save_every), on_mismatch, start_sampler,
         )  # fmt: skip
         result = sweep_in_blocks(parts, programs, directory, describe)
     else:

@@ -51,6 +51,11 @@ class BlockQueue:
         self._done: set[int] = set()
         self._is_empty = False
 
+    def repeat(self) -> None:
+        """Asks for the blocks that an earlier call has run, and those between them, so that no trial is missing."""
+        while not self._listens and self._asked <= max(self._recorded, default=-1) and self._can_ask():
+            self._ask()
+
     def take(self, most: int) -> list[Block]:
         """Returns the next blocks that can run now, `most` or fewer."""
         self._advance(most)

@@ -45,6 +45,7 @@ class BlockSweep(NamedTuple):
     limits: Limits
     log: Log | None
     progress: bool
+    save_every: float
     on_mismatch: str
     start_sampler: Callable[[], TrialSampler]
 
@@ -68,6 +69,7 @@ def _run_blocks(sweep: BlockSweep, programs: Programs, store: BlockStore) -> Non
         raise ValueError(f"sweep: the directory holds {held} trials, more than trials={plan.trials}")
     queue = _make_queue(sweep, collector, calls)
     try:
+        queue.repeat()
         _run(sweep, programs, queue, collector, store)
         queue.draw_rest()
     finally:
@@ -121,12 +123,30 @@ def _run(
     assert block is not None
     with open_progress("sweep", "trial", trials, wanted=sweep.progress) as shown:
         shown.start_at(collector.trials)
-        watch = Watch(collector, sweep.limits, store.caught, shown, -(-trials // block))
+        keep_page = _make_page(sweep, programs, queue, collector, store)
+        watch = Watch(collector, sweep.limits, store.caught, shown, -(-trials // block), keep_page)
         if sweep.executor is None:
             runner = SpanRunner(sweep.plan, sweep.scheduler, sweep.best.keep, programs)
             run_here(runner, queue, collector, watch)
         else:
             _run_there(sweep, queue, collector, watch, store)
+
+
+def _make_page(
+    sweep: BlockSweep, programs: Programs, queue: BlockQueue, collector: BlockCollector, store: BlockStore
+) -> Callable[[int], None]:
+    """Returns what keeps the page of a sweep with a directory while it runs."""
+    if store.path is None:
+        return lambda _: None
+    from jaxnn.report.keep_blocks import BlockPage  # pages are made of results
+
+    def collect() -> SweepResult:
+        best = BestTrials(sweep.best.keep)
+        best.started = sweep.best.started
+        _collect(queue, collector, best)
+        return collect_result(sweep.plan, programs, best)
+
+    return BlockPage(store.path, sweep.save_every, collect).write
 
 
 def _run_there(

@@ -19,7 +19,15 @@ from jaxnn.sweeps.results.importance import importance
 from jaxnn.sweeps.results.refit import Refit
 from jaxnn.sweeps.results.replay import Programs, Replay, replay
 from jaxnn.sweeps.results.summary import summarize
-from jaxnn.sweeps.results.tables import RESULT_COLUMNS, Column, make_columns, make_html, make_rows, mean_curves
+from jaxnn.sweeps.results.tables import (
+    RESULT_COLUMNS,
+    Column,
+    make_columns,
+    make_frame,
+    make_html,
+    make_rows,
+    mean_curves,
+)
 from jaxnn.training.recipe import Recipe
 
 
@@ -205,17 +213,13 @@ class SweepResult(NamedTuple):
         return list(make_rows(self.space, self.trials))
 
     def to_pandas(self) -> Any:
-        """Returns the table as a pandas DataFrame.
+        """Returns the table as a pandas DataFrame; columns with None among the options hold Python objects.
 
         Raises:
             ImportError: pandas is not installed.
         """
-        try:
-            import pandas
-        except ImportError as error:
-            raise ImportError("to_pandas needs pandas: pip install 'jaxnn[pandas]'") from error
-        columns = None if self.trials else ["trial", *RESULT_COLUMNS, *self.plan.layout.metrics]
-        return pandas.DataFrame(self.table(), columns=columns).set_index("trial")
+        names = () if self.trials else ("trial", *RESULT_COLUMNS, *self.plan.layout.metrics)
+        return make_frame(self.table(), names).set_index("trial")
 
     def curves(self, quantity: str = "scores") -> Float[np.ndarray, "trials epochs"]:
         """Returns a curve for each trial, the mean over its lanes; NaN after its end and where it was not evaluated.
