@@ -42,19 +42,18 @@ class BlockPage:
 
 
 @contextlib.contextmanager
-def keep_last_page(directory: Path, collect: Callable[[], SweepResult], *, recorded: int) -> Iterator[None]:
+def keep_last_page(directory: Path, collect: Callable[[], SweepResult], has_run: Callable[[], bool]) -> Iterator[None]:
     """Writes the last page of a sweep when the block of code ends, also by an exception.
 
     Args:
         directory: of the sweep.
         collect: returns the results so far.
-        recorded: the number of chunks that earlier calls have run. A call that is refused, and runs none, leaves the
-            page alone.
+        has_run: returns whether this call has run a block. One that is refused leaves the page alone.
     """
     try:
         yield
     except BaseException as error:
-        if len(collect().chunks) > recorded:
+        if has_run():
             _write_last_page(directory, collect(), error)
         raise
     _write_last_page(directory, collect(), None)

@@ -88,8 +88,9 @@ def _keep_last_page(
         return contextlib.nullcontext()
     from jaxnn.report.keep_blocks import keep_last_page  # pages are made of results
 
+    before = len(collector.blocks)
     return keep_last_page(
-        store.path, lambda: collect_result(sweep.plan, programs, sweep.best), recorded=len(collector.chunks)
+        store.path, lambda: collect_result(sweep.plan, programs, sweep.best), lambda: len(collector.blocks) > before
     )  # fmt: skip
 
 
