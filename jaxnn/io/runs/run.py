@@ -20,12 +20,14 @@ class Run(Protocol):
         events: the events of the journal up to that checkpoint, which is the last one.
         configuration: with which the run started; empty without a directory.
         active: whether the run has a directory.
+        last_number: of the last checkpoint, from 1; 0 before the first.
     """
 
     resumed_from: dict[str, Any] | None
     events: tuple[dict[str, Any], ...]
     configuration: dict[str, Any]
     active: bool
+    last_number: int
 
     def record(self, event: str, **fields: Any) -> None:
         """Appends an event to the journal."""
@@ -71,6 +73,7 @@ class NoRun:
     resumed_from: dict[str, Any] | None = None
     events: tuple[dict[str, Any], ...] = ()
     active: bool = False
+    last_number: int = 0
 
     def __init__(self) -> None:
         self.configuration: dict[str, Any] = {}
