@@ -32,10 +32,15 @@ def describe_sweep(plan: Plan, options: dict[str, Any]) -> dict[str, Any]:
     }
     described = {"kind": "sweep"} | {name: describe(part) for name, part in parts.items()}
     space = {f"space.{name}": describe(part) for name, part in plan.space.items()}
-    validation = None if plan.validation is None else by_name(plan.validation)
     stratify = None if plan.labels is None else plan.labels.values
-    arrays = {"key": plan.key, "data": by_name(plan.data), "validation": validation, "stratify": stratify}
-    return described | space | describe_arrays("", arrays) | describe_environment()
+    arrays = describe_arrays("", {"key": plan.key, "stratify": stratify})
+    return described | space | arrays | describe_data(plan) | describe_environment()
+
+
+def describe_data(plan: Plan) -> dict[str, str]:
+    """Returns the digest of each array of the data, prepared, by its name."""
+    validation = None if plan.validation is None else by_name(plan.validation)
+    return describe_arrays("", {"data": by_name(plan.data), "validation": validation})
 
 
 def describe_given(first: Sequence[dict[str, Any]], prepare: Any, folds: Any) -> dict[str, Any]:

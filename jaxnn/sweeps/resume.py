@@ -8,7 +8,7 @@ Samplers and schedulers therefore need no serialization; only the lanes and the 
 import json
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy as np
 from jaxnn.io.runs import Log, Run
 from jaxnn.io.runs.journal import unpack_array
 from jaxnn.io.runs.run import NoRun
-from jaxnn.sweeps.describe import as_choices, check_repeated, describe_result, describe_setting, mismatch_error
+from jaxnn.sweeps.describe import as_choices, check_repeated, describe_result, mismatch_error
 from jaxnn.sweeps.engine.chunk_result import ChunkResult
 from jaxnn.sweeps.engine.chunk_runner import ChunkRunner
 from jaxnn.sweeps.engine.lane_count import LaneCount
@@ -27,9 +27,9 @@ from jaxnn.sweeps.engine.run import ChunkStats
 from jaxnn.sweeps.engine.trial import TrialResult
 from jaxnn.sweeps.engine.trim import Trimmer
 from jaxnn.sweeps.journaled_program import JournaledChunk, JournaledProgram
-from jaxnn.sweeps.recorded_calls import read_call
+from jaxnn.sweeps.recorded_calls import describe_call, read_call
 from jaxnn.sweeps.results.best_trials import BestTrials
-from jaxnn.sweeps.results.tables import flatten_hypers, list_numbers, make_files, make_rows, trials_csv
+from jaxnn.sweeps.results.tables import flatten_hypers, list_numbers, make_files, trials_csv
 from jaxnn.sweeps.samplers.base import RecordedCall
 from jaxnn.sweeps.saved_shapes import SavedShapes
 from jaxnn.sweeps.space.space import Choices, Setting
@@ -86,8 +86,7 @@ class SweepJournal:
         self.best.drawn |= dict(batch)
         self._checkpoint = self._run.last_number
         if self._run.active:
-            settings = [describe_setting(*numbered) for numbered in batch]
-            self._record("batch", asked=asked, settings=settings, **({} if note is None else {"note": note}))
+            self._record("batch", **describe_call(batch, asked, note))
 
     def needs_next_program(self) -> bool:
         """Returns whether the program after the next one has chunks left to run, so that it should compile ahead."""
@@ -177,7 +176,7 @@ class SweepJournal:
         self._write_pending()
         self._run.finish(self._state(), **self._position())
 
-    def tables(self) -> dict[str, str]:
+    def tables(self) -> dict[str, Iterator[str]]:
         """Returns the CSV files: a row for each trial, and one for each of its epochs."""
         return make_files(self._plan.space, self.best.sorted_results(), tuple(self._plan.metrics))
 
@@ -232,9 +231,9 @@ class SweepJournal:
             "limit": self._plan.trials,
         }  # fmt: skip
 
-    def _trials_table(self) -> dict[str, str]:
-        rows = make_rows(self._plan.space, self.best.sorted_results())
-        return {"trials.csv": trials_csv(rows, tuple(self._plan.metrics))}
+    def _trials_table(self) -> dict[str, Iterator[str]]:
+        results = self.best.sorted_results()
+        return {"trials.csv": trials_csv(self._plan.space, results, tuple(self._plan.metrics))}
 
     def _read_params(self, result: TrialResult, reader: LaneReader | None) -> Any:
         """Reads the parameters of a trial whose score is that of its last epoch."""

@@ -21,13 +21,13 @@ def make_recipe(hypers):
     return nn.Recipe(nn.mlp([4, width, 3]), nn.cross_entropy, optax.adam(hypers["learning_rate"]))
 
 
-def sweep(directory=None, *, make=make_recipe, space=RATES, **options):
+def sweep(directory=None, *, make=make_recipe, space=RATES, data=TRAIN, **options):
     """Sweeps iris networks in blocks of eight trials."""
     common = {
         "validation": VALIDATION, "score": nn.accuracy, "trials": 30, "epochs": 9, "block": 8, "keep": 3,
         "scheduler": nn.asha(), "progress": False,
     }  # fmt: skip
-    return nn.sweep(make, space, TRAIN, key=jax.random.key(0), directory=directory, **(common | options))
+    return nn.sweep(make, space, data, key=jax.random.key(0), directory=directory, **(common | options))
 
 
 def assert_same_table(left, right):

@@ -96,9 +96,9 @@ class Dispatcher:
 
     def _submit(self, span: list[Block]) -> None:
         """Sends a span."""
-        counts = {choices: record.lane_count for choices, record in self._collector.programs.items()}
+        counts, conditions = self._collector.shared
         try:
-            future = self._pool.submit(Task(self._envelope, span, counts, self._collector.conditions))
+            future = self._pool.submit(Task(self._envelope, span, counts, conditions))
         except BrokenExecutor as error:
             self._suspects.append(span)  # another has broken the executor
             self._recover([], error)
@@ -155,6 +155,8 @@ class Dispatcher:
             raise TypeError(f"sweep: a worker returned {answer!r}; use the same version of jaxnn there")
         else:
             check_versions(answer.worker, answer.conditions)
+            self._collector.check_conditions(answer.worker, answer.conditions)
+            _check_blocks(answer, span)
             self._collector.add(answer)
             self._seconds_of_block[answer.worker] = answer.seconds / max(len(span), 1)
             for block in answer.blocks:
@@ -195,6 +197,20 @@ class Dispatcher:
                 self._suspects.append(span)
             else:
                 self._given_up[first.number] = first
+
+
+def _check_blocks(report: SpanReport, span: list[Block]) -> None:
+    """Checks that a worker returned the blocks that it was sent, with all their trials.
+
+    Raises:
+        RuntimeError: others, as of an executor that mixes up its tasks; the message names them.
+    """
+    sent, returned = [block.name for block in span], [block.name for block in report.blocks]
+    if sorted(returned) != sorted(sent):
+        raise RuntimeError(
+            f"sweep: the worker {report.worker} was sent {', '.join(sent)} and returned "
+            f"{', '.join(returned) or 'no block'}; the executor must return what each call of its own returned"
+        )
 
 
 def _make_error(failed: Failed, span: list[Block]) -> BaseException:

@@ -13,7 +13,8 @@ import numpy as np
 
 from jaxnn._kernels.dtypes import as_arrays
 from jaxnn.io.files import write
-from jaxnn.sweeps.blocks.span import SpanRunner
+from jaxnn.sweeps.blocks.span import SpanRunner, name_worker
+from jaxnn.sweeps.describe import describe_data
 from jaxnn.sweeps.engine.device import describe_device
 from jaxnn.sweeps.engine.plan import Plan
 from jaxnn.sweeps.results.replay import Programs
@@ -32,7 +33,7 @@ _UNPICKLABLE = re.compile(r"cannot pickle '([^']+)' object")
 # cloudpickle sends files that are read; others it refuses in these words.
 _OPEN_FILE = re.compile(r"cannot pickle files", re.IGNORECASE)
 # The parts of a plan that are the user's, by their names in `sweep`.
-_PARTS = ("make_recipe", "space", "score", "metrics", "stop", "data", "validation")
+_PARTS = ("make_recipe", "space", "score", "metrics", "stop", "data", "validation", "prepare")
 
 
 class Envelope(NamedTuple):
@@ -56,12 +57,21 @@ class Envelope(NamedTuple):
 
 
 class _Job(NamedTuple):
-    """A sweep: its plan, with NumPy arrays and without the key, which is a JAX array of its own kind."""
+    """A sweep as it is sent.
+
+    Attributes:
+        plan: with NumPy arrays, without the data if functions load them, and without the key.
+        key: as numbers; it is a JAX array of its own kind.
+        scheduler: of the sweep.
+        keep: of each block.
+        data: the digests of the arrays that a worker must load, by name; empty if they travel.
+    """
 
     plan: Plan
     key: np.ndarray
     scheduler: Scheduler | None
     keep: int
+    data: dict[str, str]
 
 
 def pack_job(plan: Plan, scheduler: Scheduler | None, keep: int, folder: str) -> Envelope:
@@ -75,18 +85,31 @@ def pack_job(plan: Plan, scheduler: Scheduler | None, keep: int, folder: str) ->
         import cloudpickle
     except ImportError as error:
         raise ImportError("sweep: executor= needs cloudpickle: pip install 'jaxnn[cluster]'") from error
-    arrays = jax.tree.map(np.asarray, {name: getattr(plan, name) for name in ("data", "validation", "folds")})
-    sent = plan._replace(key=cast(Any, None), preparations=(), labels=None, lane_counts={}, on_host={}, **arrays)
-    for name, part in [(name, getattr(sent, name)) for name in _PARTS] + [("scheduler", scheduler)]:
+    sent = _detach(plan)
+    parts = sent._asdict() | ({} if sent.source is None else sent.source._asdict())
+    for name, part in [(name, parts.get(name)) for name in _PARTS] + [("scheduler", scheduler)]:
         try:
             cloudpickle.dumps(part)
         except Exception as error:
             raise TypeError(_explain(name, error)) from error
-    body = cloudpickle.dumps(_Job(sent, np.asarray(jax.random.key_data(plan.key)), scheduler, keep))
+    # Data that a file holds may change between two sweeps, which are then two jobs.
+    digests = {} if plan.source is None else describe_data(plan)
+    body = cloudpickle.dumps(_Job(sent, np.asarray(jax.random.key_data(plan.key)), scheduler, keep, digests))
     # Some options have no attribute; attributes have what a `with` block sets.
     known = jax.config.values
     options = {name: getattr(jax.config, name, known[name]) for name in _OPTIONS if name in known}
     return Envelope(hashlib.sha256(body).hexdigest(), options, (socket.gethostname(), os.getpid()), folder, None, body)
+
+
+def _detach(plan: Plan) -> Plan:
+    """Returns a plan as it is sent: with NumPy arrays, or what makes them, and without what this process has made."""
+    names = ("data", "validation", "folds") if plan.source is None else ("folds",)
+    arrays = {name: jax.tree.map(np.asarray, getattr(plan, name)) for name in names}
+    source = None if plan.source is None else plan.source.with_numpy()
+    return plan._replace(
+        key=cast(Any, None), preparations=(), labels=None, lane_counts={}, on_host={}, source=source,
+        **({"data": None, "validation": None} | arrays),
+    )  # fmt: skip
 
 
 def _explain(name: str, error: Exception) -> str:
@@ -122,11 +145,37 @@ def read_body(envelope: Envelope) -> bytes | None:
 
 
 def unpack_job(body: bytes) -> SpanRunner:
-    """Returns what runs the spans of a job, with arrays on the devices of this process."""
+    """Returns what runs the spans of a job, with arrays on the devices of this process.
+
+    Raises:
+        ValueError: functions that load other data here; the message names this worker.
+        Exception: one of such a function.
+    """
     import pickle
 
     job: _Job = pickle.loads(body)
-    data, validation, folds = as_arrays((job.plan.data, job.plan.validation, job.plan.folds))
+    data, validation = job.plan.data, job.plan.validation
+    if job.plan.source is not None:
+        data, validation = job.plan.source.make(job.plan.folds)
+    data, validation, folds = as_arrays((data, validation, job.plan.folds))
     key = jax.random.wrap_key_data(jnp.asarray(job.key), impl="threefry2x32")
     plan = job.plan._replace(key=key, data=data, validation=validation, folds=folds, device=describe_device())
+    _check_loaded(plan, job.data)
     return SpanRunner(plan, job.scheduler, job.keep, Programs())
+
+
+def _check_loaded(plan: Plan, expected: dict[str, str]) -> None:
+    """Checks that functions have loaded what they did in the process of the sweep."""
+    loaded = describe_data(plan) if expected else {}
+    for name in sorted(expected.keys() | loaded.keys()):
+        if expected.get(name) != loaded.get(name):
+            raise ValueError(
+                f"sweep: the worker {name_worker()} has other data than the process of the sweep: {name} is "
+                f"{_shorten(loaded.get(name))}, not {_shorten(expected.get(name))}. A function that loads data must "
+                "return the same on all of them"
+            )
+
+
+def _shorten(digest: str | None) -> str:
+    """Returns type, shape and the first characters of the SHA-256 of an array; "missing" for None."""
+    return "missing" if digest is None else f"{digest[:-56]}…"

@@ -9,6 +9,7 @@ from jaxtyping import Array
 from jaxnn._checks.arrays import check_key, check_whole
 from jaxnn._kernels.dtypes import as_arrays
 from jaxnn.sweeps.engine.device import describe_device
+from jaxnn.sweeps.engine.loading import DataSource
 from jaxnn.sweeps.engine.metrics import check_metrics
 from jaxnn.sweeps.engine.parts import make_parts
 from jaxnn.sweeps.engine.plan import Plan
@@ -42,6 +43,7 @@ def make_plan(
     trials: int,
     has_scheduler: bool,
     block: int | None = None,
+    source: DataSource | None = None,
 ) -> Plan:
     """Checks the arguments of `sweep` that need no recipe; then moves the data to the device."""
     if not callable(make_recipe):
@@ -68,7 +70,7 @@ def make_plan(
     return Plan(
         make_recipe, space, data, validation, rows, parts.labels, score, metrics, evaluate_at, stop, key, layout,
         lane_count, trials, describe_device(), {}, {}, has_scheduler,
-        debug_nans=cast(Any, jax.config).jax_debug_nans, preparations=parts.preparations, block=block,
+        debug_nans=cast(Any, jax.config).jax_debug_nans, preparations=parts.preparations, block=block, source=source,
     )  # fmt: skip
 
 

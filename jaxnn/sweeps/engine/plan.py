@@ -25,6 +25,7 @@ from jaxnn.sweeps.engine.lane_count import (
     measure_footprint,
 )
 from jaxnn.sweeps.engine.lanes import ProgramSpec, derive_key
+from jaxnn.sweeps.engine.loading import DataSource
 from jaxnn.sweeps.engine.preparation import Preparation
 from jaxnn.sweeps.engine.program import Program
 from jaxnn.sweeps.engine.trial import TrialLayout
@@ -72,6 +73,7 @@ class Plan(NamedTuple):
         preparations: of each fold, or of the training data; empty without. `data` is prepared, see `parts.py`.
         at_once: the most trials that a sampler is asked for before it is told results, where it is asked as lanes
             become free; otherwise None.
+        source: what workers make the data of, if functions load them; otherwise None.
     """
 
     make_recipe: Callable[[dict[str, Any]], Recipe]
@@ -96,6 +98,7 @@ class Plan(NamedTuple):
     preparations: tuple[Preparation, ...] = ()
     block: int | None = None
     at_once: int | None = None
+    source: DataSource | None = None
 
     def hypers(self, setting: Setting) -> dict[str, Any]:
         """Returns the hypers of a setting, as `make_recipe` gets them."""

@@ -77,6 +77,18 @@ def prepare_folds(
     return (jax.tree.map(lambda *leaves: np.concatenate(leaves), *blocks), repeated), moved, tuple(fitted)
 
 
+def prepare_again(
+    prepare: Prepare, data: tuple[Any, Any], validation: tuple[Any, Any] | None, folds: Folds | None
+) -> tuple[tuple[Any, Any], tuple[Any, Any] | None]:
+    """Prepares data as it was prepared for a plan; `folds` are those of the plan, with the row numbers of blocks."""
+    if folds is None:
+        assert validation is not None
+        return prepare_parts(prepare, data, validation)[:2]
+    starts = count_rows("sweep", {"x": data[0]}) * np.arange(len(folds.train))[:, None]
+    own = folds._replace(train=folds.train - starts, validation=folds.validation - starts)
+    return prepare_folds(prepare, data, own)[0], None
+
+
 def _check_shapes(fold: int, train: Any, validation: Any, blocks: list[Any]) -> None:
     """Checks that examples have the same shapes in both parts of a fold, and in the first fold."""
     shapes = [jax.tree.map(lambda leaf: leaf.shape[1:], part) for part in (train, validation, *blocks[:1])]

@@ -118,7 +118,7 @@ class SweepResult(NamedTuple):
 
         The bits of each trial are those of one sweep, if that has as many lanes (`lanes=`). Trials that finished train
         on to more epochs: from their states with `keep_states=True`, otherwise again from the start. A scheduler stops
-        none of them, but only new trials. With a directory, call `sweep` with more trials or epochs instead.
+        none of them, but only new trials. Blocks take more trials alone. With a directory, call `sweep` instead.
 
         Args:
             trials: the number of all trials; None adds none.
@@ -210,7 +210,7 @@ class SweepResult(NamedTuple):
 
     def table(self) -> list[dict[str, Any]]:
         """Returns one dict for each trial: its number and hypers, and what `TrialResult` has from `status`."""
-        return make_rows(self.space, self.trials)
+        return list(make_rows(self.space, self.trials))
 
     def to_pandas(self) -> Any:
         """Returns the table as a pandas DataFrame; columns with None among the options hold Python objects.

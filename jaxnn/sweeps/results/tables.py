@@ -1,11 +1,9 @@
 """The tables of a sweep: rows and CSV files of trials and epochs, and hypers as columns of numbers."""
 
 import csv
+import functools
 import html
-import io
-import itertools
-from collections.abc import Iterable, Sequence
-from functools import partial
+from collections.abc import Iterable, Iterator, Sequence
 from types import FunctionType
 from typing import Any, NamedTuple
 
@@ -64,8 +62,8 @@ def _is_logarithmic(node: Any) -> bool:
     return isinstance(node, LogUniform | LogNormal) or (isinstance(node, Sizes) and node.log)
 
 
-def make_rows(space: dict[str, Any], results: Iterable[TrialResult]) -> list[dict[str, Any]]:
-    """Returns one dict for each trial: its number, hypers (functions by name), status, epochs, score, …, metrics."""
+def make_rows(space: dict[str, Any], results: Iterable[TrialResult]) -> Iterator[dict[str, Any]]:
+    """Yields one dict for each trial: its number, hypers (functions by name), status, epochs, score, …, metrics."""
     options = {path: name_options(node) for path, node, _ in dimensions(space) if isinstance(node, Choice | Switches)}
     paths = [path for path, _, _ in dimensions(space)]
 
@@ -78,14 +76,14 @@ def make_rows(space: dict[str, Any], results: Iterable[TrialResult]) -> list[dic
                 named[path] = options[path][option]
         return named
 
-    return [
+    return (
         {"trial": result.trial}
         | name_setting(result)
         | {name: getattr(result, name) for name in RESULT_COLUMNS}
         | result.metrics
         | ({"worker": result.worker} if result.worker and "worker" not in space else {})
         for result in results
-    ]
+    )
 
 
 def make_frame(rows: list[dict[str, Any]], names: Iterable[str] = ()) -> Any:
@@ -137,34 +135,47 @@ def name_hypers(hypers: dict[str, Any]) -> dict[str, Any]:
     return {path: name_value(value) for path, value in flatten_hypers(hypers).items()}
 
 
-def make_files(space: dict[str, Any], results: Sequence[TrialResult], metrics: tuple[str, ...]) -> dict[str, str]:
-    """Returns the CSV files by name: a row for each trial, and one for each of its epochs."""
-    rows = make_rows(space, results)
-    return {"trials.csv": trials_csv(rows, metrics), "curves.csv": curves_csv(results, metrics)}
+def make_files(
+    space: dict[str, Any], results: Sequence[TrialResult], metrics: tuple[str, ...]
+) -> dict[str, Iterator[str]]:
+    """Returns the CSV files by name, trial by trial: a row for each trial, and one for each of its epochs."""
+    return {"trials.csv": trials_csv(space, results, metrics), "curves.csv": curves_csv(results, metrics)}
 
 
-def trials_csv(rows: list[dict[str, Any]], metrics: tuple[str, ...] = ()) -> str:
-    """Returns the table of trials as CSV; a hyper that a trial does not have is left empty."""
+def trials_csv(space: dict[str, Any], results: Sequence[TrialResult], metrics: tuple[str, ...] = ()) -> Iterator[str]:
+    """Yields the lines of the table of trials as CSV; a hyper that a trial does not have is left empty."""
+    # Trials of the same choices have the same hypers.
+    firsts = {result.setting.choices: result for result in reversed(results)}
+    rows = list(make_rows(space, sorted(firsts.values(), key=lambda result: result.trial)))
     columns = *RESULT_COLUMNS, *metrics, *(("worker",) if rows and list(rows[0])[-1] == "worker" else ())
     names = {name: None for row in rows for name in row if name not in columns}
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [*names, *columns], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    writer = csv.DictWriter(_Echo(), [*names, *columns], lineterminator="\n")
+    yield writer.writeheader()
+    yield from map(writer.writerow, make_rows(space, results))
 
 
-def curves_csv(results: Iterable[TrialResult], metrics: tuple[str, ...] = ()) -> str:
-    """Returns all curves as CSV, a row for each epoch of each trial, each number the mean over the trial's lanes."""
-    # A row at a time would take twice as long.
-    row = "%d,%d" + ",%.9g" * (3 + len(metrics)) + "\n"
-    parts = [",".join(["trial,epoch,loss,validation_loss,score", *metrics]) + "\n"]
+class _Echo:
+    """A file for `csv` whose `write` returns the line."""
+
+    def write(self, line: str) -> str:
+        return line
+
+
+def curves_csv(results: Iterable[TrialResult], metrics: tuple[str, ...] = ()) -> Iterator[str]:
+    """Yields the curves of each trial as CSV, a row for each epoch, each number the mean over the trial's lanes."""
+    names = *Curves._fields[:3], *metrics
+    yield ",".join(["trial,epoch,loss,validation_loss,score", *metrics]) + "\n"
     for result in results:
-        curves = *result.curves[:3], *(result.curves.metrics[name] for name in metrics)
-        means = (curve.mean(axis=0).tolist() for curve in curves)
-        rows = zip([result.trial] * result.epochs, range(1, result.epochs + 1), *means, strict=True)
-        parts.append(row * result.epochs % tuple(itertools.chain.from_iterable(rows)))
-    return "".join(parts)
+        rows = _make_epoch_rows(result.epochs, len(names)).replace("trial", str(result.trial))
+        means = np.stack([mean_curve(result, name) for name in names], axis=1)
+        yield rows % tuple(means.ravel().tolist())
+
+
+# Most trials end at a rung: making the rows of each would take as long as filling in the numbers.
+@functools.lru_cache(maxsize=64)
+def _make_epoch_rows(epochs: int, quantities: int) -> str:
+    """Returns the rows of the epochs of a trial, with places for its number and the numbers of each epoch."""
+    return "".join(f"trial,{epoch}{',%.9g' * quantities}\n" for epoch in range(1, epochs + 1))
 
 
 def name_options(node: Any) -> tuple[str, ...]:
@@ -178,7 +189,7 @@ def _name_option(value: Any) -> str:
     """Names an option: a function by its name, a nested space by its constants, or else its functions."""
     if isinstance(value, dict):
         constants = [str(part) for part in value.values() if isinstance(part, str | int | float | bool)]
-        functions = [name_value(part) for part in value.values() if isinstance(part, FunctionType | partial)]
+        functions = [name_value(part) for part in value.values() if isinstance(part, FunctionType | functools.partial)]
         return ", ".join(constants or functions) or "{" + ", ".join(value) + "}"
     return str(name_value(value))
 
@@ -191,6 +202,12 @@ def mean_curves(trials: Sequence[TrialResult], quantity: str, metrics: Sequence[
     longest = max((trial.epochs for trial in trials), default=0)
     curves = np.full((len(trials), longest), np.nan)
     for row, trial in zip(curves, trials, strict=True):
-        curve = trial.curves.metrics[quantity] if quantity in metrics else getattr(trial.curves, quantity)
-        row[: trial.epochs] = curve.mean(axis=0)
+        row[: trial.epochs] = mean_curve(trial, quantity)
     return curves
+
+
+def mean_curve(trial: TrialResult, quantity: str) -> np.ndarray:
+    """Returns a curve of a trial, the mean over its lanes."""
+    curves = trial.curves
+    curve = curves.metrics[quantity] if quantity in curves.metrics else getattr(curves, quantity)
+    return curve[0] if len(curve) == 1 else curve.mean(axis=0)  # a mean takes ten times as long
