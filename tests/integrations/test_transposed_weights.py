@@ -75,8 +75,7 @@ def test_weights_of_flax_come_and_go() -> None:
     variables = jax.tree.map(np.asarray, Decoder().init(jax.random.key(0), jnp.asarray(X)))
     names = {"wide": "ConvTranspose_0"}  # which JAX sorts before Conv_0
     params = flax_weights.load(MODEL, variables, names=names)
-    np.testing.assert_allclose(
-        nn.predict(MODEL, params, X), Decoder().apply(variables, jnp.asarray(X)), rtol=1e-5, atol=1e-5
-    )
+    expected = np.asarray(Decoder().apply(variables, jnp.asarray(X)))
+    np.testing.assert_allclose(nn.predict(MODEL, params, X), expected, rtol=1e-5, atol=1e-5)
     back = flax_weights.as_variables(MODEL, params, like=variables, names=names)
     jax.tree.map(np.testing.assert_array_equal, back, variables)
