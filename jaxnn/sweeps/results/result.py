@@ -1,6 +1,5 @@
 """The result of a sweep: a table, curves, the best parameters, and a replay of any trial."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +13,7 @@ from jaxnn.sweeps.engine.run import ChunkStats
 from jaxnn.sweeps.engine.trial import TrialResult
 from jaxnn.sweeps.engine.trim import final_setting
 from jaxnn.sweeps.results.best_trial import BestTrial
+from jaxnn.sweeps.results.continuation import Continuation
 from jaxnn.sweeps.results.ensemble import count_lanes, predict_mean
 from jaxnn.sweeps.results.importance import importance
 from jaxnn.sweeps.results.refit import Refit
@@ -29,16 +29,6 @@ from jaxnn.sweeps.results.tables import (
     mean_curves,
 )
 from jaxnn.training.recipe import Recipe
-
-
-class Continuation:
-    """Goes on with a search in the process that ran it; a pickle holds none."""
-
-    def __init__(self, extend: Callable[[int | None, int | None], "SweepResult"] | None = None) -> None:
-        self.extend = extend
-
-    def __reduce__(self) -> Any:
-        return Continuation, ()
 
 
 class SweepResult(NamedTuple):
