@@ -20,7 +20,7 @@ def test_workers_of_dask_give_the_bytes_of_one_process_also_if_one_dies():
             killed.extend(client.run(os.getpid).values())
             os.kill(killed[0], signal.SIGKILL)
 
-    options = {"n_workers": 2, "threads_per_worker": 1, "host": "127.0.0.1", "dashboard_address": None}
+    options = {"n_workers": 2, "threads_per_worker": 1, "host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}
     with distributed.LocalCluster(**options, silence_logs=50) as cluster, distributed.Client(cluster) as client:
         spread = sweep(executor=client.get_executor(), log=log)
     assert len(killed) == 2
