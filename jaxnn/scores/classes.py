@@ -32,7 +32,7 @@ def accuracy(
         Array(1., dtype=float32)
     """
     outputs, labels = read_classes("accuracy", outputs, labels)
-    return take_mean(argmax(outputs) == labels, where, read_weights("accuracy", weights, outputs))
+    return take_mean(argmax(outputs) == labels, where, read_weights("accuracy", weights, outputs, where))
 
 
 def balanced_accuracy(
@@ -56,7 +56,7 @@ def balanced_accuracy(
     """
     # A table of labels is refused here, where class numbers are expected.
     decisions = decide("balanced_accuracy", *read_classes("balanced_accuracy", outputs, labels))
-    checked = read_weights("balanced_accuracy", weights, outputs)
+    checked = read_weights("balanced_accuracy", weights, outputs, where)
     observed = count_rows(decisions.observed, where, checked)
     right = divide(count_rows(decisions.predicted & decisions.observed, where, checked), observed)
     return jnp.mean(right, where=observed > 0)
@@ -81,7 +81,7 @@ def confusion_matrix(
     """
     outputs, labels = read_classes("confusion_matrix", outputs, labels)
     classes = jnp.shape(outputs)[1]
-    checked = read_weights("confusion_matrix", weights, outputs)
+    checked = read_weights("confusion_matrix", weights, outputs, where)
     if checked is None:
         counts = jnp.asarray(1 if where is None else jnp.asarray(where).astype(int))
     else:

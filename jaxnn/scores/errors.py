@@ -39,7 +39,7 @@ def log_loss(
         Array(1.39, dtype=float32)
     """
     losses = cross_entropy(*read_classes("log_loss", outputs, labels))
-    return take_mean(losses, where, read_weights("log_loss", weights, outputs))
+    return take_mean(losses, where, read_weights("log_loss", weights, outputs, where))
 
 
 def mean_absolute_error(
@@ -70,7 +70,7 @@ def mean_absolute_error(
     observed, _ = split_weights(targets)
     check_same_shape("mean_absolute_error", outputs, observed)
     errors = absolute_error(outputs, observed) / jnp.shape(outputs)[1]
-    return take_mean(errors, where, read_weights("mean_absolute_error", weights, outputs))
+    return take_mean(errors, where, read_weights("mean_absolute_error", weights, outputs, where))
 
 
 def negative(metric: Callable[..., Any]) -> Callable[..., Any]:

@@ -111,7 +111,7 @@ def _count(
     decisions = decide(caller, outputs, labels)
     if average == "binary":
         decisions = _take_positive(caller, decisions)
-    checked = read_weights(caller, weights, outputs)
+    checked = read_weights(caller, weights, outputs, where)
     tables = decisions.predicted & decisions.observed, decisions.predicted, decisions.observed
     hits, predicted, observed = (count_rows(table, where, checked) for table in tables)
     if average == "micro":

@@ -12,8 +12,15 @@ from jaxnn._kernels.dtypes import as_type, choose_float
 Weights = Float[ArrayLike, "batch"] | None
 
 
-def read_weights(caller: str, weights: Any, outputs: Any) -> Array | None:
-    """Returns weights, checked, as floats that sums keep digits in; None stays None."""
+def read_weights(caller: str, weights: Any, outputs: Any, where: Any) -> Array | None:
+    """Returns weights as floats that sums keep digits in, after a check of weights and mask; None stays None."""
+    batch = jnp.shape(outputs)[:1]
+    is_mask = where is None or (jnp.shape(where) == batch and jnp.issubdtype(jnp.result_type(where), jnp.bool_))
+    if not is_mask:
+        raise ValueError(
+            f"{caller}: where must be bools of shape {batch}, one for each example, not {jnp.result_type(where)} of "
+            f"shape {jnp.shape(where)}"
+        )
     if weights is None:
         return None
     check_weights(caller, weights, jnp.shape(outputs)[0])

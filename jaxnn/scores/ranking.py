@@ -49,7 +49,7 @@ def auc(
         Hanley and McNeil (1982), The meaning and use of the area under a ROC curve. Mann and Whitney (1947), On a test
         of whether one of two random variables is stochastically larger than the other.
     """
-    checked = read_weights("auc", weights, outputs)
+    checked = read_weights("auc", weights, outputs, where)
     if is_table(outputs, labels):
         _, table = read_many_labels("auc", outputs, labels)
         columns = _widen(outputs).T, table.T > 0

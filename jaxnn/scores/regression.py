@@ -40,7 +40,7 @@ def r_squared(
     """
     observed, _ = split_weights(targets)
     check_same_shape("r_squared", outputs, observed)
-    checked = read_weights("r_squared", weights, outputs)
+    checked = read_weights("r_squared", weights, outputs, where)
     # A common offset changes nothing; without it, sums of squares keep more digits. NumPy subtracts in float64.
     shift = _take_first(_keep_digits(observed), where if checked is None else _find_heavy(checked, where))
     dtype = choose_float(outputs, observed, least=jnp.float32)
