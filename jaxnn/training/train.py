@@ -143,7 +143,8 @@ def train(
             minibatch order, at most three times. Without a validation part, the best are those of the lowest loss.
         directory: where to keep the run, so that the same call resumes it: the configuration, a journal with a line
             for each epoch, the last two checkpoints, `curves.csv` as of the last checkpoint, and `report.html`, which
-            shows the curves while the run goes on. Its parent must exist.
+            shows the curves while the run goes on. At the end, `outputs.npz` holds what the best parameters say of
+            validation rows whose targets are classes. Its parent must exist.
             With more `epochs` a finished run goes on; one that `stop` or `log` ended stays ended.
         save_every: seconds between two checkpoints.
         log: `log(epoch, {"loss": …, "validation_loss": …, "score": …})`, called for each epoch; without a validation

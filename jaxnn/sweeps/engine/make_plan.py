@@ -7,6 +7,7 @@ import jax
 from jaxtyping import Array
 
 from jaxnn._checks.arrays import check_key, check_whole
+from jaxnn._checks.describe import describe
 from jaxnn._kernels.dtypes import as_arrays
 from jaxnn.sweeps.engine.device import describe_device
 from jaxnn.sweeps.engine.loading import DataSource
@@ -47,7 +48,7 @@ def make_plan(
 ) -> Plan:
     """Checks the arguments of `sweep` that need no recipe; then moves the data to the device."""
     if not callable(make_recipe):
-        raise TypeError(f"sweep: make_recipe must be a function of the hypers, not {make_recipe!r}")
+        raise TypeError(f"sweep: make_recipe must be a function of the hypers, not {describe(make_recipe)}")
     check_space(space)
     metrics = check_metrics(metrics, space)
     _check_key(key)
