@@ -15,7 +15,8 @@ Weights = Float[ArrayLike, "batch"] | None
 def read_weights(caller: str, weights: Any, outputs: Any, where: Any) -> Array | None:
     """Returns weights as floats that sums keep digits in, after a check of weights and mask; None stays None."""
     batch = jnp.shape(outputs)[:1]
-    if where is not None and (jnp.shape(where) != batch or jnp.result_type(where) != bool):
+    is_mask = where is None or (jnp.shape(where) == batch and jnp.issubdtype(jnp.result_type(where), jnp.bool_))
+    if not is_mask:
         raise ValueError(
             f"{caller}: where must be bools of shape {batch}, one for each example, not {jnp.result_type(where)} of "
             f"shape {jnp.shape(where)}"

@@ -52,8 +52,7 @@ class SweepJournal:
         self._chunk_events = deque(event for event in run.events if event["event"] == "chunk")
         self.resuming = bool(self._events)
         self.in_memory = not run.active
-        # The last checkpoint before the last event.
-        self._checkpoint = run.last_number
+        self._checkpoint = run.last_number  # the last one before the last event
         batches = [event for event in run.events if event["event"] == "batch"]
         recorded = earlier_trials + sum(len(event["settings"]) for event in batches)
         if recorded > plan.trials:
@@ -220,22 +219,19 @@ class SweepJournal:
             self.best.states |= {int(trial): state for trial, state in self._saved["states"].items()}
 
     def _state(self) -> dict[str, Any]:
-        kept, states = self.best.params_at_hand(), self.best.states
-        by_trial = {"kept": kept, "states": states}
+        trees = {"kept": self.best.params_at_hand(), "states": self.best.states}
         return {"lanes": self._lanes} | {
-            name: {str(trial): each for trial, each in trees.items()} for name, trees in by_trial.items()
+            name: {str(trial): each for trial, each in tree.items()} for name, tree in trees.items()
         }
 
     def _position(self) -> dict[str, Any]:
-        kept, states = sorted(self.best.params_at_hand()), sorted(self.best.states)
         return {
-            "run": self._program_number, "kept": kept, "states": states, "trials": len(self.best.results),
-            "limit": self._plan.trials,
+            "run": self._program_number, "kept": sorted(self.best.params_at_hand()), "states": sorted(self.best.states),
+            "trials": len(self.best.results), "limit": self._plan.trials,
         }  # fmt: skip
 
     def _trials_table(self) -> dict[str, Iterator[str]]:
-        results = self.best.sorted_results()
-        return {"trials.csv": trials_csv(self._plan.space, results, tuple(self._plan.metrics))}
+        return {"trials.csv": trials_csv(self._plan.space, self.best.sorted_results(), tuple(self._plan.metrics))}
 
     def _read_params(self, result: TrialResult, reader: LaneReader | None) -> Any:
         """Reads the parameters of a trial whose score is that of its last epoch."""
@@ -245,10 +241,10 @@ class SweepJournal:
 
     def _restore(self, program: Program) -> None:
         """Loads what the checkpoint holds, which is used after the last recorded chunk."""
-        assert self._run.resumed_from is not None
+        resumed = self._run.resumed_from
+        assert resumed is not None
         trials = self._earlier | {event["trial"]: event for event in self._run.events if event["event"] == "trial"}
-        kept = {str(trial): self.shapes.params(trials[trial]) for trial in self._run.resumed_from["kept"]}
-        with_states = self._run.resumed_from.get("states", ())
-        states = {str(trial): self.shapes.state(trials[trial]) for trial in with_states}
+        kept = {str(trial): self.shapes.params(trials[trial]) for trial in resumed["kept"]}
+        states = {str(trial): self.shapes.state(trials[trial]) for trial in resumed.get("states", ())}
         self._saved = self._run.restore({"lanes": program.shapes, "kept": kept, "states": states})
         self._lanes = program.place(self._saved["lanes"])

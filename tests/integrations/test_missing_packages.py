@@ -1,10 +1,15 @@
 """Without the packages of the integrations, jaxnn works; what needs one raises an error that names the extra."""
 
 import json
+import re
+import runpy
 import subprocess
 import sys
 
 import pytest
+import sklearn
+
+from jaxnn.integrations.sklearn import private
 
 # What is called, by the package that it needs, and the words of the error.
 CALLS = {
@@ -48,3 +53,10 @@ def errors() -> dict[str, str]:
 @pytest.mark.parametrize("package", CALLS)
 def test_without_the_package_the_error_names_the_extra(package: str, errors: dict[str, str]) -> None:
     assert errors[package] == CALLS[package][1]
+
+
+def test_a_scikit_learn_that_lacks_what_a_search_needs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("sklearn.utils.metaestimators._safe_split")
+    version = re.escape(f"scikit-learn {sklearn.__version__} lacks something that it needs (cannot import name '_safe")
+    with pytest.raises(ImportError, match=version):
+        runpy.run_path(private.__file__)
