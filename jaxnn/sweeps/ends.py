@@ -15,9 +15,10 @@ from jaxnn.sweeps.batches import run_batches
 from jaxnn.sweeps.earlier import EarlierBatch, EarlierRun
 from jaxnn.sweeps.engine.plan import SCHEDULER_KEY, Plan
 from jaxnn.sweeps.results.best_trials import BestTrials
+from jaxnn.sweeps.results.continuation import Continuation
 from jaxnn.sweeps.results.refit import Refit
 from jaxnn.sweeps.results.replay import Programs, replay
-from jaxnn.sweeps.results.result import Continuation, SweepResult
+from jaxnn.sweeps.results.result import SweepResult
 from jaxnn.sweeps.resume import SweepJournal
 from jaxnn.sweeps.running import Event, Search, Waiting
 from jaxnn.sweeps.schedulers.base import init_scheduler
@@ -108,7 +109,8 @@ def attach_result(plan: Plan, programs: Programs, best: BestTrials) -> Iterator[
 def collect_result(plan: Plan, programs: Programs, best: BestTrials) -> SweepResult:
     """Returns the results so far."""
     trials, seconds = best.all_results(plan.layout), time.monotonic() - best.started
-    return SweepResult(trials, best.params_at_hand(), tuple(best.chunks), plan, programs, seconds=seconds)
+    kept, chunks = best.params_at_hand(), tuple(best.chunks)
+    return SweepResult(trials, kept, chunks, plan, programs, seconds=seconds, workers=best.workers)
 
 
 def _attach(error: BaseException, result: SweepResult, best: BestTrials) -> None:

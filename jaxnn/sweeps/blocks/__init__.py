@@ -19,6 +19,7 @@ A *span* is some blocks whose trials share the lanes of a worker; how many is th
     pool.py        an executor, made anew when it breaks
     dispatch.py    runs all blocks on an executor, also where workers die
     driver.py      runs all blocks in this process
+    remote.py      replays a trial on an executor, where this process computes other bits
     watch.py       limits, signals and the progress bar
     options.py     `block=`, `ahead=` and `executor=`, checked
     sweep.py       `sweep(block=…)`, from the plan to the result

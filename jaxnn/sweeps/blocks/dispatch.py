@@ -6,7 +6,6 @@ Ray, have run it again by themselves; what they give up is given up.
 """
 
 import contextlib
-import pickle
 import queue
 from collections import Counter, deque
 from concurrent.futures import BrokenExecutor, CancelledError, Future
@@ -150,7 +149,7 @@ class Dispatcher:
             self._envelope = self._envelope._replace(body=self._body)
             self._submit(span)
         elif isinstance(answer, Failed):
-            raise _make_error(answer, span)
+            raise answer.make_error(", ".join(block.name for block in span))
         elif not isinstance(answer, SpanReport):
             raise TypeError(f"sweep: a worker returned {answer!r}; use the same version of jaxnn there")
         else:
@@ -195,14 +194,3 @@ class Dispatcher:
                 self._suspects.append(span)
             else:
                 self._given_up[first.number] = first
-
-
-def _make_error(failed: Failed, span: list[Block]) -> BaseException:
-    """Returns the exception of a worker, with its text there."""
-    error: BaseException = RuntimeError(failed.text)
-    # Its class may be in a module that this computer does not have.
-    with contextlib.suppress(Exception):
-        error = error if failed.error is None else pickle.loads(failed.error)
-    names = ", ".join(block.name for block in span)
-    error.add_note(f"sweep: raised by the worker {failed.worker} in {names}\n{failed.text}")
-    return error

@@ -24,7 +24,7 @@ class BlockOptions(NamedTuple):
 
 def check_blocks(block: Any, ahead: Any, executor: Any, *, keep_states: bool, on_mismatch: str) -> BlockOptions:
     """Returns the options of a sweep in blocks, checked."""
-    _check_executor(executor)
+    check_executor("sweep", executor)
     ahead = check_whole("sweep", "ahead", ahead, least=1)
     if block is None and executor is None:
         if ahead != 1:
@@ -53,10 +53,11 @@ def divide(plan: Plan, options: BlockOptions, block: Any, sampler: TrialSampler)
     return plan._replace(block=size)
 
 
-def _check_executor(executor: Any) -> None:
+def check_executor(caller: str, executor: Any) -> None:
     """Checks `executor`."""
     if executor is None or isinstance(executor, Executor) or callable(executor):
         return
     raise TypeError(
-        f"sweep: executor must be a concurrent.futures.Executor, a function that makes one, or None, not {executor!r}"
+        f"{caller}: executor must be a concurrent.futures.Executor, a function that makes one, or None, not "
+        f"{executor!r}"
     )

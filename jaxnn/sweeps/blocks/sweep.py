@@ -9,7 +9,6 @@ from jaxnn.io.runs import Log
 from jaxnn.io.runs.fingerprint import ENVIRONMENT
 from jaxnn.progress import open_progress
 from jaxnn.sweeps.blocks.collector import BlockCollector
-from jaxnn.sweeps.blocks.conditions import warn_of_replays
 from jaxnn.sweeps.blocks.dispatch import Dispatcher
 from jaxnn.sweeps.blocks.driver import run_here
 from jaxnn.sweeps.blocks.job import pack_job, write_body
@@ -23,6 +22,7 @@ from jaxnn.sweeps.engine.plan import Plan
 from jaxnn.sweeps.results.best_trials import BestTrials
 from jaxnn.sweeps.results.replay import Programs
 from jaxnn.sweeps.results.result import SweepResult
+from jaxnn.sweeps.results.workers import Workers
 from jaxnn.sweeps.samplers.base import AsynchronousSampler, TrialSampler
 from jaxnn.sweeps.schedulers.base import Scheduler
 from jaxnn.sweeps.shape_check import ShapeCheck
@@ -65,6 +65,7 @@ def sweep_in_blocks(
         finally:
             queue.close()
             _collect(queue, collector, best)
+            best.workers = Workers(collector.conditions, sweep.executor, sweep.scheduler, best.keep)
             if directory is not None:
                 store.write_tables(collector.tables(best))
     _report_failed(plan, best)
@@ -117,7 +118,6 @@ def _run_there(
         pool, has_ended = Pool(sweep.executor), False
         try:
             Dispatcher(pool, write_body(job), job.body, queue, collector, watch).run()
-            warn_of_replays(collector.conditions)
             has_ended = True
         finally:
             pool.close(kill=not has_ended or watch.has_ended())
