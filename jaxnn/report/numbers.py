@@ -32,13 +32,15 @@ def shorten_all(values: Iterable[Any]) -> list[float | int | None]:
     return [shorten(value) for value in values]
 
 
-def choose_grid(curves: Float[np.ndarray, "curves epochs"], ends: Int[np.ndarray, "curves"], shown: int) -> list[int]:
+def choose_grid(
+    curves: Iterable[Float[np.ndarray, "epochs"]], ends: Int[np.ndarray, "curves"], shown: int
+) -> list[int]:
     """Returns the epochs of which a page shows the numbers; it shows the last of each curve too.
 
     They lie closer at the start, where curves are steep.
 
     Args:
-        curves: NaN where they were not evaluated.
+        curves: those of one quantity, NaN where they were not evaluated.
         ends: the last epoch of each.
         shown: the number of quantities that the page shows.
 
@@ -46,7 +48,10 @@ def choose_grid(curves: Float[np.ndarray, "curves epochs"], ends: Int[np.ndarray
         >>> choose_grid(np.ones((2, 5)), np.array([5, 3]), 1)
         [1, 2, 3, 4, 5]
     """
-    evaluated = grid = np.flatnonzero(~np.isnan(curves).all(axis=0)) + 1
+    known = np.zeros(ends.max(initial=0), bool)
+    for curve, end in zip(curves, ends.tolist(), strict=True):
+        known[:end] |= ~np.isnan(curve[:end])
+    evaluated = grid = np.flatnonzero(known) + 1
     for points in _POINTS:
         places = np.linspace(0, 1, points) ** 1.5 * (len(evaluated) - 1)
         grid = evaluated if points >= len(evaluated) else evaluated[np.unique(places.round().astype(int))]
@@ -60,15 +65,15 @@ def count_points(grid: Any, ends: Int[np.ndarray, "curves"]) -> list[int]:
     return (np.searchsorted(grid, ends) + (ends > 0)).tolist()
 
 
-def pack_curves(curves: Float[np.ndarray, "curves epochs"], ends: Int[np.ndarray, "curves"], grid: list[int]) -> str:
-    """Returns the points of all curves, one curve after the other, in base64."""
+def pack_curves(curves: Iterable[Float[np.ndarray, "epochs"]], ends: Int[np.ndarray, "curves"], grid: list[int]) -> str:
+    """Returns the points of all curves, one curve after the other, in base64. Only one of them need be in memory."""
     columns, counts = np.array(grid, int) - 1, count_points(grid, ends)
-    picked = [
-        curve[np.append(columns[: count - 1], end - 1)]
-        for curve, count, end in zip(curves, counts, ends, strict=True)
-        if count
-    ]
-    return pack(np.concatenate(picked) if picked else np.zeros(0))
+    picked, start = np.zeros(sum(counts)), 0
+    for curve, count, end in zip(curves, counts, ends.tolist(), strict=True):
+        if count:
+            picked[start : start + count - 1], picked[start + count - 1] = curve[columns[: count - 1]], curve[end - 1]
+        start += count
+    return pack(picked)
 
 
 def pack(values: Float[np.ndarray, "values"]) -> str:

@@ -1,5 +1,6 @@
 """The document of a sweep: its trials as columns, their curves, and what they say."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from jaxnn.report.classes import describe_classes
 from jaxnn.report.notes import list_notes
 from jaxnn.report.numbers import choose_grid, pack_curves, shorten, shorten_all
 from jaxnn.report.ranges import find_range
-from jaxnn.sweeps.results.tables import Column
+from jaxnn.sweeps.results.tables import Column, mean_curve
 
 if TYPE_CHECKING:
     from jaxnn.sweeps.results.result import SweepResult
@@ -120,8 +121,12 @@ def _describe_curves(result: "SweepResult", *, is_loss: bool) -> dict[str, Any]:
     names = ["validation_losses", "losses"] if is_loss else ["scores", "validation_losses", "losses"]
     names = names[:1] + list(result.plan.layout.metrics) + names[1:]
     ends = np.array([trial.epochs for trial in result.trials], int)
-    curves = {name: result.curves(name) for name in names}
-    grid = choose_grid(curves[names[0]], ends, len(names))
+
+    def iterate(name: str) -> Iterator[np.ndarray]:
+        # A table of all would take more memory than the result.
+        return (mean_curve(trial, name) for trial in result.trials)
+
+    grid = choose_grid(iterate(names[0]), ends, len(names))
     return {
         "grid": grid,
         "quantities": [
@@ -129,8 +134,8 @@ def _describe_curves(result: "SweepResult", *, is_loss: bool) -> dict[str, Any]:
                 "name": _CURVES.get(name, name),
                 "score": name == "scores",
                 "loss": name.endswith("losses"),
-                "values": pack_curves(values, ends, grid),
+                "values": pack_curves(iterate(name), ends, grid),
             }
-            for name, values in curves.items()
+            for name in names
         ],
     }

@@ -8,7 +8,7 @@ Samplers and schedulers therefore need no serialization; only the lanes and the 
 import json
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,7 @@ from jaxnn.sweeps.engine.trim import Trimmer
 from jaxnn.sweeps.journaled_program import JournaledChunk, JournaledProgram
 from jaxnn.sweeps.recorded_calls import read_call
 from jaxnn.sweeps.results.best_trials import BestTrials
-from jaxnn.sweeps.results.tables import flatten_hypers, list_numbers, make_files, make_rows, trials_csv
+from jaxnn.sweeps.results.tables import flatten_hypers, list_numbers, make_files, trials_csv
 from jaxnn.sweeps.samplers.base import RecordedCall
 from jaxnn.sweeps.saved_shapes import SavedShapes
 from jaxnn.sweeps.space.space import Choices, Setting
@@ -171,7 +171,7 @@ class SweepJournal:
         self._write_pending()
         self._run.finish(self._state(), **self._position())
 
-    def tables(self) -> dict[str, str]:
+    def tables(self) -> dict[str, Iterator[str]]:
         """Returns the CSV files: a row for each trial, and one for each of its epochs."""
         self.is_saved = True
         return make_files(self._plan.space, self.best.sorted_results(), tuple(self._plan.metrics))
@@ -227,10 +227,10 @@ class SweepJournal:
             "limit": self._plan.trials,
         }  # fmt: skip
 
-    def _trials_table(self) -> dict[str, str]:
+    def _trials_table(self) -> dict[str, Iterator[str]]:
         self.is_saved = True  # a run writes tables after each checkpoint
-        rows = make_rows(self._plan.space, self.best.sorted_results())
-        return {"trials.csv": trials_csv(rows, tuple(self._plan.metrics))}
+        results = self.best.sorted_results()
+        return {"trials.csv": trials_csv(self._plan.space, results, tuple(self._plan.metrics))}
 
     def _read_params(self, result: TrialResult, reader: LaneReader | None) -> Any:
         """Reads the parameters of a trial whose score is that of its last epoch."""

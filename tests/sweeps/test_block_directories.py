@@ -83,6 +83,37 @@ def test_a_damaged_block_runs_again(tmp_path, whole, damage):
     assert nn.sweeps.load(tmp_path).best.hypers == whole.best.hypers
 
 
+def test_a_block_that_is_written_again_is_not_damaged(tmp_path, whole):
+    """Its line in the journal comes after its file: a reader may look in between, or the process may be killed."""
+    sweep(tmp_path, trials=20)
+    before = (tmp_path / "journal.jsonl").read_bytes()
+    sweep(tmp_path)  # the last block has four more trials
+    (tmp_path / "journal.jsonl").write_bytes(before)
+    loaded = nn.sweeps.load(tmp_path)
+    assert_same_bits([trial.table for trial in loaded.trials], [trial.table for trial in whole.trials[:16]])
+    assert_same_table(sweep(tmp_path), whole)
+    assert len(nn.sweeps.load(tmp_path).trials) == 30
+
+
+def test_the_file_of_another_block_is_damage(tmp_path):
+    sweep(tmp_path, trials=20)
+    (tmp_path / "block-000002.npz").write_bytes((tmp_path / "block-000001.npz").read_bytes())
+    with pytest.raises(nn.CheckpointError, match=r"block-000002\.npz is damaged"):
+        nn.sweeps.load(tmp_path)
+
+
+def test_chunks_of_a_block_that_ran_twice_count_once(tmp_path):
+    sweep(tmp_path)
+    os.remove(tmp_path / "block-000001.npz")
+    with pytest.warns(UserWarning, match="its block runs again"):
+        again = sweep(tmp_path)
+    events = {event["number"]: event for event in read_events(tmp_path) if event["event"] == "block"}
+    count = sum(len(event["chunks"]) for event in events.values())
+    for result in (again, sweep(tmp_path), nn.sweeps.load(tmp_path)):
+        assert len(result.chunks) == count
+        assert sorted(result.chunks) == sorted(again.chunks)
+
+
 def test_only_leftovers_of_a_sweep_are_removed(tmp_path):
     leftovers = [".jaxnn-job-k3_x", ".block-000001.npz.123.new", ".report.html.123.new"]
     users = ["job-scripts", ".notes.new"]

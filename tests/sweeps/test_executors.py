@@ -228,3 +228,43 @@ def test_executors_of_jaxnn_are_checked(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ImportError, match="pip install 'ray"):
         nn.executors.ray(num_gpus=1)
+
+
+@pytest.mark.parametrize("place", ["make_recipe", "score"])
+def test_a_worker_that_the_users_code_ends_is_an_error_of_that_code(pool, place):
+    def leave(*_):
+        sys.exit("no GPU here")
+
+    options = {"make": leave} if place == "make_recipe" else {"score": leave, "evaluate_at": "rungs"}
+    with pytest.raises(RuntimeError, match=r"in leave\n(.*\n)*SystemExit: no GPU here") as caught:
+        sweep(executor=pool, **options)
+    assert "raised by the worker" in caught.value.__notes__[0]
+
+
+class Mixed(ThreadPoolExecutor):
+    """Returns what a function makes of each report."""
+
+    def __init__(self, change):
+        super().__init__(1)
+        self.change = change
+
+    def submit(self, fn, task):
+        def run(task):
+            answer = fn(task)
+            return self.change(answer.read() if hasattr(answer, "read") else answer)
+
+        return super().submit(run, task)
+
+
+@pytest.mark.parametrize(
+    ("change", "returned"),
+    [
+        (lambda report: report._replace(blocks=[]), "no block"),
+        (lambda report: report._replace(blocks=[report.blocks[0]._replace(number=7)]), r"block 7 \(trials 0 … 7\)"),
+        (lambda report: report._replace(blocks=report.blocks * 2), r"block 0 \(trials 0 … 7\), block 0 \(trials 0"),
+    ],
+)
+def test_blocks_that_were_not_asked_for_are_named(change, returned):
+    rule = rf"the worker .* was sent block 0 \(trials 0 … 7\) and returned {returned}"
+    with Mixed(change) as executor, pytest.raises(RuntimeError, match=rule):
+        sweep(executor=executor, trials=16, epochs=2)

@@ -108,7 +108,7 @@ class RunDirectory:
     def _write_tables(self, tables: Tables, *, goes_on: bool) -> None:
         for content in (tables(), *(more(goes_on) for more in self._more_tables)):
             for name, text in content.items():
-                write(self.path / name, text if isinstance(text, bytes) else text.encode(), self.caller)
+                write(self.path / name, text, self.caller)
 
     def _find_checkpoint(self) -> int:
         """Returns the number of journal lines up to the newest intact checkpoint; 0 if the journal records none."""

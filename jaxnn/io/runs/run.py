@@ -1,14 +1,16 @@
 """The interface between `train` or `sweep` and its run directory, and the run without a directory."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol, runtime_checkable
+
+from jaxnn.io.files import Content
 
 # The user's `log=`: called with the number of an epoch or a trial, and values by name. "stop" ends a training.
 Log = Callable[[int, dict[str, float]], Any]
 # Returns the CSV tables of a run as file names and contents; they are for users, and jaxnn never reads them.
-Tables = Callable[[], dict[str, str]]
+Tables = Callable[[], Mapping[str, Content]]
 # Returns more files for users, as names, or absolute paths, and contents; called with whether the run goes on.
-MoreTables = Callable[[bool], dict[str, str | bytes]]
+MoreTables = Callable[[bool], Mapping[str, Content]]
 
 
 @runtime_checkable

@@ -30,7 +30,7 @@ class Block(NamedTuple):
     @property
     def name(self) -> str:
         """The block and its trials, for messages."""
-        return f"block {self.number} (trials {self.start} … {self.start + len(self.settings) - 1})"
+        return _name_block(self.number, self.start, len(self.settings))
 
 
 class ProgramRecord(NamedTuple):
@@ -68,6 +68,11 @@ class BlockResult(NamedTuple):
     best: float
     statuses: dict[str, int]
 
+    @property
+    def name(self) -> str:
+        """The block and its trials, as those of the `Block`."""
+        return _name_block(self.number, self.start, len(self.seconds))
+
 
 class SpanReport(NamedTuple):
     """What a worker returns of a span.
@@ -91,3 +96,7 @@ class SpanReport(NamedTuple):
     seconds: float
     warnings: tuple[str, ...] = ()
     replayed: bytes | None = None
+
+
+def _name_block(number: int, start: int, trials: int) -> str:
+    return f"block {number} (trials {start} … {start + trials - 1})"

@@ -1,6 +1,7 @@
 """The blocks that are done, and the programs and conditions that they share."""
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,22 +26,22 @@ from jaxnn.sweeps.space.space import Choices
 
 
 class DoneBlock(NamedTuple):
-    """A block that is done; its content is None where the directory holds it."""
+    """A block that is done, with the chunks that it came with; its content is None where the directory holds it."""
 
     seconds: np.ndarray
     worker: str
     statuses: dict[str, int]
     content: bytes | None
+    chunks: list[ChunkStats]
 
 
 class BlockCollector:
     """Collects blocks; a directory holds them, or else this process.
 
     Attributes:
-        blocks: those that are done, by number.
+        blocks: those that are done, by number, in the order in which they ended.
         programs: by their choices.
         conditions: what decides bits on all workers; empty before the first block.
-        chunks: the statistics of all chunks.
         best: the highest rank of a trial.
         statuses: how many trials have each status.
     """
@@ -50,7 +51,6 @@ class BlockCollector:
         self.blocks: dict[int, DoneBlock] = {}
         self.programs: dict[Choices, ProgramRecord] = {}
         self.conditions: dict[str, Any] = {}
-        self.chunks: list[ChunkStats] = []
         self.best = -np.inf
         self.statuses: Counter[str] = Counter()
         self._first_worker = ""
@@ -76,7 +76,6 @@ class BlockCollector:
             if text not in self._warned:
                 self._warned.add(text)
                 warn_user(text)
-        self.chunks += report.chunks
         for place, block in enumerate(report.blocks):
             self._add_block(block, report.worker, report.chunks if place == 0 else [])
 
@@ -111,7 +110,7 @@ class BlockCollector:
             for result in content.results:
                 best.drawn[result.trial] = result.setting
                 best.add(result, lambda result=result, kept=content.kept: _read_params(result, kept, shapes))
-        best.chunks += self.chunks
+        best.chunks = [chunk for block in self.blocks.values() for chunk in block.chunks]
 
     def _add_block(self, block: BlockResult, worker: str, chunks: list[ChunkStats]) -> None:
         has_directory = self._store.path is not None
@@ -122,16 +121,16 @@ class BlockCollector:
                 worker=worker, best=as_json(block.best), statuses=block.statuses,
                 seconds_of_trials=pack_array(block.seconds), chunks=chunks,
             )  # fmt: skip
-        done = DoneBlock(block.seconds, worker, block.statuses, None if has_directory else block.content)
+        done = DoneBlock(block.seconds, worker, block.statuses, None if has_directory else block.content, chunks)
         self._count(block.number, done, block.best)
         if self._log is not None:
             for result in self.read_results(block.number):
                 self._log(result.trial, list_numbers(self._plan.hypers(result.setting), result))
 
     def _count(self, number: int, done: DoneBlock, best: float) -> None:
-        """Counts a block; one of fewer trials, the last of an earlier call, may be replaced."""
+        """Counts a block, once: one that has run before, maybe with fewer trials, is replaced."""
         if number in self.blocks:
-            self.statuses -= Counter(self.blocks[number].statuses)
+            self.statuses -= Counter(self.blocks.pop(number).statuses)
         self.blocks[number] = done
         self.best = max(self.best, best)
         self.statuses += Counter(done.statuses)
@@ -165,11 +164,11 @@ class BlockCollector:
             count, on_host = LaneCount(*event["lane_count"]), tuple(event["on_host"])
             self._set_program(ProgramRecord(as_choices(event["choices"]), count, event["traced"], on_host))
         elif event["event"] == "block":
-            done = DoneBlock(unpack_array(event["seconds_of_trials"]), event["worker"], event["statuses"], None)
+            seconds, chunks = unpack_array(event["seconds_of_trials"]), [ChunkStats(*each) for each in event["chunks"]]
+            done = DoneBlock(seconds, event["worker"], event["statuses"], None, chunks)
             self._count(event["number"], done, float(event["best"]))
-            self.chunks += [ChunkStats(*stats) for stats in event["chunks"]]
 
-    def tables(self, best: BestTrials) -> dict[str, str]:
+    def tables(self, best: BestTrials) -> dict[str, Iterator[str]]:
         """Returns the CSV files: a row for each trial, and one for each of its epochs."""
         return make_files(self._plan.space, best.sorted_results(), tuple(self._plan.metrics))
 

@@ -89,6 +89,17 @@ def unpack_block(content: bytes, seconds: np.ndarray, worker: str = "") -> Block
     return BlockContent(results, {trial: kept.get(str(trial), Node()) for trial in text["kept"]})
 
 
+def read_trials(content: bytes) -> range:
+    """Returns the numbers of the trials of a block.
+
+    Raises:
+        CheckpointError: damaged bytes.
+    """
+    columns = as_nodes(name_arrays(parse_leaves(content, Path("block"))))["results"]
+    start = json.loads(columns["text"].tobytes())["start"]
+    return range(start, start + len(columns["epochs"]))
+
+
 class _Index:
     """The different values of a column, and the number of each row's value among them."""
 

@@ -154,6 +154,8 @@ class Dispatcher:
             raise TypeError(f"sweep: a worker returned {answer!r}; use the same version of jaxnn there")
         else:
             check_versions(answer.worker, answer.conditions)
+            self._collector.check_conditions(answer.worker, answer.conditions)
+            _check_blocks(answer, span)
             self._collector.add(answer)
             self._seconds_of_block[answer.worker] = answer.seconds / max(len(span), 1)
             for block in answer.blocks:
@@ -194,3 +196,17 @@ class Dispatcher:
                 self._suspects.append(span)
             else:
                 self._given_up[first.number] = first
+
+
+def _check_blocks(report: SpanReport, span: list[Block]) -> None:
+    """Checks that a worker returned the blocks that it was sent, with all their trials.
+
+    Raises:
+        RuntimeError: others, as of an executor that mixes up its tasks; the message names them.
+    """
+    sent, returned = [block.name for block in span], [block.name for block in report.blocks]
+    if sorted(returned) != sorted(sent):
+        raise RuntimeError(
+            f"sweep: the worker {report.worker} was sent {', '.join(sent)} and returned "
+            f"{', '.join(returned) or 'no block'}; the executor must return what each call of its own returned"
+        )

@@ -30,4 +30,3 @@ def run_here(runner: SpanRunner, queue: BlockQueue, collector: BlockCollector, w
                 watch.show(before + step.progress)
                 if watch.has_ended():
                     return
-        collector.chunks += chunks

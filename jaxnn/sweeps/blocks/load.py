@@ -1,12 +1,12 @@
 """The results in the directory of a sweep in blocks, without the code that made them."""
 
-import hashlib
 from pathlib import Path
+from typing import Any
 
 from jaxnn.io.archive import CheckpointError
 from jaxnn.io.runs.journal import Journal, unpack_array
 from jaxnn.sweeps.blocks.content import unpack_block
-from jaxnn.sweeps.blocks.store import file_of_block
+from jaxnn.sweeps.blocks.store import NEWER, file_of_block, find_problem, read_file
 from jaxnn.sweeps.engine.run import ChunkStats
 from jaxnn.sweeps.results.best_trials import BestTrials
 
@@ -21,19 +21,26 @@ def read_blocks(path: Path, keep: int) -> BestTrials:
     Raises:
         CheckpointError: damaged files.
     """
-    events = [entry.event for entry in Journal(path / "journal.jsonl", "load").entries]
-    # The last block of a sweep that went on with more trials has run again.
-    blocks = {event["number"]: event for event in events if event["event"] == "block"}
-    best = BestTrials(keep)
+    blocks: dict[int, dict[str, Any]] = {}
+    for entry in Journal(path / "journal.jsonl", "load").entries:
+        if entry.event["event"] == "block":
+            # A block may have run again, as the last one of a sweep that went on with more trials.
+            blocks.pop(entry.event["number"], None)
+            blocks[entry.event["number"]] = entry.event
+    best, chunks = BestTrials(keep), {}
     for number in range(len(blocks)):
         if number not in blocks:
             break
         event, file = blocks[number], path / file_of_block(number)
-        data = file.read_bytes() if file.exists() else b""
-        if hashlib.sha256(data).hexdigest() != event["sha256_of_file"]:
-            raise CheckpointError(f"load: {file} is {'damaged' if data else 'missing'}")
+        data = read_file(file)
+        problem = find_problem(data, event)
+        if problem == NEWER:
+            break
+        if problem:
+            raise CheckpointError(f"load: {file} {problem}")
         content = unpack_block(data, unpack_array(event["seconds_of_trials"]), event["worker"])
-        best.chunks += [ChunkStats(*stats) for stats in event["chunks"]]
+        chunks[number] = [ChunkStats(*stats) for stats in event["chunks"]]
         for result in content.results:
             best.add(result, lambda trial=result.trial, kept=content.kept: kept.get(trial))
+    best.chunks = [each for number in blocks for each in chunks.get(number, [])]
     return best

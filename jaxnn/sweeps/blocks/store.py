@@ -1,24 +1,28 @@
 """The directory of a sweep in blocks: the configuration, a file for each block, and a journal with a line for each.
 
-A block is done once the journal has its line, with the digest of its file. Blocks whose file is missing or damaged run
-again, with the same bits.
+A block is done once the journal has its line, with the digest of its file, which is written before. Blocks whose
+file is missing or damaged run again, with the same bits. So does the last one of a sweep that goes on with more trials.
 """
 
 import contextlib
 import hashlib
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from jaxnn._checks.warn import warn_user
-from jaxnn.io.files import write
+from jaxnn.io.archive import CheckpointError
+from jaxnn.io.files import Content, write
 from jaxnn.io.runs.configuration import check_configuration, read_configuration, write_configuration
 from jaxnn.io.runs.interrupts import CaughtSignal, Interrupted, catch_signals
 from jaxnn.io.runs.journal import Journal
 from jaxnn.io.runs.lock import lock_directory, make_directory
+from jaxnn.sweeps.blocks.content import read_trials
 
+# What `find_problem` says of a file that the journal does not yet record.
+NEWER = "is newer than its line in the journal"
 # A folder whose name begins so holds the job for workers while the sweep runs; no user has such a one.
 JOB_PREFIX = ".jaxnn-job-"
 # What `write` leaves of a file of a sweep in blocks, if the process is killed.
@@ -59,22 +63,20 @@ class BlockStore:
         assert self.path is not None
         return (self.path / file_of_block(number)).read_bytes()
 
-    def write_tables(self, tables: dict[str, str]) -> None:
+    def write_tables(self, tables: Mapping[str, Content]) -> None:
         """Writes the tables, for users."""
         assert self.path is not None
         for name, text in tables.items():
-            write(self.path / name, text.encode(), "sweep")
+            write(self.path / name, text, "sweep")
 
     def _is_damaged(self, event: dict[str, Any]) -> bool:
         if event["event"] != "block":
             return False
         assert self.path is not None
         file = self.path / file_of_block(event["number"])
-        problem = "is missing" if not file.exists() else ""
-        if not problem and hashlib.sha256(file.read_bytes()).hexdigest() != event["sha256_of_file"]:
-            # A later line of the journal may tell of the same block.
-            problem = "is damaged"
-        if problem and not any(_is_newer(entry.event, event) for entry in self._entries()):
+        problem = find_problem(read_file(file), event)
+        # A later line of the journal may tell of the same block.
+        if problem not in ("", NEWER) and not any(_is_newer(entry.event, event) for entry in self._entries()):
             warn_user(f"sweep: {file} {problem}; its block runs again")
         return bool(problem)
 
@@ -97,6 +99,28 @@ def _is_newer(event: dict[str, Any], than: dict[str, Any]) -> bool:
 def has_results(journal: Journal) -> bool:
     """Returns whether a run has saved anything."""
     return any(entry.event["event"] in ("block", "checkpoint") for entry in journal.entries)
+
+
+def read_file(path: Path) -> bytes:
+    """Reads the file of a block; nothing if it is missing."""
+    return path.read_bytes() if path.exists() else b""
+
+
+def find_problem(content: bytes, event: dict[str, Any]) -> str:
+    """Returns what is wrong with the content of a block's file; an empty string if the journal records it.
+
+    It is `NEWER` between the file and the line of a block that has run again with more trials.
+    """
+    if hashlib.sha256(content).hexdigest() == event["sha256_of_file"]:
+        return ""
+    if not content:
+        return "is missing"
+    trials = event["seconds_of_trials"]["shape"][0]
+    try:
+        now = read_trials(content)
+    except CheckpointError:
+        return "is damaged"
+    return NEWER if now.start == event["start"] and len(now) > trials else "is damaged"
 
 
 def file_of_block(number: int) -> str:

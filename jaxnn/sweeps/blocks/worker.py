@@ -101,13 +101,20 @@ class MissingBody(NamedTuple):
 
 
 def run_span(task: Task) -> SpanReport | ReportFile | Failed | MissingBody:
-    """Runs a span in this process. An exception of the user's functions is returned, which any executor can send."""
+    """Runs a span in this process. An exception of the user's functions is returned, which any executor can send.
+
+    So is the end of the process that they ask for, as by `sys.exit`: it would look like a worker that has died.
+    """
     with _lock:
         try:
             _settle(task.envelope)
             return _send(_run(task), task.envelope)
-        except Exception as error:
-            return Failed(name_worker(), traceback.format_exc(), _pickle(error))
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            # What ends a worker must not end the driver: it arrives as text.
+            content = _pickle(error) if isinstance(error, Exception) else None
+            return Failed(name_worker(), traceback.format_exc(), content)
 
 
 def _run(task: Task) -> SpanReport | MissingBody:

@@ -202,7 +202,7 @@ class SweepResult(NamedTuple):
 
     def table(self) -> list[dict[str, Any]]:
         """Returns one dict for each trial: its number and hypers, and what `TrialResult` has from `status`."""
-        return make_rows(self.space, self.trials)
+        return list(make_rows(self.space, self.trials))
 
     def to_pandas(self) -> Any:
         """Returns the table as a pandas DataFrame.

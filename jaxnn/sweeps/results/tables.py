@@ -2,9 +2,8 @@
 
 import csv
 import html
-import io
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from types import FunctionType
 from typing import Any, NamedTuple
@@ -64,8 +63,8 @@ def _is_logarithmic(node: Any) -> bool:
     return isinstance(node, LogUniform | LogNormal) or (isinstance(node, Sizes) and node.log)
 
 
-def make_rows(space: dict[str, Any], results: Iterable[TrialResult]) -> list[dict[str, Any]]:
-    """Returns one dict for each trial: its number, hypers (functions by name), status, epochs, score, …, metrics."""
+def make_rows(space: dict[str, Any], results: Iterable[TrialResult]) -> Iterator[dict[str, Any]]:
+    """Yields one dict for each trial: its number, hypers (functions by name), status, epochs, score, …, metrics."""
     options = {path: name_options(node) for path, node, _ in dimensions(space) if isinstance(node, Choice | Switches)}
     paths = [path for path, _, _ in dimensions(space)]
 
@@ -78,14 +77,14 @@ def make_rows(space: dict[str, Any], results: Iterable[TrialResult]) -> list[dic
                 named[path] = options[path][option]
         return named
 
-    return [
+    return (
         {"trial": result.trial}
         | name_setting(result)
         | {name: getattr(result, name) for name in RESULT_COLUMNS}
         | result.metrics
         | ({"worker": result.worker} if result.worker and "worker" not in space else {})
         for result in results
-    ]
+    )
 
 
 def make_html(title: str, rows: list[dict[str, Any]]) -> str:
@@ -121,34 +120,42 @@ def name_hypers(hypers: dict[str, Any]) -> dict[str, Any]:
     return {path: name_value(value) for path, value in flatten_hypers(hypers).items()}
 
 
-def make_files(space: dict[str, Any], results: Sequence[TrialResult], metrics: tuple[str, ...]) -> dict[str, str]:
-    """Returns the CSV files by name: a row for each trial, and one for each of its epochs."""
-    rows = make_rows(space, results)
-    return {"trials.csv": trials_csv(rows, metrics), "curves.csv": curves_csv(results, metrics)}
+def make_files(
+    space: dict[str, Any], results: Sequence[TrialResult], metrics: tuple[str, ...]
+) -> dict[str, Iterator[str]]:
+    """Returns the CSV files by name, trial by trial: a row for each trial, and one for each of its epochs."""
+    return {"trials.csv": trials_csv(space, results, metrics), "curves.csv": curves_csv(results, metrics)}
 
 
-def trials_csv(rows: list[dict[str, Any]], metrics: tuple[str, ...] = ()) -> str:
-    """Returns the table of trials as CSV; a hyper that a trial does not have is left empty."""
+def trials_csv(space: dict[str, Any], results: Sequence[TrialResult], metrics: tuple[str, ...] = ()) -> Iterator[str]:
+    """Yields the lines of the table of trials as CSV; a hyper that a trial does not have is left empty."""
+    # Trials of the same choices have the same hypers.
+    firsts = {result.setting.choices: result for result in reversed(results)}
+    rows = list(make_rows(space, sorted(firsts.values(), key=lambda result: result.trial)))
     columns = *RESULT_COLUMNS, *metrics, *(("worker",) if rows and list(rows[0])[-1] == "worker" else ())
     names = {name: None for row in rows for name in row if name not in columns}
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [*names, *columns], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    writer = csv.DictWriter(_Echo(), [*names, *columns], lineterminator="\n")
+    yield writer.writeheader()
+    yield from map(writer.writerow, make_rows(space, results))
 
 
-def curves_csv(results: Iterable[TrialResult], metrics: tuple[str, ...] = ()) -> str:
-    """Returns all curves as CSV, a row for each epoch of each trial, each number the mean over the trial's lanes."""
+class _Echo:
+    """A file for `csv` whose `write` returns the line."""
+
+    def write(self, line: str) -> str:
+        return line
+
+
+def curves_csv(results: Iterable[TrialResult], metrics: tuple[str, ...] = ()) -> Iterator[str]:
+    """Yields the curves of each trial as CSV, a row for each epoch, each number the mean over the trial's lanes."""
     # A row at a time would take twice as long.
     row = "%d,%d" + ",%.9g" * (3 + len(metrics)) + "\n"
-    parts = [",".join(["trial,epoch,loss,validation_loss,score", *metrics]) + "\n"]
+    yield ",".join(["trial,epoch,loss,validation_loss,score", *metrics]) + "\n"
     for result in results:
         curves = *result.curves[:3], *(result.curves.metrics[name] for name in metrics)
         means = (curve.mean(axis=0).tolist() for curve in curves)
         rows = zip([result.trial] * result.epochs, range(1, result.epochs + 1), *means, strict=True)
-        parts.append(row * result.epochs % tuple(itertools.chain.from_iterable(rows)))
-    return "".join(parts)
+        yield row * result.epochs % tuple(itertools.chain.from_iterable(rows))
 
 
 def name_options(node: Any) -> tuple[str, ...]:
@@ -175,6 +182,11 @@ def mean_curves(trials: Sequence[TrialResult], quantity: str, metrics: Sequence[
     longest = max((trial.epochs for trial in trials), default=0)
     curves = np.full((len(trials), longest), np.nan)
     for row, trial in zip(curves, trials, strict=True):
-        curve = trial.curves.metrics[quantity] if quantity in metrics else getattr(trial.curves, quantity)
-        row[: trial.epochs] = curve.mean(axis=0)
+        row[: trial.epochs] = mean_curve(trial, quantity)
     return curves
+
+
+def mean_curve(trial: TrialResult, quantity: str) -> np.ndarray:
+    """Returns a curve of a trial, the mean over its lanes."""
+    curves = trial.curves
+    return (curves.metrics[quantity] if quantity in curves.metrics else getattr(curves, quantity)).mean(axis=0)
