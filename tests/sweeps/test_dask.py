@@ -10,8 +10,6 @@ from experiments import sweep_digits
 from helpers.block_sweeps import assert_same_table, sweep
 
 distributed = pytest.importorskip("distributed")
-# Workers compile as users do.
-pytestmark = pytest.mark.optimized
 
 
 @pytest.fixture(scope="module")
@@ -21,6 +19,7 @@ def cluster():
         yield cluster
 
 
+@pytest.mark.optimized  # workers compile as users do
 def test_workers_of_dask_give_the_bytes_of_one_process_also_if_one_dies(cluster):
     killed = []
 
