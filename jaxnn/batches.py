@@ -25,6 +25,7 @@ class ShuffledBatches:
 
     def __call__(self, epoch: int) -> Iterator[tuple[Any, Any]]:
         """Yields the batches of an epoch, from 0, in an order of its own."""
+        epoch = check_whole("shuffled_batches", "epoch", epoch, least=0)
         order = np.random.default_rng((*self._seed, epoch)).permutation(self._count)
         for i in range(len(self)):
             # Sorted, so that a file is read in one direction; the order within a batch does not matter.

@@ -60,7 +60,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Compiles without most of XLA's optimizations, in a quarter of the time, except in tests marked `optimized`.
 
     Those compare the layers with references, count operations, compare the bits of compiled loops or train for long.
-    With `older_code=True` they compile loops that are not jaxnn's own sooner than those of users.
+    With `older_code=True` they compile sooner than those of users: loops that are not jaxnn's own as jaxnn's, and all
+    with one level of LLVM's optimizations less.
     """
     marker = item.get_closest_marker("optimized")
     older_code = True if marker is None else marker.kwargs.get("older_code", False)

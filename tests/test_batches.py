@@ -33,6 +33,11 @@ def test_the_order_depends_on_key_and_epoch_alone(rows) -> None:
     assert numbers(first, 3) != numbers(other, 3)
 
 
+def test_an_epoch_is_a_whole_number_from_0(rows) -> None:
+    with pytest.raises(ValueError, match="shuffled_batches: epoch must be at least 0, not -1"):
+        list(nn.shuffled_batches(jax.random.key(0), rows, 4)(-1))
+
+
 def test_the_last_batch_may_be_left_out(rows) -> None:
     batches = nn.shuffled_batches(jax.random.key(0), rows, 4, drop_last=True)
     assert [len(x) for x, _ in batches(0)] == [4, 4, 4]

@@ -77,7 +77,7 @@ def _expected_cross_entropy(logits, probabilities):
 @wide_batch_last
 def _even_cross_entropy(logits):
     """Computes the cross entropy of labels that are spread evenly over all classes."""
-    return jax.nn.logsumexp(logits, axis=0) - logits.mean(axis=0)
+    return -jax.nn.log_softmax(logits, axis=0).mean(axis=0)
 
 
 # Outside of a compiled function, `jax_debug_nans` would report the NaN for labels that are out of range.
@@ -90,16 +90,24 @@ def _cross_entropy(logits, *, labels):
     # last class give NaN. Negative ones would wrap around to another class, and are moved beyond the last one.
     labels = jnp.where(labels < 0, logits.shape[0], labels.astype(jnp.int32))
     observed = jnp.take_along_axis(logits, labels[None], axis=0, mode="fill")[0]
-    return jax.nn.logsumexp(logits, axis=0) - observed
+    shift = _choose_shift(logits.max(axis=0))
+    return jnp.log(jnp.exp(logits - shift[None]).sum(axis=0)) + (shift - observed)
 
 
 def _cross_entropy_unrolled(logits, labels):
     """Computes the same row by row: XLA fuses it with the layer before, so narrow networks train in 15 % less time."""
     rows = split_rows(logits)
-    highest = jax.lax.stop_gradient(functools.reduce(jnp.maximum, rows))
-    shift = jnp.where(jnp.isfinite(highest), highest, 0)
+    shift = _choose_shift(functools.reduce(jnp.maximum, rows))
     total = functools.reduce(jnp.add, [jnp.exp(row - shift) for row in rows])
     observed = jnp.full_like(rows[0], jnp.nan)
     for label, row in enumerate(rows):
         observed = jnp.where(labels == label, row, observed)
-    return jnp.log(total) + shift - observed
+    return jnp.log(total) + (shift - observed)
+
+
+def _choose_shift(highest):
+    """Returns what is subtracted from the logits of an example, so that no exponential overflows.
+
+    The loss adds its difference from the observed logit. Added to the logarithm first, large logits would round it off.
+    """
+    return jax.lax.stop_gradient(jnp.where(jnp.isfinite(highest), highest, 0))

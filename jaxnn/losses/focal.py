@@ -1,5 +1,6 @@
 """Focal loss: cross entropy with less weight on examples that are predicted well."""
 
+import math
 from typing import Any
 
 import jax.numpy as jnp
@@ -42,8 +43,8 @@ def focal(logits: Logits, labels: ArrayLike, *, gamma: Any = 2.0, alpha: Any = N
         Lin, Goyal, Girshick, He and Dollár (2017), Focal loss for dense object detection.
     """
     gamma_number = check_scalar("focal", "gamma", gamma)
-    if gamma_number is not None and not gamma_number >= 0:
-        raise ValueError(f"focal: gamma must be at least 0, not {gamma_number}")
+    if gamma_number is not None and not 0 <= gamma_number < math.inf:
+        raise ValueError(f"focal: gamma must be at least 0 and finite, not {gamma_number}")
     if jnp.ndim(logits) == 2 and jnp.shape(logits)[1] > 1 and getattr(labels, "ndim", 1) < 2:
         return _focal_of_classes(logits, labels, gamma, alpha)
     alpha_number = None if alpha is None else check_scalar("focal", "alpha", alpha)

@@ -97,7 +97,8 @@ def _huber(outputs, targets, *, delta):
     delta = jnp.asarray(delta, outputs.dtype)
     distance = jnp.abs(targets - outputs)
     near = jnp.minimum(distance, delta)
-    return (near * near / 2 + delta * (distance - near)).sum(axis=0)
+    # Not near² / 2 + delta · (distance - near): an infinite delta is the squared error.
+    return (near * (distance - near / 2)).sum(axis=0)
 
 
 def gaussian_nll(
@@ -145,4 +146,6 @@ def gaussian_nll(
 def _gaussian_nll(outputs, targets, *, full):
     mean, log_variance = jnp.split(outputs, 2)
     constant = jnp.log(2 * jnp.pi).astype(outputs.dtype) if full else 0
-    return ((log_variance + jnp.square(targets - mean) * jnp.exp(-log_variance) + constant) / 2).sum(axis=0)
+    # Squared last: the square root of a precision overflows at twice the logarithm.
+    deviations = (targets - mean) * jnp.exp(-log_variance / 2)
+    return ((log_variance + jnp.square(deviations) + constant) / 2).sum(axis=0)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import ArrayLike, Float, Integer
 
-from jaxnn.plots.figures import COLOURS, MARKERS
+from jaxnn.plots.figures import pick_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,7 +59,7 @@ def decision_regions(
         x: the examples, shape (batch, 2).
         labels: their class numbers, shape (batch,).
         features: names of the two features, with units.
-        classes: names of the classes, at most eight.
+        classes: names of the classes; from the ninth on, colours come again with other markers.
         resolution: number of grid points along each axis.
 
     Example:
@@ -77,11 +77,11 @@ def decision_regions(
     ticks = [np.linspace(low, high, resolution) for low, high in ranges]
     grid = np.stack(np.meshgrid(*ticks), axis=-1)
     regions = np.asarray(classify(grid.reshape(-1, 2))).reshape(grid.shape[:2])
-    levels = np.arange(len(classes) + 1) - 0.5
-    axes.contourf(*ticks, regions, levels=levels, colors=COLOURS[: len(classes)], alpha=0.25)
+    levels, styles = np.arange(len(classes) + 1) - 0.5, [pick_style(number) for number in range(len(classes))]
+    axes.contourf(*ticks, regions, levels=levels, colors=[style.colour for style in styles], alpha=0.25)
     correct = np.asarray(classify(x)) == labels
     for number, name in enumerate(classes):
-        style = {"c": COLOURS[number], "marker": MARKERS[number], "s": 28}
+        style = {"c": styles[number].colour, "marker": styles[number].marker, "s": 28}
         axes.scatter(*x[correct & (labels == number)].T, edgecolors="white", linewidths=0.5, label=name, **style)
         axes.scatter(*x[~correct & (labels == number)].T, edgecolors="black", linewidths=1.5, **style)
     axes.set(xlabel=features[0], ylabel=features[1])

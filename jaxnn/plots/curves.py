@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import ArrayLike, Float
 
-from jaxnn.plots.figures import COLOURS
+from jaxnn.plots.figures import COLOURS, pick_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,7 +19,7 @@ def learning_curves(
 
     Args:
         axes: to draw on.
-        curves: values by name, shape (epochs,) or (runs, epochs); at most eight names, one for each colour.
+        curves: values by name, shape (epochs,) or (runs, epochs); from the ninth on, lines are dashed.
         quantity: label of the vertical axis, with a unit if it has one.
         logarithmic: whether the vertical axis is logarithmic.
 
@@ -30,10 +30,11 @@ def learning_curves(
         >>> [line.get_label() for line in axes.lines]
         ['one run', 'five runs']
     """
-    for colour, (name, values) in zip(COLOURS, curves.items(), strict=False):
+    for number, (name, values) in enumerate(curves.items()):
+        colour, _, line = pick_style(number)
         runs = np.atleast_2d(np.asarray(values))
         epochs = np.arange(1, runs.shape[1] + 1)
-        axes.plot(epochs, np.median(runs, axis=0), color=colour, label=name)
+        axes.plot(epochs, np.median(runs, axis=0), color=colour, linestyle=line, label=name)
         if len(runs) > 1:
             axes.fill_between(epochs, runs.min(axis=0), runs.max(axis=0), color=colour, alpha=0.2, linewidth=0)
     axes.set(xlabel="epoch", ylabel=quantity, yscale="log" if logarithmic else "linear")

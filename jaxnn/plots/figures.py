@@ -1,7 +1,7 @@
 """Figures and axes to draw on, and the colours and markers of all plots."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -12,6 +12,26 @@ if TYPE_CHECKING:
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#F0E442", "#000000")
 # One for each colour.
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+_LINES = ("-", "--", ":", "-.")
+
+
+class Style(NamedTuple):
+    """How one of many things looks: from the ninth on, colours come again with other markers and lines."""
+
+    colour: str
+    marker: str
+    line: str
+
+
+def pick_style(number: int) -> Style:
+    """Returns the style of a curve or a class by its number, from 0.
+
+    Example:
+        >>> [pick_style(number).line for number in (0, 7, 8)], pick_style(0).marker, pick_style(8).marker
+        (['-', '-', '--'], 'o', 's')
+    """
+    again, place = divmod(number, len(COLOURS))
+    return Style(COLOURS[place], MARKERS[(place + again) % len(MARKERS)], _LINES[again % len(_LINES)])
 
 
 def figure(rows: int = 1, columns: int = 1, *, size: tuple[float, float] = (6.0, 4.0)) -> "tuple[Figure, np.ndarray]":

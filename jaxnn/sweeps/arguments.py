@@ -1,5 +1,6 @@
 """Checks of the arguments of `sweep` that need no data, and the warning of many programs."""
 
+import math
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -45,7 +46,9 @@ def check_limits(seconds: Any, target_score: Any) -> Limits:
     """Returns the limits of a sweep, checked."""
     if seconds is not None and not check_number("sweep", "seconds", seconds) > 0:
         raise ValueError(f"sweep: seconds must be positive, or None for no limit, not {seconds!r}")
-    return Limits(seconds, None if target_score is None else check_number("sweep", "target_score", target_score))
+    if target_score is not None and math.isnan(check_number("sweep", "target_score", target_score)):
+        raise ValueError("sweep: target_score must be a number, or None for no target, not NaN, which no score reaches")
+    return Limits(seconds, None if target_score is None else float(target_score))
 
 
 def check_first(space: dict[str, Any], first: Any, trials: int) -> list[Setting]:

@@ -7,6 +7,7 @@ from jaxnn._checks.warn import warn_user
 from jaxnn.sweeps.describe import describe_result, mismatch_error
 from jaxnn.sweeps.earlier import EarlierBatch, EarlierRun
 from jaxnn.sweeps.engine.trial import TrialResult
+from jaxnn.sweeps.recorded_calls import call_sampler
 from jaxnn.sweeps.results.stored_trials import fill_by_name
 from jaxnn.sweeps.running import Batch, Event, Search, run_batch
 from jaxnn.sweeps.samplers.base import (
@@ -16,7 +17,6 @@ from jaxnn.sweeps.samplers.base import (
     repeat_settings,
 )
 from jaxnn.sweeps.shape_check import ShapeCheck
-from jaxnn.sweeps.space.space import Setting
 from jaxnn.sweeps.space.traced import check_settings
 from jaxnn.sweeps.train_on import find_longer, warn_of_restarts
 
@@ -41,7 +41,8 @@ def ask_batch(search: Search, limit: int) -> Batch:
     recorded = search.journal.next_call(len(first))
     # The recorded call may be one for fewer settings, if this sweep goes on from one with fewer trials.
     asked = min(limit, search.plan.trials - done - len(first)) if recorded is None else recorded.asked
-    settings, note = _call_sampler(search, RecordedCall(first, asked, [], None), recorded)
+    call = RecordedCall(first, asked, [], None)
+    settings, note = call_sampler(search.sampler, search.plan.space, call, recorded)
     batch = list(enumerate(first + settings, done))
     if not batch and not done:
         warn_user("sweep: the sampler returned no setting, so no trial runs")
@@ -49,18 +50,6 @@ def ask_batch(search: Search, limit: int) -> Batch:
         check_settings(search.plan.space, [setting for _, setting in batch])
         search.journal.record_batch(batch, asked, note)
     return batch
-
-
-def _call_sampler(search: Search, call: RecordedCall, recorded: RecordedCall | None) -> tuple[list[Setting], Any]:
-    """Asks the sampler, or repeats a recorded call; returns the answer, and what the sampler notes."""
-    sampler, space = search.sampler, search.plan.space
-    is_asynchronous = isinstance(sampler, AsynchronousSampler)
-    if is_asynchronous and recorded is not None:
-        return repeat_settings(sampler, space, recorded), recorded.note
-    if is_asynchronous and call.first:
-        sampler.add(call.first)
-    settings = ask_settings(sampler, space, call.asked) if call.asked else []
-    return settings, sampler.note() if is_asynchronous else None
 
 
 def run_earlier(search: Search, earlier: EarlierRun, shapes: ShapeCheck) -> Iterator[Event]:

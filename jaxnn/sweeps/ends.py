@@ -162,8 +162,13 @@ def _extend(search: Search, result: SweepResult, trials: int | None, epochs: int
         run_search(search, Limits(), progress)
     best.extended_to = epochs if epochs > done else 0
     if trials > count and len(search.journal.best.drawn) == count:
-        warn_user("extend: the sampler has no more settings, such as a grid of fewer trials")
+        warn_no_settings()
     return make_result(search._replace(earlier=None), progress)
+
+
+def warn_no_settings() -> None:
+    """Warns of a search that was to go on with more trials."""
+    warn_user("extend: the sampler has no more settings, such as a grid of fewer trials")
 
 
 def _train_on(search: Search, epochs: int) -> Search:

@@ -16,7 +16,7 @@ import numpy as np
 from jaxnn.io.runs import Log, Run
 from jaxnn.io.runs.journal import unpack_array
 from jaxnn.io.runs.run import NoRun
-from jaxnn.sweeps.describe import as_choices, check_repeated, describe_result, describe_setting, mismatch_error
+from jaxnn.sweeps.describe import as_choices, check_repeated, describe_result, mismatch_error
 from jaxnn.sweeps.engine.chunk_result import ChunkResult
 from jaxnn.sweeps.engine.chunk_runner import ChunkRunner
 from jaxnn.sweeps.engine.lane_count import LaneCount
@@ -27,7 +27,7 @@ from jaxnn.sweeps.engine.run import ChunkStats
 from jaxnn.sweeps.engine.trial import TrialResult
 from jaxnn.sweeps.engine.trim import Trimmer
 from jaxnn.sweeps.journaled_program import JournaledChunk, JournaledProgram
-from jaxnn.sweeps.recorded_calls import read_call
+from jaxnn.sweeps.recorded_calls import describe_call, read_call
 from jaxnn.sweeps.results.best_trials import BestTrials
 from jaxnn.sweeps.results.tables import flatten_hypers, list_numbers, make_files, trials_csv
 from jaxnn.sweeps.samplers.base import RecordedCall
@@ -80,8 +80,7 @@ class SweepJournal:
         self.best.drawn |= dict(batch)
         self.is_saved = self.in_memory
         if self._run.active:
-            settings = [describe_setting(*numbered) for numbered in batch]
-            self._record("batch", asked=asked, settings=settings, **({} if note is None else {"note": note}))
+            self._record("batch", **describe_call(batch, asked, note))
 
     def needs_next_program(self) -> bool:
         """Returns whether the program after the next one has chunks left to run, so that it should compile ahead."""

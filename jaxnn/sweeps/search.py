@@ -25,7 +25,6 @@ from jaxnn.sweeps.engine.make_plan import make_plan
 from jaxnn.sweeps.engine.plan import SAMPLER_KEY, SCHEDULER_KEY
 from jaxnn.sweeps.engine.preparation import Prepare
 from jaxnn.sweeps.engine.splits import Splitter
-from jaxnn.sweeps.keep_page import write_last_page
 from jaxnn.sweeps.one_process import ProcessSweep, sweep_in_process
 from jaxnn.sweeps.results.best_trials import BestTrials
 from jaxnn.sweeps.results.refit import Refit, refit_best
@@ -90,8 +89,8 @@ def sweep(
             own, see `seeds`.
         trials: the number of settings to try. In the directory of a sweep with fewer, that sweep goes on.
         epochs: the epochs of every trial, unless its `Recipe(epochs=...)` has fewer, or something stops it. In the
-            directory of a sweep with fewer that has ended, the trials that finished go on to these. They go on from
-            their states with `keep_states`, otherwise again from the start, after a warning. A scheduler stops new
+            directory of a sweep with fewer that has ended, without blocks, the trials that finished go on to these:
+            from their states with `keep_states`, otherwise again from the start, after a warning. A scheduler stops new
             trials only. The sweep before stays as it is; the new one has the subfolder `continued-2` of the directory.
         validation: `(x, targets)` to evaluate on, or a function that returns them.
         folds: the number of folds of a cross-validation; or row numbers, an `nn.Folds`; or an object with `split` and
@@ -144,22 +143,22 @@ def sweep(
             where sweeps of different sizes should agree to the bit. A resumed sweep keeps its lanes. Without a
             scheduler a lane may run several trials in a chunk, one after another.
         block: the trials of a block, for sweeps of very many trials, or on several machines. A block has its own
-            scheduler, and its results depend on no other; `lanes` are then those of each device. By default 1,024 with
-            an executor, or the `ask_limit` of the sampler, and no blocks without.
+            scheduler, and its results depend on no other; `lanes` are then those of each device. By default as in the
+            directory, or 1,024 with an executor, or the `ask_limit` of the sampler, and no blocks without.
         ahead: a sampler that waits for results is asked for a block right after the one that many before was told.
         executor: runs the blocks: any `concurrent.futures.Executor`, such as that of Dask's `client.get_executor()`, or
             a function that makes one, which may be called again after a worker has died. Same bits as without.
         keep: the number of best trials whose parameters are kept.
         keep_states: whether to keep the state of every trial that finished, with that of its optimizer, so that it can
-            go on to more epochs. They take memory, and time in every checkpoint.
+            go on to more epochs. They take memory, and time in every checkpoint. Sweeps in blocks keep none.
         refit: whether to train the best setting once more, on all rows, those of `validation` included, up to the epoch
             of its score and with its key: `SweepResult.refit`. All rows are prepared together.
-        directory: where to keep the sweep, so that the same call resumes it: the configuration, a journal with a line
-            for each trial, the last two checkpoints, `trials.csv` as of the last checkpoint, and at the end
+        directory: where to keep the sweep, so that the same call resumes it, with an executor or without: a journal
+            with a line for each trial, the last two checkpoints, `trials.csv` as of the last one, and at the end
             `curves.csv`. `report.html` shows the sweep while it goes on, and at the end. Its parent must exist.
         on_mismatch: "raise" refuses to go on in a directory under other versions, devices, cores or options of JAX.
             "continue" keeps the trials that have ended up to the last checkpoint, and their `reason` says so. It starts
-            the others again, and a scheduler compares only these and new ones.
+            the others again, and a scheduler compares only these and new ones. In blocks, it keeps those that are done.
         save_every: seconds between two checkpoints.
         log: `log(trial, {"learning_rate": …, "score": …, "epochs": …})`, with all hypers that are numbers and all
             metrics, called when a trial has ended. A resumed sweep calls it again for the trials since the last
@@ -197,7 +196,7 @@ def sweep(
     """
     trials, keep = check_whole("sweep", "trials", trials, least=1), check_whole("sweep", "keep", keep, least=1)
     check_call(directory, save_every, log, on_mismatch)
-    blocks = check_blocks(block, ahead, executor, keep_states=keep_states, on_mismatch=on_mismatch)
+    blocks = check_blocks(block, ahead, executor, directory, keep_states=keep_states)
     check_sampler(sampler)
     check_scheduler(scheduler)
     loaded = load_given(data, validation, prepare)
@@ -211,14 +210,15 @@ def sweep(
     if executor is None:
         warn_idle_cores()
     warn_of_programs(count_programs(space), trials)
-    trial_sampler = init_sampler(make_sampler(sampler, trials), space, jax.random.fold_in(key, SAMPLER_KEY), plan.lanes)
+    sampler, sampler_key = make_sampler(sampler, trials), jax.random.fold_in(key, SAMPLER_KEY)
+    start_sampler = functools.partial(init_sampler, sampler, space, sampler_key, plan.lanes)
+    trial_sampler = start_sampler()
     trial_scheduler = init_scheduler(scheduler, epochs, space, jax.random.fold_in(key, SCHEDULER_KEY))
     check_population(trial_scheduler, stop, refit)
     if blocks.block is None:
         plan = limit_lanes(plan, trial_sampler, trial_scheduler)
-    options: dict[str, Any] = {"sampler": make_sampler(sampler, trials), "scheduler": scheduler, "lanes": lanes}
-    is_given = isinstance(folds, Folds | Splitter) or groups is not None
-    options |= describe_given(first, prepare, plan.folds if is_given else None)
+    given = plan.folds if isinstance(folds, Folds | Splitter) or groups is not None else None
+    options = {"sampler": sampler, "scheduler": scheduler, "lanes": lanes} | describe_given(first, prepare, given)
     describe = functools.partial(describe_sweep, plan, options)
     best, programs = BestTrials(keep, keeps_states=keep_states), Programs()
     given = {"data": loaded.data, "validation": loaded.validation, "prepare": prepare}
@@ -226,12 +226,12 @@ def sweep(
     if blocks.block is not None:
         from jaxnn.sweeps.blocks.sweep import BlockSweep, sweep_in_blocks  # many modules, which few sweeps need
 
-        plan = divide(plan, blocks, block, trial_sampler)
+        plan = divide(plan, blocks, trial_sampler)
         parts = BlockSweep(
-            plan, blocks.ahead, executor, known, trial_sampler, scheduler, best, limits, log, progress
+            plan, blocks.ahead, executor, known, trial_sampler, scheduler, best, limits, log, progress,
+            float(save_every), on_mismatch, start_sampler,
         )  # fmt: skip
-        with attach_result(plan, programs, best):
-            result = write_last_page(directory, sweep_in_blocks(parts, programs, directory, describe))
+        result = sweep_in_blocks(parts, programs, directory, describe)
     else:
         parts = ProcessSweep(
             plan, known, trial_sampler, scheduler, trial_scheduler, best, limits, log, progress,

@@ -159,7 +159,7 @@ LOSSES = [
         (
             lambda: nn.focal(np.ones((3, 2)), np.array([0, 1, 1]), gamma=-1),
             ValueError,
-            "focal: gamma must be at least 0, not -1.0",
+            "focal: gamma must be at least 0 and finite, not -1.0",
         ),
     ),
     loss(

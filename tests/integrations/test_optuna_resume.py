@@ -74,14 +74,6 @@ def test_a_study_has_the_trials_that_the_sweep_has_saved(tmp_path):
     assert counts["memory"][-1] > 0
 
 
-@pytest.mark.filterwarnings("ignore:sweep. the sampler learns little")
-def test_a_sweep_in_blocks_fills_a_study():
-    study = make_study()
-    result = optuna_sweeps.sweep(study, block=8, trials=16)
-    states = {"finished": "COMPLETE", "stopped": "PRUNED"}
-    assert [trial.state.name for trial in study.trials] == [states[trial.status] for trial in result.trials]
-
-
 def test_a_sweep_that_fails_before_its_first_checkpoint_leaves_its_study_as_it_was(tmp_path):
     study = make_study()
 

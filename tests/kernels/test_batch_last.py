@@ -15,8 +15,10 @@ import pytest
 
 import jaxnn as nn
 from jaxnn._kernels.batch_last import batch_last, swap_batch_axis
+from jaxnn._kernels.host import COMPILER_OPTIONS
 from jaxnn._kernels.matmul import matmul
 
+# All of XLA's own optimizations, but few of LLVM's: they take most of the time, and come after transpositions are gone.
 pytestmark = pytest.mark.optimized
 
 TABLE, IMAGES, LABELS = np.zeros((20, 4), "f"), np.zeros((20, 8, 8, 1), "f"), np.zeros(20, "i")
@@ -103,7 +105,7 @@ def compile_step(version: str, network: str, lanes: int | None) -> jax.stages.Co
     if lanes:
         params = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((lanes, *leaf.shape), leaf.dtype), params)
         step = jax.vmap(step, in_axes=(0, None, None))
-    return jax.jit(step).lower(params, x, LABELS).compile()
+    return jax.jit(step).lower(params, x, LABELS).compile(COMPILER_OPTIONS)
 
 
 def count_transposes(version: str, network: str, lanes: int | None) -> int:
@@ -150,7 +152,7 @@ def test_residual_sums_and_batch_norms_transpose_no_activations() -> None:
         return nn.cross_entropy(outputs, labels).mean(), after
 
     step = jax.vmap(jax.value_and_grad(gradient, has_aux=True), in_axes=(0, None, None))
-    program = jax.jit(step).lower(params, IMAGES, LABELS).compile().as_text()
+    program = jax.jit(step).lower(params, IMAGES, LABELS).compile(COMPILER_OPTIONS).as_text()
     shapes = re.findall(r"= \w+\[([\d,]+)\]\S* transpose\(", program)
     assert shapes
     # The activations of the second stage are the smallest; the images themselves have half as many numbers per lane.

@@ -11,7 +11,7 @@ from test_tiling import TRANSFORMS
 
 from helpers.convolutions import TOLERANCE, Case, assert_equal_to_scale, conv, conv_by_lax, draw, with_gradients
 
-pytestmark = pytest.mark.optimized
+pytestmark = pytest.mark.optimized(older_code=True)
 
 WINDOW = Case((17, 19), (3, 2), (2, 1), "same")
 
@@ -46,6 +46,7 @@ def test_they_do_under_every_transformation(transform: str, rng: np.random.Gener
 
 
 @pytest.mark.skipif(jax.default_backend() != "cpu", reason="images are stored transposed in CPU programs only")
+@pytest.mark.optimized  # as users compile it
 @pytest.mark.parametrize(("channels", "images"), [(1, 64), (3, 64), (3, 2)])
 def test_images_that_exceed_the_first_level_cache_are_read_once(
     channels: int, images: int, rng: np.random.Generator

@@ -12,7 +12,7 @@ import jaxnn as nn
 from helpers.convolutions import TOLERANCE, Case, assert_equal_to_scale, conv, conv_by_lax, with_gradients
 from jaxnn._kernels.tiling import map_tiles
 
-pytestmark = pytest.mark.optimized
+pytestmark = pytest.mark.optimized(older_code=True)
 
 LARGE = 4 * 2**20  # bytes for an example, so that a tile has the minimum of eight examples
 
@@ -65,6 +65,7 @@ def test_there_is_a_loop_only_if_the_examples_exceed_the_cache(examples: int, lo
     assert text.count("stablehlo.while") == loops
 
 
+@pytest.mark.optimized  # as users compile it
 def test_a_large_convolution_equals_that_of_lax_and_a_cpu_stores_few_windows(rng: np.random.Generator) -> None:
     case = Case((32, 32), (4, 4), 1, "same")
     x = rng.normal(size=(40, 32, 32, 16)).astype("f")

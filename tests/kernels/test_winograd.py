@@ -15,7 +15,7 @@ from jaxnn._kernels.windows import Windows
 from jaxnn._kernels.winograd import choose_pair_axis, convolve_pairs
 from jaxnn.layers import convolution
 
-pytestmark = pytest.mark.optimized
+pytestmark = pytest.mark.optimized(older_code=True)
 
 # (case, axis): even and odd numbers of positions, each padding, along each axis, with other options along the others.
 PAIRS = [

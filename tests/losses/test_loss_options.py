@@ -56,6 +56,18 @@ def test_binary_cross_entropy_keeps_its_digits_for_large_logits() -> None:
     np.testing.assert_allclose(nn.binary_cross_entropy(logits, labels), [np.log1p(np.exp(-20)), 0, 0, 1000], rtol=1e-6)
 
 
+def test_huber_with_an_infinite_delta_is_half_the_squared_error() -> None:
+    losses = nn.huber(OUTPUTS.astype("f"), TARGETS.astype("f"), delta=np.inf)
+    np.testing.assert_allclose(losses, ((OUTPUTS - TARGETS) ** 2).sum(axis=1) / 2, rtol=1e-6)
+
+
+def test_a_gaussian_of_a_tiny_variance_keeps_its_likelihood_and_slopes() -> None:
+    outputs, targets = jnp.array([[1.0, -100.0]]), jnp.array([[1.0]])
+    loss, slopes = jax.value_and_grad(lambda outputs: nn.gaussian_nll(outputs, targets).sum())(outputs)
+    assert loss == -50
+    np.testing.assert_array_equal(slopes, [[0.0, 0.5]])
+
+
 @pytest.mark.parametrize("gamma", [0, 0.0, 0.5, 2])
 def test_focal_of_a_certain_example_has_finite_slopes(gamma: float) -> None:
     slopes = jax.grad(lambda logits: nn.focal(logits, np.array([1, 0]), gamma=gamma).sum())(jnp.array([200.0, 3.0]))
@@ -109,6 +121,10 @@ ERRORS = {
     ),
     "a soft label of a focal loss": (
         lambda: nn.focal(OUTPUTS[:, :1], np.array([0.0, 0.25])), "focal: labels must be 0 or 1, but row 1 holds 0.25",
+    ),
+    "an infinite gamma": (
+        lambda: nn.focal(OUTPUTS, np.array([0, 1]), gamma=np.inf),
+        "focal: gamma must be at least 0 and finite, not inf",
     ),
     "alpha for classes": (
         lambda: nn.focal(OUTPUTS, np.array([0, 1]), alpha=0.5),

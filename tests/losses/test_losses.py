@@ -64,6 +64,16 @@ def test_cross_entropy_with_a_large_wrong_logit_equals_that_logit(classes: int, 
 
 
 @both_implementations
+@pytest.mark.parametrize("size", [1e4, 3e38])
+def test_cross_entropy_keeps_its_digits_for_large_logits(classes: int, size: float) -> None:
+    logits = np.full((1, classes), size, "f")
+    logits[0, 2:] = -size
+    np.testing.assert_allclose(nn.cross_entropy(logits, np.array([0])), [np.log(2)], rtol=1e-6)
+    even = nn.cross_entropy(np.full((1, classes), size, "f"), np.array([0]), label_smoothing=0.5)
+    np.testing.assert_allclose(even, [np.log(classes)], rtol=1e-6)
+
+
+@both_implementations
 @pytest.mark.parametrize("label", [-1, -3, 7, 2**31 - 1, -(2**31)])
 @pytest.mark.parametrize("dtype", ["int32", "int8", "uint8"])
 def test_a_traced_label_out_of_range_gives_nan_in_its_row_alone(classes: int, label: int, dtype: str) -> None:

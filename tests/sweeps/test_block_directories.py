@@ -11,7 +11,10 @@ import pytest
 import jaxnn as nn
 from helpers import block_sweeps
 from helpers.block_sweeps import Listed, assert_same_table, end_after
+from helpers.browser import read_document
 from helpers.resumable_runs import InjectedError, assert_same_bits
+from jaxnn.report import live
+from jaxnn.report.sweeps import STATUSES
 from jaxnn.sweeps.blocks import driver
 
 sweep = functools.partial(block_sweeps.sweep, epochs=3)
@@ -114,6 +117,34 @@ def test_chunks_of_a_block_that_ran_twice_count_once(tmp_path):
         assert sorted(result.chunks) == sorted(again.chunks)
 
 
+def test_the_page_shows_the_blocks_that_are_done_while_others_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(live, "_WAIT", 0.0)
+    monkeypatch.setattr(live, "_SHARE", np.inf)
+    ended = []
+
+    def log(trial, _):  # the page is written after the log
+        page = tmp_path / "report.html"
+        if trial % 8 == 0 and page.exists():
+            document = read_document(page)
+            waiting = document["trials"]["status"].count(STATUSES.index("unfinished"))
+            ended.append((document["state"], len(document["trials"]["status"]) - waiting))
+
+    result = sweep(tmp_path, log=log)
+    assert ended == [("running", 8), ("running", 16), ("running", 24)]
+    assert read_document(tmp_path / "report.html")["best"] == result.best.trial
+
+
+def test_an_exception_leaves_no_trial_out_between_blocks_that_are_done(tmp_path):
+    sweep(tmp_path)
+    for number in (1, 2):
+        os.remove(tmp_path / f"block-{number:06d}.npz")
+    with pytest.warns(UserWarning, match="its block runs again"), pytest.raises(InjectedError) as caught:
+        sweep(tmp_path, log=end_after(0))
+    trials = caught.value.sweep_result.trials
+    assert [trial.trial for trial in trials] == list(range(30))
+    assert [trial.trial for trial in trials if trial.status == "unfinished"] == list(range(16, 24))
+
+
 def test_only_leftovers_of_a_sweep_are_removed(tmp_path):
     leftovers = [".jaxnn-job-k3_x", ".block-000001.npz.123.new", ".report.html.123.new"]
     users = ["job-scripts", ".notes.new"]
@@ -148,9 +179,9 @@ def test_a_sampler_that_listens_repeats_its_calls(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"block": None}, r"of another configuration: .*block was 8 and is None"),
         ({"block": 4}, "block was 8 and is 4"),
-        ({"epochs": 4}, "epochs was 3 and is 4"),
+        ({"epochs": 4}, "holds a sweep of 3 epochs, and trials of a sweep in blocks cannot train on; call sweep with"),
+        ({"epochs": 2}, "epochs was 3 and is 2"),
         ({"make": lambda hypers: block_sweeps.make_recipe(hypers | {"width": 4})}, "make_recipe was"),
     ],
 )

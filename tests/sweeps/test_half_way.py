@@ -185,3 +185,5 @@ def test_limits_are_checked():
         sweep(seconds=0)
     with pytest.raises(TypeError, match="target_score"):
         sweep(target_score="high")
+    with pytest.raises(ValueError, match="not NaN, which no score reaches"):
+        sweep(target_score=float("nan"))

@@ -21,6 +21,7 @@ from jaxnn.sweeps.engine.lane_count import (
     reduce_lanes,
     trials_per_lane,
 )
+from jaxnn.sweeps.engine.make_plan import make_plan
 from jaxnn.training.epoch import init_training
 
 GB = 10**9
@@ -110,6 +111,22 @@ def test_few_trainings_get_a_smaller_tile_in_few_steps():
     assert fit_lanes(Demand(None, 5, 15, 2), LaneCount(64, 64)) == LaneCount(16, 16)
     # A trial of forty lanes needs three tiles.
     assert fit_lanes(Demand(None, 40, 400, 1), LaneCount(16, 16)) == LaneCount(48, 16)
+
+
+def test_programs_that_share_the_open_trials_of_a_sampler_get_few_lanes_on_a_cpu(networks):
+    def count(device, **options):
+        plan = make_plan(
+            lambda hypers: nn.Recipe(nn.mlp([4, 16, 3]), nn.cross_entropy, optax.adam(hypers["learning_rate"])),
+            {"learning_rate": nn.log_uniform(1e-3, 1.0)} | options,
+            (np.zeros((12, 4), np.float32), np.arange(12) % 3), key=jax.random.key(0), epochs=3, validation=None,
+            folds=2, stratify=None, score=None, evaluate_at="epochs", repeats=1, lanes="auto",
+            trials=100, has_scheduler=False,
+        )  # fmt: skip
+        return plan._replace(at_once=16, device=device).count_lanes(networks["iris"], 1)
+
+    assert count(CPU) == LaneCount(64, 64)  # 16 trials of 2 folds
+    assert count(CPU, activation=nn.choice(nn.relu, nn.tanh, nn.gelu)) == LaneCount(4, 4)
+    assert count(H100, activation=nn.choice(nn.relu, nn.tanh, nn.gelu)) == count(H100)
 
 
 FOOTPRINTS = st.builds(Footprint, st.integers(1, 2**36), st.integers(1, 2**42), st.integers(0, 2**34))

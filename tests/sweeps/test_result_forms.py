@@ -10,6 +10,7 @@ import optax
 import pytest
 
 import jaxnn as nn
+from jaxnn.sweeps.results.tables import make_frame
 
 FLOWERS = nn.datasets.iris()
 DATA = np.asarray(nn.scale(nn.standard_scaling(FLOWERS.x), FLOWERS.x)), FLOWERS.targets
@@ -186,3 +187,11 @@ def test_a_score_that_is_never_finite_leaves_finished_trials_and_a_warning() -> 
         trained = swept.replay(swept.best.trial)
         jax.tree.map(np.testing.assert_array_equal, trained.params, swept.best.params)
         np.testing.assert_array_equal(trained.curves.losses, swept.trials[swept.best.trial].curves.losses)
+
+
+def test_pandas_keeps_none_beside_whole_numbers() -> None:
+    frame = make_frame([{"trial": 0, "batch": 16, "rate": 0.1}, {"trial": 1, "batch": None}, {"trial": 2, "batch": 8}])
+    assert frame["batch"].tolist() == [16, None, 8]
+    assert type(frame["batch"][0]) is int
+    assert frame["rate"].dtype == float
+    assert np.isnan(frame["rate"]).tolist() == [False, True, True]

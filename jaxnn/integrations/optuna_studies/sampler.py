@@ -53,7 +53,8 @@ def optuna(
 
     The study's sampler is asked as lanes become free, and told results as trials end. It works in memory on a copy of
     the trials of the study that have ended. A thread adds the trials of the sweep when they have ended, with
-    `directory=` after the next checkpoint (`save_every`): a process that is killed leaves none that seems to run.
+    `directory=` after the next checkpoint (`save_every`), with `block=` when their block and those before it are done:
+    a process that is killed leaves none that seems to run.
 
     A trial that finished is COMPLETE, also by a stopping rule. One that the scheduler stopped is PRUNED. One that
     failed or diverged, or whose score is not finite, is FAIL. Its attributes have the number, status and reason of the

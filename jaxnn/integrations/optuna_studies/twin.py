@@ -31,8 +31,9 @@ class Twin:
         self._entropy = [int(word) for word in key_data.ravel()]
         # Samplers remember which study they have seen; the user's own stays as it is.
         first = copy.deepcopy(sampler) if isinstance(sampler, BaseSampler) else self._make_sampler(0)
-        self._study = _make_study(study, first)
-        self._storage, self._id = self._study._storage, self._study._study_id
+        self._storage = InMemoryStorage()
+        self._study = _make_study(study, first, self._storage)
+        self._id = self._storage.get_study_id_from_name(self._study.study_name)
         self.is_exhausted = False
         # Samplers call it when a trial has ended. Outside of `optimize` it would raise.
         self._study.stop = self._stop  # type: ignore[method-assign]
@@ -107,14 +108,14 @@ class Twin:
         return sampler
 
 
-def _make_study(study: optuna.Study, sampler: BaseSampler) -> optuna.Study:
-    """Returns an empty study in memory with the directions and the identifier of another."""
-    storage, verbosity = InMemoryStorage(), optuna.logging.get_verbosity()
+def _make_study(study: optuna.Study, sampler: BaseSampler, storage: InMemoryStorage) -> optuna.Study:
+    """Returns an empty study in a storage, with the directions and the identifier of another."""
+    verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)  # the user has not made this study
     try:
         directions: Sequence[Any] = study.directions
-        # A sampler that has worked on the study refuses one with another identifier.
-        while storage.create_new_study(directions) < study._study_id:
+        # A sampler that has worked on the study refuses one with another identifier, which no public name tells.
+        while storage.create_new_study(directions) < getattr(study, "_study_id", 0):
             pass
         name = storage.get_all_studies()[-1].study_name
         return optuna.load_study(study_name=name, storage=storage, sampler=sampler, pruner=optuna.pruners.NopPruner())

@@ -23,8 +23,8 @@ class StudyWriter:
         self._study = study
         self._thread: ThreadPoolExecutor | None = None
         self._writing: list[Future] = []
-        # Those that an earlier process of the sweep has written, by number.
-        self._written: dict[int, list[FrozenTrial]] = {}
+        # The parameters of those that an earlier process of the sweep has written, by number.
+        self._written: dict[int, list[dict[str, Any]]] = {}
         self.start: dict[str, Any] = {}
 
     def begin(self, recorded: dict[str, Any] | None) -> list[FrozenTrial]:
@@ -41,7 +41,7 @@ class StudyWriter:
         self.start = recorded
         for trial in trials:
             if trial.system_attrs.get(SWEEP) == recorded["sweep"]:
-                self._written.setdefault(trial.system_attrs[TRIAL], []).append(trial)
+                self._written.setdefault(trial.system_attrs[TRIAL], []).append(trial.params)
         running = set(recorded["running"])
         # Whatever has ended since then was not known to the sampler.
         return [
@@ -77,8 +77,8 @@ class StudyWriter:
                 raise RuntimeError(f"optuna: trial {number} could not be added to the study: {error!r}") from error
 
     def _has(self, trial: FrozenTrial) -> bool:
-        same = self._written.get(trial.system_attrs[TRIAL], ())
-        return any((each.params, each.state, each.values) == (trial.params, trial.state, trial.values) for each in same)
+        # The last block of a sweep that goes on with more trials runs again, and may stop at other epochs.
+        return trial.params in self._written.get(trial.system_attrs[TRIAL], ())
 
     def _raise_errors(self) -> None:
         while self._writing and self._writing[0].done():

@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator, is_regressor
 from sklearn.model_selection import train_test_split
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from jaxnn.integrations.sklearn.options import check_dense
+from jaxnn.integrations.sklearn.private import check_sample_weight
 
 
 class Examples(BaseEstimator):
@@ -32,7 +33,7 @@ class Examples(BaseEstimator):
     def _check_weights(self, weights: Any, x: Any) -> Any:
         if weights is None:
             return None
-        return _check_sample_weight(weights, x, dtype=np.float64, ensure_non_negative=True)
+        return check_sample_weight(weights, x, dtype=np.float64, ensure_non_negative=True)
 
     def _scale_weights(self, weights: Any, count: int) -> np.ndarray:
         """Returns weights with the mean 1."""

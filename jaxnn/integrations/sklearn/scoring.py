@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import softmax, xlogy
 from sklearn import metrics
-from sklearn.metrics._scorer import _MultimetricScorer, _PassthroughScorer
+
+from jaxnn.integrations.sklearn.private import MultimetricScorer, PassthroughScorer
 
 
 class Scored(NamedTuple):
@@ -83,7 +84,7 @@ _OF_NUMBERS: dict[Any, Callable[[Scored], Any]] = {
 
 def find_metric(scorer: Any, kind: str) -> Callable[[Scored], Any] | None:
     """Returns the function that computes a scorer's scores for all candidates, or None."""
-    if isinstance(scorer, _PassthroughScorer):
+    if isinstance(scorer, PassthroughScorer):
         return r_squared if kind == "numbers" else accuracy
     known = getattr(scorer, "_score_func", None), getattr(scorer, "_sign", 0)
     if getattr(scorer, "_kwargs", None) != {}:
@@ -107,10 +108,10 @@ class OneScorer:
         return getattr(self.scorer, name)
 
 
-class SeveralScorers(_MultimetricScorer):
+class SeveralScorers(MultimetricScorer):
     """Several scorers that look for the scores of a candidate among those of its fold first."""
 
-    def __init__(self, scorers: _MultimetricScorer, find: Callable[..., Any]) -> None:
+    def __init__(self, scorers: MultimetricScorer, find: Callable[..., Any]) -> None:
         super().__init__(scorers=scorers._scorers, raise_exc=scorers._raise_exc)
         self._find = find
 

@@ -5,18 +5,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.metrics._scorer import _MultimetricScorer, _PassthroughScorer
 from sklearn.model_selection import ParameterGrid, ParameterSampler, RandomizedSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags, indexable
-from sklearn.utils.metaestimators import _safe_split
-from sklearn.utils.validation import _check_method_params
 
 from jaxnn._checks.warn import warn_user
 from jaxnn.integrations.sklearn.book import Book, open_book
 from jaxnn.integrations.sklearn.candidate import Candidate
 from jaxnn.integrations.sklearn.halving import find_best_of_last, halve
 from jaxnn.integrations.sklearn.ledger import Ledger
+from jaxnn.integrations.sklearn.private import MultimetricScorer, PassthroughScorer, select_params, select_rows
 from jaxnn.integrations.sklearn.rounds import train_in_rounds
 from jaxnn.integrations.sklearn.scoring import OneScorer, SeveralScorers
 from jaxnn.sweeps.schedulers.successive_halving import Asha
@@ -137,9 +135,9 @@ class SweepSearchCV(RandomizedSearchCV):
         """Puts the estimator and the scorers of scikit-learn in the places of those of the search."""
         if isinstance(self.scorer_, OneScorer):
             self.scorer_ = self.scorer_.scorer
-        if isinstance(self.scorer_, _PassthroughScorer):
+        if isinstance(self.scorer_, PassthroughScorer):
             # It holds the candidate, and with it the data and all networks of the search.
-            self.scorer_ = _PassthroughScorer(estimator)
+            self.scorer_ = PassthroughScorer(estimator)
         if not hasattr(self, "best_estimator_"):
             return
         self.best_estimator_ = self.best_estimator_.fitted()
@@ -151,7 +149,7 @@ class SweepSearchCV(RandomizedSearchCV):
         scorers, refit_metric = super()._get_scorers()
         if not hasattr(self, "_search"):
             return scorers, refit_metric
-        wrap = SeveralScorers if isinstance(scorers, _MultimetricScorer) else OneScorer
+        wrap = SeveralScorers if isinstance(scorers, MultimetricScorer) else OneScorer
         return wrap(scorers, self._search.ledger.score), refit_metric
 
     def _check_scorers_accept_sample_weight(self):
@@ -205,7 +203,7 @@ class SweepSearchCV(RandomizedSearchCV):
         return splitter.split(x, y, **self._route().splitter.split)
 
     def _route(self) -> Any:
-        return self._get_routed_params_for_fit(_check_method_params(self._search.x, params=self._search.params))
+        return self._get_routed_params_for_fit(select_params(self._search.x, params=self._search.params))
 
     def _train(self, candidates: list[dict[str, Any]], splits: list[Any]) -> None:
         """Trains the networks of all candidates and folds."""
@@ -214,8 +212,8 @@ class SweepSearchCV(RandomizedSearchCV):
 
         def list_folds() -> Iterator[tuple[Any, Any, Any]]:
             for train, _ in splits:
-                options = _check_method_params(x, params=fit_params, indices=train)
-                yield *_safe_split(self.estimator, x, y, train), options
+                options = select_params(x, params=fit_params, indices=train)
+                yield *select_rows(self.estimator, x, y, train), options
 
         def expect() -> Any:
             return ledger.expect(candidates, x, y, fit_params) if self.refit else None

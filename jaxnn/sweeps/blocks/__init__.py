@@ -13,11 +13,13 @@ A *span* is some blocks whose trials share the lanes of a worker; how many is th
     orphans.py     the end of a worker whose driver has died
     conditions.py  what decides bits on a worker: versions, instruction set, kind of device
     queue.py       asks the sampler for blocks, and tells it their results in the order of blocks
+    calls.py       the questions to the sampler; the journal holds the answers of a study of Optuna
     collector.py   the blocks that are done, the programs and conditions that all of them share
     store.py       the directory: a file and a line in the journal for each block
     load.py        reads a directory without the code that made it
     pool.py        an executor, made anew when it breaks
     dispatch.py    runs all blocks on an executor, also where workers die
+    extend.py      more trials than a result in memory has
     driver.py      runs all blocks in this process
     remote.py      replays a trial on an executor, where this process computes other bits
     watch.py       limits, signals and the progress bar

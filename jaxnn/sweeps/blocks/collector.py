@@ -1,5 +1,6 @@
 """The blocks that are done, and the programs and conditions that they share."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -19,34 +20,44 @@ from jaxnn.sweeps.engine.plan import Plan
 from jaxnn.sweeps.engine.run import ChunkStats
 from jaxnn.sweeps.engine.trial import TrialResult
 from jaxnn.sweeps.results.best_trials import BestTrials
-from jaxnn.sweeps.results.stored_trials import fill_by_name
+from jaxnn.sweeps.results.stored_trials import add_note, fill_by_name, note_elsewhere
 from jaxnn.sweeps.results.tables import list_numbers, make_files
 from jaxnn.sweeps.saved_shapes import SavedShapes
 from jaxnn.sweeps.space.space import Choices
 
 
 class DoneBlock(NamedTuple):
-    """A block that is done, with the chunks that it came with; its content is None where the directory holds it."""
+    """A block that is done.
+
+    Attributes:
+        seconds, statuses: see `BlockResult`.
+        worker: which ran it.
+        conditions: of the worker.
+        chunks: that it came with.
+    """
 
     seconds: np.ndarray
     worker: str
     statuses: dict[str, int]
-    content: bytes | None
+    conditions: dict[str, Any]
     chunks: list[ChunkStats]
 
 
 class BlockCollector:
-    """Collects blocks; a directory holds them, or else this process.
+    """Collects blocks, which a store holds.
+
+    With `on_mismatch="continue"` the first worker of a call may have other conditions than those of earlier calls. The
+    blocks that are done stay, and the reason of their trials says so.
 
     Attributes:
         blocks: those that are done, by number, in the order in which they ended.
-        programs: by their choices.
-        conditions: what decides bits on all workers; empty before the first block.
+        programs: by their choices, of workers under these conditions.
+        conditions: what decides bits on all workers of this call; empty before the first block.
         best: the highest rank of a trial.
         statuses: how many trials have each status.
     """
 
-    def __init__(self, plan: Plan, store: BlockStore, log: Log | None) -> None:
+    def __init__(self, plan: Plan, store: BlockStore, log: Log | None, on_mismatch: str = "raise") -> None:
         self._plan, self._store, self._log = plan, store, log
         self.blocks: dict[int, DoneBlock] = {}
         self.programs: dict[Choices, ProgramRecord] = {}
@@ -54,7 +65,12 @@ class BlockCollector:
         self.best = -np.inf
         self.statuses: Counter[str] = Counter()
         self._first_worker = ""
+        # Those of the newest block that is done.
+        self._newest: dict[str, Any] = {}
+        self._programs: dict[str, dict[Choices, ProgramRecord]] = {}
+        self._may_change, self._has_reports = on_mismatch == "continue", False
         self._warned: set[str] = set()
+        self._goes_on = bool(store.events)
         for event in store.events:
             self._repeat(event)
 
@@ -63,6 +79,13 @@ class BlockCollector:
         """The number of trials of the blocks that are done."""
         return self.statuses.total()
 
+    @property
+    def shared(self) -> tuple[dict[Choices, LaneCount], dict[str, Any]]:
+        """The lanes and the conditions that the next worker must share; none if it may change them."""
+        if self._may_change:
+            return {}, {}
+        return {choices: record.lane_count for choices, record in self.programs.items()}, self.conditions
+
     def add(self, report: SpanReport) -> None:
         """Adds what a worker returned, if its programs and conditions are those of the others.
 
@@ -70,6 +93,9 @@ class BlockCollector:
             ValueError: a worker that computes other bits; the message names it and what differs.
         """
         self.check_conditions(report.worker, report.conditions)
+        if report.blocks and self._newest != self.conditions:
+            self._store.record("conditions", worker=report.worker, conditions=report.conditions)
+            self._newest = self.conditions
         for record in report.programs:
             self._check_program(report.worker, record)
         for text in report.warnings:
@@ -81,22 +107,27 @@ class BlockCollector:
 
     def check_conditions(self, worker: str, conditions: dict[str, Any]) -> None:
         """Checks the conditions of a worker before its results count; the first one sets them."""
-        if not self.conditions:
-            self.conditions, self._first_worker = conditions, worker
-            self._store.record("conditions", worker=worker, conditions=conditions)
-            return
         changes = find_changes(self.conditions, conditions)
-        if changes:
+        if not self.conditions or (changes and self._may_change):
+            self._set_conditions(worker, conditions)
+        elif changes:
+            help_ = (
+                "Results of both do not make one table: use equal workers"
+                if self._has_reports
+                else 'on_mismatch="continue" keeps the blocks that are done, and runs the others under these conditions'
+            )
             raise ValueError(
                 f"sweep: the worker {worker} computes other bits than {self._first_worker}: "
-                f"{'; '.join(changes.values())}. Results of both do not make one table: use equal workers"
+                f"{'; '.join(changes.values())}. {help_}"
             )
+        self._may_change, self._has_reports = False, True
 
     def read(self, number: int) -> BlockContent:
         """Returns the results and the kept parameters of a block."""
         block = self.blocks[number]
-        content = self._store.read_block(number) if block.content is None else block.content
-        return unpack_block(content, block.seconds, block.worker)
+        content = self._store.read_block(number)
+        unpacked, note = unpack_block(content, block.seconds, block.worker), self._note(block)
+        return unpacked._replace(results=[add_note(result, note) for result in unpacked.results])
 
     def read_results(self, number: int) -> list[TrialResult]:
         """Returns the results of a block."""
@@ -113,15 +144,13 @@ class BlockCollector:
         best.chunks = [chunk for block in self.blocks.values() for chunk in block.chunks]
 
     def _add_block(self, block: BlockResult, worker: str, chunks: list[ChunkStats]) -> None:
-        has_directory = self._store.path is not None
-        if has_directory:
-            digest = self._store.write_block(block.number, block.content)
-            self._store.record(
-                "block", number=block.number, start=block.start, sha256_of_file=digest,
-                worker=worker, best=as_json(block.best), statuses=block.statuses,
-                seconds_of_trials=pack_array(block.seconds), chunks=chunks,
-            )  # fmt: skip
-        done = DoneBlock(block.seconds, worker, block.statuses, None if has_directory else block.content, chunks)
+        digest = self._store.write_block(block.number, block.content)
+        self._store.record(
+            "block", number=block.number, start=block.start, sha256_of_file=digest,
+            worker=worker, best=as_json(block.best), statuses=block.statuses,
+            seconds_of_trials=pack_array(block.seconds), chunks=chunks,
+        )  # fmt: skip
+        done = DoneBlock(block.seconds, worker, block.statuses, self.conditions, chunks)
         self._count(block.number, done, block.best)
         if self._log is not None:
             for result in self.read_results(block.number):
@@ -141,7 +170,7 @@ class BlockCollector:
             self._set_program(record)
             self._store.record("program", **record._asdict())
         elif known.traced != record.traced:
-            if self._store.events:
+            if self._goes_on:
                 raise recipe_error(record.choices)
             raise ValueError(f"sweep: the worker {worker} has traced another program than {self._first_worker}")
         elif known.lane_count != record.lane_count:
@@ -151,6 +180,19 @@ class BlockCollector:
                 "lanes that all have the memory for, as lanes="
             )
 
+    def _set_conditions(self, worker: str, conditions: dict[str, Any]) -> None:
+        """Sets the conditions of this call; under others, programs may be others too."""
+        self.conditions, self._first_worker = conditions, worker
+        self.programs = self._programs.setdefault(json.dumps(conditions, sort_keys=True), {})
+        self._plan.lane_counts.clear()
+        self._plan.on_host.clear()
+        for record in self.programs.values():
+            self._set_program(record)
+
+    def _note(self, block: DoneBlock) -> str:
+        """Returns what the reasons of a block's trials say of its conditions."""
+        return "" if block.conditions is self._newest else note_elsewhere(block.conditions, self._newest)
+
     def _set_program(self, record: ProgramRecord) -> None:
         self.programs[record.choices] = record
         self._plan.lane_counts[record.choices] = record.lane_count
@@ -159,13 +201,14 @@ class BlockCollector:
     def _repeat(self, event: dict[str, Any]) -> None:
         """Takes an event of an earlier call."""
         if event["event"] == "conditions":
-            self.conditions, self._first_worker = event["conditions"], event["worker"]
+            self._set_conditions(event["worker"], event["conditions"])
+            self._newest = self.conditions
         elif event["event"] == "program":
             count, on_host = LaneCount(*event["lane_count"]), tuple(event["on_host"])
             self._set_program(ProgramRecord(as_choices(event["choices"]), count, event["traced"], on_host))
         elif event["event"] == "block":
             seconds, chunks = unpack_array(event["seconds_of_trials"]), [ChunkStats(*each) for each in event["chunks"]]
-            done = DoneBlock(seconds, event["worker"], event["statuses"], None, chunks)
+            done = DoneBlock(seconds, event["worker"], event["statuses"], self.conditions, chunks)
             self._count(event["number"], done, float(event["best"]))
 
     def tables(self, best: BestTrials) -> dict[str, Iterator[str]]:

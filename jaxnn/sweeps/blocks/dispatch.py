@@ -95,9 +95,9 @@ class Dispatcher:
 
     def _submit(self, span: list[Block]) -> None:
         """Sends a span."""
-        counts = {choices: record.lane_count for choices, record in self._collector.programs.items()}
+        counts, conditions = self._collector.shared
         try:
-            future = self._pool.submit(Task(self._envelope, span, counts, self._collector.conditions))
+            future = self._pool.submit(Task(self._envelope, span, counts, conditions))
         except BrokenExecutor as error:
             self._suspects.append(span)  # another has broken the executor
             self._recover([], error)
@@ -180,7 +180,7 @@ class Dispatcher:
             ) from error
         for span in lost:
             self._lose(span, alone=len(lost) == 1)
-        self._pool.remake()
+        self._pool.remake(error)
 
     def _lose(self, span: list[Block], *, alone: bool) -> None:
         """Notes that a span has lost its worker; one that was alone is run in single blocks, or given up."""

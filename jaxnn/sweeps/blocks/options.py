@@ -1,10 +1,12 @@
 """The options of a sweep in blocks, checked."""
 
 from concurrent.futures import Executor
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxnn._checks.arrays import check_whole
 from jaxnn._checks.warn import warn_user
+from jaxnn.io.runs.configuration import read_configuration
 from jaxnn.sweeps.engine.plan import Plan
 from jaxnn.sweeps.samplers.base import TrialSampler
 
@@ -13,37 +15,48 @@ from jaxnn.sweeps.samplers.base import TrialSampler
 _LARGEST_SHARE = 0.1
 # The trials of a block where there is an executor and the sampler waits for no results.
 _BLOCK = 1024
+# What to do instead of training trials of blocks on.
+LONGER = (
+    "trials of a sweep in blocks cannot train on; call sweep with more epochs=, another directory, and the best "
+    "settings as first=[result.best.hypers]"
+)
 
 
 class BlockOptions(NamedTuple):
-    """How a sweep is divided; `block` is None in a sweep without blocks."""
+    """How a sweep is divided.
+
+    Attributes:
+        block: the trials of a block; None in a sweep without blocks.
+        ahead: as given to `sweep`.
+        is_fixed: whether the user or the directory sets `block`; otherwise the sampler may.
+    """
 
     block: int | None = None
     ahead: int = 1
+    is_fixed: bool = False
 
 
-def check_blocks(block: Any, ahead: Any, executor: Any, *, keep_states: bool, on_mismatch: str) -> BlockOptions:
+def check_blocks(block: Any, ahead: Any, executor: Any, directory: Any, *, keep_states: bool) -> BlockOptions:
     """Returns the options of a sweep in blocks, checked."""
     check_executor("sweep", executor)
+    block = _find_block(directory) if block is None else block
     ahead = check_whole("sweep", "ahead", ahead, least=1)
     if block is None and executor is None:
         if ahead != 1:
             raise ValueError("sweep: ahead= counts blocks; give block= or executor= too")
         return BlockOptions()
     if keep_states:
-        raise ValueError("sweep: keep_states=True keeps states in one process, without block= and executor=")
-    if on_mismatch != "raise":
-        raise ValueError(
-            'sweep: with block= or executor= a directory goes on under equal conditions, on_mismatch="raise"'
-        )
-    return BlockOptions(_BLOCK if block is None else check_whole("sweep", "block", block, least=1), ahead)
+        raise ValueError(f"sweep: keep_states=True keeps states for more epochs, but {LONGER}")
+    if block is None:
+        return BlockOptions(_BLOCK, ahead)
+    return BlockOptions(check_whole("sweep", "block", block, least=1), ahead, is_fixed=True)
 
 
-def divide(plan: Plan, options: BlockOptions, block: Any, sampler: TrialSampler) -> Plan:
-    """Returns the plan with its block; `block`, as given, may leave it to the sampler, which waits for results."""
+def divide(plan: Plan, options: BlockOptions, sampler: TrialSampler) -> Plan:
+    """Returns the plan with its block, which may be that of a sampler that waits for results."""
     if options.block is None or sampler.ask_limit is None:
         return plan
-    size = options.block if block is not None else min(options.block, sampler.ask_limit)
+    size = options.block if options.is_fixed else min(options.block, sampler.ask_limit)
     unknown = size * options.ahead
     if unknown > _LARGEST_SHARE * plan.trials:
         warn_user(
@@ -51,6 +64,16 @@ def divide(plan: Plan, options: BlockOptions, block: Any, sampler: TrialSampler)
             f"results are known, block={size} × ahead={options.ahead}; a tenth of them, or fewer, searches better"
         )
     return plan._replace(block=size)
+
+
+def _find_block(directory: Any) -> int | None:
+    """Returns the trials of a block of the sweep that a directory holds; None without blocks.
+
+    A call without `block=` goes on with these, so that one directory may have an executor and then none.
+    """
+    if directory is None or not any(Path(directory).glob("block-*.npz")):
+        return None
+    return (read_configuration("sweep", Path(directory)) or {}).get("block")
 
 
 def check_executor(caller: str, executor: Any) -> None:

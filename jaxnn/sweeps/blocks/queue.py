@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 from jaxnn.sweeps.blocks.block import Block
+from jaxnn.sweeps.blocks.calls import BlockCalls
 from jaxnn.sweeps.describe import mismatch_error
 from jaxnn.sweeps.engine.trial import TrialResult
-from jaxnn.sweeps.samplers.base import AsynchronousSampler, TrialSampler, ask_settings
-from jaxnn.sweeps.space.space import Setting
+from jaxnn.sweeps.samplers.base import AsynchronousSampler, TrialSampler
 from jaxnn.sweeps.space.traced import check_settings
 
 # Returns the results of a block that is done.
@@ -31,7 +31,7 @@ class BlockQueue:
         self,
         sampler: TrialSampler,
         space: dict[str, Any],
-        first: list[Setting],
+        calls: BlockCalls,
         *,
         trials: int,
         size: int,
@@ -39,17 +39,22 @@ class BlockQueue:
         done: dict[int, int],
         read: ReadResults,
     ) -> None:
-        """`done` holds the number of trials of the blocks that an earlier call has run; `read` their results."""
+        """`calls` asks the sampler; `done` holds the trials of each block of an earlier call, `read` their results."""
         self.pending: dict[int, Block] = {}
-        self._sampler, self._space, self._first = sampler, space, first
+        self._sampler, self._space, self._calls = sampler, space, calls
         self._trials, self._size, self._ahead = trials, size, ahead
         self._recorded, self._read = done, read
         self._listens = sampler.ask_limit is not None
         self._asked = self._told = self._drawn = 0
-        self._sizes: dict[int, int] = {}
+        self._first: dict[int, int] = {}  # how many settings of a block are the user's
         self._waiting: list[Block] = []
         self._done: set[int] = set()
         self._is_empty = False
+
+    def repeat(self) -> None:
+        """Asks for the blocks that an earlier call has run, and those between them, so that no trial is missing."""
+        while not self._listens and self._asked <= max(self._recorded, default=-1) and self._can_ask():
+            self._ask()
 
     def take(self, most: int) -> list[Block]:
         """Returns the next blocks that can run now, `most` or fewer."""
@@ -89,17 +94,13 @@ class BlockQueue:
         return self._drawn < self._trials and not self._is_empty
 
     def _ask(self) -> None:
-        first = self._first[self._drawn : self._drawn + self._size]
-        wanted = min(self._size, self._trials - self._drawn) - len(first)
-        if first and isinstance(self._sampler, AsynchronousSampler):
-            self._sampler.add(first)
-        own = ask_settings(self._sampler, self._space, wanted) if wanted else []
-        block = Block(self._asked, self._drawn, first + own)
+        wanted = min(self._size, self._trials - self._drawn)
+        block = Block(self._asked, self._drawn, self._calls.ask(self._drawn, wanted))
         if not block.settings:
             self._is_empty = True
             return
         check_settings(self._space, block.settings)
-        self._sizes[block.number] = len(first)
+        self._first[block.number] = self._calls.count_first(block.start, wanted)
         self._asked, self._drawn = self._asked + 1, self._drawn + len(block.settings)
         if self._recorded.get(block.number) == len(block.settings):
             if [result.setting for result in self._read(block.number)] != block.settings:
@@ -110,7 +111,7 @@ class BlockQueue:
         self._waiting.append(block)
 
     def _tell(self) -> None:
-        results, first = self._read(self._told), self._sizes[self._told]
+        results, first = self._read(self._told), self._first[self._told]
         for told in (results[:first], results[first:]):
             if told:
                 self._sampler.tell(told)

@@ -15,11 +15,17 @@ from typing import Any
 from jaxnn._checks.warn import warn_user
 from jaxnn.io.archive import CheckpointError
 from jaxnn.io.files import Content, write
-from jaxnn.io.runs.configuration import check_configuration, read_configuration, write_configuration
+from jaxnn.io.runs.configuration import (
+    check_configuration,
+    find_changes,
+    read_configuration,
+    write_configuration,
+)
 from jaxnn.io.runs.interrupts import CaughtSignal, Interrupted, catch_signals
 from jaxnn.io.runs.journal import Journal
 from jaxnn.io.runs.lock import lock_directory, make_directory
 from jaxnn.sweeps.blocks.content import read_trials
+from jaxnn.sweeps.blocks.options import LONGER
 
 # What `find_problem` says of a file that the journal does not yet record.
 NEWER = "is newer than its line in the journal"
@@ -30,17 +36,19 @@ _TEMPORARY_NAME = re.compile(r"\.(block-\d+|configuration|curves|trials|report)\
 
 
 class BlockStore:
-    """The directory of one sweep, or none.
+    """The directory of one sweep, or this process.
 
     Attributes:
         path: None without a directory.
-        events: of the journal when it was opened, without those of damaged blocks.
+        events: of the journal when it was opened, without those of damaged blocks; all of them without a directory.
         caught: the first signal that arrived.
+        contents: of blocks by number, without a directory.
     """
 
     def __init__(self, path: Path | None, journal: Journal | None, caught: CaughtSignal) -> None:
         self.path, self._journal, self.caught = path, journal, caught
         self.events: list[dict[str, Any]] = []
+        self.contents: dict[int, bytes] = {}
         if journal is not None:
             # Without results there is nothing to go on from: a call with a mistake can be corrected.
             journal.truncate(len(journal.entries) if has_results(journal) else 0)
@@ -51,16 +59,21 @@ class BlockStore:
         """Appends a line to the journal."""
         if self._journal is not None:
             self._journal.append(event, **fields)
+        else:
+            self.events.append({"event": event, **fields})
 
     def write_block(self, number: int, content: bytes) -> str:
         """Writes the file of a block; returns its digest."""
-        assert self.path is not None
-        write(self.path / file_of_block(number), content, "sweep")
+        if self.path is None:
+            self.contents[number] = content
+        else:
+            write(self.path / file_of_block(number), content, "sweep")
         return hashlib.sha256(content).hexdigest()
 
     def read_block(self, number: int) -> bytes:
         """Reads the file of a block."""
-        assert self.path is not None
+        if self.path is None:
+            return self.contents[number]
         return (self.path / file_of_block(number)).read_bytes()
 
     def write_tables(self, tables: Mapping[str, Content]) -> None:
@@ -99,6 +112,19 @@ def _is_newer(event: dict[str, Any], than: dict[str, Any]) -> bool:
 def has_results(journal: Journal) -> bool:
     """Returns whether a run has saved anything."""
     return any(entry.event["event"] in ("block", "checkpoint") for entry in journal.entries)
+
+
+def _check_blocks(path: Path, saved: dict[str, Any] | None, described: dict[str, Any]) -> None:
+    """Refuses the directory of a sweep without blocks, and one of fewer epochs."""
+    if saved is None or saved.get("kind") != "sweep":
+        return
+    if set(find_changes(saved, described)) == {"epochs"} and described["epochs"] > saved["epochs"]:
+        raise ValueError(f"sweep: directory={str(path)!r} holds a sweep of {saved['epochs']} epochs, and {LONGER}")
+    if "block" not in saved:
+        raise ValueError(
+            f"sweep: directory={str(path)!r} holds a sweep without blocks; leave out block= and executor=, or give "
+            "another directory"
+        )
 
 
 def read_file(path: Path) -> bytes:
@@ -151,6 +177,7 @@ def open_store(path: Any, describe: Callable[[], dict[str, Any]]) -> Iterator[Bl
         saved, journal = read_configuration("sweep", path), Journal(path / "journal.jsonl", "sweep")
         described = describe()
         if has_results(journal):
+            _check_blocks(path, saved, described)
             check_configuration("sweep", path, saved, described)
         else:
             write_configuration("sweep", path, described)

@@ -8,29 +8,32 @@ from typing import Any, NamedTuple
 from jaxnn.io.runs import Log
 from jaxnn.io.runs.fingerprint import ENVIRONMENT
 from jaxnn.progress import open_progress
+from jaxnn.sweeps.blocks.calls import BlockCalls
 from jaxnn.sweeps.blocks.collector import BlockCollector
 from jaxnn.sweeps.blocks.dispatch import Dispatcher
 from jaxnn.sweeps.blocks.driver import run_here
+from jaxnn.sweeps.blocks.extend import make_extendable
 from jaxnn.sweeps.blocks.job import pack_job, write_body
 from jaxnn.sweeps.blocks.pool import Pool
 from jaxnn.sweeps.blocks.queue import BlockQueue
 from jaxnn.sweeps.blocks.span import SpanRunner
 from jaxnn.sweeps.blocks.store import JOB_PREFIX, BlockStore, open_store
 from jaxnn.sweeps.blocks.watch import Watch
-from jaxnn.sweeps.ends import Limits, collect_result
+from jaxnn.sweeps.ends import Limits, attach_result, collect_result, warn_no_settings
 from jaxnn.sweeps.engine.plan import Plan
+from jaxnn.sweeps.keep_page import write_last_page
 from jaxnn.sweeps.results.best_trials import BestTrials
 from jaxnn.sweeps.results.replay import Programs
 from jaxnn.sweeps.results.result import SweepResult
 from jaxnn.sweeps.results.workers import Workers
-from jaxnn.sweeps.samplers.base import AsynchronousSampler, TrialSampler
+from jaxnn.sweeps.samplers.base import TrialSampler
 from jaxnn.sweeps.schedulers.base import Scheduler
 from jaxnn.sweeps.shape_check import ShapeCheck
 from jaxnn.sweeps.space.space import Setting
 
 
 class BlockSweep(NamedTuple):
-    """What a sweep in blocks runs; the attributes are those of `Search`, and options of `sweep`."""
+    """What a sweep in blocks runs; the attributes are those of `Search`, options of `sweep`, and a new sampler."""
 
     plan: Plan
     ahead: int
@@ -42,39 +45,60 @@ class BlockSweep(NamedTuple):
     limits: Limits
     log: Log | None
     progress: bool
+    save_every: float
+    on_mismatch: str
+    start_sampler: Callable[[], TrialSampler]
 
 
 def sweep_in_blocks(
     sweep: BlockSweep, programs: Programs, directory: Any, describe: Callable[[], dict[str, Any]]
 ) -> SweepResult:
-    """Runs a sweep in blocks and returns its result; `best` holds the trials that had ended before an exception."""
+    """Runs a sweep in blocks and returns its result; an exception carries what has ended."""
+    with attach_result(sweep.plan, programs, sweep.best):
+        with open_store(directory, functools.partial(_describe, sweep, describe)) as store:
+            _run_blocks(sweep, programs, store)
+        return write_last_page(directory, _make_result(sweep, programs, store))
+
+
+def _run_blocks(sweep: BlockSweep, programs: Programs, store: BlockStore) -> None:
+    """Runs the blocks that a store lacks."""
     plan, best = sweep.plan, sweep.best
-    if directory is not None and not _repeats(sweep.sampler):
-        raise ValueError(
-            "sweep: a directory of blocks asks the sampler again, and a study of Optuna may answer otherwise; leave "
-            "out block= and executor=, or directory="
-        )
-    with open_store(directory, functools.partial(_describe, sweep, describe)) as store:
-        collector = BlockCollector(plan, store, sweep.log)
-        if collector.trials > plan.trials:
-            raise ValueError(f"sweep: the directory holds {collector.trials} trials, more than trials={plan.trials}")
-        queue = _make_queue(sweep, collector)
-        try:
-            _run(sweep, programs, queue, collector, store)
-            queue.draw_rest()
-        finally:
-            queue.close()
-            _collect(queue, collector, best)
-            best.workers = Workers(collector.conditions, sweep.executor, sweep.scheduler, best.keep)
-            if directory is not None:
-                store.write_tables(collector.tables(best))
-    _report_failed(plan, best)
-    return collect_result(plan, programs, best)
+    collector = BlockCollector(plan, store, sweep.log, sweep.on_mismatch)
+    calls = BlockCalls(sweep.sampler, plan.space, sweep.first, store)
+    if (held := max(collector.trials, calls.recorded)) > plan.trials:
+        raise ValueError(f"sweep: the directory holds {held} trials, more than trials={plan.trials}")
+    queue = _make_queue(sweep, collector, calls)
+    try:
+        queue.repeat()
+        _run(sweep, programs, queue, collector, store)
+        queue.draw_rest()
+    finally:
+        queue.close()
+        _collect(queue, collector, best)
+        best.workers = Workers(collector.conditions, sweep.executor, sweep.scheduler, best.keep)
+        if store.path is not None:
+            store.write_tables(collector.tables(best))
 
 
-def _repeats(sampler: TrialSampler) -> bool:
-    """Returns whether a sampler gives the same answers when it is asked again."""
-    return not isinstance(sampler, AsynchronousSampler) or type(sampler).repeat is AsynchronousSampler.repeat
+def _make_result(sweep: BlockSweep, programs: Programs, store: BlockStore) -> SweepResult:
+    """Returns the result; without a directory, one that can be extended."""
+    _report_failed(sweep.plan, sweep.best)
+    result = collect_result(sweep.plan, programs, sweep.best)
+    if store.path is not None:
+        return result
+
+    def go_on(trials: int, store: BlockStore) -> SweepResult:
+        more = sweep._replace(
+            plan=sweep.plan._replace(trials=trials), sampler=sweep.start_sampler(), best=BestTrials(sweep.best.keep),
+            limits=Limits(),
+        )  # fmt: skip
+        with attach_result(more.plan, programs, more.best):
+            _run_blocks(more, programs, store)
+        if len(more.best.drawn) == len(result.trials):
+            warn_no_settings()
+        return _make_result(more, programs, store)
+
+    return make_extendable(result, store, go_on)
 
 
 def _describe(sweep: BlockSweep, describe: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -84,10 +108,10 @@ def _describe(sweep: BlockSweep, describe: Callable[[], dict[str, Any]]) -> dict
     return described | {"block": sweep.plan.block, "keep": sweep.best.keep} | ahead
 
 
-def _make_queue(sweep: BlockSweep, collector: BlockCollector) -> BlockQueue:
+def _make_queue(sweep: BlockSweep, collector: BlockCollector, calls: BlockCalls) -> BlockQueue:
     assert sweep.plan.block is not None
     return BlockQueue(
-        sweep.sampler, sweep.plan.space, sweep.first, trials=sweep.plan.trials, size=sweep.plan.block,
+        sweep.sampler, sweep.plan.space, calls, trials=sweep.plan.trials, size=sweep.plan.block,
         ahead=sweep.ahead, done={number: len(block.seconds) for number, block in collector.blocks.items()},
         read=collector.read_results,
     )  # fmt: skip
@@ -100,12 +124,30 @@ def _run(
     assert block is not None
     with open_progress("sweep", "trial", trials, wanted=sweep.progress) as shown:
         shown.start_at(collector.trials)
-        watch = Watch(collector, sweep.limits, store.caught, shown, -(-trials // block))
+        keep_page = _make_page(sweep, programs, queue, collector, store)
+        watch = Watch(collector, sweep.limits, store.caught, shown, -(-trials // block), keep_page)
         if sweep.executor is None:
             runner = SpanRunner(sweep.plan, sweep.scheduler, sweep.best.keep, programs)
             run_here(runner, queue, collector, watch)
         else:
             _run_there(sweep, queue, collector, watch, store)
+
+
+def _make_page(
+    sweep: BlockSweep, programs: Programs, queue: BlockQueue, collector: BlockCollector, store: BlockStore
+) -> Callable[[int], None]:
+    """Returns what keeps the page of a sweep with a directory while it runs."""
+    if store.path is None:
+        return lambda _: None
+    from jaxnn.report.keep_blocks import BlockPage  # pages are made of results
+
+    def collect() -> SweepResult:
+        best = BestTrials(sweep.best.keep)
+        best.started = sweep.best.started
+        _collect(queue, collector, best)
+        return collect_result(sweep.plan, programs, best)
+
+    return BlockPage(store.path, sweep.save_every, collect).write
 
 
 def _run_there(

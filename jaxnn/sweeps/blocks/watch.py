@@ -1,6 +1,7 @@
 """What ends a sweep in blocks before its last trial, and its progress."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from jaxnn.progress import Display
@@ -17,14 +18,24 @@ class Watch:
         caught: the signal that arrived, if any.
         display: of the progress.
         blocks: the number of all blocks.
+        keep_page: gets the number of blocks that are done.
     """
 
-    def __init__(self, collector: BlockCollector, limits: Limits, caught: Any, display: Display, blocks: int) -> None:
+    def __init__(
+        self,
+        collector: BlockCollector,
+        limits: Limits,
+        caught: Any,
+        display: Display,
+        blocks: int,
+        keep_page: Callable[[int], None],
+    ) -> None:
         self._collector, self._limits, self._caught, self._display = collector, limits, caught, display
         self._blocks, self._started, self._done_before = blocks, time.monotonic(), len(collector.blocks)
+        self._keep_page = keep_page
 
     def show(self, progress: int | float, running: int | None = None, lost: int = 0) -> None:
-        """Shows the trials that have ended, and blocks done, running and lost."""
+        """Shows the trials that have ended, and blocks done, running and lost; keeps the page."""
         collector = self._collector
         shown = {"blocks": f"{len(collector.blocks)}/{self._blocks}"}
         shown |= {} if running is None else {"running": str(running)}
@@ -36,6 +47,8 @@ class Watch:
         }
         shown |= {"best": f"{collector.best:.4f}"} if collector.best > -float("inf") else {}
         self._display.update(progress, shown)
+        if not self._caught.number:
+            self._keep_page(len(collector.blocks))
 
     def count_left(self) -> int:
         """Returns how many blocks are not done."""

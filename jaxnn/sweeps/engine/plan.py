@@ -31,7 +31,7 @@ from jaxnn.sweeps.engine.program import Program
 from jaxnn.sweeps.engine.trial import TrialLayout
 from jaxnn.sweeps.space.fill import active_distributions, fill_space
 from jaxnn.sweeps.space.space import Choices, Setting
-from jaxnn.sweeps.space.traced import fill_traced, find_seed
+from jaxnn.sweeps.space.traced import count_programs, fill_traced, find_seed
 from jaxnn.sweeps.space.whole import Inherited
 from jaxnn.training.epoch import init_training
 from jaxnn.training.evaluation import Metrics, Score
@@ -223,7 +223,9 @@ class Plan(NamedTuple):
         if self.block is not None:
             # The same on every worker, however many devices it has and trials the sweep.
             trials, devices = self.block, 1
-        demand = Demand(self.lanes, lanes, trials * lanes, devices)
+        # Free lanes cost time on a CPU, where the trials that a sampler has open are spread over several programs.
+        shares = self.at_once is not None and self.device.platform == "cpu"
+        demand = Demand(self.lanes, lanes, trials * lanes, devices, count_programs(self.space) if shares else 1)
         count = fit_lanes(demand, choose_lanes(footprint, self.device))
         if self.has_scheduler or self.at_once is not None or lanes > count.width:
             return count

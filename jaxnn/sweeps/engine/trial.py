@@ -107,6 +107,8 @@ class TrialResult(NamedTuple):
 
 def name_curves(table: np.ndarray, metrics: tuple[str, ...]) -> Curves:
     """Returns an array (quantity, lane, epoch) as curves; the names are those of the last quantities."""
+    if not metrics:
+        return Curves(*table)  # all share an empty dict
     return Curves(*table[:3], metrics=dict(zip(metrics, table[3:], strict=True)))
 
 

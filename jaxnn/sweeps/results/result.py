@@ -21,7 +21,15 @@ from jaxnn.sweeps.results.importance import importance
 from jaxnn.sweeps.results.refit import Refit
 from jaxnn.sweeps.results.replay import Programs, Replay, replay_trial
 from jaxnn.sweeps.results.summary import summarize
-from jaxnn.sweeps.results.tables import RESULT_COLUMNS, Column, make_columns, make_html, make_rows, mean_curves
+from jaxnn.sweeps.results.tables import (
+    RESULT_COLUMNS,
+    Column,
+    make_columns,
+    make_frame,
+    make_html,
+    make_rows,
+    mean_curves,
+)
 from jaxnn.sweeps.results.workers import Workers
 from jaxnn.training.recipe import Recipe
 
@@ -89,17 +97,13 @@ class SweepResult(NamedTuple):
     def replay(self, trial: int, *, executor: Executor | Callable[[], Executor] | None = None) -> Replay:
         """Computes a trial again, up to the epoch of its score, to the same bits.
 
-        It compiles the trial's program if the result was unpickled.
-
         Args:
             trial: its number.
-            executor: runs a trial of a sweep in blocks, as for `sweep`. By default this process does; if it computes
-                other bits than the workers did, the executor of the sweep does. A result that was unpickled or reopened
-                has none, and warns.
+            executor: runs a trial of a sweep in blocks, as for `sweep`. By default this process does, or where it computes
+                other bits than the workers, the executor of the sweep. A result that was unpickled or reopened has none.
 
         Raises:
-            ValueError: a trial that failed or did not run; an executor for a sweep without blocks; workers that compute
-                other bits than those of the sweep.
+            ValueError: a trial that failed or did not run; an executor for a sweep without blocks; workers of other bits.
             RuntimeError: an executor that takes no more work; give a function that makes one.
         """
         self.recipe_of(trial)  # a result that was loaded has none, and says so
@@ -110,7 +114,7 @@ class SweepResult(NamedTuple):
 
         The bits of each trial are those of one sweep, if that has as many lanes (`lanes=`). Trials that finished train
         on to more epochs: from their states with `keep_states=True`, otherwise again from the start. A scheduler stops
-        none of them, but only new trials. With a directory, call `sweep` with more trials or epochs instead.
+        none of them, but only new trials. Blocks take more trials alone. With a directory, call `sweep` instead.
 
         Args:
             trials: the number of all trials; None adds none.
@@ -205,17 +209,13 @@ class SweepResult(NamedTuple):
         return list(make_rows(self.space, self.trials))
 
     def to_pandas(self) -> Any:
-        """Returns the table as a pandas DataFrame.
+        """Returns the table as a pandas DataFrame; columns with None among the options hold Python objects.
 
         Raises:
             ImportError: pandas is not installed.
         """
-        try:
-            import pandas
-        except ImportError as error:
-            raise ImportError("to_pandas needs pandas: pip install 'jaxnn[pandas]'") from error
-        columns = None if self.trials else ["trial", *RESULT_COLUMNS, *self.plan.layout.metrics]
-        return pandas.DataFrame(self.table(), columns=columns).set_index("trial")
+        names = () if self.trials else ("trial", *RESULT_COLUMNS, *self.plan.layout.metrics)
+        return make_frame(self.table(), names).set_index("trial")
 
     def curves(self, quantity: str = "scores") -> Float[np.ndarray, "trials epochs"]:
         """Returns a curve for each trial, the mean over its lanes; NaN after its end and where it was not evaluated.

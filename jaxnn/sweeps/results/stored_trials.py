@@ -40,13 +40,22 @@ def read_trials(runs: Sequence[StoredRun], environment: dict[str, Any]) -> dict[
     """
     trials: dict[int, StoredTrial] = {}
     for place, run in enumerate(runs):
-        changes = find_changes(get_environment(run), environment)
-        note = f"ran in another environment: {'; '.join(changes.values())}" if changes else ""
+        note = note_elsewhere(get_environment(run), environment)
         for number, result in _read_run(run, {number: trial.result for number, trial in trials.items()}).items():
             if result.status != "unfinished" or number not in trials:
-                reason = "; ".join(filter(None, (result.reason, note)))
-                trials[number] = StoredTrial(result._replace(reason=reason), place)
+                trials[number] = StoredTrial(add_note(result, note), place)
     return dict(sorted(trials.items()))
+
+
+def note_elsewhere(was: dict[str, Any], now: dict[str, Any]) -> str:
+    """Returns what the reason of a trial says of an environment that was another; "" of one that was the same."""
+    changes = find_changes(was, now)
+    return f"ran in another environment: {'; '.join(changes.values())}" if changes else ""
+
+
+def add_note(result: TrialResult, note: str) -> TrialResult:
+    """Returns a result whose reason has a note, unless that is empty."""
+    return result._replace(reason="; ".join(filter(None, (result.reason, note)))) if note else result
 
 
 def get_environment(run: StoredRun) -> dict[str, Any]:
