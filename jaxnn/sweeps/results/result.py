@@ -99,11 +99,11 @@ class SweepResult(NamedTuple):
 
         Args:
             trial: its number.
-            executor: runs a trial of a sweep in blocks, as for `sweep`. By default this process does, or where it computes
-                other bits than the workers, the executor of the sweep. A result that was unpickled or reopened has none.
+            executor: runs a trial of a sweep in blocks, as for `sweep`. By default this process does, or where it has
+                other bits than the workers, the executor of the sweep; a result that was unpickled has none.
 
         Raises:
-            ValueError: a trial that failed or did not run; an executor for a sweep without blocks; workers of other bits.
+            ValueError: a trial that failed or did not run; an executor without blocks; workers of other bits.
             RuntimeError: an executor that takes no more work; give a function that makes one.
         """
         self.recipe_of(trial)  # a result that was loaded has none, and says so
