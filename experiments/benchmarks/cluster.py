@@ -170,5 +170,5 @@ class _Watch(threading.Thread):
 
 if __name__ == "__main__":
     nn.use_all_cores()
-    *numbers, folder = sys.argv[1:]
-    print(json.dumps(time_sweep(*map(int, numbers), Path(folder))))
+    workers, trials, block, folder = sys.argv[1:]
+    print(json.dumps(time_sweep(int(workers), int(trials), int(block), Path(folder))))

@@ -21,18 +21,20 @@ class About(NamedTuple):
         directory: of the run; empty without one.
         configuration: of the run, with its environment.
         state: "ended", "unfinished", or "running" while it is written again.
+        error: the exception that ended the run, in a line; empty without one.
         written: when the page is made, in seconds since 1970.
         reload: the seconds after which a page of a run that is running reads its file again.
         seconds: of the run in all; None if nothing tells.
         thorough: whether the page has what takes seconds to compute.
         pictures: whether the page shows the inputs of examples.
-        outputs: of the best trial, from the directory.
+        outputs: of the best trial, or of the parameters of a training; None if they are not at hand.
     """
 
     title: str
     directory: str
     configuration: dict[str, Any]
     state: str = "ended"
+    error: str = ""
     written: float = 0.0
     reload: float = 0.0
     seconds: float | None = None
@@ -52,6 +54,7 @@ def describe_about(about: About) -> dict[str, Any]:
         "title": about.title,
         "directory": about.directory,
         "state": about.state,
+        "error": about.error,
         "written": round(about.written),
         "reload": about.reload,
         "seconds": about.seconds if about.seconds is None else round(about.seconds, 3),

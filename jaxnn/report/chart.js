@@ -18,6 +18,8 @@ function mix(from, to, share) {
 
 const requestIdleCallback = window.requestIdleCallback || ((call) => setTimeout(call, 50));
 const FONT = '12px system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif';
+// Steps to the right and down.
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const charts = [];
 const due = new Set();
 
@@ -43,7 +45,7 @@ class Chart {
     this.node.style.height = `${height}px`;
     this.draw = () => this.paint(this.base, draw);
     this.drawOver = () => drawOver && this.paint(this.over, drawOver);
-    this.visible = false;
+    this.visible = this.painted = false;
     new ResizeObserver(() => this.redraw()).observe(this.node);
     new IntersectionObserver((entries) => this.look(entries[entries.length - 1]), { rootMargin: "300px" }).observe(this.node);
     charts.push(this);
@@ -99,39 +101,68 @@ class Chart {
     context.font = FONT;
     context.lineJoin = "round";
     draw(context, width, height);
+    this.painted = true;
   }
 
-  /** Shows lines of text beside a point, the first one strong; null hides them. */
+  /** Shows lines of text beside a point, or else below or above it, the first one strong; null hides them. */
   tell(lines, x, y) {
     this.note.hidden = !lines;
     if (!lines) return;
     this.note.replaceChildren(...lines.map((line, i) => el(i ? "div" : "strong", {}, line)));
     const { offsetWidth: width, offsetHeight: height } = this.note;
-    const left = x + 16 + width > this.width ? x - 16 - width : x + 16;
-    this.note.style.left = `${clamp(left, 0, Math.max(0, this.width - width))}px`;
-    this.note.style.top = `${clamp(y - height / 2, 0, Math.max(0, this.height - height))}px`;
+    // What is around a chart may show a part of it.
+    const [node, around] = [this.node, this.node.parentElement].map((each) => each.getBoundingClientRect());
+    const [low, high] = [around.left - node.left, around.right - node.left];
+    const beside = [x + 16, x - 16 - width].find((at) => at >= low && at + width <= high);
+    const middle = clamp(y - height / 2, 0, Math.max(0, this.height - height));
+    const beyond = y + 16 + height > this.height && y - 16 - height >= 0 ? y - 16 - height : y + 16;
+    this.note.style.left = `${beside ?? clamp(x - width / 2, low, Math.max(low, high - width))}px`;
+    this.note.style.top = `${beside === undefined ? beyond : middle}px`;
   }
 
-  /** Calls back with the place of the pointer. */
+  /** Calls back with the place of the pointer, once the chart is drawn and has its scales. */
   onPointer(type, call) {
     this.over.addEventListener(type, (event) => {
+      if (!this.painted) return;
       const box = this.over.getBoundingClientRect();
       call(event.clientX - box.left, event.clientY - box.top, event);
     });
   }
+
+  /** Calls back with the name of a key, once the chart is drawn; where it returns true, the page does not scroll. */
+  onKey(call) {
+    this.over.addEventListener("keydown", (event) => {
+      if (this.painted && call(event.key, event.shiftKey)) event.preventDefault();
+    });
+  }
+
+  /** Calls back when the pointer or the keyboard leaves the chart. */
+  onLeave(call) {
+    this.over.addEventListener("pointerleave", call);
+    this.over.addEventListener("blur", call);
+  }
 }
 
-/** Returns round numbers between two ends, about as many as wanted; powers of ten on a logarithmic scale. */
+/** Returns powers of ten between two ends; where there are few, also twice and five times them; null if that is too few. */
+function logTicks(low, high, wanted) {
+  const first = Math.ceil(Math.log10(low) - 1e-9);
+  const last = Math.floor(Math.log10(high) + 1e-9);
+  const step = Math.max(1, Math.ceil((last - first + 1) / wanted));
+  const powers = [];
+  for (let power = first; power <= last; power += step) powers.push(10 ** power);
+  if (powers.length >= 3) return powers;
+  const marks = [];
+  for (let power = first - 1; power <= last; power++) marks.push(...[1, 2, 5].map((digit) => Number((digit * 10 ** power).toPrecision(12))));
+  const inside = marks.filter((mark) => mark > low * (1 - 1e-9) && mark < high * (1 + 1e-9));
+  if (inside.length >= 3 && inside.length <= 2 * wanted) return inside;
+  return powers.length === 2 ? powers : null;
+}
+
+/** Returns round numbers between two ends, about as many as wanted. */
 function ticks(low, high, wanted, log) {
   if (!(high > low)) return [low];
-  if (log) {
-    const first = Math.ceil(Math.log10(low) - 1e-9);
-    const last = Math.floor(Math.log10(high) + 1e-9);
-    const step = Math.max(1, Math.ceil((last - first + 1) / wanted));
-    const powers = [];
-    for (let power = first; power <= last; power += step) powers.push(10 ** power);
-    if (powers.length >= 2) return powers;
-  }
+  const marked = log ? logTicks(low, high, wanted) : null;
+  if (marked) return marked;
   const rough = (high - low) / wanted;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = power * [1, 2, 5, 10].find((factor) => 1.5 * factor * power >= rough);
@@ -140,7 +171,13 @@ function ticks(low, high, wanted, log) {
   return marks;
 }
 
-/** Draws horizontal lines with their numbers, and numbers below; x and y give places. */
+/** Returns a range around a single value, and others as they are. */
+function widen(low, high) {
+  const by = high > low ? 0 : Math.abs(low) / 2 || 0.5;
+  return [low - by, high + by];
+}
+
+/** Draws horizontal lines with their numbers, or texts in pairs, and numbers below; x and y give places. */
 function drawAxes(context, { left, right, top, bottom, xs, ys, x, y, xLabel, yLabel }) {
   context.lineWidth = 1;
   context.strokeStyle = colours.line;
@@ -153,7 +190,7 @@ function drawAxes(context, { left, right, top, bottom, xs, ys, x, y, xLabel, yLa
     context.moveTo(left, at);
     context.lineTo(right, at);
     context.stroke();
-    context.fillText(tick(mark), left - 8, at);
+    context.fillText(Array.isArray(mark) ? mark[1] : tick(mark), left - 8, at);
   }
   context.textBaseline = "alphabetic";
   context.textAlign = "center";

@@ -1,8 +1,9 @@
-// The classes of the best trial: a matrix of observed and predicted ones, and the wrongest examples.
+// The classes of the best trial, or of a training: a matrix of observed and predicted ones, and the wrongest examples.
 
 function makeClasses() {
-  const { matrix, wrong, rows, wrongest, trial } = data.classes;
-  const share = `${plural(wrong, "wrong row")} of ${count(rows)}, ${((100 * wrong) / rows).toFixed(1)} %, by trial ${trial} on its validation rows.`;
+  const { matrix, wrong, rows, total, wrongest, number: judge } = data.classes;
+  const by = data.kind === "train" ? `after ${plural(judge, "epoch")}` : `by trial ${judge}`;
+  const share = `${plural(wrong, "wrong row")} of ${count(rows)}, ${((100 * wrong) / rows).toFixed(1)} %, ${by}, among the ${total > rows ? `first of ${count(total)} ` : ""}validation rows.`;
   return section("Classes", `${share} Observed classes are rows, predicted ones columns.`, el("div", { class: "pair" }, makeMatrix(matrix), wrongest.length ? makeWrongest(wrongest) : null));
 }
 
@@ -14,7 +15,9 @@ function makeMatrix(matrix) {
       const cell = el("td", { class: amount ? (i === j ? "right" : "wrong") : "zero" }, count(amount));
       // The square root makes a few errors visible beside zeros.
       if (amount) cell.style.setProperty("--share", `${(100 * Math.sqrt(amount / total)).toFixed(1)}%`);
-      if (amount / total > 0.4) cell.classList.add("strong");
+      // Black and white text differ alike from the colour of a cell at these shares, in dark and light.
+      if (amount / total > 0.416) cell.classList.add("strong");
+      if (amount / total > 0.875) cell.classList.add("full");
       return cell;
     });
     return el("tr", {}, el("th", { scope: "row" }, String(i)), cells);
@@ -31,10 +34,6 @@ function makeWrongest(wrongest) {
     el("td", {}, count(each.row)), el("td", {}, String(each.label)), el("td", {}, String(each.predicted)),
     el("td", {}, `${percent(each.own)} · ${percent(each.claimed)}`)));
   return el("div", {}, el("h3", {}, "The wrongest"), el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "The wrongest examples" }, el("table", { class: "small" }, el("thead", {}, el("tr", {}, heads.map((head) => el("th", { scope: "col" }, head)))), el("tbody", {}, rows))));
-}
-
-function percent(share) {
-  return share < 0.001 ? "< 0.1 %" : `${(100 * share).toFixed(1)} %`;
 }
 
 function drawPicture({ height, width, pixels }) {

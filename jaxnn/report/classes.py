@@ -1,4 +1,4 @@
-"""The confusion matrix and the wrongest examples of the best trial."""
+"""The confusion matrix and the wrongest examples of the best trial, or of a training."""
 
 import base64
 from typing import Any
@@ -17,7 +17,7 @@ def describe_classes(outputs: Outputs | None, *, pictures: bool = False) -> dict
     """Returns what a page shows of class scores, as JSON.
 
     Args:
-        outputs: of the best trial, or None.
+        outputs: of the best trial or of a training, or None.
         pictures: whether to show the inputs of the wrongest examples, if they are images.
     """
     if outputs is None or outputs.logits.shape[1] > _MAX_CLASSES or not np.isfinite(outputs.logits).all():
@@ -27,10 +27,11 @@ def describe_classes(outputs: Outputs | None, *, pictures: bool = False) -> dict
     matrix = np.zeros((classes, classes), int)
     np.add.at(matrix, (outputs.labels, predicted), 1)
     return {
-        "trial": outputs.trial,
+        "number": outputs.number,
         "matrix": matrix.tolist(),
         "wrong": int((predicted != outputs.labels).sum()),
         "rows": len(predicted),
+        "total": outputs.total,
         "wrongest": _list_wrongest(outputs, predicted, pictures=pictures),
     }
 

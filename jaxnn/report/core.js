@@ -64,6 +64,10 @@ function seconds(value) {
   return `${Math.floor(value / 3600)} h ${Math.round((value % 3600) / 60)} min`;
 }
 
+function percent(share) {
+  return share > 0 && share < 0.001 ? "< 0.1 %" : `${(100 * share).toFixed(1)} %`;
+}
+
 function plural(amount, word) {
   return `${count(amount)} ${word}${amount === 1 ? "" : "s"}`;
 }

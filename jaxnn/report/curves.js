@@ -28,12 +28,12 @@ function makeCurves() {
   /** Returns the range of the vertical axis: the good end whole, the bad end without the few worst values. */
   function findRange() {
     const known = shown.values.filter(Number.isFinite).sort();
-    if (!known.length) return { low: 0, high: 1, log: false };
+    if (!known.length) return { low: 0, high: 1, log: false, isEmpty: true };
     // A few curves hide nothing: they are shown whole.
     const whole = size < 4;
     let [low, high] = whole ? [known[0], known[known.length - 1]] : shown.loss ? [known[0], quantile(known, 0.75)] : [quantile(known, 0.25), known[known.length - 1]];
     const log = low > 0 && shown.loss && high / low > 20;
-    if (high <= low) [low, high] = [low - 0.5, high + 0.5];
+    [low, high] = widen(low, high);
     const margin = log ? 0 : 0.03 * (high - low);
     return { low: low - (low >= 0 && low - margin < 0 ? low : margin), high: high + margin, log };
   }
@@ -76,8 +76,8 @@ function makeCurves() {
     const wanted = Math.max(2, Math.floor(width / 110));
     const xs = [...new Set([1, ...ticks(1, last, wanted, false).filter((mark) => Number.isInteger(mark) && mark - 1 > last / wanted / 2)])];
     drawAxes(context, {
-      ...box, xs, ys: ticks(range.low, range.high, 5, range.log), x, y, xLabel: "epoch",
-      yLabel: shown.name + (range.log ? " (logarithmic)" : ""),
+      ...box, xs, ys: range.isEmpty ? [] : ticks(range.low, range.high, 5, range.log), x, y, xLabel: "epoch",
+      yLabel: shown.name + (range.isEmpty ? ": no finite value" : range.log ? " (logarithmic)" : ""),
     });
     context.save();
     clip(context, box);
@@ -150,7 +150,6 @@ function makeCurves() {
   }
 
   chart.onPointer("pointermove", (atX, atY) => {
-    if (!x) return;
     const epoch = clamp(fromX(atX), 1, last);
     let k = 0;
     while (k + 1 < grid.length && grid[k + 1] <= epoch) k++;
@@ -163,18 +162,16 @@ function makeCurves() {
     if (nearest < 0) leave();
     else show(nearest, nearestPoint(nearest, epoch));
   });
-  chart.onPointer("pointerleave", leave);
-  chart.over.addEventListener("blur", leave);
-  chart.over.addEventListener("keydown", (event) => {
+  chart.onLeave(leave);
+  chart.onKey((key) => {
     const list = ranking.filter((trial) => chosen[trial] && trials.epochs[trial]);
-    const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
-    if (event.key === "Escape") leave();
-    if (!step || !list.length) return;
-    event.preventDefault();
-    if (!cursor) return show(list[0], nearestPoint(list[0], last));
-    const trial = list[clamp(list.indexOf(cursor[0]) + step[0], 0, list.length - 1)];
-    const k = step[0] ? nearestPoint(trial, epochAt(...cursor)) : cursor[1] + step[1];
+    const step = ARROWS[key];
+    if (key === "Escape") leave();
+    if (!step || !list.length) return false;
+    const trial = cursor ? list[clamp(list.indexOf(cursor[0]) + step[1], 0, list.length - 1)] : list[0];
+    const k = !cursor ? nearestPoint(trial, last) : step[1] ? nearestPoint(trial, epochAt(...cursor)) : cursor[1] + step[0];
     show(trial, clamp(k, 0, shown.starts[trial + 1] - shown.starts[trial] - 1));
+    return true;
   });
 
   function pick(name) {
@@ -186,11 +183,11 @@ function makeCurves() {
   pick(quantities[0].name);
   views.push(chart);
 
-  const select = el("select", { "aria-label": "Quantity", onchange: (event) => pick(event.target.value) }, quantities.map(({ name }) => el("option", { value: name }, name)));
+  const select = el("select", { "aria-label": "Quantity of the learning curves", onchange: (event) => pick(event.target.value) }, quantities.map(({ name }) => el("option", { value: name }, name)));
   const thinned = grid.length && grid.length < last ? ` Curves are drawn through ${grid.length} of ${last} epochs, and their ends.` : "";
   return section(
     "Learning curves",
-    `A curve for each trial, the mean over its repeats and folds; it ends where the trial did.${size < 4 ? "" : " The worst values lie outside."}${thinned}`,
+    `A curve for each trial${data.repeats * data.folds > 1 ? ", the mean over its repeats and folds" : ""}; it ends where the trial did.${size < 4 ? "" : " The worst values lie outside."}${thinned}`,
     el("div", { class: "controls" }, quantities.length > 1 ? select : null, scoreLegend((trial) => trials.epochs[trial] > 0)),
     chart.node,
   );
@@ -203,11 +200,10 @@ function lacksScore(isShown) {
 
 /** Returns what the colours of the lines of the trials that are shown mean. */
 function scoreLegend(isShown) {
-  const low = tick(Number((scoreLow ?? 0).toPrecision(3)));
-  const marks = !scored.length ? [] : [
-    el("span", { class: "key" }, "score ", low, el("span", { class: "ramp", "aria-hidden": "true" }), tick(Number((scoreHigh ?? 1).toPrecision(3)))),
-    el("span", { class: "key" }, el("span", { class: "stroke best", "aria-hidden": "true" }), "best"),
-  ];
+  const [low, high] = [scoreLow, scoreHigh].map((score) => tick(Number((score ?? 0).toPrecision(3))));
+  const marks = [];
+  if (scoreHigh > scoreLow) marks.push(el("span", { class: "key" }, `score ${sortedScores[0] < scoreLow ? "≤ " : ""}${low}`, el("span", { class: "ramp", "aria-hidden": "true" }), high));
+  if (data.best !== null) marks.push(el("span", { class: "key" }, el("span", { class: "stroke best", "aria-hidden": "true" }), "best"));
   if (lacksScore(isShown)) marks.push(el("span", { class: "key" }, el("span", { class: "stroke diverged", "aria-hidden": "true" }), "no score"));
   return el("div", { class: "legend" }, marks);
 }

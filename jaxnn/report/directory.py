@@ -35,9 +35,7 @@ def describe_directory(directory: Path, title: str | None = None) -> dict[str, A
     result = load(directory)
     runs = list_runs("report", directory) or [run]
     waits = any(trial.status == "unfinished" for trial in result.trials)
-    outputs = read_outputs(runs[-1].path / OUTPUTS_FILE)
-    if outputs is not None and (not result.kept or outputs.trial != result.best.trial):
-        outputs = None  # of a sweep that has gone on since
+    outputs = read_outputs(runs[-1].path / OUTPUTS_FILE, result.best.trial if result.kept else None)
     about = about._replace(
         configuration=runs[-1].configuration,
         state="unfinished" if waits else "ended",
@@ -70,8 +68,8 @@ def _describe_training(run: StoredRun, about: About) -> dict[str, Any]:
         for name, column in _CURVES.items()
         if column == "loss" or (epochs and column in epochs[0])
     }
-    described = describe_curves(dict(curves), about._replace(seconds=_sum_seconds([run])))
     scores = curves.get("scores", np.zeros(0))
     finite = np.where(np.isfinite(scores), scores, -np.inf)
     best = int(finite.argmax()) + 1 if len(finite) else None
-    return described | {"best_epoch": best, "diverged": None, "params": None}
+    about = about._replace(seconds=_sum_seconds([run]), outputs=read_outputs(run.path / OUTPUTS_FILE, best))
+    return describe_curves(dict(curves), about) | {"best_epoch": best, "diverged": None, "params": None}

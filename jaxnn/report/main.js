@@ -1,7 +1,7 @@
 // Puts the page together.
 
 function makeSections() {
-  if (data.kind === "train") return [makeHead(), ...(data.epochs ? makeTraining() : []), makeFacts()];
+  if (data.kind === "train") return [makeHead(), ...(data.epochs ? makeTraining() : []), ...(data.classes ? [makeClasses()] : []), makeFacts()];
   const sections = [makeHead()];
   if (data.notes.length) sections.push(makeNotes());
   if (size) sections.push(makeCurves());
@@ -9,7 +9,7 @@ function makeSections() {
   if (size) sections.push(makeTable());
   if (data.importance) sections.push(makeImportance());
   if (data.classes) sections.push(makeClasses());
-  if (data.lanes.ends.length) sections.push(makeTime());
+  if (data.lanes.workers.length) sections.push(makeTime());
   sections.push(makeFacts());
   return sections;
 }

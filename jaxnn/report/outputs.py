@@ -1,4 +1,4 @@
-"""What the best trial says of its validation rows, where targets are classes."""
+"""What the best parameters say of validation rows, where targets are classes."""
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -7,6 +7,7 @@ import numpy as np
 
 from jaxnn.io.archive import CheckpointError
 from jaxnn.io.checkpoint import load_by_name, pack
+from jaxnn.models.model import Model
 from jaxnn.training.evaluation import predict
 
 if TYPE_CHECKING:
@@ -20,21 +21,23 @@ _MAX_NUMBERS = 250_000
 
 
 class Outputs(NamedTuple):
-    """Class scores of the best trial.
+    """Class scores of the best trial, or of a training.
 
     Attributes:
-        trial: its number.
+        number: of the trial, or of the epochs after which the training had its parameters.
         rows: the numbers of the rows, of the validation part or, with folds, of the data.
         labels: their classes.
         logits: the outputs, shape (rows, classes).
         x: their inputs; None from a directory.
+        total: the number of all rows, of which these are the first.
     """
 
-    trial: int
+    number: int
     rows: np.ndarray
     labels: np.ndarray
     logits: np.ndarray
     x: np.ndarray | None = None
+    total: int = 0
 
 
 def compute_outputs(result: "SweepResult") -> Outputs | None:
@@ -43,21 +46,26 @@ def compute_outputs(result: "SweepResult") -> Outputs | None:
     With folds, each row is judged by the network that has not seen it; with repeats, by the first.
     """
     plan: Any = result.plan
-    targets = (plan.data if plan.validation is None else plan.validation)[1]
-    if not (_is_array(targets) and np.ndim(targets) == 1 and np.issubdtype(targets.dtype, np.integer)):
+    if not _are_whole_numbers((plan.data if plan.validation is None else plan.validation)[1]):
         return None
     if not any(trial.has_params for trial in result.trials) or result.best.params is None:
         return None
-    parts = [_compute(result, lane, *part) for lane, part in enumerate(_list_parts(plan))]
-    rows, labels, logits, x = zip(*parts, strict=True)
-    if any(np.ndim(part) != 2 or part.shape[1] < 2 for part in logits):
+    best, model = result.best.trial, result.best.recipe.model
+    parts = [_judge(model, result.params(best, lane=lane), *part) for lane, part in enumerate(_list_parts(plan))]
+    return _join(best, parts)
+
+
+def compute_training_outputs(model: Model, params: Any, validation: tuple[Any, Any], epoch: int) -> Outputs | None:
+    """Returns the outputs of a training, whose parameters are those after `epoch`; None if targets are not classes."""
+    x, targets = validation
+    if not _are_whole_numbers(targets):
         return None
-    joined = Outputs(result.best.trial, *map(np.concatenate, (rows, labels, logits)))
-    if not np.isin(joined.labels, range(joined.logits.shape[1])).all():
-        return None  # counts, such as those whose quantiles a network gives
-    shown = slice(_MAX_NUMBERS // joined.logits.shape[1])
-    inputs = np.concatenate(x)[shown] if all(part is not None for part in x) else None
-    return Outputs(joined.trial, joined.rows[shown], joined.labels[shown], joined.logits[shown], inputs)
+    return _join(epoch, [_judge(model, params, np.arange(len(targets)), x, np.asarray(targets))])
+
+
+def _are_whole_numbers(targets: Any) -> bool:
+    """Returns whether targets may be classes."""
+    return _is_array(targets) and np.ndim(targets) == 1 and np.issubdtype(targets.dtype, np.integer)
 
 
 def _is_array(tree: Any) -> bool:
@@ -79,24 +87,46 @@ def _list_parts(plan: Any) -> list[tuple[np.ndarray, Any, Any]]:
     ]
 
 
-def _compute(result: "SweepResult", lane: int, rows: np.ndarray, x: Any, labels: np.ndarray) -> tuple[Any, ...]:
-    best = result.best
-    outputs = predict(best.recipe.model, result.params(best.trial, lane=lane), x)
+def _judge(model: Model, params: Any, rows: np.ndarray, x: Any, labels: np.ndarray) -> tuple[Any, ...]:
+    """Returns rows with their labels, outputs and inputs."""
+    outputs = predict(model, params, x)
     logits = np.asarray(outputs, np.float32) if _is_array(outputs) else np.zeros(0)
     return rows, labels, logits, np.asarray(x) if _is_array(x) else None
 
 
+def _join(number: int, parts: list[tuple[Any, ...]]) -> Outputs | None:
+    """Returns the outputs of all parts; None if they are not those of classes."""
+    rows, labels, logits, x = zip(*parts, strict=True)
+    if any(np.ndim(part) != 2 or part.shape[1] < 2 for part in logits):
+        return None
+    joined = Outputs(number, *map(np.concatenate, (rows, labels, logits)))
+    if not np.isin(joined.labels, range(joined.logits.shape[1])).all():
+        return None  # counts, such as those whose quantiles a network gives
+    shown = slice(_MAX_NUMBERS // joined.logits.shape[1])
+    inputs = np.concatenate(x)[shown] if all(part is not None for part in x) else None
+    parts = (part[shown] for part in (joined.rows, joined.labels, joined.logits))
+    return Outputs(number, *parts, inputs, len(joined.rows))
+
+
 def pack_outputs(outputs: Outputs) -> bytes:
     """Returns the content of the file that a directory keeps, without the inputs."""
-    arrays = outputs._asdict() | {"trial": np.array(outputs.trial)}
+    arrays = outputs._asdict() | {"number": np.array(outputs.number), "total": np.array(outputs.total)}
     del arrays["x"]
     return pack(arrays)
 
 
-def read_outputs(path: "Path") -> Outputs | None:
-    """Returns the outputs that a directory keeps; None without them, or if the file is damaged."""
+def read_outputs(path: "Path", number: int | None) -> Outputs | None:
+    """Returns the outputs that a directory keeps; None without them, or if the file is damaged.
+
+    Args:
+        path: of the file.
+        number: of the best trial, or the epochs of a training; None if there is none. Those of another are outdated,
+            because the run has gone on since.
+    """
     try:
         arrays = load_by_name(path).arrays
-        return Outputs(int(arrays["trial"]), arrays["rows"], arrays["labels"], arrays["logits"])
+        number_kept, total = int(arrays["number"]), int(arrays["total"])
+        kept = Outputs(number_kept, arrays["rows"], arrays["labels"], arrays["logits"], total=total)
     except (OSError, CheckpointError, KeyError):
         return None
+    return kept if kept.number == number else None

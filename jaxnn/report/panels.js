@@ -6,10 +6,11 @@ function makeHead() {
   const when = new Date(1000 * data.written).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
   const device = data.facts.find(([name]) => name === "device");
   const parts = [`jaxnn ${data.kind === "sweep" ? "sweep" : "training"}`, when, ...(data.seconds === null ? [] : [seconds(data.seconds)]), ...(device ? [device[1]] : [])];
-  const state = { running: "running", unfinished: "not ended" }[data.state];
+  const state = data.error ? "ended by an exception" : { running: "running", unfinished: "not ended" }[data.state];
   return el("header", {},
     el("p", { class: "kicker" }, parts.join(" · "), state ? el("span", { class: "badge", id: "state" }, state) : null),
     el("h1", {}, data.title),
+    data.error ? el("p", { class: "error" }, data.error) : null,
     data.kind === "sweep" ? makeLead() : makeTrainingLead(),
   );
 }
@@ -47,6 +48,11 @@ function makeImportance() {
   return section("Importance of the hypers", "How much worse a random forest predicts the rank of a score when the values of a hyper are exchanged between trials, as a share of all hypers.", el("table", { class: "bars" }, el("tbody", {}, rows)));
 }
 
+/** Returns a word as a shell takes it. */
+function quoteForShell(word) {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'"'"'`)}'`;
+}
+
 /** Returns the facts about the run as a list of names and values. */
 function makeFacts() {
   const facts = [...data.facts];
@@ -57,6 +63,6 @@ function makeFacts() {
   }
   if (data.seconds !== null) facts.unshift(["time", seconds(data.seconds)]);
   if (data.directory) facts.push(["directory", data.directory]);
-  const more = data.thorough === false ? `python -m jaxnn.report ${data.directory} adds what takes longer to compute, such as the importance of the hypers.` : null;
+  const more = data.thorough === false ? `python -m jaxnn.report ${quoteForShell(data.directory)} adds what takes longer to compute, such as the importance of the hypers.` : null;
   return section("The run", more, el("dl", { class: "facts" }, facts.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value)))));
 }

@@ -56,8 +56,12 @@ function makeParallel() {
     context.textAlign = "center";
     context.fillStyle = colours.text;
     context.font = `600 ${FONT}`;
-    fillShortened(context, axis.name, x(k), 14, x(1) - x(0) - 12 || 200);
+    fillName(context, axis.name, x(k), 14, x(1) - x(0) - 12 || 200);
     context.font = FONT;
+  }
+
+  /** Writes the numbers of an axis, above all lines. */
+  function writeMarks(context, axis, k) {
     context.textAlign = "left";
     for (const [unit, text] of listMarks(axis)) writeMark(context, text, x(k) + 7, y(unit) + 4);
     if (axis === scoreAxis && lacksScore(hasEnded)) writeMark(context, "none", x(k) + 7, y(null) + 4);
@@ -76,6 +80,7 @@ function makeParallel() {
     setScales(width, height);
     if (data.best !== null && chosen[data.best]) strokeOne(context, data.best, trace(context), colours.best);
     if (hot >= 0 && hot !== data.best) strokeOne(context, hot, trace(context), colours.text);
+    axes.forEach((axis, k) => writeMarks(context, axis, k));
     if (current >= 0) drawFrame(context, x(current) - 12, y(1) - 8, 24, y(0) - y(1) + 16);
   }
 
@@ -96,7 +101,6 @@ function makeParallel() {
     chart.over.setPointerCapture(event.pointerId);
   });
   chart.onPointer("pointermove", (atX, atY) => {
-    if (!x) return;
     chart.over.style.cursor = Math.abs(x(nearestAxis(atX)) - atX) <= 24 ? "ns-resize" : "default";
     if (!drag) return hover(atX, atY);
     const unit = unitAt(atY);
@@ -127,17 +131,19 @@ function makeParallel() {
     chart.tell(nearest < 0 ? null : describeTrial(nearest), atX, atY);
   }
 
-  chart.over.addEventListener("keydown", (event) => {
-    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    const move = { ArrowUp: 0.05, ArrowDown: -0.05 }[event.key];
-    if (!step && !move && event.key !== "Escape") return;
-    event.preventDefault();
-    current = clamp(current + (step || 0), 0, axes.length - 1);
+  chart.onKey((key, isShifted) => {
+    const [step, down] = ARROWS[key] || [0, 0];
+    if (!ARROWS[key] && key !== "Escape") return false;
+    current = clamp(current + step, 0, axes.length - 1);
     const axis = axes[current];
-    if (event.key === "Escape") brush([axis, null]);
-    if (move) brush([axis, movePart(brushes.get(axis), move, event.shiftKey)]);
+    if (key === "Escape") brush([axis, null]);
+    if (down) brush([axis, movePart(brushes.get(axis), -0.05 * down, isShifted)]);
     chart.tell(describeBrush(axis), x(current), y(0.5));
     chart.redrawOver();
+    // A narrow page shows a part of the axes.
+    const wide = chart.node.parentElement;
+    wide.scrollLeft = clamp(wide.scrollLeft, x(current) + 120 - wide.clientWidth, x(current) - 60);
+    return true;
   });
   chart.over.addEventListener("blur", () => {
     current = -1;
@@ -160,6 +166,7 @@ function movePart(part, move, upper) {
 
 /** Returns the marks of an axis: places and texts. */
 function listMarks(axis) {
+  if (axis === scoreAxis && !scored.length) return [];
   if (axis.options.length) return axis.options.map((option, i) => [axis.place(i), option.length > 14 ? `${option.slice(0, 13)}…` : option]);
   const marks = ticks(axis.low, axis.high, 4, axis.log).map((value) => [axis.place(value), tick(value)]);
   if (axis === scoreAxis && scored.length && scoreFloor > sortedScores[0]) {
@@ -181,6 +188,12 @@ function drawFrame(context, left, top, width, height) {
   context.strokeStyle = colours.mark;
   context.lineWidth = 2;
   context.strokeRect(left, top, width, height);
+}
+
+/** Writes the name of a hyper, without those of the choices around it if it is too wide. */
+function fillName(context, name, x, y, width) {
+  const isWide = context.measureText(name).width > width;
+  fillShortened(context, isWide && name.includes(".") ? `…${name.slice(name.lastIndexOf(".") + 1)}` : name, x, y, width);
 }
 
 /** Writes text, without its end if it is too wide. */

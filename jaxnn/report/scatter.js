@@ -27,15 +27,17 @@ function makeStamp(status, colour) {
 
 function makeScatters() {
   const statuses = STATUS.filter((name, i) => trials.status.includes(i) && name !== "unfinished");
-  const keys = ["best", ...statuses].map((name) => el("span", { class: `key status ${name}` }, el("span", {}, el("span", { class: "dot", "aria-hidden": "true" }), name)));
-  return section("Score against each hyper", "Trials without a score lie on the lower edge. Drag to choose trials; click to let go.", el("div", { class: "controls" }, el("div", { class: "legend" }, keys)), el("div", { class: "grid" }, hypers.map((axis) => makeScatter(axis).node)));
+  const keys = [...(data.best === null ? [] : ["best"]), ...statuses].map((name) => el("span", { class: `key status ${name}` }, el("span", {}, el("span", { class: "dot", "aria-hidden": "true" }), name)));
+  const below = lacksScore(hasEnded) ? "Trials without a score lie below the others. " : "";
+  return section("Score against each hyper", `${below}Drag to choose trials; click to let go.`, el("div", { class: "controls" }, el("div", { class: "legend" }, keys)), el("div", { class: "grid" }, hypers.map((axis) => makeScatter(axis).node)));
 }
 
 function makeScatter(axis) {
   let box, x, y;
 
   function setScales(width, height) {
-    box = { left: 48, right: width - 12, top: 26, bottom: height - 44 };
+    // The worst scores together take a longer mark.
+    box = { left: scoreFloor > sortedScores[0] ? 64 : 48, right: width - 12, top: 26, bottom: height - 44 };
     x = (unit) => box.left + (box.right - box.left) * unit;
     y = (unit) => (unit === null ? box.bottom + 7 : box.bottom - (box.bottom - box.top - 6) * unit);
   }
@@ -46,14 +48,14 @@ function makeScatter(axis) {
     setScales(width, height);
     const marks = listMarks(axis);
     drawAxes(context, {
-      ...box, xs: [], ys: ticks(scoreAxis.low, scoreAxis.high, 4, false), y: (value) => y(scoreAxis.place(value)), yLabel: "score",
+      ...box, xs: [], ys: listMarks(scoreAxis), y: ([unit]) => y(unit), yLabel: "score",
     });
     context.fillStyle = colours.soft;
     context.textAlign = "center";
     for (const [unit, text] of marks) fillShortened(context, text, x(unit), box.bottom + 22, (box.right - box.left) / marks.length - 4);
     context.fillStyle = colours.text;
     context.font = `600 ${FONT}`;
-    fillShortened(context, axis.name, (box.left + box.right) / 2, box.bottom + 40, box.right - box.left);
+    fillName(context, axis.name, (box.left + box.right) / 2, box.bottom + 40, box.right - box.left);
     context.font = FONT;
     for (let i = 0; i < STATUS.length; i++) drawDots(context, ranking.filter((trial) => trials.status[trial] === i && listed(trial)), STATUS[i]);
     drawChosen(context);
@@ -133,7 +135,6 @@ function makeScatter(axis) {
     chart.over.setPointerCapture(event.pointerId);
   });
   chart.onPointer("pointermove", (atX, atY) => {
-    if (!box) return;
     if (!drag) return show(nearest(atX, atY));
     if (Math.hypot(atX - drag[0], atY - drag[1]) < 5) return;
     chart.tell(null);
@@ -148,15 +149,14 @@ function makeScatter(axis) {
   });
   // A touch that scrolls the page ends so.
   chart.onPointer("pointercancel", () => (drag = null));
-  chart.onPointer("pointerleave", () => show(-1));
-  chart.over.addEventListener("blur", () => show(-1));
-  chart.over.addEventListener("keydown", (event) => {
-    const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
-    if (event.key === "Escape") brush([axis, null], [scoreAxis, null]);
+  chart.onLeave(() => show(-1));
+  chart.onKey((key) => {
+    const step = ARROWS[key]?.[1];
+    if (key === "Escape") brush([axis, null], [scoreAxis, null]);
     const list = ranking.filter((trial) => chosen[trial] && listed(trial));
-    if (!step || !list.length) return;
-    event.preventDefault();
+    if (!step || !list.length) return false;
     show(list[hot < 0 ? 0 : clamp(list.indexOf(hot) + step, 0, list.length - 1)]);
+    return true;
   });
   views.push(chart);
   return chart;

@@ -7,6 +7,7 @@ import numpy as np
 
 from jaxnn.report.about import About, describe_about, name_described
 from jaxnn.report.classes import describe_classes
+from jaxnn.report.lanes import describe_lanes, describe_time
 from jaxnn.report.notes import list_notes
 from jaxnn.report.numbers import choose_grid, pack_curves, shorten, shorten_all
 from jaxnn.report.ranges import find_range
@@ -15,8 +16,6 @@ from jaxnn.sweeps.results.tables import Column, mean_curve
 if TYPE_CHECKING:
     from jaxnn.sweeps.results.result import SweepResult
 
-# The most steps of the line of busy lanes.
-_MAX_STEPS = 400
 STATUSES = "finished", "stopped", "diverged", "failed", "unfinished"
 _CURVES = {"losses": "training loss", "validation_losses": "validation loss", "scores": "score"}
 
@@ -47,8 +46,8 @@ def describe_sweep(result: "SweepResult", about: About) -> dict[str, Any]:
         "thorough": about.thorough,
         "importance": _list_importance(result) if about.thorough else None,
         "classes": describe_classes(about.outputs, pictures=about.pictures),
-        "lanes": _describe_lanes(result),
-        "time": _describe_time(result, about.seconds),
+        "lanes": describe_lanes(result),
+        "time": describe_time(result, about.seconds),
     }
 
 
@@ -66,8 +65,15 @@ def _describe_trials(result: "SweepResult") -> dict[str, Any]:
         "epochs": [trial.epochs for trial in trials],
         "score_epoch": [trial.score_epoch for trial in trials],
         "seconds": shorten_all(round(trial.seconds, 3) for trial in trials),
+        "copies": {trial.trial: list(map(_describe_copy, trial.copies)) for trial in trials if trial.copies},
         "reasons": {trial.trial: trial.reason for trial in trials if trial.reason and trial.status != "unfinished"},
     }
+
+
+def _describe_copy(copy: tuple[int, int, dict[str, float]]) -> tuple[int, int, dict[str, Any]]:
+    """Returns the epoch after which a trial went on from another, that one, and the hypers it then had."""
+    epoch, parent, values = copy
+    return epoch, parent, {name: shorten(value) for name, value in values.items()}
 
 
 def _describe_hyper(column: Column, space: dict[str, Any]) -> dict[str, Any]:
@@ -92,25 +98,6 @@ def _list_importance(result: "SweepResult") -> list[tuple[str, float | int | Non
         return [(name, shorten(share)) for name, share in result.importance().items()]
     except (ImportError, ValueError):
         return None
-
-
-def _describe_lanes(result: "SweepResult") -> dict[str, Any]:
-    """Returns the share of busy lanes over the seconds of the programs, in at most some hundred steps."""
-    chunks = result.chunks
-    ends = np.cumsum([chunk.seconds for chunk in chunks])
-    work = np.cumsum([chunk.busy * chunk.seconds for chunk in chunks])
-    places = np.unique(np.linspace(0, len(chunks) - 1, min(len(chunks), _MAX_STEPS)).round().astype(int))
-    steps = np.diff(ends[places], prepend=0.0)
-    busy = np.diff(work[places], prepend=0.0) / np.maximum(steps, 1e-9)
-    return {"ends": shorten_all(ends[places]), "busy": shorten_all(busy), "occupancy": shorten(result.occupancy)}
-
-
-def _describe_time(result: "SweepResult", total: float | None) -> dict[str, Any]:
-    """Returns the seconds of a sweep: in all, and of its programs."""
-    trained = sum(chunk.seconds for chunk in result.chunks)
-    epochs = sum(trial.epochs for trial in result.trials)
-    known = None if total is None else shorten(max(total, trained))
-    return {"total": known, "programs": shorten(trained), "epochs": epochs}
 
 
 def _describe_curves(result: "SweepResult", *, is_loss: bool) -> dict[str, Any]:

@@ -31,7 +31,7 @@ function makeTable() {
   const heads = columns.map((column) => el("th", { scope: "col", class: column.words ? "words" : "" }, el("button", { type: "button", onclick: () => sort(column) }, column.name)));
   const body = el("tbody");
   const counted = el("p", { class: "about", role: "status" });
-  const more = el("button", { type: "button", class: "plain", onclick: () => { rows *= 4; fill(); } }, "Show more");
+  const more = el("button", { type: "button", class: "plain", onclick: () => { rows *= 4; fill(); } }, "Show more trials");
   const clear = el("button", { type: "button", class: "plain", onclick: () => { brushes.clear(); choose(); } }, "Show all trials");
 
   function sort(column) {
@@ -74,7 +74,11 @@ function makeTable() {
 
   function describe(trial) {
     const reason = trials.reasons[trial];
-    return el("div", {}, reason ? el("p", {}, reason) : null, codeLines(trial));
+    const copies = (trials.copies[trial] || []).map(([epoch, parent, values]) => {
+      const hypers = Object.entries(values).map(([name, value]) => `${name} ${number(value)}`);
+      return el("li", {}, `After epoch ${epoch}: went on from trial ${parent}, with ${hypers.join(", ")}.`);
+    });
+    return el("div", {}, reason ? el("p", {}, reason) : null, copies.length ? el("ul", { class: "copies" }, copies) : null, codeLines(trial));
   }
 
   fill();
@@ -82,7 +86,8 @@ function makeTable() {
     for (const row of body.querySelectorAll("tr[data-trial]")) row.classList.toggle("hot", Number(row.dataset.trial) === hot);
   } });
   const scroll = el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Table of trials" }, el("table", { class: "trials" }, el("thead", {}, el("tr", {}, heads)), body));
-  const node = section("Trials", "Open a trial by its number for the code that loads and replays it.", el("div", { class: "controls" }, counted, clear), scroll, more);
+  const changed = Object.keys(trials.copies).length ? " Hypers are those at the start; an open trial says how they changed." : "";
+  const node = section("Trials", `Open a trial by its number for the code that loads and replays it.${changed}`, el("div", { class: "controls" }, counted, clear), scroll, more);
   return node;
 }
 

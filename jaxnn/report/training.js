@@ -4,6 +4,7 @@ const SERIES = { losses: "training loss", validation_losses: "validation loss", 
 
 /** Returns the head of the page of a training: its best score, or its last loss. */
 function makeTrainingLead() {
+  if (!data.epochs) return el("div", { class: "lead" }, el("p", {}, "No epoch has ended yet."));
   const hasScore = data.best_score !== undefined;
   const name = hasScore ? `best score${data.score ? `: ${data.score}` : ""}` : "training loss of the last epoch";
   const facts = [["epochs", plural(data.epochs, "epoch")]];
@@ -24,7 +25,7 @@ function makeLines(title, about, names) {
   const known = names.flatMap((name) => data.series[name].filter((value) => value !== null));
   let [low, high] = ends(known);
   const log = low > 0 && high / low > 20 && names[0] === "losses";
-  if (!(high > low)) [low, high] = [low - 0.5, high + 0.5];
+  [low, high] = widen(low, high);
   if (!log) [low, high] = [low - 0.03 * (high - low), high + 0.03 * (high - low)];
   const scale = log ? Math.log : (value) => value;
   const last = Math.max(2, data.epochs);
@@ -47,6 +48,7 @@ function makeLines(title, about, names) {
       context.strokeStyle = colours[styles[name]];
       context.lineWidth = 2;
       context.stroke();
+      if (grid.length === 1) drawDot(context, name, 0);
     }
     if (data.best_epoch) drawMark(context, x(data.best_epoch));
   }
@@ -65,14 +67,16 @@ function makeLines(title, about, names) {
   function drawOver(context, width, height) {
     setScales(width, height);
     if (cursor < 0) return;
-    for (const name of names) {
-      const value = data.series[name][cursor];
-      if (value === null) continue;
-      context.beginPath();
-      context.arc(x(grid[cursor]), y(value), 4.5, 0, 2 * Math.PI);
-      context.fillStyle = colours[styles[name]];
-      context.fill();
-    }
+    for (const name of names) drawDot(context, name, cursor);
+  }
+
+  function drawDot(context, name, k) {
+    const value = data.series[name][k];
+    if (value === null) return;
+    context.beginPath();
+    context.arc(x(grid[k]), y(value), 4.5, 0, 2 * Math.PI);
+    context.fillStyle = colours[styles[name]];
+    context.fill();
   }
 
   const label = `${title}: left and right go along the curves.`;
@@ -90,13 +94,13 @@ function makeLines(title, about, names) {
     while (k + 1 < grid.length && Math.abs(grid[k + 1] - epoch) <= Math.abs(grid[k] - epoch)) k++;
     show(k);
   });
-  chart.onPointer("pointerleave", () => show(-1));
-  chart.over.addEventListener("blur", () => show(-1));
-  chart.over.addEventListener("keydown", (event) => {
-    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (!step) return;
-    event.preventDefault();
+  chart.onLeave(() => show(-1));
+  chart.onKey((key) => {
+    const step = ARROWS[key]?.[0];
+    if (key === "Escape") show(-1);
+    if (!step) return false;
     show(cursor < 0 ? grid.length - 1 : clamp(cursor + step, 0, grid.length - 1));
+    return true;
   });
   const keys = names.map((name) => el("span", { class: "key" }, el("span", { class: `stroke ${styles[name]}`, "aria-hidden": "true" }), SERIES[name]));
   if (data.best_epoch) keys.push(el("span", { class: "key" }, el("span", { class: "stroke dashed", "aria-hidden": "true" }), `parameters of epoch ${data.best_epoch}`));

@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jaxnn.report.about import About, describe_about, name_described
+from jaxnn.report.classes import describe_classes
 from jaxnn.report.numbers import shorten, shorten_all
+from jaxnn.training.epoch import judged_params
 from jaxnn.training.summary import count_numbers
 
 if TYPE_CHECKING:
@@ -28,15 +30,21 @@ def describe_training(result: "TrainResult", about: About) -> dict[str, Any]:
 
 def describe_loop(loop: "LoopState", about: About) -> dict[str, Any]:
     """Returns everything that the page of a training shows while it goes on."""
-    epochs = int(loop.state.epoch)
+    epochs, (params, best) = int(loop.state.epoch), best_of_loop(loop)
     named = zip(("losses", "validation_losses", "scores"), loop.curves[:3], strict=True)
     curves = {name: None if curve is None else np.asarray(curve)[:epochs] for name, curve in named}
-    best = int(loop.best.epoch) if curves["scores"] is not None else epochs
     return describe_curves(curves, about) | {
         "best_epoch": best or None,
         "diverged": int(loop.diverged) or None,
-        "params": count_numbers(loop.state.params),
+        "params": count_numbers(params),
     }
+
+
+def best_of_loop(loop: "LoopState") -> tuple[Any, int]:
+    """Returns the parameters that a training would end with now, and the epochs after which it had them."""
+    if loop.curves.scores is not None and int(loop.best.epoch):
+        return loop.best.params, int(loop.best.epoch)
+    return judged_params(loop.state), int(loop.state.epoch)
 
 
 def describe_curves(curves: dict[str, np.ndarray | None], about: About) -> dict[str, Any]:
@@ -53,6 +61,7 @@ def describe_curves(curves: dict[str, np.ndarray | None], about: About) -> dict[
         "grid": grid.tolist(),
         "series": {name: shorten_all(curve[grid - 1]) for name, curve in known.items()},
         "score": _name_score(known, about),
+        "classes": describe_classes(about.outputs, pictures=about.pictures),
         "last": {name: shorten(curve[-1]) for name, curve in known.items() if epochs},
         **best,
     }

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 from jaxnn._checks.names import name_value
 from jaxnn._checks.paths import check_path
 from jaxnn.io.files import write
+from jaxnn.models.model import Model
 from jaxnn.report.about import describe_here
 from jaxnn.report.directory import describe_directory
-from jaxnn.report.outputs import compute_outputs
+from jaxnn.report.outputs import compute_outputs, compute_training_outputs
 from jaxnn.report.page import make_page
 from jaxnn.report.sweeps import describe_sweep
 from jaxnn.report.trainings import describe_training
@@ -19,21 +20,31 @@ if TYPE_CHECKING:
 
 
 def write_report(
-    result: "SweepResult | TrainResult", path: str | Path, *, title: str | None = None, pictures: bool = False
+    result: "SweepResult | TrainResult",
+    path: str | Path,
+    *,
+    title: str | None = None,
+    model: Model | None = None,
+    validation: tuple[Any, Any] | None = None,
+    pictures: bool = False,
 ) -> Path:
-    """Writes the page of a result; see `SweepResult.report`.
+    """Writes the page of a result; see `SweepResult.report` and `TrainResult.report`.
 
     Args:
         result: of `sweep` or `train`.
         path: the file, such as "report.html"; its folder must exist.
         title: the heading of the page.
-        pictures: whether the page holds the images of the examples that the best trial gets most wrong.
+        model: of a training, for the outputs that the page shows of `validation`. A sweep knows its models.
+        validation: `(x, targets)`. Where targets are classes, the page shows the confusion matrix and the wrongest
+            examples.
+        pictures: whether the page holds the images of these examples.
 
     Returns:
         The path of the file.
 
     Raises:
         TypeError: a path of another type.
+        ValueError: model or validation alone, or those of a sweep; as `jaxnn.predict`.
         OSError: the folder is missing or not writable.
 
     Example:
@@ -45,7 +56,13 @@ def write_report(
         True
     """
     path = check_path("report", path)
-    write(path, make_page(_describe(result, title, pictures)).encode(), "report")
+    if hasattr(result, "losses"):
+        document = _describe_training(result, title, model, validation, pictures)
+    elif model is not None or validation is not None:
+        raise ValueError("report: model= and validation= are those of a training; a sweep has its own")
+    else:
+        document = _describe_sweep(result, title, pictures)
+    write(path, make_page(document).encode(), "report")
     return path
 
 
@@ -79,10 +96,21 @@ def write_directory_report(directory: str | Path, path: str | Path | None = None
     return path
 
 
-def _describe(result: Any, title: str | None, pictures: bool) -> dict[str, Any]:
-    """Returns the document of a result of this process."""
-    if hasattr(result, "losses"):
-        return describe_training(result, describe_here(title or f"Training of {result.epochs} epochs"))
+def _describe_training(
+    result: Any, title: str | None, model: Model | None, validation: Any, pictures: bool
+) -> dict[str, Any]:
+    """Returns the document of a training of this process."""
+    about = describe_here(title or f"Training of {result.epochs} epoch{'s' * (result.epochs != 1)}")
+    if (model is None) != (validation is None):
+        raise ValueError("report: model= and validation= go together: the page shows what the model says of the data")
+    if model is not None:
+        outputs = compute_training_outputs(model, result.params, validation, result.best_epoch)
+        about = about._replace(outputs=outputs, pictures=pictures)
+    return describe_training(result, about)
+
+
+def _describe_sweep(result: Any, title: str | None, pictures: bool) -> dict[str, Any]:
+    """Returns the document of a sweep of this process."""
     stored = getattr(result.plan, "stored", None)
     if stored is not None:  # a result of `load`, which ran in another process
         return describe_directory(stored, title)

@@ -13,7 +13,8 @@ from jaxnn.sweeps.space.space import Choices, Setting
 # Fields that are not compared when events are repeated: times, fields of the journal itself, and results read from it.
 # More trials may wait in a sweep that goes on from one with fewer.
 _NOT_COMPARED = {
-    "seconds", "line", "sha256", "diverged", "curves", "stopped", "starts", "continued", "limits", "waiting",
+    "seconds", "compile_seconds", "line", "sha256", "diverged", "curves", "stopped", "starts", "continued", "limits",
+    "waiting",
 }  # fmt: skip
 
 
@@ -33,6 +34,7 @@ def describe_sweep(plan: Plan, options: dict[str, Any]) -> dict[str, Any]:
     described = {"kind": "sweep"} | {name: describe(part) for name, part in parts.items()}
     space = {f"space.{name}": describe(part) for name, part in plan.space.items()}
     stratify = None if plan.labels is None else plan.labels.values
+    described |= {"stratified_by": plan.stratified_by} if plan.stratified_by else {}
     arrays = describe_arrays("", {"key": plan.key, "stratify": stratify})
     return described | space | arrays | describe_data(plan) | describe_environment()
 

@@ -61,7 +61,7 @@ def run_search(search: Search, limits: Limits, progress: bool) -> None:
     except BaseException:
         # The exception may be that of a full disk.
         with contextlib.suppress(OSError):
-            journal.save(goes_on=False)
+            journal.save()
         # A checkpoint does not hold the chunk in which it was raised.
         loses_chunk = not journal.in_memory
         raise

@@ -7,7 +7,6 @@ from jaxnn.io.runs import Log, open_run
 from jaxnn.sweeps.choose_run import choose_run
 from jaxnn.sweeps.ends import Limits, attach_result, collect_result, make_result, run_search
 from jaxnn.sweeps.engine.plan import Plan
-from jaxnn.sweeps.keep_page import keep_page
 from jaxnn.sweeps.results.best_trials import BestTrials
 from jaxnn.sweeps.results.replay import Programs
 from jaxnn.sweeps.results.result import SweepResult
@@ -47,7 +46,10 @@ def sweep_in_process(
             if chosen.is_new:
                 check_train_on(plan, earlier, sweep.scheduler, sweep.trial_scheduler)
         with open_run("sweep", chosen.path, chosen.describe, every=sweep.save_every, given=directory) as run:
-            keep_page(run, directory, sweep.save_every, best, lambda: collect_result(plan, programs, best))
+            if directory is not None:
+                from jaxnn.report.keep_sweep import keep_page  # pages are made of results
+
+                keep_page(run, directory, sweep.save_every, best, lambda: collect_result(plan, programs, best))
             journal = SweepJournal(run, plan, best, sweep.log, 0 if earlier is None else len(earlier.settings))
             search = Search(
                 plan, programs, sweep.first, sweep.sampler, sweep.scheduler, sweep.trial_scheduler, journal, earlier

@@ -139,7 +139,9 @@ class SweepJournal:
         """Records a chunk, after all decisions that its result led to."""
         if self._run.active:
             fields = {} if self._chunk is None else self._chunk.describe()
-            stats = stats._replace(seconds=self._record("chunk", **stats._asdict(), **fields)["seconds"])
+            recorded = self._record("chunk", **stats._asdict(), **fields)
+            times = {name: recorded[name] for name in ("seconds", "compile_seconds")}
+            stats = stats._replace(**times)
         self.best.chunks.append(stats)
         self.is_saved = self.in_memory
         self._end_resuming()
@@ -159,11 +161,11 @@ class SweepJournal:
         state, position = self._settled
         return self._run.save_if_due(state, self._trials_table, **position)
 
-    def save(self, *, goes_on: bool = True) -> None:
+    def save(self) -> None:
         """Saves a checkpoint of the sweep after its last chunk, if there was one since it was resumed."""
         if self._settled is not None:
             state, position = self._settled
-            self._run.save(state, self._trials_table, goes_on=goes_on, **position)
+            self._run.save(state, self._trials_table, **position)
 
     def finish(self) -> None:
         """Saves the final checkpoint."""

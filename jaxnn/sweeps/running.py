@@ -1,5 +1,6 @@
 """What a search runs, and how the trials of a batch go through the lanes of their programs."""
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import NamedTuple
@@ -64,6 +65,7 @@ def run_batch(search: Search, batch: Batch, earlier: EarlierRun | None = None) -
     Trials with a state in an earlier run go on from it.
     """
     with ThreadPoolExecutor(_COMPILER_THREADS) as executor:
+        since = time.perf_counter()
 
         def get_program(setting: Setting) -> Program:
             return _make_program(search, setting, executor if search.journal.needs_next_program() else None)
@@ -73,15 +75,17 @@ def run_batch(search: Search, batch: Batch, earlier: EarlierRun | None = None) -
             yield Waiting(f"compiling program 1 of {len(groups)}")
         for number, (group, made) in enumerate(_compile_ahead(groups, get_program), 1):
             yield Waiting(f"compiling program {number} of {len(groups)}")
-            yield from _run_program(search, group[0][1], made, group, executor, earlier)
+            yield from _run_program(search, group[0][1], made, group, executor, since, earlier)
+            since = time.perf_counter()
 
 
 def run_source(search: Search, setting: Setting, source: TrialSource) -> Iterator[Event]:
     """Runs the trials that a source gives to the program of a setting."""
     with ThreadPoolExecutor(_COMPILER_THREADS) as executor:
+        since = time.perf_counter()
         yield Waiting("compiling a program")
         made = _make_program(search, setting, executor)
-        yield from _run_program(search, setting, made, source, executor)
+        yield from _run_program(search, setting, made, source, executor, since)
 
 
 def _make_program(search: Search, setting: Setting, executor: Executor | None) -> Program:
@@ -99,9 +103,13 @@ def _run_program(
     made: Program,
     trials: Batch | TrialSource,
     executor: Executor,
+    since: float,
     earlier: EarlierRun | None = None,
 ) -> Iterator[Event]:
-    """Runs trials, which share the choices of a setting, through the lanes of their program, once it is compiled."""
+    """Runs trials, which share the choices of a setting, through the lanes of their program, once it is compiled.
+
+    `since` is when the search began to make it; the first chunk gets the seconds until it is compiled.
+    """
     plan, journal, scheduler = search.plan, search.journal, search.trial_scheduler
     program = fit_program(plan, setting, made, executor)
     ready = not journal.resuming
@@ -112,18 +120,21 @@ def _run_program(
     limited = plan.limits_epochs(setting)
     if scheduler is not None and scheduler.population and isinstance(trials, list):
         _check_population(len(trials) * plan.layout.lanes, program.size, limited=limited)
+    compiled = time.perf_counter() - since
     for stats in run_trials(
         journal.wrap_program(program, setting), trials, layout=plan.layout, scheduler=scheduler,
         on_trial_end=journal.record_trial, epochs_of=(lambda _, setting: plan.epochs_of(setting)) if limited else None,
         earlier=None if earlier is None else earlier.trained,
     ):  # fmt: skip
-        yield journal.record_chunk(stats)
+        yield journal.record_chunk(stats._replace(compile_seconds=compiled))
+        compiled = 0.0
         # The last recorded chunk was read: what follows compiles before the seconds of the next chunk count.
         if not ready and not journal.resuming and (stats.running or stats.waiting):
-            ready = True
+            ready, since = True, time.perf_counter()
             yield Waiting("compiling a program")
             program.wait()
             yield Waiting("")
+            compiled = time.perf_counter() - since
 
 
 def group_by_choices(batch: Batch) -> list[Batch]:

@@ -13,13 +13,17 @@ from jaxnn.training.run_files import curves_by_name
 
 
 class Host(NamedTuple):
-    """What the host does between two chunks: where it saves and logs, up to how many epochs, and what it shows."""
+    """What the host does between two chunks: where it saves and logs, up to how many epochs, and what it shows.
+
+    `follow` gets the state after each chunk.
+    """
 
     run: Run
     log: Log | None
     epochs: int
     progress: bool
     tables: Callable[[LoopState], dict[str, str]]
+    follow: Callable[[LoopState], None] = lambda _: None
 
 
 def run_chunks(
@@ -48,6 +52,7 @@ def run_chunks(
                 after = after._replace(stopped=jnp.ones_like(after.stopped))
             loop, epoch = after, int(after.state.epoch)
             done = epoch
+            host.follow(loop)
             shown.update(done, {name: f"{value:.4f}" for name, value in _latest(loop, epoch).items()})
             if ends_at is not None:
                 break

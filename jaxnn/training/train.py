@@ -13,11 +13,11 @@ from jaxnn._checks.arrays import by_name, is_traced
 from jaxnn._checks.names import name_value
 from jaxnn._checks.warn import warn_user
 from jaxnn.io.runs import Log, check_run, open_run
+from jaxnn.models.model import Model
 from jaxnn.training.epoch import TrainingState, judged_params
 from jaxnn.training.evaluation import Score
 from jaxnn.training.feed import open_feed
 from jaxnn.training.host import Host, run_chunks
-from jaxnn.training.keep_page import add_page
 from jaxnn.training.loop import LoopConfig, LoopState, init_loop, run_timed_chunks
 from jaxnn.training.optimizer import get_optimizer
 from jaxnn.training.recipe import Recipe
@@ -63,11 +63,23 @@ class TrainResult(NamedTuple):
             f"  params: {count_numbers(self.params)}, after epoch {self.best_epoch}, {chosen}"
         )
 
-    def report(self, path: str | Path, *, title: str | None = None) -> Path:
-        """Writes a page to look at, one file, and returns its path; see `jaxnn.report.write_report`."""
+    def report(
+        self,
+        path: str | Path,
+        *,
+        title: str | None = None,
+        model: Model | None = None,
+        validation: tuple[Any, Any] | None = None,
+        pictures: bool = False,
+    ) -> Path:
+        """Writes a page to look at, one file, and returns its path.
+
+        With the model and validation data whose targets are classes, it shows the confusion matrix and the wrongest
+        examples. `jaxnn.report.write_report` documents the arguments.
+        """
         from jaxnn.report import write_report  # pages are made of results
 
-        return write_report(self, path, title=title)
+        return write_report(self, path, title=title, model=model, validation=validation, pictures=pictures)
 
 
 def train(
@@ -197,8 +209,12 @@ def train(
         run_until = feed.compile(config, start.validation, restored, trace)
         optimizer = get_optimizer(start.recipe) if restores else None
         chunks = run_timed_chunks(run_until, restored, start.epochs, optimizer, by_epoch=feed.by_epoch)
-        tables = add_page(functools.partial(make_tables, first=first), run, directory, save_every, start.epochs)
-        host = Host(run, log, start.epochs, progress, tables)
+        host = Host(run, log, start.epochs, progress, functools.partial(make_tables, first=first))
+        if directory is not None:
+            from jaxnn.report.keep_training import KeptTraining, TrainingPage  # pages are made of results
+
+            kept = KeptTraining(directory, float(save_every), start.epochs, recipe.model, validation)
+            host = host._replace(follow=TrainingPage(run, kept, restored).follow)
         loop = run_chunks(run_until, chunks, restored, host)
     if loop.diverged:
         _warn_of_divergence(loop)

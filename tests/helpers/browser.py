@@ -13,6 +13,19 @@ import pytest
 _COMMANDS = "chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"
 
 
+# Records what is drawn on canvases.
+_RECORD = """
+window.drawn = [];
+for (const [name, record] of [["fillText", (text) => text], ["arc", () => "dot"]]) {
+  const call = CanvasRenderingContext2D.prototype[name];
+  CanvasRenderingContext2D.prototype[name] = function (...values) {
+    drawn.push(record(...values));
+    return call.apply(this, values);
+  };
+}
+"""
+
+
 @contextlib.contextmanager
 def start_browser() -> Iterator[Any]:
     """Starts a browser; skips the test where there is none."""
@@ -39,6 +52,7 @@ class OpenPage:
     Attributes:
         page: of playwright.
         troubles: messages on the console and errors of its script.
+        drawn: what charts have drawn: the texts, and "dot" for each dot.
         requests: the addresses that it asked for.
     """
 
@@ -50,6 +64,7 @@ class OpenPage:
         self.page.on("console", lambda message: self.troubles.append(message.text))
         self.page.on("pageerror", lambda error: self.troubles.append(str(error)))
         self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.add_init_script(_RECORD)
         self.page.goto(path.as_uri())
         self.page.wait_for_selector("html[data-ready]", state="attached", timeout=10_000)
         self.settle()
@@ -58,6 +73,10 @@ class OpenPage:
         """Waits until all charts are drawn."""
         frames = "let left = 4; const next = () => (left-- ? requestAnimationFrame(next) : done()); next()"
         self.page.evaluate(f"() => new Promise(done => {{ {frames} }})")
+
+    @property
+    def drawn(self) -> set[str]:
+        return set(self.page.evaluate("drawn"))
 
     def text(self, selector: str = "main") -> str:
         """Returns what a reader sees in an element."""

@@ -24,7 +24,7 @@ import optax
 import jaxnn as nn
 from jaxnn.io import files
 
-Kind = Literal["train", "stream", "sweep", "journal", "sqlite"]
+Kind = Literal["train", "stream", "sweep", "journal", "sqlite", "blocks"]
 
 # Seconds between two checkpoints.
 _SAVE_EVERY = 0.15
@@ -53,7 +53,8 @@ class Report(NamedTuple):
 def run_to_end(kind: str, directory: str | None) -> str:
     """Runs a training, from arrays or a stream, or a sweep; returns the digest of its result, without the times.
 
-    A sweep of the kind "journal" or "sqlite" has a study of Optuna in such a storage beside its directory.
+    A sweep of the kind "journal" or "sqlite" has a study of Optuna in such a storage beside its directory; one of the
+    kind "blocks" runs in blocks, with a study in a journal.
     """
     # As large as the digits data set, which takes scikit-learn a third of a process's short life to load.
     x = np.random.default_rng(0).random((1797, 64), np.float32)
@@ -74,13 +75,16 @@ def run_to_end(kind: str, directory: str | None) -> str:
     if kind != "sweep":
         from tests.helpers import optuna_storages
 
-        study = optuna_storages.open_study(kind, directory)
+        study = optuna_storages.open_study("journal" if kind == "blocks" else kind, directory)
         sampler = nn.integrations.optuna(study, sampler=optuna_storages.tpe, ask_limit=16)
     result = nn.sweep(
         make_recipe, space, part, key=jax.random.key(0), trials=72, epochs=27, scheduler=nn.asha(grace_period=1),
-        lanes=16, keep=3, save_every=_SAVE_EVERY, sampler=sampler, **common,
+        lanes=16, keep=3, save_every=_SAVE_EVERY, sampler=sampler,
+        block=8 if kind == "blocks" else None, **common,
     )  # fmt: skip
-    table = [{name: value for name, value in row.items() if name != "seconds"} for row in result.table()]
+    table = [
+        {name: value for name, value in row.items() if name not in ("seconds", "worker")} for row in result.table()
+    ]
     stored = "" if study is None else optuna_storages.describe_trials(study)
     return digest((repr(table), stored, [trial.curves for trial in result.trials], result.kept))
 
@@ -116,7 +120,7 @@ def write_slowly() -> None:
                 time.sleep(_PIECE_DELAY)
 
     def slow_open(path: Path, mode: str) -> Any:
-        if "checkpoint" in str(path):
+        if "checkpoint" in str(path) or "block-" in str(path):
             print(_READY, flush=True)
         return SlowFile(open(path, mode)) if mode == "wb" else open(path, mode)
 
@@ -160,7 +164,7 @@ def kill_repeatedly(kind: Kind, kills: int, seed: int = 0, show_progress: Any = 
             process = start(kind, directory)
             if done < kills and _kill(process, generator):
                 done += 1
-                writing += any(directory.glob(".checkpoint*.new"))
+                writing += any(directory.glob(".checkpoint*.new")) or any(directory.glob(".block-*.new"))
                 seconds = time.monotonic() - started
                 show_progress(f"{kind}: {done} kills, {finished} finished, {seconds:.0f} s")
                 continue

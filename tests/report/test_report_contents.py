@@ -1,5 +1,6 @@
 """What a page says of a sweep: notes in words, classes, lanes and seconds."""
 
+import time
 from pathlib import Path
 
 import jax
@@ -9,7 +10,9 @@ import pytest
 import sklearn.metrics
 
 import jaxnn as nn
+from helpers.browser import read_document
 from helpers.resumable_runs import FLOWERS, VALIDATION, make_recipe
+from jaxnn.report import outputs as outputs_module
 from jaxnn.report.about import describe_here, name_described
 from jaxnn.report.classes import describe_classes
 from jaxnn.report.notes import list_notes
@@ -35,7 +38,7 @@ def make_result(values, scores, statuses, *, curves=None, stds=None, epochs=None
         trials.append(
             TrialResult(number, setting, status, end, score, std, 1.0, name_curves(table, ()), (), end, "")
         )  # fmt: skip
-    chunks = ChunkStats(10, 1.0, 3, 2, 0.5, 2.0), ChunkStats(10, 0.5, 0, 0, 0.0, 1.0)
+    chunks = ChunkStats(10, 1.0, 3, 2, 0.5, 2.0, 1.5), ChunkStats(10, 0.5, 0, 0, 0.0, 1.0)
     plan = SavedPlan(SPACE, TrialLayout(1, 1, 20), {}, Path("here"))
     return nn.SweepResult(tuple(trials), {}, chunks, plan, Programs())
 
@@ -121,11 +124,17 @@ def test_with_folds_each_row_is_judged_by_the_network_that_has_not_seen_it(folde
     assert np.trace(matrix) / 150 == pytest.approx(folded.best.score, abs=1e-6)
     # A directory keeps them without the inputs.
     (tmp_path / "outputs.npz").write_bytes(pack_outputs(outputs))
-    kept = read_outputs(tmp_path / "outputs.npz")
+    kept = read_outputs(tmp_path / "outputs.npz", folded.best.trial)
     np.testing.assert_array_equal(kept.logits, outputs.logits)
-    assert kept.trial == folded.best.trial
-    assert kept.x is None
-    assert read_outputs(tmp_path / "none.npz") is None
+    assert read_outputs(tmp_path / "outputs.npz", 1 - folded.best.trial) is None  # of a sweep that has gone on
+    assert (kept.x, kept.total) == (None, 150)
+    assert read_outputs(tmp_path / "none.npz", 0) is None
+
+
+def test_the_first_of_many_rows_are_kept_and_counted(folded, monkeypatch):
+    monkeypatch.setattr(outputs_module, "_MAX_NUMBERS", 30)
+    described = describe_classes(compute_outputs(folded))
+    assert (described["rows"], described["total"]) == (10, 150)
 
 
 def test_the_wrongest_examples_come_first_and_have_pictures_on_request():
@@ -162,10 +171,43 @@ def test_targets_that_are_no_classes_have_no_outputs(targets, loss, outputs):
 def test_the_document_has_lanes_seconds_and_importance():
     result = make_result(spread_values(20), [float(i) for i in range(20)], ["finished"] * 20)
     described = describe_sweep(result, describe_here("here")._replace(seconds=5.0))
-    assert described["lanes"] == {"ends": [2, 3], "busy": [1, 0.5], "occupancy": 1}
-    assert described["time"] == {"total": 5, "programs": 3, "epochs": 400}
+    workers = [{"name": "", "ends": [2, 3], "busy": [1, 0.5]}]
+    assert described["lanes"] == {"workers": workers, "more": 0, "occupancy": 1, "waited": True}
+    parts = {"total": 5, "compile": 1.5, "programs": 3, "host": 0.5}
+    assert described["time"] == parts | {"workers": 1, "epochs": 400}
     assert dict(described["importance"]) == pytest.approx(result.importance(), rel=1e-5)
     assert describe_sweep(result, describe_here("here")._replace(thorough=False))["importance"] is None
+
+
+def test_seconds_are_told_apart_and_add_up_to_the_total(tmp_path):
+    slow = 0.05
+
+    def make(hypers):
+        time.sleep(slow)
+        return make_recipe(hypers)
+
+    def log(trial, values):
+        time.sleep(slow)
+
+    options = {"trials": 6, "epochs": 3, "validation": VALIDATION, "progress": False, "log": log}
+    space = {"learning_rate": nn.uniform(0.01, 0.1), "width": nn.choice(6, 7)}
+    result = nn.sweep(make, space, FLOWERS.data, key=jax.random.key(0), directory=tmp_path / "run", **options)
+    document = read_document(tmp_path / "run" / "report.html")
+    spent = document["time"]
+    assert spent["compile"] + spent["programs"] + spent["host"] == pytest.approx(spent["total"], rel=1e-4)
+    # In none of these seconds a program runs: functions of the user are traced, and called with results.
+    assert spent["compile"] >= 2 * slow
+    assert spent["host"] >= 6 * slow
+    assert spent["total"] == pytest.approx(document["seconds"], rel=1e-4)
+    # No second is counted twice.
+    counted = sum(chunk.seconds + chunk.compile_seconds for chunk in result.chunks)
+    assert counted + 6 * slow <= result.seconds
+    # Programs that are at hand take no time to compile, but to trace.
+    again = nn.sweep(make_recipe, space, FLOWERS.data, key=jax.random.key(0), **options)
+    assert sum(chunk.compile_seconds for chunk in again.chunks) < spent["compile"]
+    # The directory tells it too.
+    kept = read_document(nn.sweeps.load(tmp_path / "run").report(tmp_path / "again.html"))["time"]
+    assert (kept["compile"], kept["programs"]) == (spent["compile"], spent["programs"])
 
 
 def test_a_hyper_of_several_options_has_the_range_of_them_all():

@@ -7,6 +7,7 @@ import time
 import jax
 import numpy as np
 import pytest
+import sklearn.metrics
 
 import jaxnn as nn
 from helpers.browser import OpenPage, read_document, start_browser
@@ -55,6 +56,16 @@ def test_a_sweep_in_blocks_has_a_page_at_its_end(tmp_path):
     at_end = read_document(tmp_path / "run" / "report.html")
     assert (at_end["state"], at_end["best"], at_end["thorough"]) == ("ended", result.best.trial, False)
     assert len(at_end["trials"]["score"]) == 18
+    [worker] = at_end["lanes"]["workers"]
+    assert worker["name"].endswith(f":{os.getpid()}")
+    with pytest.raises(InjectedError):
+        sweep(tmp_path / "part", block=9, lanes="auto", save_every=60.0, end_at=12)
+    document = read_document(tmp_path / "part" / "report.html")
+    assert (document["state"], document["error"]) == ("unfinished", "InjectedError")
+    # A call with a mistake does not touch the page of the sweep whose directory it names.
+    with pytest.raises(ValueError, match="holds"):
+        sweep(tmp_path / "run", block=9, lanes="auto", save_every=60.0, trials=4)
+    assert read_document(tmp_path / "run" / "report.html") == at_end
 
 
 def test_a_training_keeps_a_page_that_its_directory_alone_gives_again(tmp_path, trained, capsys):
@@ -62,6 +73,10 @@ def test_a_training_keeps_a_page_that_its_directory_alone_gives_again(tmp_path, 
     at_end = read_document(tmp_path / "run" / "report.html")
     assert (at_end["state"], at_end["best_epoch"]) == ("ended", trained.best_epoch)
     np.testing.assert_allclose(at_end["series"]["losses"], trained.losses, rtol=1e-5)
+    predicted = nn.predict(RECIPE.model, trained.params, VALIDATION[0]).argmax(axis=1)
+    assert at_end["classes"]["matrix"] == sklearn.metrics.confusion_matrix(VALIDATION[1], predicted).tolist()
+    assert at_end["classes"]["number"] == trained.best_epoch
+    assert at_end["seconds"] > 0
     path = tmp_path / "again.html"
     assert command.main([str(tmp_path / "run"), "--output", str(path), "--title", "Again"]) == 0
     assert capsys.readouterr().out == f"{path}\n"
@@ -69,6 +84,7 @@ def test_a_training_keeps_a_page_that_its_directory_alone_gives_again(tmp_path, 
     assert again["title"] == "Again"
     assert again["series"] == at_end["series"]
     assert again["best_epoch"] == at_end["best_epoch"]
+    assert again["classes"] == at_end["classes"]
 
 
 def test_a_training_that_a_signal_ends_has_a_page_that_says_so(tmp_path, default_signals):
@@ -80,8 +96,41 @@ def test_a_training_that_a_signal_ends_has_a_page_that_says_so(tmp_path, default
     with pytest.raises(KeyboardInterrupt):
         nn.train(RECIPE, TRAIN, directory=tmp_path / "run", **options)
     document = read_document(tmp_path / "run" / "report.html")
-    assert document["state"] == "unfinished"
+    assert (document["state"], document["error"], document["classes"]) == ("unfinished", "", None)
     assert 20 <= document["epochs"] < 100_000
+
+
+TAG = "<script>document.title='hacked'</script>"
+
+
+def test_a_training_that_an_exception_ends_has_a_page_that_says_so(tmp_path):
+    def log(epoch, _):
+        if epoch == 3:
+            raise OSError(f"no space for {TAG}\nin a second line")
+
+    options = {"validation": VALIDATION, "epochs": 40, "progress": False}
+    with pytest.raises(OSError, match="no space"):
+        nn.train(RECIPE, TRAIN, key=jax.random.key(0), directory=tmp_path / "run", log=log, **options)
+    path = tmp_path / "run" / "report.html"
+    document = read_document(path)
+    assert (document["state"], document["error"]) == ("unfinished", f"OSError: no space for {TAG}")
+    with start_browser() as browser:
+        opened = OpenPage(browser, path)
+        assert "ended by an exception" in opened.text(".badge").lower()
+        assert opened.text(".error") == f"OSError: no space for {TAG}"
+        assert opened.page.title() == "run · jaxnn"
+        assert opened.troubles == []
+    nn.train(RECIPE, TRAIN, key=jax.random.key(0), directory=tmp_path / "run", **options)
+    assert (read_document(path)["state"], read_document(path)["error"]) == ("ended", "")
+
+
+def test_a_call_with_a_mistake_leaves_no_page(tmp_path):
+    with pytest.raises(ValueError, match="3 classes"):
+        nn.train(
+            RECIPE, (TRAIN[0], TRAIN[1] + 1), key=jax.random.key(0), epochs=1, directory=tmp_path / "run",
+            progress=False,
+        )  # fmt: skip
+    assert not (tmp_path / "run" / "report.html").exists()
 
 
 def test_a_directory_without_a_run_is_refused(tmp_path, capsys):
@@ -93,9 +142,9 @@ def test_a_sweep_that_goes_on_has_a_page_that_reads_its_file_again(tmp_path, mon
     monkeypatch.setattr(live, "_WAIT", 0.0)
     states, make = [], LivePage.make
 
-    def record(page, describe, configuration, state):
-        states.append(state)
-        return make(page, describe, configuration, state)
+    def record(page, describe, configuration, state, error):
+        states.append(state if error is None else type(error))
+        return make(page, describe, configuration, state, error)
 
     monkeypatch.setattr(LivePage, "make", record)
     with pytest.raises(InjectedError):
@@ -103,8 +152,8 @@ def test_a_sweep_that_goes_on_has_a_page_that_reads_its_file_again(tmp_path, mon
     assert set(states[:-1]) == {"running"}
     path = tmp_path / "run" / "report.html"
     document = read_document(path)
-    assert (document["state"], states[-1]) == ("unfinished", "unfinished")
-    path.write_text(make_page(document | {"state": "running", "reload": 3.0, "written": time.time()}))
+    assert (document["state"], document["error"], states[-1]) == ("unfinished", "InjectedError", InjectedError)
+    path.write_text(make_page(document | {"state": "running", "error": "", "reload": 3.0, "written": time.time()}))
     with start_browser() as browser:
         opened = OpenPage(browser, path)
         assert "running" in opened.text(".badge")
@@ -120,7 +169,7 @@ def test_a_sweep_that_goes_on_has_a_page_that_reads_its_file_again(tmp_path, mon
         assert opened.troubles == []
     # The same call goes on, and ends with the page of the whole.
     sweep(tmp_path / "run")
-    assert read_document(path)["state"] == "ended"
+    assert (read_document(path)["state"], read_document(path)["error"]) == ("ended", "")
 
 
 def test_pages_of_a_run_that_goes_on_take_at_most_a_hundredth_of_its_time(tmp_path):

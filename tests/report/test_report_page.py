@@ -2,6 +2,7 @@
 
 import base64
 import re
+import shlex
 
 import numpy as np
 import pytest
@@ -9,11 +10,12 @@ import pytest
 import jaxnn as nn
 from experiments.benchmarks.report_page import make_search, write_page
 from helpers.browser import OpenPage, read_document, start_browser
-from helpers.resumable_runs import make_recipe, sweep
+from helpers.resumable_runs import RECIPE, VALIDATION, make_recipe, sweep, train
 from jaxnn.report.about import describe_here
 from jaxnn.report.numbers import choose_grid, pack, pack_curves
 from jaxnn.report.page import make_page
 from jaxnn.report.sweeps import describe_sweep
+from jaxnn.report.trainings import describe_training
 
 CURVES, PARALLEL = ".curves canvas + canvas", ".parallel canvas + canvas"
 SCATTER = ".scatter canvas + canvas"
@@ -185,14 +187,147 @@ def test_the_page_of_a_thousand_trials_has_at_most_a_megabyte(tmp_path):
 
 
 def test_a_training_is_shown(browser, trained, tmp_path):
-    path = trained.report(tmp_path / "report.html", title="Irises")
+    options = {"title": "Irises", "validation": VALIDATION}
+    path = trained.report(tmp_path / "report.html", model=RECIPE.model, **options)
     opened = OpenPage(browser, path, scheme="dark", width=400)
     assert opened.troubles == []
     assert opened.page.evaluate("document.documentElement.scrollWidth") == 400
     assert f"after epoch {trained.best_epoch}" in opened.text()
     assert "minus the validation loss" in opened.text()
+    wrong = int((1 - nn.accuracy(nn.predict(RECIPE.model, trained.params, VALIDATION[0]), VALIDATION[1])) * 45 + 0.5)
+    assert f"{wrong} wrong rows of 45" in opened.text()
+    assert len(opened.page.locator(".matrix tbody tr").all()) == 3
+    with pytest.raises(ValueError, match="go together"):
+        trained.report(tmp_path / "report.html", **options)
     document = read_document(path)
     np.testing.assert_allclose(document["series"]["losses"], trained.losses, rtol=1e-5)
     opened.page.locator(".losses canvas + canvas").focus()
     opened.page.keyboard.press("ArrowLeft")
     assert "Epoch 40" in opened.text(".losses .note")
+
+
+def test_charts_wait_for_their_first_drawing(browser, searched, tmp_path):
+    documents = describe_sweep(searched, describe_here("Sweep")), describe_training(train(), describe_here("Training"))
+    for number, document in enumerate(documents):
+        path = tmp_path / f"{number}.html"
+        path.write_text(make_page(document))
+        page = browser.new_context().new_page()
+        troubles = []
+        page.on("pageerror", lambda error, troubles=troubles: troubles.append(str(error)))
+        page.add_init_script("window.requestAnimationFrame = window.requestIdleCallback = () => 0")
+        page.goto(path.as_uri())
+        canvases = page.locator(".chart canvas + canvas").all()
+        assert len(canvases) >= 1
+        for canvas in canvases:
+            for event in ("pointermove", "pointerdown", "pointerup"):
+                canvas.dispatch_event(event, {"clientX": 100, "clientY": 100})
+            for key in ("ArrowUp", "ArrowLeft", "Escape"):
+                canvas.dispatch_event("keydown", {"key": key})
+        assert troubles == []
+
+
+def test_the_keyboard_reaches_all_that_the_pointer_does(browser, searched, tmp_path):
+    document = describe_sweep(searched, describe_here("Sweep")._replace(seconds=9.0, thorough=False))
+    steps = {"ends": [1, 2], "busy": [1, 0.25]}
+    document["lanes"]["workers"] = [{"name": "first:1"} | steps, {"name": TAG} | steps]
+    document["directory"] = "my run's $HOME"
+    document["trials"]["copies"] = {str(searched.best.trial): [[2, 7, {"learning_rate": 0.25}]]}
+    path = tmp_path / "report.html"
+    path.write_text(make_page(document))
+    opened = OpenPage(browser, path, width=400, scheme="dark")
+    assert opened.page.evaluate("document.documentElement.scrollWidth") == 400
+    # Every chart and control has a name, and is reached by Tab.
+    reached = set()
+    for _ in range(60):
+        opened.page.keyboard.press("Tab")
+        name = "const at = document.activeElement; [at.tagName, at.getAttribute('aria-label') || at.innerText]"
+        reached.add(tuple(opened.page.evaluate(name)))
+    charts = {name for tag, name in reached if tag == "CANVAS"}
+    assert len(charts) == len(opened.page.locator(".chart canvas + canvas").all())
+    assert all(name for tag, name in reached if tag != "BODY")
+    # The lanes of two workers: down to the other, right to its second chunk, Escape to leave.
+    lanes = ".lanes .note"
+    opened.page.locator(".lanes canvas + canvas").focus()
+    opened.settle()
+    for key in ("ArrowDown", "ArrowDown", "ArrowRight"):
+        opened.page.keyboard.press(key)
+    assert opened.text(lanes).splitlines() == ["25 % of the lanes at work", "up to 2.0 s in the programs", TAG]
+    # Where there is no room beside the point, the note lies below or above it, not upon it.
+    opened.page.keyboard.press("ArrowLeft")
+    box, chart = (opened.page.locator(name).bounding_box() for name in (lanes, ".lanes"))
+    assert not box["y"] < chart["y"] + 44 + 26 + 24 < box["y"] + box["height"]
+    opened.page.keyboard.press("Escape")
+    assert opened.page.locator(lanes).is_hidden()
+    # The last axis comes into sight.
+    opened.page.locator(PARALLEL).focus()
+    opened.settle()
+    for _ in range(9):
+        opened.page.keyboard.press("ArrowRight")
+    assert opened.page.evaluate("document.querySelector('.wide').scrollLeft") > 0
+    # All of its note is in sight, and lies beside the axis.
+    box, wide = (opened.page.locator(name).bounding_box() for name in (".parallel .note", ".wide"))
+    assert wide["x"] <= box["x"]
+    assert box["x"] + box["width"] <= wide["x"] + wide["width"]
+    opened.page.get_by_role("button", name=f"Trial {searched.best.trial}:").press("Enter")
+    assert "After epoch 2: went on from trial 7, with learning_rate 0.2500." in opened.text(".details")
+    assert f"python -m jaxnn.report {shlex.quote(document['directory'])} adds" in opened.text()
+    assert opened.troubles == []
+
+
+def test_a_page_without_numbers_makes_none_up(browser, searched, trained, tmp_path):
+    lost = [trial._replace(status="diverged", score=np.nan, curves=_nothing(trial.curves)) for trial in searched.trials]
+    path = tmp_path / "lost.html"
+    result = searched._replace(trials=tuple(lost), kept={}, chunks=())
+    path.write_text(make_page(describe_sweep(result, describe_here("Lost"))))
+    opened = OpenPage(browser, path)
+    assert "No trial has a score." in opened.text()
+    assert "best" not in opened.text(".legend >> nth=2")  # of the scores against hypers
+    # A scale without a value has no numbers.
+    assert "validation loss: no finite value" in opened.drawn
+    assert {"0", "0.2", "0.4", "0.6", "0.8"} & opened.drawn == set()
+    for epochs in (0, 1):
+        path.write_text(make_page(describe_training(_cut(trained, epochs), describe_here("Cut"))))
+        assert ("No epoch has ended yet." in OpenPage(browser, path).text()) == (epochs == 0)
+    assert "dot" in OpenPage(browser, path).drawn  # for the only epoch
+    assert "dot" not in OpenPage(browser, trained.report(tmp_path / "whole.html")).drawn
+    assert opened.troubles == []
+
+
+def _nothing(curves):
+    return curves._replace(**{name: np.full_like(getattr(curves, name), np.nan) for name in curves._fields[:3]})
+
+
+def _cut(trained, epochs):
+    curves = {name: getattr(trained, name)[:epochs] for name in ("losses", "validation_losses", "scores")}
+    return trained._replace(epochs=epochs, best_epoch=epochs, **curves)
+
+
+CONTRAST = """
+() => {
+  const parse = (text) => { const canvas = new OffscreenCanvas(1, 1).getContext("2d"); canvas.fillStyle = text;
+    canvas.fillRect(0, 0, 1, 1); return [...canvas.getImageData(0, 0, 1, 1).data].map((each) => each / 255); };
+  const over = (top, bottom) => bottom.map((each, i) => top[3] * top[i] + (1 - top[3]) * each);
+  const light = (rgb) => rgb.slice(0, 3).map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+  const page = parse(getComputedStyle(document.body).backgroundColor);
+  return [...document.querySelectorAll(".matrix td.right, .matrix td.wrong, p, h1, h2, dt, dd, .badge")].map((node) => {
+    const style = getComputedStyle(node);
+    const back = parse(style.backgroundColor);
+    const under = over(back, page);
+    const [a, b] = [light(over(parse(style.color), under)), light(under)].sort((x, y) => y - x);
+    return [node.className, node.textContent.slice(0, 30), (a + 0.05) / (b + 0.05)];
+  });
+}
+"""
+
+
+def test_texts_differ_from_what_is_behind_them(browser, searched, tmp_path):
+    document = describe_sweep(searched, describe_here("Sweep")) | {"state": "unfinished"}
+    rows = [[100 - wrong, wrong] for wrong in range(0, 100, 4)]
+    document["classes"] = {"matrix": rows, "wrong": 1, "rows": 2, "total": 3, "wrongest": [], "number": 1}
+    path = tmp_path / "report.html"
+    path.write_text(make_page(document))
+    for scheme in ("light", "dark"):
+        found = OpenPage(browser, path, scheme=scheme).page.evaluate(CONTRAST)
+        assert len(found) > 60
+        assert [each for each in found if each[2] < 4.5] == []

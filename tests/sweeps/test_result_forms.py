@@ -25,9 +25,14 @@ def make_recipe(hypers):
 
 
 @pytest.fixture(scope="module")
-def result():
+def directory(tmp_path_factory):
+    return tmp_path_factory.mktemp("results") / "run"
+
+
+@pytest.fixture(scope="module")
+def result(directory):
     options = {"trials": 12, "epochs": 3, "folds": 3, "keep": 2, "progress": False}
-    return nn.sweep(make_recipe, SPACE, DATA, key=jax.random.key(0), **options)
+    return nn.sweep(make_recipe, SPACE, DATA, key=jax.random.key(0), directory=directory, **options)
 
 
 def test_the_repr_of_a_sweep_is_three_useful_lines(result) -> None:
@@ -42,6 +47,10 @@ def test_the_repr_of_a_sweep_is_three_useful_lines(result) -> None:
         f"  hypers: {shown}",
         "  params: 129 numbers in 4 arrays, lanes on the first axis",
     ]
+
+
+def test_a_result_that_is_loaded_is_described_alike(result, directory) -> None:
+    assert repr(nn.sweeps.load(directory)).splitlines()[0] == repr(result).splitlines()[0]
 
 
 def test_a_notebook_shows_the_best_ten_trials(result) -> None:

@@ -9,7 +9,7 @@ import hashlib
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,12 @@ from jaxnn._checks.arrays import check_number
 from jaxnn._checks.warn import warn_user
 from jaxnn.io.archive import CheckpointError
 from jaxnn.io.checkpoint import load, pack
-from jaxnn.io.files import write
+from jaxnn.io.files import Content, write
 from jaxnn.io.runs.configuration import check_configuration, read_configuration, write_configuration
 from jaxnn.io.runs.interrupts import CaughtSignal, Interrupted, catch_signals
 from jaxnn.io.runs.journal import Journal
 from jaxnn.io.runs.lock import lock_directory, make_directory
-from jaxnn.io.runs.run import MoreTables, NoRun, Run, Tables
+from jaxnn.io.runs.run import MoreTables, NoRun, Run, Stage, Tables
 
 # How many checkpoints stay in the directory: if the last one is damaged, the run resumes from the one before.
 _CHECKPOINTS_KEPT = 2
@@ -60,6 +60,10 @@ class RunDirectory:
         # Of all calls up to the checkpoint from which this one goes on.
         self._seconds_before = 0.0 if self.resumed_from is None else self.resumed_from.get("seconds", 0.0)
 
+    @property
+    def seconds(self) -> float:
+        return self._seconds_before + time.monotonic() - self._opened_at
+
     def record(self, event: str, **fields: Any) -> None:
         self._journal.append(event, **fields)
 
@@ -73,9 +77,10 @@ class RunDirectory:
             self.save(tree, tables, **fields)
         return bool(self._caught.number)
 
-    def save(self, tree: Any, tables: Tables, *, goes_on: bool = True, **fields: Any) -> None:
+    def save(self, tree: Any, tables: Tables, **fields: Any) -> None:
         self._save(tree, fields)
-        self._write_tables(tables, goes_on=goes_on)
+        self._write(tables())
+        self._write_more(Stage(goes_on=True))
 
     def finish(self, tree: Any, **fields: Any) -> None:
         self.done = True
@@ -84,10 +89,16 @@ class RunDirectory:
             self._save(tree, fields)
 
     def write_tables(self, tables: Tables) -> None:
-        self._write_tables(tables, goes_on=False)
+        self._write(tables())
+        self._write_more(Stage(goes_on=False))
 
     def add_tables(self, more: MoreTables) -> None:
         self._more_tables.append(more)
+
+    def describe_error(self, error: BaseException) -> None:
+        """Writes the files that say what ended the run, as far as the disk lets it."""
+        with contextlib.suppress(OSError):
+            self._write_more(Stage(goes_on=False, error=error))
 
     def close(self) -> None:
         """Closes the journal."""
@@ -97,7 +108,7 @@ class RunDirectory:
         number = self._last_number + 1
         name, content = _file_name(number), pack(tree)
         write(self.path / name, content, self.caller)
-        seconds = round(self._seconds_before + time.monotonic() - self._opened_at, 3)
+        seconds = round(self.seconds, 3)
         self.record("checkpoint", number=number, file=name, sha256_of_file=_sha256(content), seconds=seconds, **fields)
         self._journal.sync()
         self._last_number, self._last_fields = number, fields
@@ -105,10 +116,13 @@ class RunDirectory:
             (self.path / _file_name(number - _CHECKPOINTS_KEPT)).unlink()
         self._saved_at = time.monotonic()
 
-    def _write_tables(self, tables: Tables, *, goes_on: bool) -> None:
-        for content in (tables(), *(more(goes_on) for more in self._more_tables)):
-            for name, text in content.items():
-                write(self.path / name, text, self.caller)
+    def _write_more(self, stage: Stage) -> None:
+        for more in self._more_tables:
+            self._write(more(stage))
+
+    def _write(self, files: Mapping[str, Content]) -> None:
+        for name, content in files.items():
+            write(self.path / name, content, self.caller)
 
     def _find_checkpoint(self) -> int:
         """Returns the number of journal lines up to the newest intact checkpoint; 0 if the journal records none."""
@@ -196,6 +210,9 @@ def open_run(
         run = RunDirectory(caller, path, started, journal, every, caught)
         try:
             yield run
+        except BaseException as error:
+            run.describe_error(error)
+            raise
         finally:
             run.close()
         if caught.number:

@@ -1,7 +1,7 @@
 """The interface between `train` or `sweep` and its run directory, and the run without a directory."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from jaxnn.io.files import Content
 
@@ -9,8 +9,22 @@ from jaxnn.io.files import Content
 Log = Callable[[int, dict[str, float]], Any]
 # Returns the CSV tables of a run as file names and contents; they are for users, and jaxnn never reads them.
 Tables = Callable[[], Mapping[str, Content]]
-# Returns more files for users, as names, or absolute paths, and contents; called with whether the run goes on.
-MoreTables = Callable[[bool], Mapping[str, Content]]
+
+
+class Stage(NamedTuple):
+    """Where a run stands when its files for users are written.
+
+    Attributes:
+        goes_on: whether it goes on.
+        error: the exception that ends it, or None.
+    """
+
+    goes_on: bool
+    error: BaseException | None = None
+
+
+# Returns more files for users, as names, or absolute paths, and contents.
+MoreTables = Callable[[Stage], Mapping[str, Content]]
 
 
 @runtime_checkable
@@ -22,12 +36,16 @@ class Run(Protocol):
         events: the events of the journal up to that checkpoint, which is the last one.
         configuration: with which the run started; empty without a directory.
         active: whether the run has a directory.
+        seconds: of all calls up to now, as checkpoints record them; 0 without a directory.
     """
 
     resumed_from: dict[str, Any] | None
     events: tuple[dict[str, Any], ...]
     configuration: dict[str, Any]
     active: bool
+
+    @property
+    def seconds(self) -> float: ...
 
     def record(self, event: str, **fields: Any) -> None:
         """Appends an event to the journal."""
@@ -50,8 +68,8 @@ class Run(Protocol):
         """
         ...
 
-    def save(self, tree: Any, tables: Tables, *, goes_on: bool = True, **fields: Any) -> None:
-        """Saves a checkpoint and the tables; `goes_on` is False where an exception ends the run."""
+    def save(self, tree: Any, tables: Tables, **fields: Any) -> None:
+        """Saves a checkpoint and the tables."""
         ...
 
     def finish(self, tree: Any, **fields: Any) -> None:
@@ -63,7 +81,7 @@ class Run(Protocol):
         ...
 
     def add_tables(self, more: MoreTables) -> None:
-        """Adds files that are written whenever the tables are."""
+        """Adds files that are written whenever the tables are, and when an exception ends the run."""
         ...
 
 
@@ -73,6 +91,7 @@ class NoRun:
     resumed_from: dict[str, Any] | None = None
     events: tuple[dict[str, Any], ...] = ()
     active: bool = False
+    seconds: float = 0.0
 
     def __init__(self) -> None:
         self.configuration: dict[str, Any] = {}
@@ -86,7 +105,7 @@ class NoRun:
         del tree, tables, fields
         return False
 
-    def save(self, tree: Any, tables: Tables, *, goes_on: bool = True, **fields: Any) -> None: ...
+    def save(self, tree: Any, tables: Tables, **fields: Any) -> None: ...
 
     def finish(self, tree: Any, **fields: Any) -> None: ...
 

@@ -106,6 +106,7 @@ class SpanRunner:
                 continue
             ended = [block for block in waiting if best.has_ended(block)]
             waiting = [block for block in waiting if block not in ended]
+            chunk = chunk._replace(worker=name_worker())
             yield SpanStep(chunk, best.count() + chunk.progress, [self._end(block, best) for block in ended])
         yield SpanStep(None, best.count(), [self._end(block, best) for block in waiting])
 

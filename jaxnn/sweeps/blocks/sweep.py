@@ -1,5 +1,6 @@
 """`sweep(block=…)`: from the plan to the result."""
 
+import contextlib
 import functools
 import tempfile
 from collections.abc import Callable
@@ -21,7 +22,6 @@ from jaxnn.sweeps.blocks.store import JOB_PREFIX, BlockStore, open_store
 from jaxnn.sweeps.blocks.watch import Watch
 from jaxnn.sweeps.ends import Limits, attach_result, collect_result, warn_no_settings
 from jaxnn.sweeps.engine.plan import Plan
-from jaxnn.sweeps.keep_page import write_last_page
 from jaxnn.sweeps.results.best_trials import BestTrials
 from jaxnn.sweeps.results.replay import Programs
 from jaxnn.sweeps.results.result import SweepResult
@@ -57,7 +57,7 @@ def sweep_in_blocks(
     with attach_result(sweep.plan, programs, sweep.best):
         with open_store(directory, functools.partial(_describe, sweep, describe)) as store:
             _run_blocks(sweep, programs, store)
-        return write_last_page(directory, _make_result(sweep, programs, store))
+        return _make_result(sweep, programs, store)
 
 
 def _run_blocks(sweep: BlockSweep, programs: Programs, store: BlockStore) -> None:
@@ -68,16 +68,31 @@ def _run_blocks(sweep: BlockSweep, programs: Programs, store: BlockStore) -> Non
     if (held := max(collector.trials, calls.recorded)) > plan.trials:
         raise ValueError(f"sweep: the directory holds {held} trials, more than trials={plan.trials}")
     queue = _make_queue(sweep, collector, calls)
-    try:
-        queue.repeat()
-        _run(sweep, programs, queue, collector, store)
-        queue.draw_rest()
-    finally:
-        queue.close()
-        _collect(queue, collector, best)
-        best.workers = Workers(collector.conditions, sweep.executor, sweep.scheduler, best.keep)
-        if store.path is not None:
-            store.write_tables(collector.tables(best))
+    with _keep_last_page(sweep, programs, collector, store):
+        try:
+            queue.repeat()
+            _run(sweep, programs, queue, collector, store)
+            queue.draw_rest()
+        finally:
+            queue.close()
+            _collect(queue, collector, best)
+            best.workers = Workers(collector.conditions, sweep.executor, sweep.scheduler, best.keep)
+            if store.path is not None:
+                store.write_tables(collector.tables(best))
+
+
+def _keep_last_page(
+    sweep: BlockSweep, programs: Programs, collector: BlockCollector, store: BlockStore
+) -> contextlib.AbstractContextManager[None]:
+    """Returns what writes the page of a sweep with a directory when it ends."""
+    if store.path is None:
+        return contextlib.nullcontext()
+    from jaxnn.report.keep_blocks import keep_last_page  # pages are made of results
+
+    before = len(collector.blocks)
+    return keep_last_page(
+        store.path, lambda: collect_result(sweep.plan, programs, sweep.best), lambda: len(collector.blocks) > before
+    )  # fmt: skip
 
 
 def _make_result(sweep: BlockSweep, programs: Programs, store: BlockStore) -> SweepResult:

@@ -100,6 +100,11 @@ class Plan(NamedTuple):
     at_once: int | None = None
     source: DataSource | None = None
 
+    @property
+    def stratified_by(self) -> str:
+        """The name of the labels that the folds are stratified by; empty if they are not."""
+        return "" if self.labels is None else self.labels.name
+
     def hypers(self, setting: Setting) -> dict[str, Any]:
         """Returns the hypers of a setting, as `make_recipe` gets them."""
         return fill_space(self.space, setting.choices, setting.values)

@@ -48,6 +48,8 @@ class ChunkStats(NamedTuple):
         waiting: the number of trials without a lane.
         progress: the sum over the running trials of the epochs done, as a share of all epochs of a trial.
         seconds: from its dispatch, or the end of the chunk before, until its curves were read.
+        compile_seconds: in which no chunk ran before it, because the sweep traced and waited for programs.
+        worker: the computer and process that ran it, of a sweep in blocks; empty without.
     """
 
     epochs: int
@@ -56,6 +58,8 @@ class ChunkStats(NamedTuple):
     waiting: int
     progress: float
     seconds: float
+    compile_seconds: float = 0.0
+    worker: str = ""
 
 
 class _InFlight(NamedTuple):

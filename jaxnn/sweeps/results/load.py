@@ -91,8 +91,12 @@ class SavedPlan(NamedTuple):
     layout: TrialLayout
     configuration: dict[str, Any]
     stored: Path
-    labels: None = None
     preparations: tuple[()] = ()
+
+    @property
+    def stratified_by(self) -> str:
+        """The name of the labels that the folds are stratified by; empty if they are not."""
+        return self.configuration.get("stratified_by", "")
 
     def hypers(self, setting: Setting) -> dict[str, Any]:
         """Returns the hypers of a setting."""

@@ -76,7 +76,7 @@ class SweepResult(NamedTuple):
     @property
     def stratified_by(self) -> str:
         """The labels that the folds are stratified by, such as "targets"; empty without."""
-        return "" if self.plan.labels is None else self.plan.labels.name
+        return self.plan.stratified_by
 
     @property
     def preparations(self) -> tuple[Preparation, ...]:
