@@ -20,14 +20,13 @@ from jaxnn.activations import (
     softplus,
     tanh,
 )
-from jaxnn.batches import shuffled_batches
+from jaxnn.batches import minibatches, shuffled_batches
 from jaxnn.buffers import Buffer, Frozen, merge, partition
 from jaxnn.compilation_cache import use_compilation_cache
 from jaxnn.data import (
     Folds,
     Split,
     k_folds,
-    minibatches,
     train_test_split,
 )
 from jaxnn.devices import use_all_cores

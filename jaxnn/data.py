@@ -1,19 +1,16 @@
-"""Preparation of data: splits, folds and the order of minibatches.
+"""Preparation of data: splits and folds.
 
-Splits and folds are drawn once, on the host, with NumPy. They are row numbers, so they apply to any pytree of arrays.
-`minibatches` draws a new order inside the compiled program for every epoch.
+They are drawn once, on the host, with NumPy. They are row numbers, so they apply to any pytree of arrays.
 """
 
 import math
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Int
 
 from jaxnn._checks.arrays import check_finite, check_key, check_number, check_whole, count_rows
-from jaxnn._kernels.permutation import permute, permute_one_of
 
 
 class Split(NamedTuple):
@@ -37,23 +34,6 @@ class Folds(NamedTuple):
     validation: Int[np.ndarray, "folds validation_rows"]
     mask: Bool[np.ndarray, "folds validation_rows"]
     train_mask: Bool[np.ndarray, "folds train_rows"] | None = None
-
-
-class FoldRows(NamedTuple):
-    """How many of its rows a training has, if that differs between folds that share a program.
-
-    Attributes:
-        counts: the number of training rows of every fold; the rows come first, and padding follows.
-        fold: the fold that is trained, a traced number.
-    """
-
-    counts: tuple[int, ...]
-    fold: Array
-
-    @property
-    def own_count(self) -> Array:
-        """The number of rows of this fold."""
-        return jnp.array(self.counts, jnp.int32)[self.fold]
 
 
 def train_test_split(key: Array, data: Any, *, test: float = 0.2, stratify: ArrayLike | None = None) -> Split:
@@ -181,61 +161,6 @@ def _pad(parts: tuple[np.ndarray, ...]) -> tuple[np.ndarray, np.ndarray]:
     largest = max(map(len, parts))
     masks = [np.arange(largest) < len(rows) for rows in parts]
     return np.stack([np.resize(rows, largest) for rows in parts]), np.stack(masks)
-
-
-def minibatches(
-    key: Array, count: int, batch_size: int, *, drop_last: bool = False
-) -> tuple[Int[Array, "steps batch"], Bool[Array, "steps batch"] | None]:
-    """Draws the row numbers of an epoch's minibatches in random order.
-
-    Args:
-        key: a `jax.random.key`, a new one for every epoch.
-        count: the number of rows.
-        batch_size: the number of rows in a batch.
-        drop_last: whether to leave out a last batch that is not full.
-
-    Returns:
-        Row numbers, shape (steps, batch_size), and a mask of the same shape. If `batch_size` does not divide `count`,
-        rows from the start of the order pad the last batch, and the mask is False there. Otherwise, and with
-        `drop_last`, the mask is None.
-
-    Raises:
-        TypeError: `key` is not a single `jax.random.key`, or a number is not whole.
-        ValueError: a number below 1, or a batch larger than the data.
-
-    Example:
-        >>> rows, mask = minibatches(jax.random.key(0), 5, 2)
-        >>> rows.shape, mask.sum()
-        ((3, 2), Array(5, dtype=int32))
-    """
-    check_key(key)
-    count = check_whole("minibatches", "count", count, least=1)
-    batch_size = check_whole("minibatches", "batch_size", batch_size, least=1)
-    if batch_size > count:
-        raise ValueError(f"minibatches: batch_size must be at most the number of rows, {count}, not {batch_size}")
-    steps = count // batch_size if drop_last else math.ceil(count / batch_size)
-    order = permute(key, count)
-    if drop_last:
-        return order[: steps * batch_size].reshape(steps, batch_size), None
-    if steps * batch_size == count:
-        return order.reshape(steps, batch_size), None
-    padded = jnp.concatenate([order, order[: steps * batch_size - count]])
-    return padded.reshape(steps, batch_size), jnp.arange(steps * batch_size).reshape(steps, batch_size) < count
-
-
-def fold_minibatches(rows: FoldRows, key: Array, batch_size: int, *, drop_last: bool = False) -> tuple[Array, Array]:
-    """Draws `minibatches(key, count, batch_size, …)` for the rows of a fold, with empty ones up to the longest fold.
-
-    Returns:
-        Row numbers and a mask, each of shape (steps, batch_size); the steps are those of the largest fold. An empty
-        minibatch holds rows of the fold, under a mask that is False.
-    """
-    steps = max(rows.counts) // batch_size if drop_last else math.ceil(max(rows.counts) / batch_size)
-    places = jnp.arange(steps * batch_size, dtype=jnp.int32)
-    order = permute_one_of(key, rows.counts, rows.fold)[places % rows.own_count]
-    order = order.reshape(steps, batch_size)
-    trained = rows.own_count // batch_size * batch_size if drop_last else rows.own_count
-    return order, (places < trained).reshape(steps, batch_size)
 
 
 def _draw_order(caller: str, key: Array, count: int, stratify: ArrayLike | None) -> np.ndarray:

@@ -82,7 +82,7 @@ class Size(_Traced):
 
     def __repr__(self) -> str:
         # JAX writes it into its error about a shape that holds a size.
-        return f"<size {self.name!r}: no shape; init_dense(...).weight draws weights of it, or make it a choice>"
+        return f"<size {self.name!r}: no shape; init_dense(...) makes weights and a bias of it, or make it a choice>"
 
     def _places(self) -> Array:
         places = jnp.arange(self.units)
@@ -225,6 +225,10 @@ def count_units(size: Any) -> int:
 
 def check_size(caller: str, name: str, size: Any) -> Any:
     """Returns a `Size` unchanged, and anything else as an int of at least 1."""
+    if isinstance(size, float):
+        raise TypeError(
+            f"{caller}: {name} must be a whole number, not {size!r}; in a sweep, sizes(low, high) gives some"
+        )
     return size if isinstance(size, Size) else check_whole(caller, name, size, least=1)
 
 

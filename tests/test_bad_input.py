@@ -64,8 +64,13 @@ def test_arrays_on_the_device_are_checked_too(as_installed: None) -> None:
     [
         ({"epochs": 0}, ValueError, "fit: epochs must be at least 1, not 0"),
         ({"epochs": 1.5}, TypeError, "fit: epochs must be a whole number, not 1.5"),
-        ({"key": 0}, TypeError, "key must be one jax.random.key, not 0"),
-        ({"key": np.zeros(2, "uint32")}, TypeError, "key must be one jax.random.key, not array([0, 0], dtype=uint32)"),
+        ({"key": 0}, TypeError, "key must be one jax.random.key, not 0; jax.random.key(0) makes one"),
+        (
+            {"key": np.zeros(2, "uint32")},
+            TypeError,
+            "key must be one jax.random.key, not an old-style key; jax.random.key(0) makes a key in place of "
+            "jax.random.PRNGKey(0)",
+        ),
     ],
     ids=str,
 )

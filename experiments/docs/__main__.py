@@ -11,7 +11,7 @@ from experiments import common
 from experiments.docs.build import build
 from experiments.docs.cells import Output, read_script, run_script
 from experiments.docs.examples import count_examples
-from experiments.docs.index import HOWTOS, copy_benchmarks, find_howto, write_index
+from experiments.docs.index import HOWTOS, copy_benchmarks, copy_install, find_howto, write_index
 from experiments.docs.links import check_links
 from experiments.docs.names import list_names
 from experiments.docs.pages import write_howto
@@ -56,6 +56,7 @@ def write_sources(sources: Path, *, run: bool) -> None:
             outputs = run_script(script, Path(directory))[1] if run else [Output("", ())] * len(script.cells)
             write_howto(sources / "howto", script, outputs)
         print(f"{time.perf_counter() - started:5.1f} s  {script.title}", flush=True)
+    copy_install(sources)
     copy_benchmarks(sources)
     write_index(sources, write_reference(sources / "reference"))
 

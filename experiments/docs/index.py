@@ -1,12 +1,13 @@
 """The first page, and the order of the others."""
 
+import re
 from pathlib import Path
 
 from experiments.docs.pages import link_names
 
 # How-tos by part, in the order of reading.
 PARTS = {
-    "First steps": ("first_network", "own_layer", "own_data", "cnn"),
+    "First steps": ("first_network", "table", "own_data", "own_layer", "cnn"),
     "Searches": ("sweep", "groups", "resume", "cluster"),
     "Beside other tools": (
         "modules", "from_pytorch", "from_keras", "from_flax", "from_sklearn", "from_optuna"
@@ -44,7 +45,8 @@ result = nn.sweep(make_recipe, space, iris.data, key=key, trials=100, epochs=300
 print(result.best.hypers, result.best.score)
 ```
 
-Start with [your first network](howto/first_network.md). If you know another tool, start with
+[Install it](install.md), and start with [your first network](howto/first_network.md) or with
+[a table of your own](howto/table.md). If you know another tool, start with
 [PyTorch](howto/from_pytorch.md), [Keras](howto/from_keras.md), [Flax](howto/from_flax.md),
 [scikit-learn](howto/from_sklearn.md) or [Optuna](howto/from_optuna.md).
 
@@ -64,8 +66,15 @@ def write_index(sources: Path, reference: list[str]) -> None:
     for caption, names in PARTS.items():
         parts.append(_make_contents(caption, [f"howto/{name}" for name in names]))
     parts.append(_make_contents("Reference", [f"reference/{name}" for name in reference]))
-    parts.append(_make_contents("More", ["benchmarks"]))
+    parts.append(_make_contents("More", ["install", "benchmarks"]))
     (sources / "index.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+
+
+def copy_install(sources: Path) -> None:
+    """Makes a page of the README's section about the installation, with the table of extras."""
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    [section] = re.findall(r"^## Install\n(.*?)^## ", readme, flags=re.DOTALL | re.MULTILINE)
+    (sources / "install.md").write_text(f"# Install\n{link_names(section)}", encoding="utf-8")
 
 
 def copy_benchmarks(sources: Path) -> None:

@@ -43,9 +43,12 @@ print(result.best)
 # `executor=` runs the blocks, on any executor of `concurrent.futures` (extra `cluster`).
 # The call is the same, and so are its results.
 #
-# On this computer; workers import the script, so it needs a main guard:
+# On this computer; workers import the script, so it needs a main guard. They use all cores,
+# and so should the script, whose bits are then theirs:
 #
 # ```python
+# nn.use_all_cores()  # right after the imports
+#
 # if __name__ == "__main__":
 #     search(32, executor=nn.executors.processes(2))
 # ```

@@ -1,14 +1,18 @@
 """A CNN with batch norm and augmentation.
 
-Handwritten digits of 8×8 pixels, of which a few hundred are enough for this page. The
-same code trains on images of 28×28 or 32×32 pixels.
+A CNN learns handwritten digits of 8×8 pixels, from a thousand of them or from a generator
+of batches, and becomes a file that runs without this library. The same code trains on
+images of 28×28 or 32×32 pixels.
 """
 
 # %% Data
 
 from functools import partial
+from pathlib import Path
 
 import jax
+import jax.export
+import numpy as np
 import optax
 
 import jaxnn as nn
@@ -81,4 +85,38 @@ frozen = nn.freeze(model, ["conv_*", "norm_*"], params=result.params)
 recipe = nn.Recipe(frozen, nn.cross_entropy, optax.adam(0.003), batch_size=64)
 tuned = nn.train(recipe, train, key=jax.random.key(2), epochs=3)
 outputs = nn.predict(model, nn.unfreeze(tuned.params), test[0])
-print(nn.accuracy(outputs, test[1]))
+print(f"{nn.accuracy(outputs, test[1]):.3f}")
+
+# %% Batches from a generator
+# `nn.train` takes batches as they come: a generator needs `steps=`, the number of batches
+# of an epoch. Augmentation works as before.
+
+
+def draw_batches():
+    draws = np.random.default_rng(0)
+    while True:
+        rows = draws.integers(0, len(train[1]), 64)
+        yield train[0][rows], train[1][rows]
+
+
+streamed = nn.Recipe(model, nn.cross_entropy, optax.adam(0.01), augment=augment)
+result = nn.train(
+    streamed,
+    draw_batches(),
+    key=jax.random.key(3),
+    epochs=6,
+    steps=20,
+    validation=test,
+    score=nn.accuracy,
+)
+print(result.scores.round(2))
+
+# %% Take it along
+# `nn.export` makes one file of the network and its parameters (extra `export`), which needs
+# JAX alone to run. Weights for PyTorch and Keras: see [PyTorch](from_pytorch.md).
+
+program = nn.export(model, result.params, (8, 8, 1))
+Path("digits.jax").write_bytes(program)
+run = jax.jit(jax.export.deserialize(Path("digits.jax").read_bytes()).call)
+difference = run(test[0]) - nn.predict(model, result.params, test[0])
+print(abs(difference).max() < 1e-4)

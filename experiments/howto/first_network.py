@@ -44,17 +44,17 @@ result = nn.train(
 print(result)
 
 # %% Use it
-# The parameters are a dict of arrays, and `nn.predict` gives the outputs of the network: logits, the largest of which
-# is the class. `nn.softmax` makes probabilities of them.
+# The parameters are a dict of arrays. `nn.predict` takes them, and `nn.predict` gives the outputs of the network: logits, the largest of which
+# is the class. `nn.softmax` makes probabilities of them, here in percent.
 
 logits = nn.predict(recipe.model, result.params, test[0][:3])
-print(nn.softmax(logits).round(2))
+print((100 * nn.softmax(logits)).round())
 print([iris.classes[label] for label in logits.argmax(axis=1)])
 print(jax.tree.map(lambda leaf: leaf.shape, result.params))
 
 # %% Score it
-# The flowers that chose the best epoch say too much good about it. An honest estimate comes from other rows: divide the
-# data in three parts, or use folds, as in the how-to about groups.
+# These flowers have chosen the best epoch, so their score is a little too good. For an honest one divide the data in
+# three parts, or use folds, as in [groups](groups.md).
 
 outputs = nn.predict(recipe.model, result.params, test[0])
 print("accuracy", nn.accuracy(outputs, test[1]))

@@ -92,7 +92,7 @@ def run(key):
 
 
 fitted = run(jax.random.key(1))
-print(nn.accuracy(nn.predict(recipe.model, fitted.params, test[0]), test[1]))
+print(f"{nn.accuracy(nn.predict(recipe.model, fitted.params, test[0]), test[1]):.3f}")
 
 # %% A loop of your own
 # `nn.advance` trains some epochs from a state, and is what `nn.fit` consists of.

@@ -74,7 +74,7 @@ space = {
 options = {"key": jax.random.key(1), "epochs": 9, "validation": test}
 options |= {"score": nn.accuracy, "scheduler": nn.asha(grace_period=1)}
 result = nn.sweep(make_recipe, space, train, trials=48, **options)
-print(result.best.hypers, round(result.best.score, 3))
+print(result.best)
 print(result.to_pandas()["status"].value_counts().to_dict())
 
 # %% With a study

@@ -97,7 +97,7 @@ model = nn.Model(init, apply, train_apply)
 optimizer = optax.adamw(0.01, weight_decay=1e-3)
 recipe = nn.Recipe(model, nn.cross_entropy, optimizer, batch_size=64)
 result = nn.train(recipe, train, key=jax.random.key(0), epochs=5)
-print(nn.accuracy(nn.predict(model, result.params, test[0]), test[1]))
+print(f"{nn.accuracy(nn.predict(model, result.params, test[0]), test[1]):.3f}")
 
 # %% The same, ready made
 

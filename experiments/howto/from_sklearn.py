@@ -95,7 +95,7 @@ result = nn.sweep(
     score=nn.accuracy,
 )
 print(result.best.hypers, round(result.best.score, 3))
-print(nn.accuracy(result.predict(test_x), test_labels))
+print(f"{nn.accuracy(result.predict(test_x), test_labels):.3f}")
 
 # %% A network of your own as an estimator
 # `model=` takes an `nn.Model`, a module of Flax, or a function of (inputs, outputs).

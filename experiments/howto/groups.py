@@ -1,7 +1,8 @@
 """Cross-validation with groups.
 
 Several rows of one patient, one day or one recording are alike. If some of them train
-and others validate, the score is too good. Groups stay in one fold.
+and others validate, the score is too good. Groups stay in one
+fold, and the score is then that of patients whom the network has not seen.
 """
 
 # %% Data

@@ -37,7 +37,7 @@ recipe = nn.Recipe(
     model, nn.cross_entropy, optax.adam(0.01), batch_size=64, drop_last=True
 )
 result = nn.train(recipe, train, key=jax.random.key(1), epochs=5)
-print(nn.accuracy(nn.predict(model, result.params, test[0]), test[1]))
+print(f"{nn.accuracy(nn.predict(model, result.params, test[0]), test[1]):.3f}")
 
 # %% In a sweep
 # Numbers of the recipe are traced, as ever: all learning rates share one program. Sizes
@@ -97,7 +97,7 @@ class Layers(nnx.Module):
 model = nn.integrations.flax.model(lambda rngs: Layers(rngs=rngs))
 recipe = nn.Recipe(model, nn.cross_entropy, optax.adam(0.01), batch_size=64)
 result = nn.train(recipe, train, key=jax.random.key(1), epochs=4)
-print(nn.accuracy(nn.predict(model, result.params, test[0]), test[1]))
+print(f"{nn.accuracy(nn.predict(model, result.params, test[0]), test[1]):.3f}")
 module = Layers(nnx.Rngs(0))
 nn.integrations.flax.update(module, result.params)
 
@@ -114,7 +114,7 @@ def make(key):
 model = nn.integrations.equinox.model(make)
 recipe = nn.Recipe(model, nn.cross_entropy, optax.adam(0.01), batch_size=64)
 result = nn.train(recipe, train, key=jax.random.key(1), epochs=4)
-print(nn.accuracy(nn.predict(model, result.params, test[0]), test[1]))
+print(f"{nn.accuracy(nn.predict(model, result.params, test[0]), test[1]):.3f}")
 module = nn.integrations.equinox.module(make, result.params)
 print(jax.vmap(module)(test[0]).shape)
 

@@ -1,7 +1,9 @@
 """Your own data: a DataFrame, images, a loader.
 
-Data are a pair `(x, targets)` of arrays with the examples on the first axis. Features
-are numbers; labels are whole numbers from 0.
+This page trains on a DataFrame, on images, on a file larger than memory and on a loader.
+Data are a pair `(x, targets)` of arrays with the examples on the first axis: features
+are numbers, and labels whole numbers from 0. For missing values, text, and new rows
+see [a table](table.md).
 """
 
 # %% A DataFrame
@@ -73,7 +75,7 @@ images[np.arange(120), :, :, colours] += 100
 model = nn.chain(lambda x: x / 255, nn.cnn((12, 12, 3), (8,), 3))
 recipe = nn.Recipe(model, nn.cross_entropy, optax.adam(0.01), batch_size=40)
 result = nn.train(recipe, (images, colours), key=jax.random.key(2), epochs=12)
-print(nn.accuracy(nn.predict(model, result.params, images), colours))
+print(f"{nn.accuracy(nn.predict(model, result.params, images), colours):.3f}")
 
 # %% Data larger than memory
 # `nn.shuffled_batches` reads minibatches from a file that NumPy maps into memory. It is a

@@ -1,7 +1,8 @@
 """Your own layer and model.
 
-A layer is a function of its parameters, and a model is a pair of functions. There is
-no class to derive from and nothing to register.
+This page writes a layer, a model of it, and a layer with a running mean, and searches and
+freezes them. A layer is a function of its parameters, and a model is a pair of functions:
+there is no class to derive from and nothing to register.
 """
 
 # %% A layer
@@ -9,7 +10,7 @@ no class to derive from and nothing to register.
 # from a key, and the layer computes `(batch, …)` from `(batch, …)`. This one multiplies
 # two dense layers, so that one of them opens and closes the other.
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import optax
@@ -62,7 +63,7 @@ train, test = nn.train_test_split(
 model = make_model(16, rate=0.1)
 recipe = nn.Recipe(model, nn.cross_entropy, optax.adam(0.02))
 result = nn.train(recipe, train, key=jax.random.key(1), epochs=150)
-print(nn.accuracy(nn.predict(model, result.params, test[0]), test[1]))
+print(f"{nn.accuracy(nn.predict(model, result.params, test[0]), test[1]):.3f}")
 
 # %% The same model in a sweep
 # Numbers such as a learning rate are traced, so all their values share one program. So do
@@ -112,28 +113,67 @@ def squared_relu(x):
 model = nn.mlp([4, 16, 3], activation=squared_relu)
 recipe = nn.Recipe(model, squared_hinge, optax.adam(0.01))
 result = nn.train(recipe, train, key=jax.random.key(3), epochs=150)
-print(nn.accuracy(nn.predict(model, result.params, test[0]), test[1]))
+print(f"{nn.accuracy(nn.predict(model, result.params, test[0]), test[1]):.3f}")
 
 # %% Numbers that are carried and not learned
-# A running mean, a counter or a fixed table is an `nn.Buffer` among the params. A model
-# with buffers has a third function, `train_apply`, which returns their new values:
-# `nn.Model` shows a network with `nn.train_batch_norm`.
+# A running average, a counter or a fixed table is an `nn.Buffer` among the params. A model
+# with buffers has a third function, `train_apply`, which training calls in place of
+# `apply`, and which returns their new values. This layer subtracts the mean of the rows
+# that it has seen. `where` is False for rows that only fill up the last minibatch, or
+# None. Of a width of `nn.sizes`, zeros are `nn.init_dense(key, 1, width).bias`.
 
 
-def init_scaled(key) -> dict[str, Any]:
-    scale = nn.Buffer(jnp.array([1.0, 2.0, 1.0, 0.5]))
-    return {"scale": scale, "output": nn.init_dense(key, 4, 3)}
+class Centred(NamedTuple):
+    dense: nn.Affine
+    mean: nn.Buffer
 
 
-def apply_scaled(params, x, *, key=None):
-    return nn.dense(params["output"], x * params["scale"].value)
+def init_centred(key, inputs, outputs):
+    return Centred(nn.init_dense(key, inputs, outputs), nn.Buffer(jnp.zeros(inputs)))
 
 
-def train_scaled(params, x, *, key, where=None):
-    return apply_scaled(params, x), params
+def centred(params, x):
+    return nn.dense(params.dense, x - params.mean.value)
 
 
-model = nn.Model(init_scaled, apply_scaled, train_scaled)
-params = model.init(jax.random.key(4))
-outputs, params = model.train_apply(params, train[0], key=None)
-print(outputs.shape, params["scale"])
+def train_centred(params, x, where=None):
+    rows = None if where is None else where[:, None]
+    mean = 0.9 * params.mean.value + 0.1 * x.mean(axis=0, where=rows)
+    params = params._replace(mean=nn.Buffer(mean))
+    return centred(params, x), params
+
+
+# %% A model with buffers
+
+
+def init(key):
+    hidden, output = jax.random.split(key)
+    return {
+        "hidden": init_centred(hidden, 4, 16),
+        "output": nn.init_dense(output, 16, 3),
+    }
+
+
+def apply(params, x, *, key=None):
+    return nn.dense(params["output"], nn.relu(centred(params["hidden"], x)))
+
+
+def train_apply(params, x, *, key, where=None):
+    x, hidden = train_centred(params["hidden"], x, where)
+    return nn.dense(params["output"], nn.relu(x)), params | {"hidden": hidden}
+
+
+model = nn.Model(init, apply, train_apply)
+recipe = nn.Recipe(model, nn.cross_entropy, optax.adam(0.02), batch_size=30)
+result = nn.train(recipe, train, key=jax.random.key(4), epochs=40)
+print(result.params["hidden"].mean.value.round(1), train[0].mean(axis=0).round(1))
+
+# %% Freeze it
+# `nn.freeze` names parts of the params that learn nothing more, buffers included.
+# `nn.unfreeze` gives the params of the model itself.
+
+frozen = nn.freeze(model, ["hidden"], params=result.params)
+tuned = nn.train(recipe._replace(model=frozen), train, key=jax.random.key(5), epochs=20)
+params = nn.unfreeze(tuned.params)
+print((params["hidden"].mean.value == result.params["hidden"].mean.value).all())
+print(f"{nn.accuracy(nn.predict(model, params, test[0]), test[1]):.2f}")

@@ -93,11 +93,14 @@ print(len(result.trials))
 
 # %% Reopen it without the code
 # `nn.sweeps.load` opens the table, the curves and the kept parameters, also while the
-# sweep runs in another process. `python -m jaxnn.report night` writes the page.
+# sweep runs in another process. `python -m jaxnn.report night` writes the page. A model
+# predicts with them; `replay` needs `make_recipe`, so make the call of `nn.sweep` again.
 
 opened = nn.sweeps.load("night")
 print(opened.to_pandas().sort_values("score").tail(2)[["learning_rate", "score"]])
-print(jax.tree.map(lambda leaf: leaf.shape, opened.params(opened.best.trial, lane=0)))
+params = opened.params(opened.best.trial, lane=0)
+outputs = nn.predict(nn.mlp([4, 16, 3]), params, test[0])
+print(f"{nn.accuracy(outputs, test[1]):.2f}")
 
 # %% A single training
 # `nn.train` has the same `directory=`. `state=` goes on without one: 20 epochs and then 20

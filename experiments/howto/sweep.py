@@ -1,4 +1,8 @@
-"""A sweep, from ten lines to ASHA over widths and depths."""
+"""A sweep, from ten lines to ASHA over widths and depths.
+
+From a search of one learning rate to one of widths, depths and rates that stops poor
+trials early, draws what came out, and predicts with the best.
+"""
 
 # %% Ten lines
 # `make_recipe` says what a setting trains, and the space says where settings come from.
@@ -34,7 +38,7 @@ print(result)
 print(result.best.hypers, result.best.score)
 table = result.to_pandas()
 print(table.sort_values("score").tail(3)[["learning_rate", "status", "score"]])
-print(nn.accuracy(result.predict(test[0]), test[1]))
+print(f"{nn.accuracy(result.predict(test[0]), test[1]):.3f}")
 
 # %% Widths and depths
 # `nn.sizes` is a width and `nn.depth` a number of layers. They are traced too: all widths
@@ -96,8 +100,8 @@ nn.plots.save(drawing, "sweep.png")
 # of how many trials the parameters are kept; `result.replay(3)` computes those of any
 # trial again, to the bit. `refit=True` trains the best setting once more on all rows.
 
-print(nn.accuracy(result.predict(test[0]), test[1]))
-print(nn.accuracy(result.predict(test[0], best=5), test[1]))
+print(f"{nn.accuracy(result.predict(test[0]), test[1]):.3f}")
+print(f"{nn.accuracy(result.predict(test[0], best=5), test[1]):.3f}")
 
 # %% All cores
 # On a CPU, call `nn.use_all_cores()` right after the imports, before JAX computes

@@ -13,6 +13,8 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 
+from jaxnn._checks.describe import describe
+
 
 def is_traced(tree: Any) -> bool:
     """Returns whether any leaf is a tracer, which has a shape and a dtype but no values yet."""
@@ -31,7 +33,7 @@ def check_whole(caller: str, name: str, value: Any, *, least: int) -> int:
             raise TypeError
         number = operator.index(value)
     except TypeError:
-        raise TypeError(f"{caller}: {name} must be a whole number, not {value!r}") from None
+        raise TypeError(f"{caller}: {name} must be a whole number, not {describe(value)}") from None
     if number < least:
         raise ValueError(f"{caller}: {name} must be at least {least}, not {number}")
     return number
@@ -40,14 +42,14 @@ def check_whole(caller: str, name: str, value: Any, *, least: int) -> int:
 def check_each_whole(caller: str, name: str, values: Any, *, least: int) -> tuple[int, ...]:
     """Returns a sequence of whole numbers, each at least `least`, as a tuple of ints."""
     if not isinstance(values, Sequence) or isinstance(values, str):
-        raise TypeError(f"{caller}: {name} must be a sequence of whole numbers, not {values!r}")
+        raise TypeError(f"{caller}: {name} must be a sequence of whole numbers, not {describe(values)}")
     return tuple(check_whole(caller, f"{name}[{i}]", value, least=least) for i, value in enumerate(values))
 
 
 def check_number(caller: str, name: str, value: Any) -> float:
     """Returns `value` as a float; NaN passes, because the comparisons that follow refuse it."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
-        raise TypeError(f"{caller}: {name} must be a number, not {value!r}")
+        raise TypeError(f"{caller}: {name} must be a number, not {describe(value)}")
     return float(value)
 
 
@@ -61,13 +63,23 @@ def check_scalar(caller: str, name: str, value: Any) -> float | None:
 def check_key(key: Any) -> None:
     """Checks that `key` is a single typed key."""
     if not isinstance(key, jax.Array) or not jnp.issubdtype(key.dtype, jax.dtypes.prng_key) or key.shape:
-        raise TypeError(f"key must be one jax.random.key, not {key!r}")
+        raise TypeError(f"key must be one jax.random.key, not {_describe_key(key)}")
 
 
-def check_rate(caller: str, rate: Any) -> None:
+def _describe_key(key: Any) -> str:
+    """Describes what is not a key, and says what makes one of it."""
+    if isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
+        return f"an array of {key.size} keys; take one of them, such as key[0]"
+    if isinstance(key, np.ndarray | jax.Array) and key.dtype == np.uint32 and key.shape == (2,):
+        return "an old-style key; jax.random.key(0) makes a key in place of jax.random.PRNGKey(0)"
+    hint = f"; jax.random.key({key}) makes one" if type(key) is int else ""
+    return f"{describe(key)}{hint}"
+
+
+def check_rate(caller: str, rate: Any, *, name: str = "rate") -> None:
     """Checks that a dropout rate lies in [0, 1), unless it is traced."""
     if not is_traced(rate) and not 0 <= rate < 1:
-        raise ValueError(f"{caller}: rate, the probability of dropping, must lie in [0, 1), not {rate!r}")
+        raise ValueError(f"{caller}: {name}, the probability of dropping, must lie in [0, 1), not {rate!r}")
 
 
 def check_shape(caller: str, name: str, x: jax.typing.ArrayLike, axes: str) -> tuple[Any, ...]:
@@ -94,9 +106,16 @@ def check_real(caller: str, name: str, x: Any) -> None:
         hint = f": {convert} makes one" if hasattr(x, "shape") else ""
         raise TypeError(f"{caller}: {name} must be a NumPy or JAX array, not {type(x).__name__}{hint}")
     if not any(jnp.issubdtype(x.dtype, kind) for kind in (jnp.bool_, jnp.integer, jnp.floating)):
-        is_text = name.startswith("targets") and getattr(x.dtype, "kind", "") in "US"
-        hint = f"; numpy.unique({name}, return_inverse=True)[1] numbers classes" if is_text else ""
-        raise TypeError(f"{caller}: {name} must hold real numbers, not {x.dtype}{hint}")
+        raise TypeError(f"{caller}: {name} must hold real numbers, not {x.dtype}{_convert_text(name, x)}")
+
+
+def _convert_text(name: str, x: Any) -> str:
+    """Says how text, or columns of a table of which some hold text, become numbers."""
+    if not isinstance(x, np.ndarray) or x.dtype.kind not in "OUS":
+        return ""
+    if name.startswith("targets"):
+        return f"; numpy.unique({name}, return_inverse=True)[1] numbers classes"
+    return f"; pandas.get_dummies makes numbers of columns of text, and {name}.astype(float) of objects"
 
 
 def check_finite(caller: str, name: str, x: Any) -> None:
@@ -165,7 +184,10 @@ def check_labels(caller: str, name: str, logits: Any, labels: Any) -> int:
         wrong = np.flatnonzero((values < 0) | (values >= classes))
         if wrong.size:
             actual = f"row {int(wrong[0])} holds {values[wrong[0]]}"
-            raise ValueError(f"{caller}: labels must lie in 0 … {classes - 1} for {classes} classes, but {actual}")
+            hint = "; labels - 1 starts at 0" if values.min() == 1 and values.max() == classes else ""
+            raise ValueError(
+                f"{caller}: labels must lie in 0 … {classes - 1} for {classes} classes, but {actual}{hint}"
+            )
     return classes
 
 
@@ -177,6 +199,8 @@ def get_dtype(labels: Any) -> Any:
 def _describe_label_dtype(labels: Any) -> str:
     """Describes a dtype that is not an integer: by the first fraction among floats, or by how to convert them."""
     dtype = get_dtype(labels)
+    if jnp.issubdtype(dtype, jnp.bool_):
+        return "not bool; convert them with labels.astype(int)"
     if is_traced(labels) or not jnp.issubdtype(dtype, jnp.floating):
         return f"not {dtype}"
     values = np.asarray(labels).ravel()

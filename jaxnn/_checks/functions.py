@@ -8,6 +8,12 @@ class NeedsValueError(ValueError):
     """A number that Python needs was traced; the message says what to do instead."""
 
 
+def check_activation(caller: str, activation: Any) -> None:
+    """Checks that an activation is a function, and not its name."""
+    if not callable(activation):
+        raise TypeError(f"{caller}: activation must be a function, such as nn.relu, not {activation!r}")
+
+
 def never_changes(function: Any) -> bool:
     """Returns whether a function of a model is one of this library's, with activations of this library or of JAX.
 

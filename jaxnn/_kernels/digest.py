@@ -16,7 +16,6 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import jax
-import jax.extend.core
 import jax.numpy as jnp
 import numpy as np
 
@@ -43,8 +42,8 @@ class ProgramDigest(NamedTuple):
     functions: tuple[Any, ...]
 
 
-def digest_program(traced: jax.extend.core.ClosedJaxpr) -> ProgramDigest:
-    """Returns the digest of a traced function.
+def digest_program(traced: Any) -> ProgramDigest:
+    """Returns the digest of a traced function, a `jax.extend.core.ClosedJaxpr`.
 
     Example:
         >>> twice, double = (jax.make_jaxpr(function)(1.0) for function in (lambda x: x + x, lambda y: y + y))
@@ -52,17 +51,16 @@ def digest_program(traced: jax.extend.core.ClosedJaxpr) -> ProgramDigest:
         True
     """
     writer = _Writer()
-    text = writer.digest_closed_jaxpr(traced)
+    text = writer.digest_jaxpr(traced.jaxpr, traced.consts)
     return ProgramDigest(text, tuple(writer.functions))
 
 
-def digest_shard(traced: jax.extend.core.ClosedJaxpr) -> str:
+def digest_shard(traced: Any) -> str:
     """Returns the digest of what each device computes in a `shard_map`: the same for any number of devices."""
     shards = [equation.params["jaxpr"] for equation in traced.eqns if equation.primitive.name == "shard_map"]
     if len(shards) != len(traced.eqns):
         raise ValueError("digest_shard: the program is more than a shard_map")
-    closed = (jax.extend.core.ClosedJaxpr(shard, []) for shard in shards)
-    digests = [_Writer(names_devices=False).digest_closed_jaxpr(shard) for shard in closed]
+    digests = [_Writer(names_devices=False).digest_jaxpr(shard, []) for shard in shards]
     return _hash([*digests, *map(digest_array, traced.consts)])
 
 
@@ -88,16 +86,17 @@ class _Writer:
     """
 
     def __init__(self, *, names_devices: bool = True) -> None:
-        self._names_devices = names_devices
+        from jax.extend import core  # takes 50 ms, which an import of jaxnn does not need
+
+        self._core, self._names_devices = core, names_devices
         self.functions: list[Any] = []
         # Layers repeat functions that JAX has traced once, as the same object.
         self._written: dict[int, str] = {}
         self._types: dict[Any, str] = {}
         self._objects: dict[int, tuple[str, bool]] = {}
 
-    def digest_closed_jaxpr(self, closed: Any) -> str:
-        constants = [digest_array(constant) for constant in closed.consts]
-        return _hash([self._digest_jaxpr(closed.jaxpr), *constants])
+    def digest_jaxpr(self, jaxpr: Any, constants: Iterable[Any]) -> str:
+        return _hash([self._digest_jaxpr(jaxpr), *map(digest_array, constants)])
 
     def _digest_jaxpr(self, jaxpr: Any) -> str:
         if id(jaxpr) not in self._written:
@@ -118,7 +117,7 @@ class _Writer:
         """Writes variables as numbers, and literals as values, both with their types; new ones get the next number."""
         written = []
         for variable in variables:
-            if isinstance(variable, jax.extend.core.Literal):
+            if isinstance(variable, self._core.Literal):
                 written.append(f"{variable.aval} {digest_array(variable.val)}")
                 continue
             if variable not in names:
@@ -138,9 +137,9 @@ class _Writer:
     def _write(self, value: Any) -> str:
         if value is None or isinstance(value, bool | int | float | complex | str | enum.Enum):
             return repr(value)
-        if isinstance(value, jax.extend.core.ClosedJaxpr):
-            return self.digest_closed_jaxpr(value)
-        if isinstance(value, jax.extend.core.Jaxpr):
+        if isinstance(value, self._core.ClosedJaxpr):
+            return self.digest_jaxpr(value.jaxpr, value.consts)
+        if isinstance(value, self._core.Jaxpr):
             return self._digest_jaxpr(value)
         if isinstance(value, np.ndarray | np.generic | jax.Array):
             return digest_array(value)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
-import jax.extend.backend
 from jaxtyping import Array
 
 _PLATFORM: contextvars.ContextVar[str | None] = contextvars.ContextVar("platform", default=None)
@@ -38,6 +37,8 @@ def choose_platform(*arguments: Any, cpu: Callable[..., Any], default: Callable[
     """
     if (platform := _PLATFORM.get()) is not None:
         return (cpu if platform == "cpu" else default)(*arguments)
+    import jax.extend.backend  # takes 50 ms, which an import of jaxnn does not need
+
     if set(jax.extend.backend.backends()) == {"cpu"}:
         return cpu(*arguments)
     return jax.lax.platform_dependent(*arguments, cpu=cpu, default=default)

@@ -21,6 +21,7 @@ from jaxnn.integrations.weights.matching import (
     make_batch_norm,
     pair_layers,
 )
+from jaxnn.integrations.weights.transposed import turn_kernel
 from jaxnn.layers.batch_norm import BatchNormParams
 from jaxnn.layers.dense import Affine
 from jaxnn.layers.norms import NormParams
@@ -71,12 +72,11 @@ def load(model: Model, weights: Weights, *, names: Mapping[str, str] | None = No
         Array([[3.],
                [4.]], dtype=float32)
     """
-    ours, theirs = list_layers("keras.load", model), _read_layers("keras.load", weights)
+    ours, theirs = list_layers("keras.load", model, turn_kernel), _read_layers("keras.load", weights)
     difference = epsilon - _find_epsilon("keras.load", model)
     pairs = pair_layers("keras.load", ours, theirs, names)
-    return build_params(
-        model, {our.name: _raise_variance(their.params, difference) for our, their in fold_biases(pairs)}
-    )
+    layers = {our.name: _raise_variance(their.params, difference) for our, their in fold_biases(pairs)}
+    return build_params(model, layers, turn_kernel)
 
 
 def weights(
@@ -109,7 +109,7 @@ def weights(
         >>> [array.shape for array in nn.integrations.keras.weights(model, params, like=like)]
         [(4, 16), (16,), (16, 3), (3,)]
     """
-    ours, theirs = fill_layers("keras.weights", model, params), _read_layers("keras.weights", like)
+    ours, theirs = fill_layers("keras.weights", model, params, turn_kernel), _read_layers("keras.weights", like)
     difference = _find_epsilon("keras.weights", model) - epsilon
     pairs = pair_layers("keras.weights", ours, theirs, names)
     written = {their.name: _list_arrays(_raise_variance(our.params, difference)) for our, their in fill_biases(pairs)}

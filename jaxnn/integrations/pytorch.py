@@ -19,6 +19,7 @@ from jaxnn.integrations.weights.matching import (
     make_batch_norm,
     pair_layers,
 )
+from jaxnn.integrations.weights.transposed import turn_kernel
 from jaxnn.layers.batch_norm import BatchNormParams
 from jaxnn.layers.dense import Affine
 from jaxnn.layers.norms import NormParams
@@ -38,6 +39,8 @@ def load(model: Model, state_dict: Mapping[str, Any], *, names: Mapping[str, str
 
     - `Conv2d(…, 3, stride=2, padding=1)` is `cnn(…, stride=2, padding=1)`. With a stride larger than 1, "same" puts
       more zeros after the image than before it, as XLA does. `resnet` pads as PyTorch does.
+    - `ConvTranspose2d(…, 3, stride=2, padding=1)` is `conv_transpose(…, stride=2, padding=1)`. Convolutions and
+      transposed ones are paired in one order.
     - Layer and group norms agree with the default of PyTorch if the model has `norm_options={"epsilon": 1e-5}`. Batch
       norms agree as they are.
     - A bias of a convolution before a batch norm, which `cnn` and `resnet` do not have, is taken off the running mean:
@@ -63,8 +66,9 @@ def load(model: Model, state_dict: Mapping[str, Any], *, names: Mapping[str, str
                [4.]], dtype=float32), bias=Array([0.], dtype=float32))
     """
     theirs = _read_layers("pytorch.load", state_dict)
-    pairs = pair_layers("pytorch.load", list_layers("pytorch.load", model), theirs, names)
-    return build_params(model, {our.name: _turn_rows(our, their.params) for our, their in fold_biases(pairs)})
+    pairs = pair_layers("pytorch.load", list_layers("pytorch.load", model, turn_kernel), theirs, names)
+    layers = {our.name: _turn_rows(our, their.params) for our, their in fold_biases(pairs)}
+    return build_params(model, layers, turn_kernel)
 
 
 def state_dict(
@@ -97,7 +101,7 @@ def state_dict(
         >>> {name: array.shape for name, array in arrays.items()}["hidden_1.weight"]
         (16, 4)
     """
-    ours = fill_layers("pytorch.state_dict", model, params)
+    ours = fill_layers("pytorch.state_dict", model, params, turn_kernel)
     if like is None:
         counts = {f"{our.name}.num_batches_tracked": np.zeros((), np.int64) for our in ours if our.kind == "batch norm"}
         return {name: array for our in ours for name, array in _write_layer(our, our.name).items()} | counts

@@ -10,6 +10,7 @@ import jax
 from jaxtyping import Array, ArrayLike, Shaped
 
 from jaxnn._checks.arrays import check_key, check_rate, check_whole
+from jaxnn._checks.functions import check_activation
 from jaxnn._kernels.windows import Windows
 from jaxnn.activations import relu
 from jaxnn.initializers import Initializer, he_normal
@@ -69,7 +70,7 @@ def cnn(
         and outputs of shape (batch, classes). With batch norm it has a `train_apply`.
 
     Raises:
-        TypeError: a size is not a whole number.
+        TypeError: a size is not a whole number, or the activation is not a function.
         ValueError: a size below 1, a rate outside [0, 1), an image that is smaller than the windows, an unknown norm or
             pooling, an option that the norm does not have, or `norm="group"` with channels from `sizes(...)`.
 
@@ -84,7 +85,8 @@ def cnn(
     image = check_image("cnn", image)
     channels = _check_channels(channels)
     classes = check_whole("cnn", "classes", classes, least=1)
-    check_rate("cnn", dropout)
+    check_rate("cnn", dropout, name="dropout")
+    check_activation("cnn", activation)
     *space, inputs = image
     names = tuple(number_names("conv", len(channels)))
     for _ in names:

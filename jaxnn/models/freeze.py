@@ -83,9 +83,9 @@ class _InitFrozen:
     start: dict[str, Any] | None
 
     @property
-    def title(self) -> str | None:
+    def title(self) -> str:
         title = find_title(self.init)
-        return None if title is None else f"{title}, frozen: {', '.join(self.names)}"
+        return f"{title + ', ' if title else ''}frozen: {', '.join(self.names)}"
 
     def __call__(self, key: Array) -> Any:
         drawn = self.init(key)

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Shaped
 
 from jaxnn._checks.arrays import check_key, check_rate, check_whole
+from jaxnn._checks.functions import check_activation
 from jaxnn.activations import relu
 from jaxnn.initializers import Initializer, he_normal
 from jaxnn.layers.dense import dense, init_dense
@@ -42,7 +43,7 @@ def mlp(
         shape (batch, sizes[-1]).
 
     Raises:
-        TypeError: the sizes are not whole numbers.
+        TypeError: the sizes are not whole numbers, or the activation is not a function.
         ValueError: fewer than two sizes, a size below 1, or a rate outside [0, 1).
 
     Example:
@@ -72,7 +73,8 @@ def make_mlp(
     initializers: tuple[Initializer, Initializer | None],
 ) -> Model:
     """Makes the MLP of valid inputs and outputs; the inputs may be a multiple of a `Size`."""
-    check_rate("mlp", dropout)
+    check_rate("mlp", dropout, name="dropout")
+    check_activation("mlp", activation)
     widths = (inputs, *_check_widths(inputs, hidden), outputs)
     names = (*number_names("hidden", len(hidden)), "output")
     # Models that differ in whole numbers alone have equal functions `apply`, which share compiled programs.

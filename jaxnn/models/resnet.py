@@ -8,6 +8,7 @@ import jax
 from jaxtyping import Array, ArrayLike, Shaped
 
 from jaxnn._checks.arrays import check_key, check_rate, check_whole
+from jaxnn._checks.functions import check_activation
 from jaxnn.activations import relu
 from jaxnn.initializers import Initializer, he_normal
 from jaxnn.layers.convolution import conv, init_conv
@@ -65,7 +66,7 @@ def resnet(
         shape (batch, *image), outputs (batch, classes). With batch norm it has a `train_apply`.
 
     Raises:
-        TypeError: a size is not a whole number.
+        TypeError: a size is not a whole number, or the activation is not a function.
         ValueError: a size below 1, an even window, a number of blocks for another number of stages, a rate outside
             [0, 1), an unknown norm, an option that the norm does not have, or `norm="group"` with channels from
             `sizes(...)`.
@@ -88,7 +89,8 @@ def resnet(
     classes = check_whole("resnet", "classes", classes, least=1)
     if check_whole("resnet", "window", window, least=1) % 2 == 0:
         raise ValueError(f"resnet: window must be odd, not {window}")
-    check_rate("resnet", dropout)
+    check_rate("resnet", dropout, name="dropout")
+    check_activation("resnet", activation)
     chosen = choose_norm("resnet", norm, widths, norm_options)
     plan = tuple(plan_blocks(widths, counts))
     shapes = Shapes(plan, image[-1], classes, (window,) * (len(image) - 1), chosen, preactivation)

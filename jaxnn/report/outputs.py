@@ -99,13 +99,12 @@ def _join(number: int, parts: list[tuple[Any, ...]]) -> Outputs | None:
     rows, labels, logits, x = zip(*parts, strict=True)
     if any(np.ndim(part) != 2 or part.shape[1] < 2 for part in logits):
         return None
-    joined = Outputs(number, *map(np.concatenate, (rows, labels, logits)))
-    if not np.isin(joined.labels, range(joined.logits.shape[1])).all():
+    rows, labels, logits = map(np.concatenate, (rows, labels, logits))
+    if not np.isin(labels, range(logits.shape[1])).all():
         return None  # counts, such as those whose quantiles a network gives
-    shown = slice(_MAX_NUMBERS // joined.logits.shape[1])
+    shown = slice(_MAX_NUMBERS // logits.shape[1])
     inputs = np.concatenate(x)[shown] if all(part is not None for part in x) else None
-    parts = (part[shown] for part in (joined.rows, joined.labels, joined.logits))
-    return Outputs(number, *parts, inputs, len(joined.rows))
+    return Outputs(number, rows[shown], labels[shown], logits[shown], inputs, total=len(rows))
 
 
 def pack_outputs(outputs: Outputs) -> bytes:

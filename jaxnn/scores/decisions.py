@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Shaped
 
-from jaxnn._checks.arrays import check_labels, is_traced
+from jaxnn._checks.arrays import check_labels, get_dtype, is_traced
 from jaxnn._checks.labels import check_binary
 from jaxnn._checks.warn import warn_user
 from jaxnn._kernels.dtypes import as_arrays
@@ -50,6 +50,11 @@ def read_classes(caller: str, outputs: Any, targets: Any) -> tuple[Any, Any]:
     if not is_single(outputs):
         check_labels(caller, "outputs", outputs, labels)
         return outputs, as_arrays(labels)
+    if jnp.issubdtype(get_dtype(outputs), jnp.integer):
+        raise TypeError(
+            f"{caller}: outputs must be logits or probabilities, shape (batch, classes), not class numbers: give what "
+            "predict returns"
+        )
     check_binary(caller, "outputs", outputs, labels)
     logits, labels = as_arrays((outputs, labels))
     logits = logits.reshape(-1)

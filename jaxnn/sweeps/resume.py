@@ -42,7 +42,6 @@ class SweepJournal:
         best: the results so far.
         resuming: whether chunks are still read from the journal instead of running.
         in_memory: whether there is no directory.
-        is_saved: whether the last checkpoint holds all that has happened; in memory, none is needed.
         trimmer: gives the parameters of trials their own shapes.
         shapes: those of what is saved of trials.
     """
@@ -52,7 +51,9 @@ class SweepJournal:
         self._events = deque(event for event in run.events if event["event"] != "checkpoint")
         self._chunk_events = deque(event for event in run.events if event["event"] == "chunk")
         self.resuming = bool(self._events)
-        self.in_memory = self.is_saved = not run.active
+        self.in_memory = not run.active
+        # The last checkpoint before the last event.
+        self._checkpoint = run.last_number
         batches = [event for event in run.events if event["event"] == "batch"]
         recorded = earlier_trials + sum(len(event["settings"]) for event in batches)
         if recorded > plan.trials:
@@ -71,6 +72,11 @@ class SweepJournal:
         self._earlier: dict[int, dict[str, Any]] = {}
         self.trimmer, self.shapes = Trimmer(plan), SavedShapes(plan)
 
+    @property
+    def is_saved(self) -> bool:
+        """Whether a checkpoint holds all that has happened; in memory, none is needed."""
+        return self.in_memory or self._run.last_number > self._checkpoint
+
     def next_call(self, first: int) -> RecordedCall | None:
         """Returns the call of the sampler that comes next in the journal, after `first` settings of the user's."""
         return read_call(self._events[0], first) if self._events and self._events[0]["event"] == "batch" else None
@@ -78,7 +84,7 @@ class SweepJournal:
     def record_batch(self, batch: list[tuple[int, Setting]], asked: int, note: Any = None) -> None:
         """Records the settings of the next trials, for some of which the sampler was asked, and what it noted."""
         self.best.drawn |= dict(batch)
-        self.is_saved = self.in_memory
+        self._checkpoint = self._run.last_number
         if self._run.active:
             self._record("batch", **describe_call(batch, asked, note))
 
@@ -143,7 +149,7 @@ class SweepJournal:
             times = {name: recorded[name] for name in ("seconds", "compile_seconds")}
             stats = stats._replace(**times)
         self.best.chunks.append(stats)
-        self.is_saved = self.in_memory
+        self._checkpoint = self._run.last_number
         self._end_resuming()
         if not self.resuming:
             self._write_pending()
@@ -174,7 +180,6 @@ class SweepJournal:
 
     def tables(self) -> dict[str, Iterator[str]]:
         """Returns the CSV files: a row for each trial, and one for each of its epochs."""
-        self.is_saved = True
         return make_files(self._plan.space, self.best.sorted_results(), tuple(self._plan.metrics))
 
     def next_chunk_result(self, epochs: int) -> ChunkResult:
@@ -229,7 +234,6 @@ class SweepJournal:
         }  # fmt: skip
 
     def _trials_table(self) -> dict[str, Iterator[str]]:
-        self.is_saved = True  # a run writes tables after each checkpoint
         results = self.best.sorted_results()
         return {"trials.csv": trials_csv(self._plan.space, results, tuple(self._plan.metrics))}
 

@@ -32,7 +32,7 @@ from jaxnn.sweeps.results.replay import Programs
 from jaxnn.sweeps.results.result import SweepResult
 from jaxnn.sweeps.samplers import Sampler, make_sampler
 from jaxnn.sweeps.samplers.base import check_sampler, init_sampler
-from jaxnn.sweeps.schedulers.base import Scheduler, check_scheduler, init_scheduler
+from jaxnn.sweeps.schedulers.base import Scheduler, check_scheduler, init_scheduler, warn_of_late_rungs
 from jaxnn.sweeps.space.traced import count_programs
 from jaxnn.training.evaluation import Metrics, Score
 from jaxnn.training.recipe import Recipe
@@ -209,6 +209,7 @@ def sweep(
     limits, known = check_limits(seconds, target_score), check_first(space, first, trials)
     if executor is None:
         warn_idle_cores()
+    warn_of_late_rungs(scheduler, epochs)
     warn_of_programs(count_programs(space), trials)
     sampler, sampler_key = make_sampler(sampler, trials), jax.random.fold_in(key, SAMPLER_KEY)
     start_sampler = functools.partial(init_sampler, sampler, space, sampler_key, plan.lanes)

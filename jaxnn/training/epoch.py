@@ -12,8 +12,8 @@ from jaxnn._checks.arrays import check_key
 from jaxnn._kernels.batch_last import swap_batch_axes
 from jaxnn._kernels.dtypes import as_arrays
 from jaxnn.augment.mix import compute_losses
+from jaxnn.batches import FoldRows, fold_minibatches, minibatches
 from jaxnn.buffers import merge, partition
-from jaxnn.data import FoldRows, fold_minibatches, minibatches
 from jaxnn.models.model import Model
 from jaxnn.training.augmentation import augment_batch
 from jaxnn.training.ema import MeanState

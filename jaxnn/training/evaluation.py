@@ -83,11 +83,11 @@ def predict(model: Model, params: PyTree, x: Any, *, key: Array | None = None) -
         (5, 3)
     """
     check_model("predict", model)
+    check_arrays("predict", params)
+    check_params("predict", model, params)
     check_rows("predict", {"x": x})
     if key is not None:
         check_key(key)
-    check_arrays("predict", params)
-    check_params("predict", model, params)
     return predict_in_tiles(model.apply, params, x, key=key)
 
 

@@ -19,8 +19,8 @@ from jaxtyping import Array
 from jaxnn._kernels.batch_last import swap_batch_axes
 from jaxnn._kernels.compiler_options import choose_compiler_options
 from jaxnn._kernels.program_cache import compile_function, trace_function
+from jaxnn.batches import FoldRows
 from jaxnn.buffers import partition
-from jaxnn.data import FoldRows
 from jaxnn.training.epoch import EpochInfo, TrainingState, judged_params, report_epoch, to_loop_layout, train_epoch
 from jaxnn.training.evaluation import Curves, Score, loss_and_score
 from jaxnn.training.recipe import Recipe

@@ -87,3 +87,9 @@ def compute_updates(recipe: Recipe, arguments: tuple[Any, Any, Any], **extra: An
             f"Recipe: the optimizer does not take the params of this model: {error}; "
             "optax.lookahead needs two copies of them, as the docstring of Recipe shows"
         ) from error
+    except TypeError as error:
+        if isinstance(error, jax.errors.JAXTypeError):
+            raise
+        raise TypeError(
+            f"Recipe: the optimizer cannot compute its updates: {error}; is its learning rate a number?"
+        ) from error

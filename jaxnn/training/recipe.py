@@ -9,6 +9,7 @@ import optax
 from jaxtyping import Array, Float, Int
 
 from jaxnn._checks.arrays import check_whole, is_traced
+from jaxnn._checks.describe import describe
 from jaxnn._checks.params import check_model
 from jaxnn.augment.calls import Augmentation, takes_targets
 from jaxnn.models.model import Model
@@ -117,7 +118,7 @@ def check_recipe(recipe: Any) -> None:
     check_model("Recipe", recipe.model)
     for name in ("loss", "reduction"):
         if not callable(getattr(recipe, name)):
-            raise TypeError(f"Recipe: {name} must be a function, not {getattr(recipe, name)!r}")
+            raise TypeError(f"Recipe: {name} must be a function, not {describe(getattr(recipe, name))}")
     if not (recipe.penalty is None or callable(recipe.penalty)):
         raise TypeError(f"Recipe: penalty must be a function of the params, not {recipe.penalty!r}")
     check_ema(recipe.ema)
@@ -134,7 +135,7 @@ def check_recipe(recipe: Any) -> None:
     if not callable(optimizer) or str(getattr(optimizer, "__module__", "")).startswith("optax"):
         raise TypeError(
             "Recipe: optimizer must be an optax transformation, such as optax.adam(0.01), "
-            f"or a function of the total steps that gives one, not {optimizer!r}"
+            f"or a function of the total steps that gives one, not {describe(optimizer)}"
         )
 
 

@@ -6,10 +6,9 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jax.stages import Traced
 from jaxtyping import Array, Float
 
-from jaxnn._checks.arrays import by_name, is_traced
+from jaxnn._checks.arrays import is_traced
 from jaxnn._checks.names import name_value
 from jaxnn._checks.warn import warn_user
 from jaxnn.io.runs import Log, check_run, open_run
@@ -18,10 +17,11 @@ from jaxnn.training.epoch import TrainingState, judged_params
 from jaxnn.training.evaluation import Score
 from jaxnn.training.feed import open_feed
 from jaxnn.training.host import Host, run_chunks
-from jaxnn.training.loop import LoopConfig, LoopState, init_loop, run_timed_chunks
+from jaxnn.training.loop import LoopConfig, LoopState, run_timed_chunks
+from jaxnn.training.loop_program import LoopProgram
 from jaxnn.training.optimizer import get_optimizer
 from jaxnn.training.recipe import Recipe
-from jaxnn.training.run_files import adapt_epochs, describe_training, digest_traces, make_tables, restore_loop
+from jaxnn.training.run_files import adapt_epochs, make_tables, restore_loop
 from jaxnn.training.stopping import StoppingRule, check_rule
 from jaxnn.training.stream import is_stream
 from jaxnn.training.summary import count_numbers, summarize_curve
@@ -143,7 +143,8 @@ def train(
             minibatch order, at most three times. Without a validation part, the best are those of the lowest loss.
         directory: where to keep the run, so that the same call resumes it: the configuration, a journal with a line
             for each epoch, the last two checkpoints, `curves.csv` as of the last checkpoint, and `report.html`, which
-            shows the curves while the run goes on. Its parent must exist.
+            shows the curves while the run goes on. At the end, `outputs.npz` holds what the best parameters say of
+            validation rows whose targets are classes. Its parent must exist.
             With more `epochs` a finished run goes on; one that `stop` or `log` ended stays ended.
         save_every: seconds between two checkpoints.
         log: `log(epoch, {"loss": …, "validation_loss": …, "score": …})`, called for each epoch; without a validation
@@ -174,9 +175,6 @@ def train(
         ((200,), Array([[3.]], dtype=float32))
     """
     check_run("train", directory, save_every, log)
-    if is_stream(validation):
-        kind = type(validation).__name__
-        raise TypeError(f"train: validation must be arrays (x, targets), not {kind}; put its batches together first")
     arrays = None if is_stream(data) else data, key, params, validation, state
     _check_options(arrays, validation, score, stop, on_divergence)
     feed = open_feed(data, steps, state, directory)
@@ -184,28 +182,13 @@ def train(
     restores = on_divergence == "restore"
     config = LoopConfig(start.recipe, score, stop, keep_best=validation is not None or restores)
     first = int(start.state.epoch)
-
-    @functools.cache
-    def init_with(epochs: int) -> LoopState:
-        return init_loop(config, start.state, epochs, validated=validation is not None)
-
-    @functools.cache
-    def trace_with(epochs: int) -> tuple[Traced, ...]:
-        return feed.trace(config, start.validation, init_with(epochs))
-
-    def describe_with(epochs: int) -> dict[str, Any]:
-        rows, options = feed.describe()
-        arrays = {"key": key, "params": params, "data": rows}
-        arrays["validation"] = None if start.validation is None else by_name(start.validation)
-        options = {"epochs": epochs, "on_divergence": on_divergence} | options
-        program = digest_traces(trace_with(epochs))
-        return describe_training(config, program, init_with(epochs), options, arrays)
-
-    configuration = functools.partial(describe_with, start.epochs)
-    adapt = adapt_epochs(recipe, start.epochs, describe_with)
+    arrays, options = {"key": key, "params": params}, {"on_divergence": on_divergence}
+    program = LoopProgram(config, start, feed, arrays, options)
+    configuration = functools.partial(program.describe, start.epochs)
+    adapt = adapt_epochs(recipe, start.epochs, program.describe)
     with open_run("train", directory, configuration, every=float(save_every), adapt=adapt) as run:
-        restored = restore_loop(run, start.epochs, init_with)
-        trace = functools.partial(trace_with, start.epochs)
+        restored = restore_loop(run, start.epochs, program.init)
+        trace = functools.partial(program.trace, start.epochs)
         run_until = feed.compile(config, start.validation, restored, trace)
         optimizer = get_optimizer(start.recipe) if restores else None
         chunks = run_timed_chunks(run_until, restored, start.epochs, optimizer, by_epoch=feed.by_epoch)
@@ -222,6 +205,9 @@ def train(
 
 
 def _check_options(arrays: Any, validation: Any, score: Any, stop: Any, on_divergence: str) -> None:
+    if is_stream(validation):
+        kind = type(validation).__name__
+        raise TypeError(f"train: validation must be arrays (x, targets), not {kind}; put its batches together first")
     if is_traced(arrays):
         raise TypeError("train reports to the host and cannot be traced; use fit inside jax.jit, jax.vmap and jax.grad")
     if score is not None and validation is None:

@@ -19,6 +19,7 @@ from experiments.docs import cells, docstrings, examples, index, links, names, p
 # How-tos whose numbers are checked: what they print, and the least that it may be.
 REACHED = {
     "first_network": r"accuracy ([\d.]+)",
+    "table": r"r² ([\d.]+)",
     "own_layer": r"^([\d.]+)$",
     "cnn": r"([\d.]+)\]",
     "from_pytorch": r"^([\d.]+)$",
@@ -66,6 +67,7 @@ def test_the_pages_are_built_without_a_warning_and_every_link_leads_somewhere(ru
     sources.mkdir()
     for name in index.HOWTOS:
         pages.write_howto(sources / "howto", *run_howto(name))
+    index.copy_install(sources)
     index.copy_benchmarks(sources)
     index.write_index(sources, reference.write_reference(sources / "reference"))
     assert build(sources, output, tmp_path / "doctrees") == []

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxnn as nn
-from jaxnn.data import minibatches
+from jaxnn.batches import minibatches
 
 RATE = 0.1  # of gradient descent
 MOMENTUM = 0.75  # of the mean

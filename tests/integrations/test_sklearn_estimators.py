@@ -262,3 +262,16 @@ def test_errors_say_what_is_wrong(as_installed: None) -> None:
     assert "OneHotEncoder(sparse_output=False)" in error_message(TypeError, lambda: make().fit(csr_matrix(X), Y))
     words = error_message(ValueError, lambda: make().fit(X, Y, sample_weight=np.zeros(150)))
     assert "positive sum" in words or "zero" in words
+
+
+def test_an_unknown_parameter_is_named_with_those_like_it() -> None:
+    for estimator in (NetworkClassifier, NetworkRegressor):
+        name = estimator.__name__
+
+        def message(estimator=estimator, **options) -> str:
+            return error_message(TypeError, lambda: estimator(**options))
+
+        assert message(max_iter=9) == f"{name}: there is no parameter 'max_iter'; here it is epochs"
+        assert message(weight_deca=1) == f"{name}: there is no parameter 'weight_deca'; did you mean weight_decay?"
+        assert message(zzz=1).startswith(f"{name}: there is no parameter 'zzz'; the parameters are hidden_sizes, ")
+    assert clone(make()).get_params() == make().get_params()

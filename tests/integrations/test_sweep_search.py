@@ -19,7 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 import jaxnn as nn
-from jaxnn.integrations.sklearn import NetworkClassifier, NetworkRegressor, SweepSearchCV, book
+from jaxnn.integrations.sklearn import NetworkClassifier, NetworkRegressor, SweepSearchCV, fit_cache
 from jaxnn.integrations.sklearn.lanes import run_jobs
 
 X, Y = load_iris(return_X_y=True)
@@ -170,7 +170,7 @@ def test_a_candidate_that_fails_is_reported_as_by_scikit_learn() -> None:
 )
 def test_all_networks_of_an_estimator_train_in_lanes(estimator, rounds, monkeypatch) -> None:
     runs = []
-    monkeypatch.setattr(book, "run_jobs", lambda jobs, **options: runs.append(jobs) or run_jobs(jobs, **options))
+    monkeypatch.setattr(fit_cache, "run_jobs", lambda jobs, **options: runs.append(jobs) or run_jobs(jobs, **options))
     space = {"estimator__learning_rate": [0.01, 0.1], "estimator__epochs": [6, 9]}
     # A fit that is made alone would warn, which is an error here.
     options = {"n_iter": 2, "cv": 2, "random_state": 0, "scoring": "accuracy", "refit": False}

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jaxnn._kernels.permutation import permute, permute_one_of
-from jaxnn.data import FoldRows, fold_minibatches, minibatches
+from jaxnn.batches import FoldRows, fold_minibatches, minibatches
 
 seeds = st.integers(0, 2**31 - 1)
 # Counts around powers of two have other numbers of index bits; two rounds of sorting begin at 257 rows.

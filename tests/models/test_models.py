@@ -139,6 +139,7 @@ def test_the_text_of_a_model_is_short() -> None:
         "Model(cnn 1-8-16, 64-32-10)": nn.cnn((8, 8, 1), (8, 16), 10, hidden=(32,), norm="batch"),
         "Model(resnet 3-8-8-16-16-10)": nn.resnet((8, 8, 3), (8, 16), 10, blocks=2),
         "Model(mlp 4-3, frozen: output)": nn.freeze(nn.mlp([4, 3]), ["output"]),
+        "Model(frozen: weight)": nn.freeze(nn.Model(lambda key: nn.init_dense(key, 4, 3), nn.dense), ["weight"]),
         "Model(chain of model_1, model_2)": nn.chain(nn.mlp([4, 5]), nn.relu, nn.mlp([5, 3])),
         "Model(init=dense, apply=dense)": nn.Model(nn.dense, functools.partial(nn.dense)),
     }

@@ -91,7 +91,9 @@ def test_other_trials_lanes_refills_chunks_and_schedulers_change_no_bit(
     with pytest.MonkeyPatch.context() as patch:
         if max_chunk_epochs is not None:
             patch.setattr("jaxnn.sweeps.engine.plan.max_chunk_epochs", lambda *_: max_chunk_epochs)
-        patch.setattr("jaxnn.sweeps.engine.run._MAX_WASTE", max_waste)  # chunks may continue with most lanes frozen
+        patch.setattr(
+            "jaxnn.sweeps.engine.chunk_length._MAX_WASTE", max_waste
+        )  # chunks may continue with most lanes frozen
         result = run(quantiles, scheduler=scheduler)
         # Waiting trials start in the lanes of diverged ones, at any epoch of the watched trial.
         trial, expected = result.trials[WATCHED], undisturbed.trials[WATCHED]

@@ -39,11 +39,15 @@ def test_the_repr_of_a_sweep_is_three_useful_lines(result) -> None:
     first, best, params = repr(result).splitlines()
     assert first == "SweepResult: 12 trials of up to 3 epochs (12 finished), 3 folds stratified by targets"
     hypers = result.best.hypers
+    score = f"{result.best.score:.4g} ± {result.trials[result.best.trial].score_std:.2g}"
     name = "tanh" if hypers["activation"] is nn.tanh else "leaky_relu(slope=0.2)"
     shown = f"rate {hypers['rate']:.4g}, activation {name}"
-    assert best == f"  best: trial {result.best.trial}, score {result.best.score:.4g} after epoch 3, {shown}"
+    assert best == f"  best: trial {result.best.trial}, score {score} after epoch 3, {shown}"
     assert params == f"  params: of trials {sorted(result.kept)}; replay(trial) computes those of the others"
-    assert repr(result.best).splitlines()[1:] == [
+    trial = result.trials[result.best.trial]
+    assert repr(trial) == f"TrialResult {trial.trial}: finished, 3 epochs, score {score} after epoch 3"
+    assert repr(result.best).splitlines() == [
+        f"BestTrial {trial.trial} with the score {score} after epoch 3",
         f"  hypers: {shown}",
         "  params: 129 numbers in 4 arrays, lanes on the first axis",
     ]

@@ -7,8 +7,9 @@ import optax
 import pytest
 
 import jaxnn as nn
+from jaxnn.sweeps.engine.chunk_length import choose_epochs
 from jaxnn.sweeps.engine.chunk_result import ChunkResult
-from jaxnn.sweeps.engine.run import ChunkStats, choose_epochs
+from jaxnn.sweeps.engine.run import ChunkStats
 from jaxnn.sweeps.engine.running_trial import RunningTrial
 from jaxnn.sweeps.engine.trial import TrialResult
 from jaxnn.sweeps.results.best_trials import BestTrials

@@ -19,6 +19,7 @@ from jaxnn.sweeps.schedulers.base import (
     TrialScheduler,
     report_trial,
     start_trial,
+    warn_of_late_rungs,
 )
 from jaxnn.sweeps.schedulers.median_stopping import median_stopping
 from jaxnn.sweeps.schedulers.population_based import population_based
@@ -260,3 +261,10 @@ def test_errors(name: str, as_installed: None) -> None:
     call, kind, message = ERRORS[name]
     with pytest.raises(kind, match=message):
         call()
+
+
+def test_a_grace_period_that_no_trial_reaches_is_warned_of() -> None:
+    with pytest.warns(UserWarning, match="the scheduler stops no trial: its grace_period=9 must be below epochs=9"):
+        warn_of_late_rungs(asha(grace_period=9), 9)
+    for scheduler in (None, asha(grace_period=8), asha(), population_based(perturbation_interval=9)):
+        warn_of_late_rungs(scheduler, 9)

@@ -165,6 +165,12 @@ def test_an_error_inside_the_users_optimizer_is_raised_as_it_is() -> None:
         fit(make_recipe(optimizer=optimizer))
 
 
+def test_a_learning_rate_that_is_text_is_named() -> None:
+    words = r"Recipe: the optimizer cannot compute its updates: .* is its learning rate a number\?"
+    with pytest.raises(TypeError, match=words):
+        fit(make_recipe(optimizer=optax.adam("0.01")))
+
+
 def test_lookahead_alone_says_how() -> None:
     recipe = make_recipe(optimizer=optax.lookahead(optax.sgd(0.5), 5, 0.5))
     with pytest.raises(TypeError, match=r"optax\.lookahead needs two copies of them, as the docstring of Recipe shows"):

@@ -6,29 +6,29 @@ from sklearn.base import BaseEstimator, clone
 
 
 class Candidate(BaseEstimator):
-    """An estimator with some of its parameters set, whose fit has an answer in the ledger of a search.
+    """An estimator with some of its parameters set, whose fit on a fold a search may have in its cache.
 
     What scikit-learn asks of it beyond a fit and a score, it asks of the estimator itself, fitted when first needed.
 
     Args:
         estimator: of the search.
-        ledger: of the search.
+        candidate_fits: those of the search.
     """
 
-    def __init__(self, estimator: Any, ledger: Any) -> None:
+    def __init__(self, estimator: Any, candidate_fits: Any) -> None:
         self.estimator = estimator
-        self.ledger = ledger
+        self.candidate_fits = candidate_fits
         self._params: dict[str, Any] = {}
         self._fit_arguments: Any = None
         self._fitted: Any = None
 
     def __sklearn_clone__(self) -> "Candidate":
-        copy = Candidate(self.estimator, self.ledger)
+        copy = Candidate(self.estimator, self.candidate_fits)
         copy._params = dict(self._params)
         return copy
 
     def __sklearn_tags__(self) -> Any:
-        return self.ledger.tags
+        return self.candidate_fits.tags
 
     def get_metadata_routing(self) -> Any:
         return self.estimator.get_metadata_routing()
@@ -41,10 +41,10 @@ class Candidate(BaseEstimator):
         return self
 
     def fit(self, x: Any, y: Any = None, **options: Any) -> "Candidate":
-        """Looks the fit up; where there is no answer, the estimator is fitted."""
+        """Looks the fit up; without a cached fit, the estimator is fitted."""
         self._fit_arguments, self._fitted = (x, y, options), None
-        self.answer = self.ledger.find(self._params, x, y, options)
-        if self.answer is None:
+        self.cached = self.candidate_fits.find(self._params, x, y, options)
+        if self.cached is None:
             self.fitted()
         return self
 
@@ -57,7 +57,7 @@ class Candidate(BaseEstimator):
         return self._fitted
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or name == "answer":
+        if name.startswith("_") or name == "cached":
             raise AttributeError(name)
         return getattr(self.estimator if self._fitted is None else self._fitted, name)
 

@@ -8,6 +8,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import column_or_1d
 
 from jaxnn.integrations.sklearn.class_weights import check_class_weight, weigh_rows
+from jaxnn.integrations.sklearn.keywords import names_unknown
 from jaxnn.integrations.sklearn.network import Encoded, Network
 from jaxnn.integrations.sklearn.options import pair_validation
 from jaxnn.losses.binary import binary_cross_entropy
@@ -76,6 +77,7 @@ class NetworkClassifier(ClassifierMixin, Network):
         True
     """
 
+    @names_unknown
     def __init__(
         self,
         hidden_sizes=(100,),

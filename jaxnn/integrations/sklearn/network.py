@@ -9,9 +9,9 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
-from jaxnn.integrations.sklearn.book import Answer, Entry, Key, current_book, key_of
 from jaxnn.integrations.sklearn.digests import freeze
 from jaxnn.integrations.sklearn.examples import Examples, choose_output_dtype
+from jaxnn.integrations.sklearn.fit_cache import CachedFit, FitKey, PlannedFit, current_cache, make_key
 from jaxnn.integrations.sklearn.job import Job, Trained, run_job, use_precision
 from jaxnn.integrations.sklearn.models import choose_network
 from jaxnn.integrations.sklearn.options import check_options, check_same_network
@@ -77,31 +77,31 @@ class Network(Stored, Examples, Parameters):
             options: of `_encode`.
         """
         check_options(type(self).__name__, self.get_params(deep=False))
-        book, key = (None, None) if more else (current_book(), key_of(self, x, y, weights, validation))
-        answer = None if book is None else book.find(key)
-        if answer is not None:
-            return self._take(answer)
+        cache, key = (None, None) if more else (current_cache(), make_key(self, x, y, weights, validation))
+        cached = None if cache is None else cache.find(key)
+        if cached is not None:
+            return self._take(cached)
         encoded = self._encode(x, y, weights, validation, first=not (more and self._has_learned()), **options)
         job = self._make_job(encoded, more)
-        if book is not None:
+        if cache is not None:
             own = self.get_params(deep=False)
             attributes = {name: value for name, value in vars(self).items() if name not in own}
-            answer = book.enter(key, Entry(clone(self), job, attributes, self._describe_data(key, job)))
-            if answer is not None:
-                return self._take(answer)
+            cached = cache.record(key, PlannedFit(clone(self), job, attributes, self._describe_data(key, job)))
+            if cached is not None:
+                return self._take(cached)
         with use_precision(self.precision):
             trained = run_job(job, callbacks=self.callbacks or (), progress=bool(self.verbose))
         return self._set_fitted(job, trained, more)
 
-    def _take(self, answer: Answer) -> Any:
-        """Takes the answer of a search to a fit; one that is still to come leaves a network without params."""
-        self.__dict__.update(answer.entry.attributes)
-        if answer.trained is not None:
-            self._set_fitted(answer.entry.job, answer.trained, more=False)
-        self._answer = answer
+    def _take(self, cached: CachedFit) -> Any:
+        """Takes a cached fit of a search; one whose result is still to come leaves a network without params."""
+        self.__dict__.update(cached.planned.attributes)
+        if cached.trained is not None:
+            self._set_fitted(cached.planned.job, cached.trained, more=False)
+        self._cached_fit = cached
         return self
 
-    def _describe_data(self, key: Key | None, job: Job) -> Hashable:
+    def _describe_data(self, key: FitKey | None, job: Job) -> Hashable:
         """Returns what is equal for jobs on equal data; None for one that is made alone."""
         if key is None:
             return None
@@ -180,7 +180,7 @@ class Network(Stored, Examples, Parameters):
         self.loss_curve_ = np.concatenate([self.loss_curve_, trained.curves["loss"]])
         if job.validation is not None:
             self.validation_loss_curve_ = trained.curves["validation_loss"]
-        self._answer = None
+        self._cached_fit = None
         # Without dropout, networks with other rates share the program that predicts.
         self.model_ = job.task.network(0.0)
         self._precision = self.precision
@@ -190,17 +190,17 @@ class Network(Stored, Examples, Parameters):
         """Returns the outputs of the network for x, which it checks; float64 unless x is float32."""
         dtype = choose_output_dtype(x)
         x = self._check_x(x)
-        book = current_book()
-        if book is not None and self._answer is not None:
-            return book.predict(self._answer, x)[self._answer.place].astype(dtype)
+        cache = current_cache()
+        if cache is not None and self._cached_fit is not None:
+            return cache.predict(self._cached_fit, x)[self._cached_fit.place].astype(dtype)
         with use_precision(self._precision):
             return np.asarray(predict_in_tiles(self.model_.apply, self.params_, x)).astype(dtype)
 
-    def _predict_group(self, x: Any, answer: Answer) -> np.ndarray:
+    def _predict_group(self, x: Any, cached: CachedFit) -> np.ndarray:
         """Returns the outputs of all networks of a search that were fitted to the same rows as this one."""
-        dtype, book = choose_output_dtype(x), current_book()
-        assert book is not None
-        return book.predict(answer, self._check_x(x)).astype(dtype)
+        dtype, cache = choose_output_dtype(x), current_cache()
+        assert cache is not None
+        return cache.predict(cached, self._check_x(x)).astype(dtype)
 
 
 def _curve_length(epochs: int) -> int:

@@ -4,6 +4,8 @@ from typing import Any
 
 from sklearn.base import BaseEstimator
 
+from jaxnn.integrations.sklearn.keywords import names_unknown
+
 
 class Parameters(BaseEstimator):
     """An estimator with the parameters of a network, see `NetworkClassifier`."""
@@ -25,6 +27,7 @@ class Parameters(BaseEstimator):
     verbose: Any
     callbacks: Any
 
+    @names_unknown
     def __init__(
         self,
         hidden_sizes=(100,),

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from jaxnn.integrations.sklearn.book import Recorded
+from jaxnn.integrations.sklearn.fit_cache import NotTrainedYet
 from jaxnn.integrations.sklearn.job import Learned, use_precision
 from jaxnn.integrations.sklearn.models import choose_network
 from jaxnn.integrations.sklearn.task import Given, Mlp, Numbers, Task
@@ -25,7 +25,7 @@ class Stored(BaseEstimator):
     """An estimator that is stored without its model, see above."""
 
     _origin: dict[str, Any]
-    _answer: Any
+    _cached_fit: Any
 
     def _note_origin(self, shape: tuple[int, ...], outputs: int) -> None:
         """Notes what the network is made of: `set_params` may change the parameters before it is stored."""
@@ -44,12 +44,12 @@ class Stored(BaseEstimator):
                 )
 
     def __getstate__(self) -> dict[str, Any]:
-        if getattr(self, "_answer", None) is not None and self._answer.trained is None:
-            raise Recorded
+        if getattr(self, "_cached_fit", None) is not None and self._cached_fit.trained is None:
+            raise NotTrainedYet
         state: dict[str, Any] = {**super().__getstate__()}  # pyright: ignore
         if "params_" in state:
             del state["model_"]
-            state["_answer"] = None
+            state["_cached_fit"] = None
             learned = state["_learned"]
             state["params_"] = jax.tree.leaves(state["params_"])
             state["_learned"] = None if learned is None else [jax.tree.leaves(part) for part in learned]

@@ -12,14 +12,8 @@ class NetworkRegressor(RegressorMixin, Network):
     """A network that predicts numbers, for pipelines, cross-validation and searches of scikit-learn.
 
     It minimises the squared error, the sum over the outputs of a row. Scale features and targets first, such as by
-    `StandardScaler` and `TransformedTargetRegressor`.
-
-    Args:
-        hidden_sizes, model, ...: as in `NetworkClassifier`, without `class_weight`; the outputs of a model are the
-            columns of y.
-
-    Attributes:
-        params_, model_, n_iter_, loss_curve_, ...: as in `NetworkClassifier`.
+    `StandardScaler` and `TransformedTargetRegressor`. Parameters and attributes are those of `NetworkClassifier`,
+    without `class_weight` and `classes_`; the outputs of a model are the columns of y.
 
     Example:
         >>> x = np.linspace(-1, 1, 50)[:, None]

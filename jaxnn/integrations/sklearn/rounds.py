@@ -7,37 +7,37 @@ predict with one network before they fit the next, such as `CalibratedClassifier
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from jaxnn.integrations.sklearn.book import Book
+from jaxnn.integrations.sklearn.candidate_fits import CandidateFits
+from jaxnn.integrations.sklearn.fit_cache import FitCache
 from jaxnn.integrations.sklearn.job import Job
-from jaxnn.integrations.sklearn.ledger import Ledger
 
 # Later fits are made one by one: a round repeats all that comes before its networks.
 _MOST_ROUNDS = 10
 
 
 def train_in_rounds(
-    book: Book,
-    ledger: Ledger,
+    cache: FitCache,
+    candidate_fits: CandidateFits,
     candidates: list[dict[str, Any]],
     list_folds: Callable[[], Iterable[tuple[Any, Any, Any]]],
     expect: Callable[[], Job | None],
 ) -> None:
-    """Trains the networks of all candidates and folds; the book has their answers.
+    """Trains the networks of all candidates and folds; the cache then has their results.
 
     Args:
-        book: of the search.
-        ledger: of the search.
+        cache: of the search.
+        candidate_fits: those of the search.
         candidates: the parameters of each.
         list_folds: gives the training rows of each fold: X, y and the arguments of `fit`.
-        expect: gives a job like one that will run alone later, see `Book.run`.
+        expect: gives a job like one that will run alone later, see `FitCache.run`.
     """
-    book.record()
-    waiting = [ledger.record(candidates, *fold) for fold in list_folds()]
-    book.run(expect())
-    for _ in range(0 if ledger.has_others else _MOST_ROUNDS - 1):
+    cache.start_recording()
+    waiting = [candidate_fits.record(candidates, *fold) for fold in list_folds()]
+    cache.run(expect())
+    for _ in range(0 if candidate_fits.has_others else _MOST_ROUNDS - 1):
         if not any(waiting):
             return
-        book.record()
+        cache.start_recording()
         folds = zip(waiting, list_folds(), strict=True)
-        waiting = [ledger.record_more(those, *fold) if those else [] for those, fold in folds]
-        book.run()
+        waiting = [candidate_fits.record_more(those, *fold) if those else [] for those, fold in folds]
+        cache.run()

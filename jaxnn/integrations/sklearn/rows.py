@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from jaxtyping import Array
 
-from jaxnn.data import FoldRows
+from jaxnn.batches import FoldRows
 
 # The smallest bucket.
 _LEAST = 32

@@ -10,10 +10,10 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags, indexable
 
 from jaxnn._checks.warn import warn_user
-from jaxnn.integrations.sklearn.book import Book, open_book
 from jaxnn.integrations.sklearn.candidate import Candidate
+from jaxnn.integrations.sklearn.candidate_fits import CandidateFits
+from jaxnn.integrations.sklearn.fit_cache import FitCache, open_cache
 from jaxnn.integrations.sklearn.halving import find_best_of_last, halve
-from jaxnn.integrations.sklearn.ledger import Ledger
 from jaxnn.integrations.sklearn.private import MultimetricScorer, PassthroughScorer, select_params, select_rows
 from jaxnn.integrations.sklearn.rounds import train_in_rounds
 from jaxnn.integrations.sklearn.scoring import OneScorer, SeveralScorers
@@ -116,13 +116,13 @@ class SweepSearchCV(RandomizedSearchCV):
         if (self.param_grid is None) == (self.param_distributions is None):
             raise ValueError("SweepSearchCV: give either param_distributions, or param_grid to try all combinations")
         given = self.estimator, self.n_jobs
-        with open_book() as book:
+        with open_cache() as cache:
             estimator = clone(self.estimator)
             if isinstance(estimator, Pipeline) and estimator.memory is None:
-                estimator.set_params(memory=book.memory)
-            self._search = _Search(book, Ledger(estimator, book), X, y, params)
-            # The lanes use all cores, and the answers are in this process.
-            self.estimator, self.n_jobs = Candidate(estimator, self._search.ledger), 1
+                estimator.set_params(memory=cache.memory)
+            self._search = _Search(cache, CandidateFits(estimator, cache), X, y, params)
+            # The lanes use all cores, and the cache is in this process.
+            self.estimator, self.n_jobs = Candidate(estimator, self._search.candidate_fits), 1
             try:
                 super().fit(X, y, **params)
                 self._put_back(given[0])
@@ -150,7 +150,7 @@ class SweepSearchCV(RandomizedSearchCV):
         if not hasattr(self, "_search"):
             return scorers, refit_metric
         wrap = SeveralScorers if isinstance(scorers, MultimetricScorer) else OneScorer
-        return wrap(scorers, self._search.ledger.score), refit_metric
+        return wrap(scorers, self._search.candidate_fits.score), refit_metric
 
     def _check_scorers_accept_sample_weight(self):
         # It looks at the scorers of scikit-learn, which those of the search would hide.
@@ -177,11 +177,11 @@ class SweepSearchCV(RandomizedSearchCV):
             evaluate(candidates)
         else:
             metric = self.refit if isinstance(self.refit, str) else "score"
-            halve(evaluate, candidates, self.scheduler, search.ledger.find_epochs(), f"mean_test_{metric}")
-        search.book.close()
-        if search.book.missed:
+            halve(evaluate, candidates, self.scheduler, search.candidate_fits.find_epochs(), f"mean_test_{metric}")
+        search.cache.close()
+        if search.cache.missed:
             warn_user(
-                f"SweepSearchCV: {search.book.missed} fits of networks were not known ahead, and were made one by one"
+                f"SweepSearchCV: {search.cache.missed} fits of networks were not known ahead, and were made one by one"
             )
 
     @staticmethod
@@ -208,7 +208,7 @@ class SweepSearchCV(RandomizedSearchCV):
     def _train(self, candidates: list[dict[str, Any]], splits: list[Any]) -> None:
         """Trains the networks of all candidates and folds."""
         x, y = indexable(self._search.x, self._search.y)
-        fit_params, ledger = self._route().estimator.fit, self._search.ledger
+        fit_params, candidate_fits = self._route().estimator.fit, self._search.candidate_fits
 
         def list_folds() -> Iterator[tuple[Any, Any, Any]]:
             for train, _ in splits:
@@ -216,16 +216,16 @@ class SweepSearchCV(RandomizedSearchCV):
                 yield *select_rows(self.estimator, x, y, train), options
 
         def expect() -> Any:
-            return ledger.expect(candidates, x, y, fit_params) if self.refit else None
+            return candidate_fits.expect(candidates, x, y, fit_params) if self.refit else None
 
-        train_in_rounds(self._search.book, ledger, candidates, list_folds, expect)
+        train_in_rounds(self._search.cache, candidate_fits, candidates, list_folds, expect)
 
 
 class _Search(NamedTuple):
-    """What a search needs while it runs: its book and ledger, and what `fit` was called with."""
+    """What a search needs while it runs: its cache, the fits of its candidates, and what `fit` was called with."""
 
-    book: Book
-    ledger: Ledger
+    cache: FitCache
+    candidate_fits: CandidateFits
     x: Any
     y: Any
     params: dict[str, Any]

@@ -18,12 +18,14 @@ from jaxnn._checks.arrays import leaf_name
 from jaxnn._checks.params import check_arrays, check_model, check_params
 from jaxnn.buffers import Buffer
 from jaxnn.integrations.weights.folding import may_fold
+from jaxnn.integrations.weights.transposed import Turn, as_convolution, keep_kernel
 from jaxnn.layers.batch_norm import BatchNormParams
 from jaxnn.layers.dense import Affine
 from jaxnn.layers.norms import NormParams
+from jaxnn.layers.transposed_convolution import ConvTransposeParams
 from jaxnn.models.parts import find_norms_after
 
-_LAYERS = (Affine, NormParams, BatchNormParams)
+_LAYERS = (Affine, ConvTransposeParams, NormParams, BatchNormParams)
 
 
 class Layer(NamedTuple):
@@ -54,7 +56,7 @@ class Layer(NamedTuple):
         return f"{self.name or '(root)'} {tuple(self.params[0].shape)}"
 
 
-def list_layers(caller: str, model: Any) -> list[Layer]:
+def list_layers(caller: str, model: Any, turn: Turn = keep_kernel) -> list[Layer]:
     """Returns the layers of a model with their shapes, in order of definition.
 
     Raises:
@@ -65,24 +67,27 @@ def list_layers(caller: str, model: Any) -> list[Layer]:
     made: list[Any] = []
     # What `jax.eval_shape` returns has its names sorted; the tree inside has them as `init` defines them.
     jax.eval_shape(lambda key: made.append(model.init(key)), jax.eval_shape(lambda: jax.random.key(0)))
-    layers: list[Layer] = []
+    layers, channels = [], None
     for name, node in _walk("", made[0]):
         if not isinstance(node, _LAYERS):
             raise ValueError(f"{caller}: {name or 'params'} is not of a dense layer, a convolution or a norm")
         shapes = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), node)
-        layers.append(Layer(name, shapes, _find_channels(layers, node)))
+        layers.append(Layer(name, as_convolution(shapes, turn), _find_flattened(node, channels)))
+        if isinstance(node, Affine | ConvTransposeParams):
+            channels = node.weight.shape[-1] if node.weight.ndim > 2 else None
     norms = find_norms_after(model.apply)
     batch_norms = {layer.name for layer in layers if layer.kind == "batch norm"}
     return [layer._replace(norm=norm) if (norm := norms.get(layer.name)) in batch_norms else layer for layer in layers]
 
 
-def fill_layers(caller: str, model: Any, params: Any) -> list[Layer]:
+def fill_layers(caller: str, model: Any, params: Any, turn: Turn = keep_kernel) -> list[Layer]:
     """Returns the layers of a model with the arrays of its parameters, as NumPy arrays."""
-    layers = list_layers(caller, model)
+    layers = list_layers(caller, model, turn)
     check_arrays(caller, params)
     check_params(caller, model, params)
     nodes = dict(_walk("", params))
-    return [layer._replace(params=jax.tree.map(np.asarray, nodes[layer.name])) for layer in layers]
+    arrays = {name: jax.tree.map(np.asarray, node) for name, node in nodes.items()}
+    return [layer._replace(params=as_convolution(arrays[layer.name], turn)) for layer in layers]
 
 
 def pair_layers(
@@ -115,13 +120,15 @@ def pair_layers(
     return pairs
 
 
-def build_params(model: Any, layers: Mapping[str, Any]) -> Any:
+def build_params(model: Any, layers: Mapping[str, Any], turn: Turn = keep_kernel) -> Any:
     """Returns the parameters of a model, of the arrays of its layers by name."""
     shapes = jax.eval_shape(model.init, jax.eval_shape(lambda: jax.random.key(0)))
 
     def build(path: tuple, node: Any) -> Any:
-        name = "" if not path else leaf_name(path)
-        return jax.tree.map(lambda leaf, array: jnp.asarray(array, leaf.dtype), node, layers[name])
+        params = layers["" if not path else leaf_name(path)]
+        if isinstance(node, ConvTransposeParams):
+            params = ConvTransposeParams(turn(params.weight), params.bias)
+        return jax.tree.map(lambda leaf, array: jnp.asarray(array, leaf.dtype), node, params)
 
     return jax.tree_util.tree_map_with_path(build, shapes, is_leaf=lambda node: isinstance(node, _LAYERS))
 
@@ -164,12 +171,10 @@ def _walk(name: str, node: Any) -> list[tuple[str, Any]]:
     return [found for key, part in items for found in _walk(f"{name}.{key}" if name else str(key), part)]
 
 
-def _find_channels(before: Sequence[Layer], params: Any) -> int | None:
-    """Returns the channels of the last convolution for the first dense layer after it."""
-    affines = [layer for layer in before if isinstance(layer.params, Affine)]
-    if not affines or affines[-1].kind != "convolution" or not isinstance(params, Affine) or params.weight.ndim != 2:
+def _find_flattened(params: Any, channels: int | None) -> int | None:
+    """Returns the channels of the convolution before a dense layer, if the layer takes its flattened outputs."""
+    if channels is None or not isinstance(params, Affine) or params.weight.ndim != 2:
         return None
-    channels = affines[-1].params.weight.shape[-1]
     return channels if params.weight.shape[0] % channels == 0 else None
 
 

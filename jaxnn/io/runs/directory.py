@@ -105,13 +105,13 @@ class RunDirectory:
         self._journal.close()
 
     def _save(self, tree: Any, fields: dict[str, Any]) -> None:
-        number = self._last_number + 1
+        number = self.last_number + 1
         name, content = _file_name(number), pack(tree)
         write(self.path / name, content, self.caller)
         seconds = round(self.seconds, 3)
         self.record("checkpoint", number=number, file=name, sha256_of_file=_sha256(content), seconds=seconds, **fields)
         self._journal.sync()
-        self._last_number, self._last_fields = number, fields
+        self.last_number, self._last_fields = number, fields
         with contextlib.suppress(FileNotFoundError):
             (self.path / _file_name(number - _CHECKPOINTS_KEPT)).unlink()
         self._saved_at = time.monotonic()
@@ -153,10 +153,10 @@ class RunDirectory:
         self.events = tuple(entry.event for entry in self._journal.entries)
         self.resumed_from = self.events[-1] if self.events else None
         self._last_fields = self.resumed_from or {}
-        self._last_number = self._last_fields.get("number", 0)
+        self.last_number = self._last_fields.get("number", 0)
         for path in self.path.iterdir():
             number = _checkpoint_number(path)
-            is_current = number in (self._last_number, self._last_number - 1)
+            is_current = number in (self.last_number, self.last_number - 1)
             if _TEMPORARY_NAME.fullmatch(path.name) or (number and not is_current):
                 path.unlink()
 

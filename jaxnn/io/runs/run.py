@@ -36,6 +36,7 @@ class Run(Protocol):
         events: the events of the journal up to that checkpoint, which is the last one.
         configuration: with which the run started; empty without a directory.
         active: whether the run has a directory.
+        last_number: of the last checkpoint, from 1; 0 before the first.
         seconds: of all calls up to now, as checkpoints record them; 0 without a directory.
     """
 
@@ -43,6 +44,7 @@ class Run(Protocol):
     events: tuple[dict[str, Any], ...]
     configuration: dict[str, Any]
     active: bool
+    last_number: int
 
     @property
     def seconds(self) -> float: ...
@@ -91,6 +93,7 @@ class NoRun:
     resumed_from: dict[str, Any] | None = None
     events: tuple[dict[str, Any], ...] = ()
     active: bool = False
+    last_number: int = 0
     seconds: float = 0.0
 
     def __init__(self) -> None:

@@ -18,7 +18,8 @@ import numpy as np
 from jaxtyping import Array
 
 from jaxnn._kernels.batch_last import swap_batch_axes
-from jaxnn.data import FoldRows, Folds
+from jaxnn.batches import FoldRows
+from jaxnn.data import Folds
 from jaxnn.sweeps.engine.early_stop import can_train, stop_or_go_on
 from jaxnn.sweeps.engine.lanes import Lanes, ProgramSpec, select, unwrap_key, wrap_key
 from jaxnn.sweeps.engine.rows import look_up_rows, take_rows

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnn._kernels.program_cache import compile_function
+from jaxnn.sweeps.engine.chunk_result import ChunkResult
 from jaxnn.sweeps.engine.lanes import LaneReader, Lanes, ProgramSpec
 from jaxnn.training.evaluation import Curves
 from jaxnn.training.prepare import check_real_number
@@ -27,16 +28,15 @@ class HostFunctions:
         self._spec = spec
         self._apply: Callable[..., Any] | None = None
 
-    def evaluate(self, lanes: Lanes, limits: np.ndarray, ended: np.ndarray, compiled: np.ndarray) -> np.ndarray:
-        """Returns the curves of a chunk, with the values of the lanes that reached their limit in it.
+    def evaluate(self, lanes: Lanes, limits: np.ndarray, result: ChunkResult) -> ChunkResult:
+        """Returns the result of a chunk with the values of the lanes that reached their limit in it.
 
         Args:
             lanes: after the chunk.
             limits: the epoch at which each lane freezes; 0 for a free lane.
-            ended: the epoch in which each lane diverged, minus the epoch after which its rule ended it, or 0.
-            compiled: (quantity, lane, epoch), of the compiled quantities.
+            result: of the chunk, with the curves of the compiled quantities.
         """
-        spec = self._spec
+        spec, compiled = self._spec, result.curves
         names = *_COMPILED_CURVES, *spec.metrics
         curves = np.full((len(names), *compiled.shape[1:]), np.nan, compiled.dtype)
         for name, curve in zip((*_COMPILED_CURVES, *spec.compiled_metrics), compiled, strict=True):
@@ -44,17 +44,19 @@ class HostFunctions:
                 curves[names.index(name)] = curve
         # Losses are NaN where a lane is frozen. A lane that has reached its limit was in this chunk up to there.
         last = np.isfinite(compiled[0]).sum(axis=1) - 1
-        at_end = (np.asarray(lanes.state.epoch) >= limits) & (ended == 0)
-        arrived = np.flatnonzero((limits > 0) & (at_end | (ended < 0)) & (last >= 0))
+        at_end = np.asarray(lanes.state.epoch) >= limits
+        if result.stopped is not None:
+            at_end |= result.stopped > 0
+        arrived = np.flatnonzero((limits > 0) & at_end & (result.diverged == 0) & (last >= 0))
         if not arrived.size:
-            return curves
+            return result._replace(curves=curves)
         params = LaneReader(lanes, slice(0, len(limits))).read_params()
         values, fold = jax.device_get((lanes.values, lanes.fold))
         for lane in arrived.tolist():
             own_params, own_values = jax.tree.map(lambda leaf, lane=lane: leaf[lane], (params, values))
             for name, value in self._compute(own_params, own_values, int(fold[lane])).items():
                 curves[names.index("scores" if name == "score" else name), lane, last[lane]] = value
-        return curves
+        return result._replace(curves=curves)
 
     def _compute(self, params: Any, values: dict[str, Any], fold: int) -> dict[str, float]:
         """Returns the value of each function for one lane, from the outputs and targets of its own rows."""

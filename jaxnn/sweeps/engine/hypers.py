@@ -130,8 +130,8 @@ def check_traced(
         except Exception as error:
             raise ValueError(
                 f"sweep: make_recipe needs the value of {name!r} while it is traced, for a shape, an index, text or a "
-                "Python branch: make it a choice(...), or, for a schedule, multiply a fixed schedule by it "
-                "(optax.scale_by_schedule)"
+                "Python branch: make it a choice(...); a width may be sizes(low, high) and a number of layers "
+                "depth(low, high); for a schedule, multiply a fixed schedule by it (optax.scale_by_schedule)"
             ) from error
 
 

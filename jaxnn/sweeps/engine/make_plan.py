@@ -7,6 +7,7 @@ import jax
 from jaxtyping import Array
 
 from jaxnn._checks.arrays import check_key, check_whole
+from jaxnn._checks.describe import describe
 from jaxnn._kernels.dtypes import as_arrays
 from jaxnn.sweeps.engine.device import describe_device
 from jaxnn.sweeps.engine.loading import DataSource
@@ -47,23 +48,15 @@ def make_plan(
 ) -> Plan:
     """Checks the arguments of `sweep` that need no recipe; then moves the data to the device."""
     if not callable(make_recipe):
-        raise TypeError(f"sweep: make_recipe must be a function of the hypers, not {make_recipe!r}")
+        raise TypeError(f"sweep: make_recipe must be a function of the hypers, not {describe(make_recipe)}")
     check_space(space)
     metrics = check_metrics(metrics, space)
-    check_key(key)
+    _check_key(key)
     parts = make_parts(key, data, validation=validation, folds=folds, stratify=stratify, groups=groups, prepare=prepare)
     _check_evaluation(evaluate_at, keep_epoch, stop)
-    if jax.random.key_impl(key) != "threefry2x32":
-        raise ValueError(
-            f"sweep: key must be a threefry key, not {jax.random.key_impl(key)}, whose draws depend on the lane"
-        )
-    layout = TrialLayout(
-        check_whole("sweep", "repeats", repeats, least=1),
-        1 if parts.folds is None else len(parts.folds.train),
-        check_whole("sweep", "epochs", epochs, least=1),
-        keep_epoch,
-        tuple(metrics),
-    )
+    repeats, epochs = (check_whole("sweep", *named, least=1) for named in (("repeats", repeats), ("epochs", epochs)))
+    folds = 1 if parts.folds is None else len(parts.folds.train)
+    layout = TrialLayout(repeats, folds, epochs, keep_epoch, tuple(metrics))
     devices = 1 if block is not None else len(jax.local_devices())
     lane_count = None if lanes == "auto" else check_lanes("sweep", lanes, layout, devices)
     data, validation, rows = as_arrays((parts.data, parts.validation, parts.folds))
@@ -72,6 +65,14 @@ def make_plan(
         lane_count, trials, describe_device(), {}, {}, has_scheduler,
         debug_nans=cast(Any, jax.config).jax_debug_nans, preparations=parts.preparations, block=block, source=source,
     )  # fmt: skip
+
+
+def _check_key(key: Array) -> None:
+    check_key(key)
+    if jax.random.key_impl(key) != "threefry2x32":
+        raise ValueError(
+            f"sweep: key must be a threefry key, not {jax.random.key_impl(key)}, whose draws depend on the lane"
+        )
 
 
 def _check_evaluation(evaluate_at: str, keep_epoch: str, stop: Any) -> None:

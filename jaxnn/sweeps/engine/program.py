@@ -9,7 +9,6 @@ from concurrent.futures import Executor, Future
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding
 from jax.stages import Compiled, Traced
@@ -19,7 +18,7 @@ from jaxnn._kernels.compiler_options import choose_compiler_options
 from jaxnn._kernels.digest import digest_program, digest_shard
 from jaxnn._kernels.lapack import can_hang
 from jaxnn._kernels.program_cache import request_program
-from jaxnn.sweeps.engine.chunk_result import ChunkResult
+from jaxnn.sweeps.engine.chunk_result import ChunkResult, pack_result, unpack_result
 from jaxnn.sweeps.engine.chunk_runner import EarlierState
 from jaxnn.sweeps.engine.columns import from_columns, to_columns
 from jaxnn.sweeps.engine.epochs import advance_lanes
@@ -117,16 +116,10 @@ class Program:
         lanes, numbers = self._advance.result()(lanes, columns, self._shared)
 
         def read() -> ChunkResult:
-            table = np.asarray(numbers)
-            ended = table[:, 0].astype(np.int32)
-            curves = table[:, 1:].reshape(self.size, -1, self.max_epochs)[..., :epochs].swapaxes(0, 1)
-            # A copy, of which trials keep views: it holds no epochs beyond this chunk.
-            curves = np.array(curves, order="C")
+            result = unpack_result(self._spec, numbers, epochs)
             if self._host_functions is not None:
-                curves = self._host_functions.evaluate(lanes, updates.limit, ended, curves)
-            if self._spec.stop is None:
-                return ChunkResult(ended, curves)
-            return ChunkResult(ended.clip(min=0), curves, (-ended).clip(min=0))
+                result = self._host_functions.evaluate(lanes, updates.limit, result)
+            return result
 
         return lanes, read
 
@@ -163,11 +156,7 @@ class Program:
         def advance(lanes: Lanes, columns: Array, shared: Any) -> Any:
             updates, epochs = from_columns(self._layout, columns)
             lanes, curves = advance_lanes(spec, tile, lanes, updates.limit, shared, epochs[0])
-            metrics = [curves.metrics[name] for name in spec.compiled_metrics]
-            ended = lanes.diverged
-            if spec.stop is not None:
-                ended = jnp.where(ended > 0, ended, -lanes.stopping.epoch)
-            return lanes, jnp.concatenate([ended[:, None].astype(float), *curves[:3], *metrics], axis=1)
+            return lanes, pack_result(spec, lanes, curves)
 
         return self._trace(advance, self._shared, self._mesh)
 

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxnn._kernels.garbage import pause_collection
+from jaxnn.sweeps.engine.chunk_length import choose_epochs
 from jaxnn.sweeps.engine.chunk_result import ChunkResult
 from jaxnn.sweeps.engine.chunk_runner import ChunkRunner
 from jaxnn.sweeps.engine.decisions import apply_copies, decide
@@ -25,12 +26,8 @@ from jaxnn.sweeps.engine.lanes import LaneReader, LaneUpdates
 from jaxnn.sweeps.engine.running_trial import RunningTrial
 from jaxnn.sweeps.engine.source import ListedTrials, TrialSource
 from jaxnn.sweeps.engine.trial import TrialLayout, TrialResult
-from jaxnn.sweeps.schedulers.base import TrialScheduler, start_trial
+from jaxnn.sweeps.schedulers.base import Copy, TrialScheduler, start_trial
 from jaxnn.sweeps.space.space import Setting
-
-# The share of a chunk's lane-epochs that may be wasted on frozen lanes. Longer chunks are fewer, and the host's work
-# between two of them takes about half a millisecond.
-_MAX_WASTE = 0.03
 
 # Called with a trial's result, and what reads its lanes while they are on the devices.
 OnTrialEnd = Callable[[TrialResult, LaneReader], None]
@@ -70,6 +67,14 @@ class _InFlight(NamedTuple):
     epochs: int
     members: list[tuple[RunningTrial, int]]
     dispatched_at: float
+
+
+class _ChunkEnd(NamedTuple):
+    """What a chunk led to: the lane-epochs that it trained, the numbers of the trials that ended, and the copies."""
+
+    trained: int
+    ended: set[int]
+    copies: list[tuple[RunningTrial, Copy]]
 
 
 def run_trials(
@@ -117,17 +122,12 @@ def run_trials(
         chunk = in_flight.popleft()
         result, chunk_started = chunk.read(), max(chunk.dispatched_at, last_read)
         last_read = time.perf_counter()
-        with pause_collection():
-            # A trial that ended early in the last chunk is still in this one, which had already been dispatched.
-            members = [member for member in chunk.members if not member[0].ended_early]
-            busy = _record(members, result, chunk_started) / (chunk.epochs * program.size)
-            ended, copies = decide([trial for trial, _ in members], layout, scheduler)
-            _report_best_first(ended, chunk.lanes, on_trial_end)
-        ended_numbers = {trial.trial for trial, _ in ended}
-        running = [trial for trial in running if trial.trial not in ended_numbers]
-        if copies:
-            lanes = program.copy(lanes, *apply_copies(program.size, running, copies))
+        end = _end_chunk(chunk, result, chunk_started, layout, scheduler, on_trial_end)
+        running = [trial for trial in running if trial.trial not in end.ended]
+        if end.copies:
+            lanes = program.copy(lanes, *apply_copies(program.size, running, end.copies))
         unfinished, progress = _count_unfinished(running, in_flight, layout)
+        busy = end.trained / (chunk.epochs * program.size)
         yield ChunkStats(chunk.epochs, busy, unfinished, source.waiting, progress, last_read - chunk_started)
 
 
@@ -196,18 +196,6 @@ def _dispatch(
     return _InFlight(lanes, read, epochs, [(trial, trial.dispatch(epochs)) for trial in running], now)
 
 
-def choose_epochs(left: np.ndarray, longest: int) -> int:
-    """Returns the length of the longest chunk that wastes little, for trials with `left` epochs before their limits."""
-    most = min(longest, int(left.max()))
-    if left.min() >= most:
-        return most
-    lengths = np.arange(1, most + 1)
-    # A trial with t epochs left is frozen in every epoch after its t-th.
-    ended = np.cumsum(np.bincount(left, minlength=len(lengths)))[: len(lengths)]
-    frozen = np.cumsum(ended)
-    return int(lengths[frozen <= _MAX_WASTE * lengths * len(left)].max())
-
-
 def _make_updates(
     size: int, running: list[RunningTrial], started: list[RunningTrial], layout: TrialLayout
 ) -> LaneUpdates:
@@ -225,10 +213,23 @@ def _make_updates(
     return LaneUpdates(starts, trial, repeat, values, fold, limit)
 
 
-def _record(members: list[tuple[RunningTrial, int]], result: ChunkResult, chunk_started: float) -> int:
-    """Records a chunk's results in its trials; returns the lane-epochs that were trained."""
-    has_ends = result.has_ends
-    return sum(trial.record(own, result, chunk_started, has_ends=has_ends) for trial, own in members)
+def _end_chunk(
+    chunk: _InFlight,
+    result: ChunkResult,
+    chunk_started: float,
+    layout: TrialLayout,
+    scheduler: TrialScheduler | None,
+    on_trial_end: OnTrialEnd,
+) -> _ChunkEnd:
+    """Records the result of a chunk in its trials, asks the scheduler, and reports the trials that ended."""
+    with pause_collection():
+        # A trial that ended early in the last chunk is still in this one, which had already been dispatched.
+        members = [member for member in chunk.members if not member[0].ended_early]
+        has_ends = result.has_ends
+        trained = sum(trial.record(own, result, chunk_started, has_ends=has_ends) for trial, own in members)
+        ended, copies = decide([trial for trial, _ in members], layout, scheduler)
+        _report_best_first(ended, chunk.lanes, on_trial_end)
+    return _ChunkEnd(trained, {trial.trial for trial, _ in ended}, copies)
 
 
 def _report_best_first(ended: list[tuple[RunningTrial, str]], lanes: Any, on_trial_end: OnTrialEnd) -> None:

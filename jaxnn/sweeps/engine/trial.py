@@ -76,6 +76,10 @@ class TrialResult(NamedTuple):
     reason: str = ""
     worker: str = ""
 
+    def __repr__(self) -> str:
+        score = f", score {self.score:.4g} ± {self.score_std:.2g} after epoch {self.score_epoch}" * self.has_params
+        return f"TrialResult {self.trial}: {self.status}, {self.epochs} epochs{score}"
+
     @property
     def rank(self) -> float:
         """The score for comparisons: -inf where it is not finite."""

@@ -17,6 +17,7 @@ class BestTrial(NamedTuple):
             population-based training these are those of the parameters. Other hypers are those at the start; later
             ones are in `trials[trial].copies`.
         score: the mean over repeats and folds, after the epoch `epoch`.
+        score_std: its standard deviation over repeats and folds; 0 for a single training.
         epoch: the epoch of the score and the parameters.
         status: "finished", or "stopped" early by the scheduler or a stopping rule.
         params: its parameters, with the lanes (repeats × folds) on the first axis, even if there is one lane. None in a
@@ -27,6 +28,7 @@ class BestTrial(NamedTuple):
     trial: int
     hypers: dict[str, Any]
     score: float
+    score_std: float
     epoch: int
     status: str
     params: Any
@@ -44,11 +46,16 @@ class BestTrial(NamedTuple):
 
     def __repr__(self) -> str:
         return (
-            f"BestTrial {self.trial} with the score {self.score:.4g} after epoch {self.epoch}"
+            f"BestTrial {self.trial} with the score {show_score(self)} after epoch {self.epoch}"
             f"{note_stop(self.status)}\n"
             f"  hypers: {list_hypers(self.hypers)}\n"
             f"  params: {self._describe_params()}"
         )
+
+
+def show_score(trial: Any) -> str:
+    """Returns the score of a trial as text, with its standard deviation over repeats and folds."""
+    return f"{trial.score:.4g}" + (f" ± {trial.score_std:.2g}" if trial.score_std > 0 else "")
 
 
 def note_stop(status: str) -> str:

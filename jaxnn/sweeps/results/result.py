@@ -20,7 +20,7 @@ from jaxnn.sweeps.results.ensemble import count_lanes, predict_mean
 from jaxnn.sweeps.results.importance import importance
 from jaxnn.sweeps.results.refit import Refit
 from jaxnn.sweeps.results.replay import Programs, Replay, replay_trial
-from jaxnn.sweeps.results.summary import summarize
+from jaxnn.sweeps.results.summary import count_statuses, summarize
 from jaxnn.sweeps.results.tables import (
     RESULT_COLUMNS,
     Column,
@@ -161,13 +161,15 @@ class SweepResult(NamedTuple):
         """
         scored = [trial.trial for trial in self.trials if trial.has_params]
         if not scored:
-            raise ValueError(f"sweep: none of the {len(self.trials)} trials has a score; see their status in table()")
+            raise ValueError(
+                f"sweep: none of the {len(self.trials)} trials has a score: {count_statuses(self.trials)}; see table()"
+            )
         # Of equal scores, one with parameters.
         number = max(scored, key=lambda trial: (self.trials[trial].rank, trial in self.kept))
         trial = self.trials[number]
         return BestTrial(
-            number, self.hypers_of(number), trial.score, trial.score_epoch, trial.status, self.kept.get(number),
-            self.plan.recipe_maker,
+            number, self.hypers_of(number), trial.score, trial.score_std, trial.score_epoch, trial.status,
+            self.kept.get(number), self.plan.recipe_maker,
         )  # fmt: skip
 
     def params(self, trial: int, *, lane: int | None = None) -> Any:

@@ -21,6 +21,8 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 from jaxtyping import Array
 
 from jaxnn._checks.arrays import check_whole
+from jaxnn._checks.describe import describe
+from jaxnn._checks.warn import warn_user
 from jaxnn.sweeps.space.space import Setting
 
 
@@ -117,8 +119,15 @@ def check_scheduler(scheduler: Any) -> None:
     if scheduler is not None and not is_instance:
         raise TypeError(
             "sweep: scheduler must be asha(...), hyperband(...), median_stopping(...), population_based(...), "
-            f"an object with init, or None, not {scheduler!r}"
+            f"an object with init, or None, not {describe(scheduler)}"
         )
+
+
+def warn_of_late_rungs(scheduler: Any, epochs: int) -> None:
+    """Warns of a scheduler that stops no trial, since its first comparison comes after the last epoch."""
+    first = getattr(scheduler, "grace_period", None)
+    if isinstance(first, int) and first >= epochs:
+        warn_user(f"sweep: the scheduler stops no trial: its grace_period={first} must be below epochs={epochs}")
 
 
 def init_scheduler(

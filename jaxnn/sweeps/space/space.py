@@ -70,8 +70,9 @@ def choice(*values: Any) -> Choice:
     """One of the values, each with the same probability, known while the program is traced.
 
     Args:
-        values: at least one, of any type: sizes, functions, optimizers. A dict is a nested space, whose hypers exist
-            only where it is chosen; a constant in it can name the option.
+        values: at least one, of any type: sizes, functions, optimizers. `choice(8, 16)` has two options, and
+            `choice([8, 16])` has one, the list. A dict is a nested space, whose hypers exist only where it is chosen;
+            a constant in it can name the option.
 
     Raises:
         ValueError: no value.

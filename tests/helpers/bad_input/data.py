@@ -20,14 +20,14 @@ def folds(count=15, k=3, key=KEY, **options):
 
 FRACTION = "train_test_split: test must lie in (0, 1) and leave a row on both sides, not "
 DATA_CALLS = {
-    "split by a number": (split(key=0), TypeError, "key must be one jax.random.key, not 0"),
-    "split by keys": (split(key=KEYS), TypeError, "key must be one jax.random.key, not Array((2,), dtype=key<fry>)…"),
+    "split by a number": (split(key=0), TypeError, "key must be one jax.random.key, not 0; …"),
+    "split by keys": (split(key=KEYS), TypeError, "key must be one jax.random.key, not an array of 2 keys; …"),
     "a fraction as a string": (split(test="0.2"), TypeError, "train_test_split: test must be a number, not '0.2'"),
     "a fraction None": (split(test=None), TypeError, "train_test_split: test must be a number, not None"),
     "an array of fractions": (
         split(test=np.array([0.1, 0.2])),
         TypeError,
-        "train_test_split: test must be a number, not array(…",
+        "train_test_split: test must be a number, not an array of shape (2,)",
     ),
     "a fraction NaN": (split(test=np.nan), ValueError, FRACTION + "nan of 15 rows"),
     "a fraction above 1": (split(test=3), ValueError, FRACTION + "3.0 of 15 rows"),
@@ -87,8 +87,8 @@ DATA_CALLS = {
     "folds True": (folds(k=True), TypeError, "k_folds: k must be a whole number, not True"),
     "folds fractional": (folds(k=2.5), TypeError, "k_folds: k must be a whole number, not 2.5"),
     "folds of 0 rows": (folds(count=0), ValueError, "k_folds: count must be at least 1, not 0"),
-    "folds of an array": (folds(count=X), TypeError, "k_folds: count must be a whole number, not array(…"),
-    "folds by a number": (folds(key=1), TypeError, "key must be one jax.random.key, not 1"),
+    "folds of an array": (folds(count=X), TypeError, "k_folds: count must be a whole number, not an array of shape …"),
+    "folds by a number": (folds(key=1), TypeError, "key must be one jax.random.key, not 1; …"),
     "scaling of None": (
         lambda: nn.standard_scaling(None),
         TypeError,
@@ -97,7 +97,7 @@ DATA_CALLS = {
     "scaling of strings": (
         lambda: nn.min_max_scaling(X.astype(str)),
         TypeError,
-        "min_max_scaling: x must hold real numbers, not <U32",
+        "min_max_scaling: x must hold real numbers, not <U32; …",
     ),
     "scaling of complex numbers": (
         lambda: nn.standard_scaling(X + 0j),
@@ -127,7 +127,7 @@ DATA_CALLS = {
     "scale of objects": (
         lambda: nn.scale(SCALING, X.astype(object)),
         TypeError,
-        "scale: x must hold real numbers, not object",
+        "scale: x must hold real numbers, not object; …",
     ),
     "minibatches of 0 rows": (
         lambda: nn.minibatches(KEY, 0, 1),
@@ -149,7 +149,7 @@ DATA_CALLS = {
         ValueError,
         "minibatches: batch_size must be at most the number of rows, 5, not 6",
     ),
-    "minibatches by a number": (lambda: nn.minibatches(0, 5, 2), TypeError, "key must be one jax.random.key, not 0"),
+    "minibatches by a number": (lambda: nn.minibatches(0, 5, 2), TypeError, "key must be one jax.random.key, not 0; …"),
     "tolerance a string": (
         lambda: nn.small_step("low"),
         TypeError,
@@ -171,7 +171,7 @@ DATA_CALLS = {
         ValueError,
         "dense: bias must have shape (3,), the outputs of weight (4, 3), not (1,)",
     ),
-    "dropout by a number": (lambda: nn.dropout(0, X, 0.5), TypeError, "key must be one jax.random.key, not 0"),
+    "dropout by a number": (lambda: nn.dropout(0, X, 0.5), TypeError, "key must be one jax.random.key, not 0; …"),
     "save to None": (lambda: nn.save({}, None), TypeError, "save: path must be a string or a path, not None"),
     "save to bytes": (lambda: nn.save({}, b"file"), TypeError, "save: path must be a string or a path, not b'file'"),
     "load of a number": (lambda: nn.load(3, like={}), TypeError, "load: path must be a string or a path, not 3"),

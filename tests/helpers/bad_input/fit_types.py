@@ -8,6 +8,7 @@ import scipy.sparse
 import jaxnn as nn
 from helpers.bad_input.parts import IMAGES, KEY, LABELS, SGD, BadData, X, classifier, digits, regression, replace_at
 
+CONVERT = "pandas.get_dummies makes numbers of columns of text, and x.astype(float) of objects"
 HINT = "; numpy.asarray makes an array of a list, which is a pytree here"
 FIT_TYPES = [
     BadData(
@@ -19,10 +20,14 @@ FIT_TYPES = [
         classifier,
         (X.astype(str), LABELS),
         TypeError,
-        "fit: x must hold real numbers, not <U32",
+        "fit: x must hold real numbers, not <U32; " + CONVERT,
     ),
     BadData(
-        "x of objects", classifier, (X.astype(object), LABELS), TypeError, "fit: x must hold real numbers, not object"
+        "x of objects",
+        classifier,
+        (X.astype(object), LABELS),
+        TypeError,
+        "fit: x must hold real numbers, not object; " + CONVERT,
     ),
     BadData(
         "x a list",
@@ -138,7 +143,8 @@ FIT_TYPES = [
         classifier,
         (X, LABELS > 0),
         TypeError,
-        "cross_entropy: labels must be class numbers of an integer dtype, not bool",
+        "cross_entropy: labels must be class numbers of an integer dtype, not bool; convert them with "
+        "labels.astype(int)",
     ),
     BadData(
         "label that wraps",

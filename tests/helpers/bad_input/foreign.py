@@ -54,6 +54,12 @@ FOREIGN_CALLS = {
         TypeError,
         "flax.model: Linen is a class; give a module, such as Linen()",
     ),
+    "a module in place of a model": (
+        lambda: nn.predict(Linen(), {}, X),
+        TypeError,
+        "predict: model must be a Model, a pair of functions (init, apply), not an object of type Linen; "
+        "nn.integrations.flax.model makes one of it",
+    ),
     "no sample": (
         lambda: flax.model(Linen()),
         TypeError,

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 
 import jaxnn as nn
-from helpers.bad_input.parts import IMAGES, X, replace_at
+from helpers.bad_input.parts import IMAGES, X, make_params, replace_at
 
 AFFINE = nn.Affine(np.ones((3, 3, 1, 2), "f"), np.ones(2, "f"))
 LAYER_CALLS = {
@@ -57,12 +57,12 @@ LAYER_CALLS = {
     "rate of an mlp": (
         lambda: nn.mlp([4, 16, 3], dropout=1.5),
         ValueError,
-        "mlp: rate, the probability of dropping, must lie in [0, 1), not 1.5",
+        "mlp: dropout, the probability of dropping, must lie in [0, 1), not 1.5",
     ),
     "rate of a cnn": (
         lambda: nn.cnn((8, 8, 1), (4,), 10, dropout=-1.0),
         ValueError,
-        "cnn: rate, the probability of dropping, must lie in [0, 1), not -1.0",
+        "cnn: dropout, the probability of dropping, must lie in [0, 1), not -1.0",
     ),
     "mlp of one size": (
         lambda: nn.mlp([4]),
@@ -89,7 +89,7 @@ LAYER_CALLS = {
     "rate of a resnet": (
         lambda: nn.resnet((8, 8, 1), (4,), 10, dropout=1.0),
         ValueError,
-        "resnet: rate, the probability of dropping, must lie in [0, 1), not 1.0",
+        "resnet: dropout, the probability of dropping, must lie in [0, 1), not 1.0",
     ),
     "resnet of one number": (
         lambda: nn.resnet((8, 8, 1), 16, 10),
@@ -109,12 +109,12 @@ LAYER_CALLS = {
     "stride of 0": (lambda: nn.cnn((8, 8, 1), (4,), 10, stride=0), ValueError, "cnn: stride must be at least 1, not 0"),
     "chain of nothing": (lambda: nn.chain(), ValueError, "chain: there must be at least one model"),
     "predict of NaN": (
-        lambda: nn.predict(nn.mlp([4, 3]), {}, replace_at(X, (5, 2), np.nan)),
+        lambda: nn.predict(nn.mlp([4, 3]), make_params([4, 3]), replace_at(X, (5, 2), np.nan)),
         ValueError,
         "predict: x must be finite, but row 5, column 2 holds nan",
     ),
     "predict of no rows": (
-        lambda: nn.predict(nn.mlp([4, 3]), {}, X[:0]),
+        lambda: nn.predict(nn.mlp([4, 3]), make_params([4, 3]), X[:0]),
         ValueError,
         "predict: the data set is empty: its arrays have 0 rows",
     ),

@@ -172,6 +172,6 @@ STREAM_CALLS = {
     "shuffled batches without a key": (
         lambda: nn.shuffled_batches(0, (X, LABELS), 2),
         TypeError,
-        "key must be one jax.random.key, not 0",
+        "key must be one jax.random.key, not 0; …",
     ),
 }

@@ -65,13 +65,17 @@ SWEEP_CALLS = {
     "odd lanes": (sweep(lanes=3), ValueError, "sweep: lanes must be a multiple of the number of devices, 2, not 3"),
     "unknown sampler": (sweep(sampler="tpe"), ValueError, SAMPLER + "'tpe'"),
     "scheduler a string": (sweep(scheduler="asha"), TypeError, SCHEDULER + "'asha'"),
-    "scheduler not called": (sweep(scheduler=nn.asha), TypeError, SCHEDULER + "<function asha…"),
+    "scheduler not called": (sweep(scheduler=nn.asha), TypeError, SCHEDULER + "the function asha"),
     "key of a sweep None": (sweep(key=None), TypeError, "key must be one jax.random.key, not None"),
-    "key of a sweep a number": (sweep(key=7), TypeError, "key must be one jax.random.key, not 7"),
+    "key of a sweep a number": (
+        sweep(key=7),
+        TypeError,
+        "key must be one jax.random.key, not 7; …",
+    ),
     "no function of hypers": (
         sweep(classifier()),
         TypeError,
-        "sweep: make_recipe must be a function of the hypers, not Recipe(…",
+        "sweep: make_recipe must be a function of the hypers, not an object of type Recipe",
     ),
     "score a string": (
         sweep(score="accuracy"),

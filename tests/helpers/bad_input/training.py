@@ -59,12 +59,21 @@ TRAINING_CALLS = {
     "epochs True": (train(epochs=True), TypeError, "train: epochs must be a whole number, not True"),
     "epochs a string": (fit(epochs="5"), TypeError, "fit: epochs must be a whole number, not '5'"),
     "epochs None": (advance(epochs=None), TypeError, "advance: epochs must be a whole number, not None"),
-    "key a number": (train(key=0), TypeError, "key must be one jax.random.key, not 0"),
+    "key a number": (train(key=0), TypeError, "key must be one jax.random.key, not 0; jax.random.key(0) makes one"),
     "key None": (fit(key=None), TypeError, "key must be one jax.random.key, not None"),
-    "key of the old style": (fit(key=np.zeros(2, "u4")), TypeError, "key must be one jax.random.key, not array([0, 0…"),
-    "a batch of keys": (train(key=KEYS), TypeError, "key must be one jax.random.key, not Array((2,), dtype=key<fry>)…"),
-    "key of predict": (predict(key=1), TypeError, "key must be one jax.random.key, not 1"),
-    "key of init": (lambda: RECIPE.model.init(7), TypeError, "key must be one jax.random.key, not 7"),
+    "key of the old style": (
+        fit(key=np.zeros(2, "u4")),
+        TypeError,
+        "key must be one jax.random.key, not an old-style key; jax.random.key(0) makes a key in place of "
+        "jax.random.PRNGKey(0)",
+    ),
+    "a batch of keys": (
+        train(key=KEYS),
+        TypeError,
+        "key must be one jax.random.key, not an array of 2 keys; take one of them, such as key[0]",
+    ),
+    "key of predict": (predict(key=1), TypeError, "key must be one jax.random.key, not 1; jax.random.key(1) makes one"),
+    "key of init": (lambda: RECIPE.model.init(7), TypeError, "key must be one jax.random.key, not 7; …"),
     "recipe None": (fit(None), TypeError, "recipe must be a Recipe, not NoneType"),
     "recipe a model": (evaluate(recipe=RECIPE.model), TypeError, "recipe must be a Recipe, not Model"),
     "model None": (
@@ -75,7 +84,7 @@ TRAINING_CALLS = {
     "model a recipe": (
         predict(model=RECIPE),
         TypeError,
-        "predict: model must be a Model, a pair of functions (init, apply), not Recipe(…",
+        "predict: model must be a Model, a pair of functions (init, apply), not an object of type Recipe",
     ),
     "loss a string": (fit(RECIPE._replace(loss="mse")), TypeError, "Recipe: loss must be a function, not 'mse'"),
     "reduction None": (
@@ -88,7 +97,7 @@ TRAINING_CALLS = {
     "optimizer not called": (
         fit(RECIPE._replace(optimizer=optax.adam)),
         TypeError,
-        OPTIMIZER + "<function adam at …",
+        OPTIMIZER + "the function adam",
     ),
     "optimizer function that returns None": (
         fit(RECIPE._replace(optimizer=lambda steps: None)),
@@ -109,7 +118,7 @@ TRAINING_CALLS = {
     "ema an array": (
         fit(RECIPE._replace(ema=np.ones(2))),
         TypeError,
-        "Recipe: ema must be a number, not array([1., 1.])",
+        "Recipe: ema must be a number, not an array of shape (2,)",
     ),
     "drop_last None": (
         fit(RECIPE._replace(drop_last=None)),
@@ -127,6 +136,23 @@ TRAINING_CALLS = {
         f"predict: {MAKES}params lack hidden_1.weight, hidden_1.bias, output.weight, output.bias",
     ),
     "params None": (predict(params=None), ValueError, f"predict: {MAKES}params lack hidden_1.weight, …"),
+    "params a result": (
+        predict(params=STATE),
+        TypeError,
+        "predict: params must be those of the result, its .params, not a TrainingState",
+    ),
+    "params of lanes": (
+        predict(params=jax.tree.map(lambda leaf: leaf[None], PARAMS)),
+        ValueError,
+        "predict: params: hidden_1.weight must have shape (4, 17), as model.init makes it, not (1, 4, 17); its first "
+        "axis are lanes of a sweep, of which result.params(trial, lane=0) takes one",
+    ),
+    "params and x exchanged": (
+        lambda: nn.predict(RECIPE.model, DATA[0], PARAMS),
+        ValueError,
+        f"predict: {MAKES}params lack hidden_1.weight, hidden_1.bias, output.weight, output.bias; the model has no "
+        "params",
+    ),
     "params of more layers": (
         advance(params=make_params([4, 17, 17, 3])),
         ValueError,
@@ -169,7 +195,7 @@ TRAINING_CALLS = {
     ),
     "x None": (predict(None), ValueError, "predict: the data set is empty: {'x': None} holds no array"),
     "x complex": (predict(X + 0j), TypeError, "predict: x must hold real numbers, not complex64"),
-    "x of objects": (predict(X.astype(object)), TypeError, "predict: x must hold real numbers, not object"),
+    "x of objects": (predict(X.astype(object)), TypeError, "predict: x must hold real numbers, not object; …"),
     "x a pair": (predict(DATA), TypeError, "dense: x must be an array, not tuple"),
     "data None": (evaluate(None), TypeError, "evaluate: data must be a pair (x, targets), not NoneType"),
     "validation x alone": (
@@ -251,7 +277,11 @@ TRAINING_CALLS = {
         TypeError,
         "train: state must be a TrainingState, from init_training, not dict",
     ),
-    "a state with raw keys": (train(state=STATE._replace(key=0)), TypeError, "key must be one jax.random.key, not 0"),
+    "a state with raw keys": (
+        train(state=STATE._replace(key=0)),
+        TypeError,
+        "key must be one jax.random.key, not 0; …",
+    ),
     "params beside a state": (
         train(state=STATE, params=PARAMS),
         ValueError,
