@@ -1,5 +1,7 @@
 """What the sweeps of iris and digits share: their result, the description of the best setting, and the report."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -43,17 +45,29 @@ def print_report(path: Path) -> None:
     print(f"report, to open in a browser:\n  {path}")
 
 
-def share_among_workers(workers: int, dask: str | None) -> dict[str, Any]:
-    """Returns the options of `nn.sweep` with which workers share it; none without workers.
+@contextlib.contextmanager
+def share_among_workers(workers: int, dask: str | None) -> Iterator[dict[str, Any]]:
+    """Gives the options of `nn.sweep` with which workers share it; none without workers.
 
     The blocks, and so the results, are the same for any number of workers, here or on a cluster.
 
     Args:
         workers: processes on this computer.
-        dask: the address of a Dask scheduler, or None.
-    """
-    if dask is not None:
-        from distributed import Client
+        dask: the address of a Dask scheduler, or None. The connection ends with the `with` block.
 
-        return {"block": BLOCK, "executor": Client(dask).get_executor()}
-    return {"block": BLOCK, "executor": nn.executors.processes(workers)} if workers else {}
+    Raises:
+        ValueError: both.
+        ImportError: Dask is not installed.
+        OSError: no scheduler answers at this address.
+    """
+    if dask is None:
+        yield {"block": BLOCK, "executor": nn.executors.processes(workers)} if workers else {}
+        return
+    if workers:
+        raise ValueError(f"give --workers or --dask, not both: workers={workers}, dask={dask!r}")
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise ImportError("--dask needs Dask: pip install distributed") from error
+    with Client(dask) as client:
+        yield {"block": BLOCK, "executor": client.get_executor()}

@@ -63,12 +63,12 @@ def main(config: Config) -> Result:
     split = nn.train_test_split(validation_key, rest, test=0.25, stratify=rest[1])
 
     started = time.perf_counter()
-    result = nn.sweep(
-        make_recipe, SPACE, split.train, key=sweep_key, trials=config.trials, epochs=config.epochs,
-        validation=split.test, score=nn.accuracy, scheduler=nn.asha(grace_period=1, reduction_factor=3),
-        keep=config.ensemble, directory=make_parent(config.run_directory), progress=config.progress,
-        **share_among_workers(config.workers, config.dask),
-    )  # fmt: skip
+    with share_among_workers(config.workers, config.dask) as shared:
+        result = nn.sweep(
+            make_recipe, SPACE, split.train, key=sweep_key, trials=config.trials, epochs=config.epochs,
+            validation=split.test, score=nn.accuracy, scheduler=nn.asha(grace_period=1, reduction_factor=3),
+            keep=config.ensemble, directory=make_parent(config.run_directory), progress=config.progress, **shared,
+        )  # fmt: skip
     seconds = time.perf_counter() - started
 
     # The numbers.

@@ -73,6 +73,9 @@ print(result.best)
 #
 # A worker needs the same versions, instruction set and kind of GPU, since these decide
 # bits: others are refused by name. Numbers of devices and cores may differ.
+#
+# Where this process computes other bits than the workers, `result.replay(trial)` runs on the
+# executor of the sweep, or on that of `result.replay(trial, executor=...)`.
 
 # %% Large data
 # A function without arguments may load the data: each worker calls it once, and the

@@ -109,7 +109,8 @@ def attach_result(plan: Plan, programs: Programs, best: BestTrials) -> Iterator[
 def collect_result(plan: Plan, programs: Programs, best: BestTrials) -> SweepResult:
     """Returns the results so far."""
     trials, seconds = best.all_results(plan.layout), time.monotonic() - best.started
-    return SweepResult(trials, best.params_at_hand(), tuple(best.chunks), plan, programs, seconds=seconds)
+    kept, chunks = best.params_at_hand(), tuple(best.chunks)
+    return SweepResult(trials, kept, chunks, plan, programs, seconds=seconds, workers=best.workers)
 
 
 def _attach(error: BaseException, result: SweepResult, best: BestTrials) -> None:

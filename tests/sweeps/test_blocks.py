@@ -15,13 +15,15 @@ from jaxnn.io.runs.interrupts import CaughtSignal
 from jaxnn.sweeps.blocks import driver
 from jaxnn.sweeps.blocks.block import Block
 from jaxnn.sweeps.blocks.collector import BlockCollector
-from jaxnn.sweeps.blocks.conditions import check_versions, describe_conditions, warn_of_replays
+from jaxnn.sweeps.blocks.conditions import check_versions, describe_conditions
 from jaxnn.sweeps.blocks.content import pack_block, unpack_block
 from jaxnn.sweeps.blocks.options import BlockOptions, divide
+from jaxnn.sweeps.blocks.remote import choose_executor
 from jaxnn.sweeps.blocks.span import SpanRunner
 from jaxnn.sweeps.blocks.store import BlockStore
 from jaxnn.sweeps.engine.make_plan import make_plan
 from jaxnn.sweeps.results.best_trials import BestTrials
+from jaxnn.sweeps.results.workers import Workers
 from jaxnn.sweeps.space.space import Setting
 
 WIDTHS = {"learning_rate": nn.log_uniform(1e-4, 1e-1), "width": nn.choice(5, 6)}
@@ -183,15 +185,13 @@ def test_workers_of_other_versions_and_processors_are_named():
     collector.check_conditions("here:1", own)
     with pytest.raises(ValueError, match=r"there:2 computes other bits than here:1: instructions was .* and is SSE4_2"):
         collector.check_conditions("there:2", own | {"instructions": "SSE4_2"})
-    with pytest.warns(UserWarning, match="this process computes other bits than the workers: kind was H100 and is cpu"):
-        warn_of_replays(own | {"kind": "H100"})
 
 
 def test_a_process_with_one_device_learns_how_to_have_the_bits_of_its_workers(monkeypatch):
     conditions = describe_conditions() | {"devices": "several"}
     monkeypatch.setattr(jax, "local_devices", lambda: jax.devices()[:1])
-    with pytest.warns(UserWarning, match=r"devices was several and is one.*nn.use_all_cores\(\) after the imports"):
-        warn_of_replays(conditions)
+    with pytest.warns(UserWarning, match=r"devices was several and is one; nn.use_all_cores\(\) after the imports"):
+        choose_executor(Workers(conditions), None)
 
 
 def make_plan_of(trials):

@@ -222,6 +222,17 @@ def test_a_given_executor_that_breaks_cannot_be_made_anew():
         sweep(executor=Broken())
 
 
+def test_a_function_that_makes_broken_executors_is_not_called_for_ever():
+    class Broken(Executor):
+        def submit(self, *_):
+            raise BrokenExecutor("no queue")
+
+    made = []
+    with pytest.raises(RuntimeError, match=r"executor\(\) returned an executor that takes no work: no queue"):
+        sweep(executor=lambda: made.append(Broken()) or made[-1])
+    assert len(made) == 1
+
+
 def test_executors_of_jaxnn_are_checked(monkeypatch):
     with pytest.raises(ValueError, match="processes: workers must be at least 1, not 0"):
         nn.executors.processes(0)

@@ -23,7 +23,7 @@ SHORT, LONG = {"trials": 6}, {"trials": 10}
     [
         lambda: {"sampler": "sobol", "scheduler": None},
         lambda: {"sampler": GridSampler(10), "scheduler": nn.hyperband()},
-        lambda: {"sampler": Listed(ask_limit=4), "scheduler": nn.median_stopping()},
+        lambda: {"sampler": Listed(ask_limit=4), "scheduler": nn.median_stopping(grace_period=1)},
         lambda: {"scheduler": nn.population_based(perturbation_interval=1), "lanes": 4},
     ],
     ids=["sobol", "grid", "adaptive", "population"],

@@ -21,6 +21,7 @@ A *span* is some blocks whose trials share the lanes of a worker; how many is th
     dispatch.py    runs all blocks on an executor, also where workers die
     extend.py      more trials than a result in memory has
     driver.py      runs all blocks in this process
+    remote.py      replays a trial on an executor, where this process computes other bits
     watch.py       limits, signals and the progress bar
     options.py     `block=`, `ahead=` and `executor=`, checked
     sweep.py       `sweep(block=…)`, from the plan to the result

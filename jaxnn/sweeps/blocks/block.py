@@ -85,6 +85,7 @@ class SpanReport(NamedTuple):
         conditions: see `conditions.py`.
         seconds: that the span took.
         warnings: their texts.
+        replayed: the trial that was replayed, as the content of a block; None of a span.
     """
 
     blocks: list[BlockResult]
@@ -94,6 +95,7 @@ class SpanReport(NamedTuple):
     conditions: dict[str, Any]
     seconds: float
     warnings: tuple[str, ...] = ()
+    replayed: bytes | None = None
 
 
 def _name_block(number: int, start: int, trials: int) -> str:

@@ -43,13 +43,16 @@ def check_versions(worker: str, conditions: dict[str, Any]) -> None:
         )
 
 
-def warn_of_replays(conditions: dict[str, Any]) -> None:
-    """Warns where this process computes other bits than the workers did; empty conditions are those of no worker."""
-    changes = find_changes(conditions, describe_conditions()) if conditions else {}
-    if changes:
-        help_ = "; nn.use_all_cores() after the imports makes several" if conditions["devices"] == "several" else ""
-        warn_user(
-            f"sweep: this process computes other bits than the workers: {'; '.join(changes.values())}. What it "
-            "computes of the result, such as replay and refit, agrees with theirs up to rounding"
-            f"{help_ * ('devices' in changes)}"
-        )
+def compare_conditions(conditions: dict[str, Any]) -> dict[str, str]:
+    """Returns, in words by name, why this process computes other bits than the workers did."""
+    return find_changes(conditions, describe_conditions()) if conditions else {}
+
+
+def warn_of_replay(conditions: dict[str, Any], changes: dict[str, str]) -> None:
+    """Warns of a replay in a process that computes other bits than the workers did."""
+    help_ = "; nn.use_all_cores() after the imports makes several" if conditions["devices"] == "several" else ""
+    warn_user(
+        f"replay: this process computes other bits than the workers of the sweep: {'; '.join(changes.values())}"
+        f"{help_ * ('devices' in changes)}. The trial agrees with theirs up to rounding; executor=, such as "
+        "nn.executors.processes(1), replays it on a worker like theirs"
+    )

@@ -6,7 +6,6 @@ Ray, have run it again by themselves; what they give up is given up.
 """
 
 import contextlib
-import pickle
 import queue
 from collections import Counter, deque
 from concurrent.futures import BrokenExecutor, CancelledError, Future
@@ -150,7 +149,7 @@ class Dispatcher:
             self._envelope = self._envelope._replace(body=self._body)
             self._submit(span)
         elif isinstance(answer, Failed):
-            raise _make_error(answer, span)
+            raise answer.make_error(", ".join(block.name for block in span))
         elif not isinstance(answer, SpanReport):
             raise TypeError(f"sweep: a worker returned {answer!r}; use the same version of jaxnn there")
         else:
@@ -181,7 +180,7 @@ class Dispatcher:
             ) from error
         for span in lost:
             self._lose(span, alone=len(lost) == 1)
-        self._pool.remake()
+        self._pool.remake(error)
 
     def _lose(self, span: list[Block], *, alone: bool) -> None:
         """Notes that a span has lost its worker; one that was alone is run in single blocks, or given up."""
@@ -211,14 +210,3 @@ def _check_blocks(report: SpanReport, span: list[Block]) -> None:
             f"sweep: the worker {report.worker} was sent {', '.join(sent)} and returned "
             f"{', '.join(returned) or 'no block'}; the executor must return what each call of its own returned"
         )
-
-
-def _make_error(failed: Failed, span: list[Block]) -> BaseException:
-    """Returns the exception of a worker, with its text there."""
-    error: BaseException = RuntimeError(failed.text)
-    # Its class may be in a module that this computer does not have.
-    with contextlib.suppress(Exception):
-        error = error if failed.error is None else pickle.loads(failed.error)
-    names = ", ".join(block.name for block in span)
-    error.add_note(f"sweep: raised by the worker {failed.worker} in {names}\n{failed.text}")
-    return error

@@ -16,8 +16,8 @@ LONGEST_SPAN = 8
 def run_here(runner: SpanRunner, queue: BlockQueue, collector: BlockCollector, watch: Watch) -> None:
     """Runs all blocks in this process, up to the last, a limit or a signal."""
     worker, conditions = name_worker(), describe_conditions()
-    collector.check_conditions(worker, conditions)
     while blocks := queue.take(LONGEST_SPAN):
+        collector.check_conditions(worker, conditions)
         before, chunks = collector.trials, []
         with contextlib.closing(runner.run(blocks)) as steps:
             for step in steps:

@@ -38,7 +38,7 @@ class BlockOptions(NamedTuple):
 
 def check_blocks(block: Any, ahead: Any, executor: Any, directory: Any, *, keep_states: bool) -> BlockOptions:
     """Returns the options of a sweep in blocks, checked."""
-    _check_executor(executor)
+    check_executor("sweep", executor)
     block = _find_block(directory) if block is None else block
     ahead = check_whole("sweep", "ahead", ahead, least=1)
     if block is None and executor is None:
@@ -76,10 +76,11 @@ def _find_block(directory: Any) -> int | None:
     return (read_configuration("sweep", Path(directory)) or {}).get("block")
 
 
-def _check_executor(executor: Any) -> None:
+def check_executor(caller: str, executor: Any) -> None:
     """Checks `executor`."""
     if executor is None or isinstance(executor, Executor) or callable(executor):
         return
     raise TypeError(
-        f"sweep: executor must be a concurrent.futures.Executor, a function that makes one, or None, not {executor!r}"
+        f"{caller}: executor must be a concurrent.futures.Executor, a function that makes one, or None, not "
+        f"{executor!r}"
     )

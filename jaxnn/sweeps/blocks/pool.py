@@ -18,6 +18,7 @@ class Pool:
 
     def __init__(self, executor: Any) -> None:
         self._make: Callable[[], Any] | None = None
+        self._has_worked = False
         if isinstance(executor, Executor):
             self._executor = _check(executor)
         else:
@@ -41,13 +42,21 @@ class Pool:
 
     def submit(self, task: Task) -> Future[Any]:
         """Sends a span."""
-        return self._executor.submit(run_span, task)
+        future = self._executor.submit(run_span, task)
+        self._has_worked = True
+        return future
 
-    def remake(self) -> None:
-        """Makes a new executor after this one has lost a worker."""
+    def remake(self, reason: BaseException) -> None:
+        """Makes a new executor after this one has lost a worker.
+
+        Raises:
+            RuntimeError: it has never taken work, and so would a new one not.
+        """
         assert self._make is not None
+        if not self._has_worked:
+            raise RuntimeError(f"sweep: executor() returned an executor that takes no work: {reason}") from reason
         self.close(kill=True)
-        self._executor = _check(self._make())
+        self._executor, self._has_worked = _check(self._make()), False
 
     def close(self, *, kill: bool = False) -> None:
         """Ends an executor that was made here: waits for its workers, or ends them too."""

@@ -64,6 +64,20 @@ class SpanRunner:
                     yield step._replace(progress=done + step.progress)
                 done += sum(len(block.settings) for block in part)
 
+    def replay(self, trial: int, results: dict[int, TrialResult], on_host: frozenset[str]) -> bytes:
+        """Replays a trial, and returns it as the content of a block.
+
+        Args:
+            trial: its number.
+            results: of it and of the trials from which it copied.
+            on_host: the names of the functions that the host computes.
+        """
+        own = results[trial]
+        self.plan.on_host.setdefault(own.setting.choices, on_host)
+        replayed = replay(self.plan, self.programs, results, [trial])[trial]
+        ended = own._replace(curves=replayed.curves, epochs=own.score_epoch)
+        return pack_block([ended], {trial: replayed.params})
+
     @property
     def records(self) -> list[ProgramRecord]:
         """The programs so far."""

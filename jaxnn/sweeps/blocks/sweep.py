@@ -11,7 +11,6 @@ from jaxnn.io.runs.fingerprint import ENVIRONMENT
 from jaxnn.progress import open_progress
 from jaxnn.sweeps.blocks.calls import BlockCalls
 from jaxnn.sweeps.blocks.collector import BlockCollector
-from jaxnn.sweeps.blocks.conditions import warn_of_replays
 from jaxnn.sweeps.blocks.dispatch import Dispatcher
 from jaxnn.sweeps.blocks.driver import run_here
 from jaxnn.sweeps.blocks.extend import make_extendable
@@ -26,6 +25,7 @@ from jaxnn.sweeps.engine.plan import Plan
 from jaxnn.sweeps.results.best_trials import BestTrials
 from jaxnn.sweeps.results.replay import Programs
 from jaxnn.sweeps.results.result import SweepResult
+from jaxnn.sweeps.results.workers import Workers
 from jaxnn.sweeps.samplers.base import TrialSampler
 from jaxnn.sweeps.schedulers.base import Scheduler
 from jaxnn.sweeps.shape_check import ShapeCheck
@@ -76,6 +76,7 @@ def _run_blocks(sweep: BlockSweep, programs: Programs, store: BlockStore) -> Non
         finally:
             queue.close()
             _collect(queue, collector, best)
+            best.workers = Workers(collector.conditions, sweep.executor, sweep.scheduler, best.keep)
             if store.path is not None:
                 store.write_tables(collector.tables(best))
 
@@ -174,7 +175,6 @@ def _run_there(
         pool, has_ended = Pool(sweep.executor), False
         try:
             Dispatcher(pool, write_body(job), job.body, queue, collector, watch).run()
-            warn_of_replays(collector.conditions)
             has_ended = True
         finally:
             pool.close(kill=not has_ended or watch.has_ended())

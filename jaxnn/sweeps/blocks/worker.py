@@ -19,6 +19,7 @@ from jaxnn.sweeps.blocks.job import Envelope, read_body, unpack_job
 from jaxnn.sweeps.blocks.orphans import end_with, is_child_of
 from jaxnn.sweeps.blocks.span import SpanRunner, name_worker
 from jaxnn.sweeps.engine.lane_count import LaneCount
+from jaxnn.sweeps.engine.trial import TrialResult
 from jaxnn.sweeps.space.space import Choices
 
 # The sweeps whose data and programs a worker keeps.
@@ -33,20 +34,36 @@ _settled: list[bool] = []
 _LONGEST_MESSAGE = 2**13
 
 
+class ReplayRequest(NamedTuple):
+    """A trial that is to be replayed.
+
+    Attributes:
+        trial: its number.
+        results: of it and of the trials from which it copied, by number.
+        on_host: the names of the functions that the host computes.
+    """
+
+    trial: int
+    results: dict[int, TrialResult]
+    on_host: frozenset[str]
+
+
 class Task(NamedTuple):
-    """A span as it is sent.
+    """A span as it is sent, or a replay.
 
     Attributes:
         envelope: the sweep.
         blocks: of the span.
         lane_counts: of the programs that other workers have made.
         conditions: of other workers; empty before the first result.
+        replay: a trial to be replayed, without blocks.
     """
 
     envelope: Envelope
     blocks: list[Block]
     lane_counts: dict[Choices, LaneCount]
     conditions: dict[str, Any]
+    replay: ReplayRequest | None = None
 
 
 class Failed(NamedTuple):
@@ -55,6 +72,15 @@ class Failed(NamedTuple):
     worker: str
     text: str
     error: bytes | None
+
+    def make_error(self, place: str) -> BaseException:
+        """Returns the exception, with its text there; `place` is where it was raised, such as blocks."""
+        error: BaseException = RuntimeError(self.text)
+        # Its class may be in a module that this computer does not have.
+        with contextlib.suppress(Exception):
+            error = error if self.error is None else pickle.loads(self.error)
+        error.add_note(f"sweep: raised by the worker {self.worker} in {place}\n{self.text}")
+        return error
 
 
 class ReportFile(NamedTuple):
@@ -104,7 +130,8 @@ def _run(task: Task) -> SpanReport | MissingBody:
         runner.plan.lane_counts.setdefault(choices, count)
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
-        steps = list(runner.run(task.blocks))
+        steps = list(runner.run(task.blocks)) if task.blocks else []
+        replayed = None if task.replay is None else runner.replay(*task.replay)
     return SpanReport(
         blocks=[block for step in steps for block in step.ended],
         programs=runner.records,
@@ -113,6 +140,7 @@ def _run(task: Task) -> SpanReport | MissingBody:
         conditions=conditions,
         seconds=time.perf_counter() - started,
         warnings=tuple(str(each.message) for each in warned if issubclass(each.category, UserWarning)),
+        replayed=replayed,
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from jaxnn.sweeps.engine.run import ChunkStats
 from jaxnn.sweeps.engine.trial import TrialLayout, TrialResult, make_untrained
+from jaxnn.sweeps.results.workers import Workers
 from jaxnn.sweeps.space.space import Setting
 
 
@@ -27,6 +28,7 @@ class BestTrials:
         states: of the lanes of trials that finished, by number.
         extended_to: the epochs to which another search went on from these; 0 without one.
         earlier: the results of an earlier run, which trials have until they have ended in this one.
+        workers: who ran a sweep in blocks; None without.
         started: when the search started, in seconds of `time.monotonic`.
     """
 
@@ -39,6 +41,7 @@ class BestTrials:
         self.results: dict[int, TrialResult] = {}
         self.kept: dict[int, Any] = {}
         self.chunks: list[ChunkStats] = []
+        self.workers: Workers | None = None
         self.started = time.monotonic()
 
     def add(self, result: TrialResult, read_params: Callable[[], Any]) -> None:

@@ -12,6 +12,7 @@ from jaxnn.sweeps.engine.program import Program
 from jaxnn.sweeps.engine.run import run_trials
 from jaxnn.sweeps.engine.trial import TrialResult
 from jaxnn.sweeps.engine.trim import Trimmer
+from jaxnn.sweeps.results.workers import Workers
 from jaxnn.sweeps.schedulers.base import Continue, Copy, Decision, Stop, TrialScheduler
 from jaxnn.sweeps.space.space import Choices
 from jaxnn.training.evaluation import Curves
@@ -36,6 +37,30 @@ class Programs(dict[Choices, Program]):
         return Programs, ()
 
 
+def replay_trial(
+    plan: Plan,
+    programs: Programs,
+    trials: tuple[TrialResult, ...],
+    trial: int,
+    workers: Workers | None,
+    executor: Any,
+) -> Replay:
+    """Runs a trial of a sweep again, in this process or on an executor, see `SweepResult.replay`."""
+    own = trials[trial]
+    if not own.score_epoch:
+        raise ValueError(f"sweep: trial {trial} is {own.status}, so nothing can be replayed: {own.reason}")
+    if workers is not None:
+        # Many modules, which sweeps without blocks do not need.
+        from jaxnn.sweeps.blocks.remote import choose_executor, replay_there
+
+        executor = choose_executor(workers, executor)
+        if executor is not None:
+            return replay_there(plan, trials, trial, workers, executor)
+    elif executor is not None:
+        raise ValueError("replay: executor= runs trials of a sweep in blocks; this sweep had none, see its block=")
+    return replay(plan, programs, dict(enumerate(trials)), [trial])[trial]
+
+
 def replay(
     plan: Plan, programs: Programs, results: Mapping[int, TrialResult], trials: Sequence[int]
 ) -> dict[int, Replay]:
@@ -57,7 +82,7 @@ def _replay_group(
     setting = results[trials[0]].setting
     if setting.choices not in programs:
         programs[setting.choices] = plan.make_program(setting)
-    numbers = sorted(_find_ancestors(results, trials))
+    numbers = sorted(find_ancestors(results, trials))
     ran = {number: results[number] for number in numbers} | {trial: _end_at_score(results[trial]) for trial in trials}
     stops = {epoch for result in ran.values() for epoch in _find_stops(plan, result)}
     scheduler = _Recorded(ran, stops)
@@ -82,7 +107,7 @@ def _end_at_score(result: TrialResult) -> TrialResult:
     return result._replace(epochs=end, curves=jax.tree.map(lambda curve: curve[:, :end], result.curves), copies=copies)
 
 
-def _find_ancestors(results: Mapping[int, TrialResult], trials: list[int]) -> set[int]:
+def find_ancestors(results: Mapping[int, TrialResult] | Sequence[TrialResult], trials: list[int]) -> set[int]:
     """Returns the numbers of trials and of their ancestors: their parents, the parents of these, and so on."""
     ancestors, waiting = set(), list(trials)
     while waiting:

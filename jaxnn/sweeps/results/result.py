@@ -1,5 +1,7 @@
 """The result of a sweep: a table, curves, the best parameters, and a replay of any trial."""
 
+from collections.abc import Callable
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +19,7 @@ from jaxnn.sweeps.results.continuation import Continuation
 from jaxnn.sweeps.results.ensemble import count_lanes, predict_mean
 from jaxnn.sweeps.results.importance import importance
 from jaxnn.sweeps.results.refit import Refit
-from jaxnn.sweeps.results.replay import Programs, Replay, replay
+from jaxnn.sweeps.results.replay import Programs, Replay, replay_trial
 from jaxnn.sweeps.results.summary import count_statuses, summarize
 from jaxnn.sweeps.results.tables import (
     RESULT_COLUMNS,
@@ -28,6 +30,7 @@ from jaxnn.sweeps.results.tables import (
     make_rows,
     mean_curves,
 )
+from jaxnn.sweeps.results.workers import Workers
 from jaxnn.training.recipe import Recipe
 
 
@@ -46,6 +49,7 @@ class SweepResult(NamedTuple):
         continuation: what `extend` calls; not pickled either.
         refit: the best setting, trained on all rows; None without `refit=True`, or if no trial has a score.
         seconds: of the search, with the compilation of its programs; None of a result that was loaded.
+        workers: who ran a sweep in blocks; None without.
     """
 
     trials: tuple[TrialResult, ...]
@@ -56,6 +60,7 @@ class SweepResult(NamedTuple):
     continuation: Continuation = Continuation()
     refit: Refit | None = None
     seconds: float | None = None
+    workers: Workers | None = None
 
     def __repr__(self) -> str:
         return "\n  ".join(summarize(self))
@@ -89,19 +94,20 @@ class SweepResult(NamedTuple):
         """Returns the recipe of a trial."""
         return self.plan.recipe(*final_setting(self.plan.inherited, self.trials[trial]))
 
-    def replay(self, trial: int) -> Replay:
+    def replay(self, trial: int, *, executor: Executor | Callable[[], Executor] | None = None) -> Replay:
         """Computes a trial again, up to the epoch of its score, to the same bits.
 
-        It compiles the trial's program if the result was unpickled.
+        Args:
+            trial: its number.
+            executor: runs a trial of a sweep in blocks, as for `sweep`. By default this process does, or where it has
+                other bits than the workers, the executor of the sweep; a result that was unpickled has none.
 
         Raises:
-            ValueError: a trial that failed or did not run.
+            ValueError: a trial that failed or did not run; an executor without blocks; workers of other bits.
+            RuntimeError: an executor that takes no more work; give a function that makes one.
         """
-        result = self.trials[trial]
-        if not result.score_epoch:
-            raise ValueError(f"sweep: trial {trial} is {result.status}, so nothing can be replayed: {result.reason}")
         self.recipe_of(trial)  # a result that was loaded has none, and says so
-        return replay(self.plan, self.programs, dict(enumerate(self.trials)), [trial])[trial]
+        return replay_trial(self.plan, self.programs, self.trials, trial, self.workers, executor)
 
     def extend(self, *, trials: int | None = None, epochs: int | None = None) -> "SweepResult":
         """Returns the result with more trials, those of the sampler that come next, or with more epochs, or both.

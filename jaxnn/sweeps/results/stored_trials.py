@@ -90,7 +90,8 @@ def read_saved(
 def read_chunks(runs: Iterable[StoredRun]) -> tuple[ChunkStats, ...]:
     """Returns the statistics of all chunks."""
     events = [event for run in runs for event in run.events if event["event"] == "chunk"]
-    return tuple(ChunkStats(*(event[name] for name in ChunkStats._fields)) for event in events)
+    # Earlier versions recorded fewer numbers.
+    return tuple(ChunkStats(**{name: event[name] for name in ChunkStats._fields if name in event}) for event in events)
 
 
 class Node(dict[str, Any]):

@@ -126,7 +126,7 @@ def check_scheduler(scheduler: Any) -> None:
 def warn_of_late_rungs(scheduler: Any, epochs: int) -> None:
     """Warns of a scheduler that stops no trial, since its first comparison comes after the last epoch."""
     first = getattr(scheduler, "grace_period", None)
-    if isinstance(first, int) and first >= epochs:
+    if isinstance(first, int) and first >= epochs > 1:
         warn_user(f"sweep: the scheduler stops no trial: its grace_period={first} must be below epochs={epochs}")
 
 
