@@ -3,6 +3,7 @@
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
 from jaxnn._checks.labels import check_weights
@@ -15,11 +16,10 @@ Weights = Float[ArrayLike, "batch"] | None
 def read_weights(caller: str, weights: Any, outputs: Any, where: Any) -> Array | None:
     """Returns weights as floats that sums keep digits in, after a check of weights and mask; None stays None."""
     batch = jnp.shape(outputs)[:1]
-    is_mask = where is None or (jnp.shape(where) == batch and jnp.issubdtype(jnp.result_type(where), jnp.bool_))
-    if not is_mask:
+    shape, dtype = (batch, np.dtype(bool)) if where is None else (jnp.shape(where), jnp.result_type(where))
+    if shape != batch or dtype != np.dtype(bool):
         raise ValueError(
-            f"{caller}: where must be bools of shape {batch}, one for each example, not {jnp.result_type(where)} of "
-            f"shape {jnp.shape(where)}"
+            f"{caller}: where must be bools of shape {batch}, one for each example, not {dtype} of shape {shape}"
         )
     if weights is None:
         return None
