@@ -466,7 +466,7 @@ def test_weights_of_a_size_that_are_drawn_by_hand_are_refused_with_the_cure(as_i
         return nn.Recipe(model, nn.squared_error, optax.sgd(0.1))
 
     data = jnp.ones((4, 3)), jnp.ones((4, 3))
-    with pytest.raises(ValueError, match=r"<size 'width': no shape; init_dense\(...\).weight draws weights"):
+    with pytest.raises(ValueError, match=r"<size 'width': no shape; init_dense\(...\) makes weights and a bias of it"):
         nn.sweep(
             make_recipe, {"width": nn.sizes(3, 4)}, data, key=jax.random.key(0), trials=2, epochs=1, validation=data
         )

@@ -9,7 +9,7 @@ import pytest
 import jaxnn as nn
 from helpers.resumable_runs import assert_same_bits
 
-pytestmark = pytest.mark.optimized
+pytestmark = pytest.mark.optimized(older_code=True)
 
 X = np.random.default_rng(0).normal(size=(24, 3)).astype("f")
 DATA = X, X.sum(axis=1, keepdims=True)
