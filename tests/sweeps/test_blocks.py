@@ -13,7 +13,7 @@ from helpers.block_sweeps import Listed, assert_same_table
 from helpers.resumable_runs import TRAIN, VALIDATION, assert_same_bits, make_recipe
 from jaxnn.io.runs.interrupts import CaughtSignal
 from jaxnn.sweeps.blocks import driver
-from jaxnn.sweeps.blocks.block import Block
+from jaxnn.sweeps.blocks.block import Block, BlockResult, SpanReport
 from jaxnn.sweeps.blocks.collector import BlockCollector
 from jaxnn.sweeps.blocks.conditions import check_versions, describe_conditions
 from jaxnn.sweeps.blocks.content import pack_block, unpack_block
@@ -185,6 +185,24 @@ def test_workers_of_other_versions_and_processors_are_named():
     collector.check_conditions("here:1", own)
     with pytest.raises(ValueError, match=r"there:2 computes other bits than here:1: instructions was .* and is SSE4_2"):
         collector.check_conditions("there:2", own | {"instructions": "SSE4_2"})
+
+
+def test_a_block_that_is_replaced_counts_no_more(whole):
+    """The last block of an earlier call runs again with more trials, and its scheduler may stop the best one."""
+    collector = BlockCollector(make_plan_of(16), BlockStore(None, None, CaughtSignal()), None)
+
+    def add(number, results, best):
+        results = [result._replace(trial=8 * number + place) for place, result in enumerate(results)]
+        block = BlockResult(
+            number, 8 * number, pack_block(results, {}), np.ones(len(results)), best, {"finished": len(results)}
+        )  # fmt: skip
+        collector.add(SpanReport([block], [], [], "here:1", describe_conditions(), 1.0))
+
+    add(0, whole.trials[:8], 0.5)
+    add(1, whole.trials[:4], 0.9)
+    assert (collector.trials, collector.best) == (12, 0.9)
+    add(1, whole.trials[:8], 0.4)
+    assert (collector.trials, collector.best) == (16, 0.5)
 
 
 def test_a_process_with_one_device_learns_how_to_have_the_bits_of_its_workers(monkeypatch):

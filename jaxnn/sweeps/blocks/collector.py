@@ -30,7 +30,7 @@ class DoneBlock(NamedTuple):
     """A block that is done.
 
     Attributes:
-        seconds, statuses: see `BlockResult`.
+        seconds, best, statuses: see `BlockResult`.
         worker: which ran it.
         conditions: of the worker.
         chunks: that it came with.
@@ -38,6 +38,7 @@ class DoneBlock(NamedTuple):
 
     seconds: np.ndarray
     worker: str
+    best: float
     statuses: dict[str, int]
     conditions: dict[str, Any]
     chunks: list[ChunkStats]
@@ -150,18 +151,19 @@ class BlockCollector:
             worker=worker, best=as_json(block.best), statuses=block.statuses,
             seconds_of_trials=pack_array(block.seconds), chunks=chunks,
         )  # fmt: skip
-        done = DoneBlock(block.seconds, worker, block.statuses, self.conditions, chunks)
-        self._count(block.number, done, block.best)
+        done = DoneBlock(block.seconds, worker, block.best, block.statuses, self.conditions, chunks)
+        self._count(block.number, done)
         if self._log is not None:
             for result in self.read_results(block.number):
                 self._log(result.trial, list_numbers(self._plan.hypers(result.setting), result))
 
-    def _count(self, number: int, done: DoneBlock, best: float) -> None:
+    def _count(self, number: int, done: DoneBlock) -> None:
         """Counts a block, once: one that has run before, maybe with fewer trials, is replaced."""
         if number in self.blocks:
             self.statuses -= Counter(self.blocks.pop(number).statuses)
+            self.best = max((block.best for block in self.blocks.values()), default=-np.inf)
         self.blocks[number] = done
-        self.best = max(self.best, best)
+        self.best = max(self.best, done.best)
         self.statuses += Counter(done.statuses)
 
     def _check_program(self, worker: str, record: ProgramRecord) -> None:
@@ -208,8 +210,9 @@ class BlockCollector:
             self._set_program(ProgramRecord(as_choices(event["choices"]), count, event["traced"], on_host))
         elif event["event"] == "block":
             seconds, chunks = unpack_array(event["seconds_of_trials"]), [ChunkStats(*each) for each in event["chunks"]]
-            done = DoneBlock(seconds, event["worker"], event["statuses"], self.conditions, chunks)
-            self._count(event["number"], done, float(event["best"]))
+            best = float(event["best"])
+            done = DoneBlock(seconds, event["worker"], best, event["statuses"], self.conditions, chunks)
+            self._count(event["number"], done)
 
     def tables(self, best: BestTrials) -> dict[str, Iterator[str]]:
         """Returns the CSV files: a row for each trial, and one for each of its epochs."""
