@@ -10,7 +10,7 @@ import pytest
 
 import jaxnn as nn
 from helpers.block_sweeps import Listed, assert_same_table
-from helpers.resumable_runs import TRAIN, VALIDATION, assert_same_bits, make_recipe
+from helpers.resumable_runs import TRAIN, VALIDATION, InjectedError, assert_same_bits, make_recipe
 from jaxnn.io.runs.interrupts import CaughtSignal
 from jaxnn.sweeps.blocks import driver
 from jaxnn.sweeps.blocks.block import Block, BlockResult, SpanReport
@@ -141,6 +141,21 @@ def test_an_exception_carries_the_blocks_that_are_done(monkeypatch):
         sweep(log=log)
     ended = [trial.trial for trial in caught.value.sweep_result.trials if trial.status != "unfinished"]
     assert ended == list(range(16))
+
+
+@pytest.mark.filterwarnings("ignore:sweep. the sampler learns little")
+def test_a_sampler_that_raises_again_loses_no_result():
+    class Refusing(Listed):
+        def tell(self, results):
+            super().tell(results)
+            raise InjectedError(f"told {results[0].trial}")
+
+    sampler = Refusing(ask_limit=8)
+    with pytest.raises(InjectedError) as caught:
+        sweep(sampler=sampler, space=RATES, trials=24, ahead=2, epochs=3)
+    trials = caught.value.sweep_result.trials
+    assert [trial.status == "unfinished" for trial in trials] == [False] * 16
+    assert [call[1][0][0] for call in sampler.calls if call[0] == "tell"] == [0, 8]  # none of them twice
 
 
 def test_settings_with_other_shapes_fail_alone():

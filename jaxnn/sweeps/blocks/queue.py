@@ -112,9 +112,9 @@ class BlockQueue:
 
     def _tell(self) -> None:
         results, first = self._read(self._told), self._first[self._told]
+        self._told += 1  # also if the sampler raises: it is told no result twice
         for told in (results[:first], results[first:]):
             if told:
                 self._sampler.tell(told)
         if isinstance(self._sampler, AsynchronousSampler):
             self._sampler.commit()
-        self._told += 1

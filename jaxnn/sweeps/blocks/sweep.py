@@ -68,13 +68,13 @@ def _run_blocks(sweep: BlockSweep, programs: Programs, store: BlockStore) -> Non
     if (held := max(collector.trials, calls.recorded)) > plan.trials:
         raise ValueError(f"sweep: the directory holds {held} trials, more than trials={plan.trials}")
     queue = _make_queue(sweep, collector, calls)
-    with _keep_last_page(sweep, programs, collector, store):
+    # The sampler may raise again when it is closed, which must lose no result.
+    with _keep_last_page(sweep, programs, collector, store), contextlib.closing(queue):
         try:
             queue.repeat()
             _run(sweep, programs, queue, collector, store)
             queue.draw_rest()
         finally:
-            queue.close()
             _collect(queue, collector, best)
             best.workers = Workers(collector.conditions, sweep.executor, sweep.scheduler, best.keep)
             if store.path is not None:
