@@ -3,6 +3,7 @@
 import functools
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from typing import NamedTuple
 
 import jax
 import pytest
@@ -13,6 +14,7 @@ from helpers.block_sweeps import Listed, assert_same_table, end_after
 from helpers.resumable_runs import InjectedError, assert_same_bits
 from jaxnn.sweeps.blocks import driver
 from jaxnn.sweeps.samplers import GridSampler
+from jaxnn.sweeps.space.space import Setting
 
 sweep = functools.partial(block_sweeps.sweep, epochs=3, block=4)
 SHORT, LONG = {"trials": 6}, {"trials": 10}
@@ -122,6 +124,46 @@ def test_a_result_goes_on_in_memory():
         extended.extend(trials=10)
     with pytest.raises(ValueError, match="cannot train on; call sweep with more epochs="):
         extended.extend(epochs=9)
+
+
+class Rates(NamedTuple):
+    """A sampler that begins anew in each sweep, unlike `Listed`."""
+
+    rates: tuple
+
+    def init(self, space, key, lanes):
+        return Listed([Setting((), {"learning_rate": rate}) for rate in self.rates])
+
+
+class Crowded(nn.sweeps.TrialScheduler):
+    """Stops all trials of a block of more than two after an epoch, except in the first block."""
+
+    def __init__(self):
+        self.trials = []
+
+    def init(self, epochs, space, key):
+        return Crowded()
+
+    def add(self, trial, setting):
+        self.trials.append(trial)
+
+    def start(self, trial):
+        return 1
+
+    def report(self, trial, epoch, score):
+        is_crowded = min(self.trials) > 0 and len(self.trials) > 2
+        return nn.sweeps.Stop() if is_crowded or epoch == 40 else nn.sweeps.Continue(40)
+
+
+def test_a_best_trial_that_the_result_before_did_not_keep_has_parameters():
+    """Trial 4 of six is the best, until its block is full."""
+    sampler = Rates(tuple({3: 1e-3, 4: 0.03}.get(number, 1e-5) for number in range(8)))
+    options = {"scheduler": Crowded(), "sampler": sampler, "score": None, "keep": 1, "epochs": 40}
+    short = sweep(**SHORT, **options)
+    assert list(short.kept) == [4]
+    extended, whole = short.extend(trials=8), sweep(trials=8, **options)
+    assert list(whole.kept) == [3]
+    assert_same_table(extended, whole)
 
 
 def test_a_result_with_unfinished_blocks_or_no_more_settings_does_not_go_on(monkeypatch):

@@ -13,7 +13,7 @@ from jaxnn.sweeps.blocks.calls import BlockCalls
 from jaxnn.sweeps.blocks.collector import BlockCollector
 from jaxnn.sweeps.blocks.dispatch import Dispatcher
 from jaxnn.sweeps.blocks.driver import run_here
-from jaxnn.sweeps.blocks.extend import make_extendable
+from jaxnn.sweeps.blocks.extend import make_extendable, replay_missing
 from jaxnn.sweeps.blocks.job import pack_job, write_body
 from jaxnn.sweeps.blocks.pool import Pool
 from jaxnn.sweeps.blocks.queue import BlockQueue
@@ -109,6 +109,7 @@ def _make_result(sweep: BlockSweep, programs: Programs, store: BlockStore) -> Sw
         )  # fmt: skip
         with attach_result(more.plan, programs, more.best):
             _run_blocks(more, programs, store)
+            replay_missing(more.plan, programs, more.best)
         if len(more.best.drawn) == len(result.trials):
             warn_no_settings()
         return _make_result(more, programs, store)
