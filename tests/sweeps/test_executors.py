@@ -15,7 +15,7 @@ import pytest
 import jaxnn as nn
 from helpers.block_sweeps import RATES, WIDTHS, Listed, assert_same_table, end_after, make_recipe, sweep
 from helpers.resumable_runs import InjectedError
-from jaxnn.sweeps.blocks import driver, job
+from jaxnn.sweeps.blocks import driver, job, worker
 
 # Workers compile as users do.
 pytestmark = pytest.mark.optimized
@@ -150,6 +150,20 @@ class FarWorkers(ThreadPoolExecutor):
 def test_workers_that_cannot_read_the_file_of_the_job_get_its_bytes(alone, monkeypatch):
     monkeypatch.setattr(job, "_LONGEST_BODY", 0)
     with FarWorkers(2) as executor:  # three spans are sent before the first answer
+        assert_same_table(sweep(executor=executor), alone)
+
+
+class OtherUsers(ThreadPoolExecutor):
+    """Workers that cannot write to the folder of the driver, as those of another user on the same computer."""
+
+    def submit(self, fn, task):
+        return super().submit(fn, task._replace(envelope=task.envelope._replace(folder="/proc")))
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc"), reason="needs a folder to which nobody can write")
+def test_workers_that_cannot_write_a_report_send_it(alone, monkeypatch):
+    monkeypatch.setattr(worker, "_LONGEST_MESSAGE", 0)
+    with OtherUsers(1) as executor:
         assert_same_table(sweep(executor=executor), alone)
 
 

@@ -151,7 +151,10 @@ def _send(report: SpanReport | MissingBody, envelope: Envelope) -> SpanReport | 
     if not is_here or len(content) <= _LONGEST_MESSAGE or isinstance(report, MissingBody):
         return report
     path = Path(envelope.folder) / f"report-{uuid.uuid4().hex}.pickle"
-    path.write_bytes(content)
+    try:
+        path.write_bytes(content)
+    except OSError:  # a folder of another user, or a disk that is full
+        return report
     return ReportFile(str(path))
 
 
