@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 import types
-from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 
 import jax
 import numpy as np
@@ -245,6 +245,20 @@ def test_a_function_that_makes_broken_executors_is_not_called_for_ever():
     with pytest.raises(RuntimeError, match=r"executor\(\) returned an executor that takes no work: no queue"):
         sweep(executor=lambda: made.append(Broken()) or made[-1])
     assert len(made) == 1
+
+
+def test_workers_that_never_start_end_the_sweep_after_a_few_blocks():
+    class Dying(Executor):
+        def submit(self, *_):
+            future = Future()
+            future.set_exception(BrokenExecutor())
+            return future
+
+    made = []
+    rule = r"blocks lost their workers \d+ times before the first result; .* A script .* needs `if __name__"
+    with pytest.raises(RuntimeError, match=rule):
+        sweep(executor=lambda: made.append(Dying()) or made[-1], block=1)
+    assert len(made) < 10
 
 
 def test_executors_of_jaxnn_are_checked(monkeypatch):

@@ -22,6 +22,8 @@ from jaxnn.sweeps.blocks.worker import Failed, MissingBody, ReportFile, Task
 
 # How often a block may lose its worker while it runs alone.
 _MOST_LOSSES = 3
+# How often blocks that run alone may lose their workers before the first result: then none can start.
+_MOST_LOSSES_AT_FIRST = 2 * _MOST_LOSSES
 # The most blocks of a span, and about how many seconds it may take: results are saved at its end.
 _LONGEST_SPAN = 8
 _SPAN_SECONDS = 15.0
@@ -67,21 +69,30 @@ class Dispatcher:
         """Runs all blocks, up to the last, a limit or a signal.
 
         Raises:
-            RuntimeError: blocks that lost their worker again and again, after the others have run.
+            RuntimeError: blocks that lost their worker again and again, after the others have run; or no worker starts.
             Exception: one of a function of the user, or of the executor.
         """
         try:
-            while self._send():
+            while not self._is_hopeless() and self._send():
                 self._receive()
                 if self._watch.has_ended():
                     return
         finally:
             for future in self._running:  # an executor of the user's goes on after the sweep
                 future.cancel()
+        if self._is_hopeless():
+            raise RuntimeError(
+                f"sweep: blocks lost their workers {self._lost} times before the first result; what workers print may "
+                'tell why. A script whose workers are processes needs `if __name__ == "__main__":`; they import it'
+            )
         if self._given_up:
             names = ", ".join(block.name for _, block in sorted(self._given_up.items()))
             times = max(self._losses[number] for number in self._given_up)
             raise RuntimeError(f"sweep: {names} lost its worker {times} times; all others that could run have ended")
+
+    def _is_hopeless(self) -> bool:
+        """Returns whether workers die again and again, and none has returned a result."""
+        return self._losses.total() >= _MOST_LOSSES_AT_FIRST and not self._seconds_of_block
 
     def _send(self) -> bool:
         """Sends spans as long as workers want some; returns whether any runs."""
