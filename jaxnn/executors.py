@@ -81,8 +81,14 @@ class _RayExecutor(Executor):
         task = self._engine.remote(**self._options)(fn).remote(*args, **kwargs)
         future = task.future()
         self._tasks[future] = task
-        future.add_done_callback(lambda done: self._tasks.pop(done, None))  # Ray keeps a result as long as its task
+        future.add_done_callback(self._forget)
         return future
+
+    def _forget(self, future: Future[Any]) -> None:
+        """Lets Ray forget a result, which it keeps as long as its task, and ends a task that was cancelled."""
+        task = self._tasks.pop(future, None)
+        if future.cancelled():
+            self._engine.cancel(task)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         for future, task in list(self._tasks.items()):

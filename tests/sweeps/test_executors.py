@@ -269,6 +269,23 @@ def test_executors_of_jaxnn_are_checked(monkeypatch):
         nn.executors.ray(num_gpus=1)
 
 
+def test_a_task_of_ray_ends_with_its_future(monkeypatch):
+    """Stands in for Ray: a task whose future is cancelled before the sweep shuts the executor down."""
+    ended, made = [], []
+    task = types.SimpleNamespace(future=lambda: made.append(Future()) or made[-1])
+    function = types.SimpleNamespace(remote=lambda: task)
+    engine = types.SimpleNamespace(
+        is_initialized=lambda: True, remote=lambda **_: lambda _: function, cancel=ended.append
+    )  # fmt: skip
+    monkeypatch.setitem(sys.modules, "ray", engine)
+    executor = nn.executors.ray()
+    done, dropped = executor.submit(print), executor.submit(print)
+    done.set_result(None)
+    dropped.cancel()
+    executor.shutdown(wait=False, cancel_futures=True)
+    assert ended == [task]
+
+
 @pytest.mark.parametrize("place", ["make_recipe", "score"])
 def test_a_worker_that_the_users_code_ends_is_an_error_of_that_code(pool, place):
     def leave(*_):
