@@ -224,20 +224,15 @@ def sweep(
     best, programs = BestTrials(keep, keeps_states=keep_states), Programs()
     given = {"data": loaded.data, "validation": loaded.validation, "prepare": prepare}
     train_best = functools.partial(refit_best, **given) if refit else None
+    common = best, limits, log, progress, float(save_every), on_mismatch
     if blocks.block is not None:
         from jaxnn.sweeps.blocks.sweep import BlockSweep, sweep_in_blocks  # many modules, which few sweeps need
 
         plan = divide(plan, blocks, trial_sampler)
-        parts = BlockSweep(
-            plan, blocks.ahead, executor, known, trial_sampler, scheduler, best, limits, log, progress,
-            float(save_every), on_mismatch, start_sampler,
-        )  # fmt: skip
+        parts = BlockSweep(plan, blocks.ahead, executor, known, trial_sampler, scheduler, *common, start_sampler)
         result = sweep_in_blocks(parts, programs, directory, describe)
     else:
-        parts = ProcessSweep(
-            plan, known, trial_sampler, scheduler, trial_scheduler, best, limits, log, progress,
-            float(save_every), on_mismatch,
-        )  # fmt: skip
+        parts = ProcessSweep(plan, known, trial_sampler, scheduler, trial_scheduler, *common)
         result = sweep_in_process(parts, programs, directory, describe)
     with attach_result(plan, programs, best):
         return _finish(result, best, train_best)

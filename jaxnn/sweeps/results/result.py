@@ -125,14 +125,7 @@ class SweepResult(NamedTuple):
             ValueError: neither, or no more than there are; unfinished trials; a scheduler or an optimizer that was made
                 for the epochs before; or a result with a directory, unpickled, loaded or extended before.
         """
-        if trials is None and epochs is None:
-            raise ValueError("extend: give the number of all trials, or of epochs, or both")
-        if self.continuation.extend is None:
-            raise ValueError(
-                "extend: only the result of a sweep without a directory can go on, in its own process; with "
-                "directory=, call sweep with more trials or epochs"
-            )
-        return self.continuation.extend(trials, epochs)
+        return self.continuation.go_on(trials, epochs)
 
     @property
     def scores(self) -> Float[np.ndarray, "trials"]:
