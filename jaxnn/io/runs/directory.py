@@ -18,6 +18,7 @@ from jaxnn._checks.warn import warn_user
 from jaxnn.io.archive import CheckpointError
 from jaxnn.io.checkpoint import load, pack
 from jaxnn.io.files import Content, write
+from jaxnn.io.runs.checkpoint_files import find_last_checkpoint, name_checkpoint, read_number
 from jaxnn.io.runs.configuration import check_configuration, read_configuration, write_configuration
 from jaxnn.io.runs.interrupts import CaughtSignal, Interrupted, catch_signals
 from jaxnn.io.runs.journal import Journal
@@ -26,8 +27,6 @@ from jaxnn.io.runs.run import MoreTables, NoRun, Run, Stage, Tables
 
 # How many checkpoints stay in the directory: if the last one is damaged, the run resumes from the one before.
 _CHECKPOINTS_KEPT = 2
-_RUN_FILES = "journal.jsonl", "curves.csv", "trials.csv"
-_CHECKPOINT_NAME = re.compile(r"checkpoint-(\d{6,})\.npz")
 _TEMPORARY_NAME = re.compile(r"\.(checkpoint-\d+|outputs|configuration|curves|trials|report)\.\w+\.\d+\.new")
 
 
@@ -70,7 +69,7 @@ class RunDirectory:
     def restore(self, like: Any) -> Any:
         if self.resumed_from is None:
             return like
-        return load(self.path / _file_name(self.resumed_from["number"]), like=like)
+        return load(self.path / name_checkpoint(self.resumed_from["number"]), like=like)
 
     def save_if_due(self, tree: Any, tables: Tables, **fields: Any) -> bool:
         if self._caught.number or time.monotonic() - self._saved_at >= self._every:
@@ -106,14 +105,14 @@ class RunDirectory:
 
     def _save(self, tree: Any, fields: dict[str, Any]) -> None:
         number = self.last_number + 1
-        name, content = _file_name(number), pack(tree)
+        name, content = name_checkpoint(number), pack(tree)
         write(self.path / name, content, self.caller)
         seconds = round(self.seconds, 3)
         self.record("checkpoint", number=number, file=name, sha256_of_file=_sha256(content), seconds=seconds, **fields)
         self._journal.sync()
         self.last_number, self._last_fields = number, fields
         with contextlib.suppress(FileNotFoundError):
-            (self.path / _file_name(number - _CHECKPOINTS_KEPT)).unlink()
+            (self.path / name_checkpoint(number - _CHECKPOINTS_KEPT)).unlink()
         self._saved_at = time.monotonic()
 
     def _write_more(self, stage: Stage) -> None:
@@ -142,7 +141,7 @@ class RunDirectory:
 
     def _describe_damage(self, event: dict[str, Any]) -> str | None:
         """Returns what is wrong with the checkpoint that an event records; None if it is intact."""
-        path = self.path / _file_name(event["number"])
+        path = self.path / name_checkpoint(event["number"])
         if not path.exists():
             return f"{path} is missing"
         return None if _sha256(path.read_bytes()) == event["sha256_of_file"] else f"{path} is damaged"
@@ -155,7 +154,7 @@ class RunDirectory:
         self._last_fields = self.resumed_from or {}
         self.last_number = self._last_fields.get("number", 0)
         for path in self.path.iterdir():
-            number = _checkpoint_number(path)
+            number = read_number(path)
             is_current = number in (self.last_number, self.last_number - 1)
             if _TEMPORARY_NAME.fullmatch(path.name) or (number and not is_current):
                 path.unlink()
@@ -199,7 +198,7 @@ def open_run(
         saved = read_configuration(caller, path)
         journal = Journal(path / "journal.jsonl", caller)
         # Before the first checkpoint there is nothing to resume: a call with a mistake can be corrected.
-        last = _find_last_checkpoint(caller, path, journal)
+        last = find_last_checkpoint(caller, path, journal)
         # A sweep in blocks has no checkpoints.
         if last is None and "block" not in (saved or {}):
             started = configuration()
@@ -235,32 +234,5 @@ def check_run(caller: str, path: Any, every: Any, log: Any) -> None:
         raise TypeError(f"{caller}: log must be a function of a number and a dict, not {log!r}")
 
 
-def _find_last_checkpoint(caller: str, path: Path, journal: Journal) -> dict[str, Any] | None:
-    """Returns the event of the last checkpoint in the journal, and checks that it matches the files of the directory.
-
-    A checkpoint is written before its line in the journal, and the oldest one is removed after that line. A process
-    that is killed thus leaves at most one checkpoint that the journal does not record.
-    """
-    checkpoints = [entry.event for entry in journal.entries if entry.event["event"] == "checkpoint"]
-    recorded = [event["number"] for event in checkpoints]
-    last, on_disk = max(recorded, default=0), sorted(filter(None, map(_checkpoint_number, path.iterdir())))
-    if on_disk and on_disk[-1] > last + 1:
-        raise CheckpointError(f"{caller}: {journal.path} is damaged: it does not record {_file_name(on_disk[-1])}")
-    foreign = [name for name in _RUN_FILES if (path / name).exists() and not (path / "configuration.json").exists()]
-    if foreign and not recorded and not on_disk:
-        raise ValueError(f"{caller}: directory={str(path)!r} holds no run, but a {foreign[0]}: give another directory")
-    return checkpoints[-1] if checkpoints else None
-
-
 def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
-
-
-def _file_name(number: int) -> str:
-    return f"checkpoint-{number:06d}.npz"
-
-
-def _checkpoint_number(path: Path) -> int | None:
-    """Returns the number of a checkpoint file; None for any other file."""
-    match = _CHECKPOINT_NAME.fullmatch(path.name)
-    return int(match[1]) if match else None
