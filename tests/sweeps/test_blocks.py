@@ -224,7 +224,7 @@ def test_a_process_with_one_device_learns_how_to_have_the_bits_of_its_workers(mo
     conditions = describe_conditions() | {"devices": "several"}
     monkeypatch.setattr(jax, "local_devices", lambda: jax.devices()[:1])
     with pytest.warns(UserWarning, match=r"devices was several and is one; nn.use_all_cores\(\) after the imports"):
-        choose_executor(Workers(conditions), None)
+        choose_executor(Workers(conditions), None, 0)
 
 
 def make_plan_of(trials):

@@ -2,9 +2,11 @@
 
 import functools
 import multiprocessing
+import pickle
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from typing import NamedTuple
 
+import cloudpickle
 import jax
 import pytest
 
@@ -102,6 +104,18 @@ def test_under_other_conditions_the_blocks_that_are_done_stay(tmp_path, monkeypa
     # From now on these are the conditions of the directory.
     assert_same_table(sweep(tmp_path, **options), after)
     assert nn.sweeps.load(tmp_path).table() == after.table()
+
+
+def test_a_replay_knows_the_conditions_of_each_trial(tmp_path, other_conditions):
+    sweep(tmp_path, **SHORT)
+    other_conditions()
+    after = sweep(tmp_path, **LONG, on_mismatch="continue")
+    assert_same_bits(after.replay(9).curves, after.trials[9].curves)
+    for result in (after, pickle.loads(cloudpickle.dumps(after))):
+        with pytest.warns(UserWarning, match="computes other bits .*: jax_default_matmul_precision was highest and is"):
+            result.replay(0)
+    jax.config.update("jax_default_matmul_precision", "highest")
+    assert_same_bits(after.replay(0).curves, after.trials[0].curves)
 
 
 def test_where_nothing_is_left_to_run_the_conditions_stay(tmp_path, other_conditions):

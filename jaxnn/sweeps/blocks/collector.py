@@ -30,12 +30,13 @@ class DoneBlock(NamedTuple):
     """A block that is done.
 
     Attributes:
-        seconds, best, statuses: see `BlockResult`.
+        start, seconds, best, statuses: see `BlockResult`.
         worker: which ran it.
         conditions: of the worker.
         chunks: that it came with.
     """
 
+    start: int
     seconds: np.ndarray
     worker: str
     best: float
@@ -86,6 +87,16 @@ class BlockCollector:
         if self._may_change:
             return {}, {}
         return {choices: record.lane_count for choices, record in self.programs.items()}, self.conditions
+
+    @property
+    def elsewhere(self) -> dict[int, dict[str, Any]]:
+        """The conditions of trials that ran under others than those of this call, by number."""
+        return {
+            trial: block.conditions
+            for block in self.blocks.values()
+            if block.conditions != self.conditions
+            for trial in range(block.start, block.start + len(block.seconds))
+        }
 
     def add(self, report: SpanReport) -> None:
         """Adds what a worker returned, if its programs and conditions are those of the others.
@@ -151,7 +162,7 @@ class BlockCollector:
             worker=worker, best=as_json(block.best), statuses=block.statuses,
             seconds_of_trials=pack_array(block.seconds), chunks=chunks,
         )  # fmt: skip
-        done = DoneBlock(block.seconds, worker, block.best, block.statuses, self.conditions, chunks)
+        done = DoneBlock(block.start, block.seconds, worker, block.best, block.statuses, self.conditions, chunks)
         self._count(block.number, done)
         if self._log is not None:
             for result in self.read_results(block.number):
@@ -211,7 +222,9 @@ class BlockCollector:
         elif event["event"] == "block":
             seconds, chunks = unpack_array(event["seconds_of_trials"]), [ChunkStats(*each) for each in event["chunks"]]
             best = float(event["best"])
-            done = DoneBlock(seconds, event["worker"], best, event["statuses"], self.conditions, chunks)
+            done = DoneBlock(
+                event["start"], seconds, event["worker"], best, event["statuses"], self.conditions, chunks
+            )  # fmt: skip
             self._count(event["number"], done)
 
     def tables(self, best: BestTrials) -> dict[str, Iterator[str]]:

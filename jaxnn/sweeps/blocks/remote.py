@@ -26,19 +26,20 @@ from jaxnn.sweeps.results.workers import Workers
 from jaxnn.sweeps.saved_shapes import SavedShapes
 
 
-def choose_executor(workers: Workers, given: Any) -> Any:
+def choose_executor(workers: Workers, given: Any, trial: int) -> Any:
     """Returns the executor that replays a trial; None where this process does.
 
-    An executor that is given runs it. Otherwise this process does, if it computes the bits of the workers. If not, the
-    executor of the sweep does; without one, this process, after a warning.
+    An executor that is given runs it. Otherwise this process does, if it computes the bits of the trial. If not, the
+    executor of the sweep does; without one that computes them, this process, after a warning.
     """
     check_executor("replay", given)
-    changes = compare_conditions(workers.conditions)
+    changes = compare_conditions(workers.conditions_of(trial))
     if given is not None or not changes:
         return given
-    if workers.executor is None:
-        warn_of_replay(workers.conditions, changes)
-    return workers.executor
+    if workers.executor is not None and trial not in workers.elsewhere:
+        return workers.executor
+    warn_of_replay(workers.conditions_of(trial), changes)
+    return None
 
 
 def replay_there(plan: Plan, results: Sequence[TrialResult], trial: int, workers: Workers, executor: Any) -> Replay:
@@ -49,14 +50,14 @@ def replay_there(plan: Plan, results: Sequence[TrialResult], trial: int, workers
         RuntimeError: an executor that takes no work, or loses its worker.
         Exception: one of a function of the user.
     """
-    own, choices = results[trial], results[trial].setting.choices
+    own, choices, conditions = results[trial], results[trial].setting.choices, workers.conditions_of(trial)
     ancestors = {number: results[number] for number in find_ancestors(results, [trial])}
     request = ReplayRequest(trial, ancestors, plan.on_host.get(choices, frozenset()))
     counts = {choices: plan.lane_counts[choices]} if choices in plan.lane_counts else {}
     with tempfile.TemporaryDirectory(prefix=JOB_PREFIX, ignore_cleanup_errors=True) as folder:
         job = pack_job(plan, workers.scheduler, workers.keep, folder)
-        report = _run(executor, Task(write_body(job), [], counts, workers.conditions, request), job.body)
-    _check(report, workers.conditions)
+        report = _run(executor, Task(write_body(job), [], counts, conditions, request), job.body)
+    _check(report, conditions)
     for text in report.warnings:
         warn_user(text)
     assert report.replayed is not None

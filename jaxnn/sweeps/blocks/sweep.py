@@ -76,7 +76,9 @@ def _run_blocks(sweep: BlockSweep, programs: Programs, store: BlockStore) -> Non
             queue.draw_rest()
         finally:
             _collect(queue, collector, best)
-            best.workers = Workers(collector.conditions, sweep.executor, sweep.scheduler, best.keep)
+            best.workers = Workers(
+                collector.conditions, sweep.executor, sweep.scheduler, best.keep, collector.elsewhere
+            )  # fmt: skip
             if store.path is not None:
                 store.write_tables(collector.tables(best))
 

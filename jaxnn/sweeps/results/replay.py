@@ -53,7 +53,7 @@ def replay_trial(
         # Many modules, which sweeps without blocks do not need.
         from jaxnn.sweeps.blocks.remote import choose_executor, replay_there
 
-        executor = choose_executor(workers, executor)
+        executor = choose_executor(workers, executor, trial)
         if executor is not None:
             return replay_there(plan, trials, trial, workers, executor)
     elif executor is not None:
