@@ -129,6 +129,22 @@ def test_the_parameters_of_the_best_are_kept_and_those_of_others_are_not_read():
     assert best.summary() == {"diverged": "1", "best": "0.9000"}
 
 
+def test_progress_counts_statuses_without_a_look_at_all_trials(result):
+    """It is shown after each chunk: a look at all trials would take a sweep of very many a time that is quadratic."""
+
+    class Unlisted(dict):
+        def values(self):
+            raise AssertionError
+
+    best = BestTrials(1)
+    best.results = Unlisted()
+    for trial, status in enumerate(["stopped", "finished", "stopped", "diverged"]):
+        best.add(result.trials[0]._replace(trial=trial, status=status, score=0.5), dict)
+    assert best.summary() == {"stopped": "2", "diverged": "1", "best": "0.5000"}
+    best.add(result.trials[0]._replace(trial=2, status="finished", score=0.5), dict)
+    assert best.summary()["stopped"] == "1"
+
+
 @pytest.mark.parametrize("name", ["sweep_curves", "losses", "parallel_coordinates", "score_against", "importance"])
 def test_pictures_show_every_trial(name, result, tmp_path):
     drawing, [[axes]] = nn.plots.figure()

@@ -21,6 +21,7 @@ class BestTrials:
         keep: the number of trials whose parameters are kept.
         drawn: the settings of all trials, by number.
         results: of all trials that have ended, by number.
+        statuses: how many of these have each status.
         kept: the parameters of the best, by number; None for a trial whose best epoch was not its last, until it is
             replayed.
         chunks: the statistics of every chunk, in order.
@@ -39,6 +40,7 @@ class BestTrials:
         self.earlier: dict[int, TrialResult] = {}
         self.drawn: dict[int, Setting] = {}
         self.results: dict[int, TrialResult] = {}
+        self.statuses: Counter[str] = Counter()
         self.kept: dict[int, Any] = {}
         self.chunks: list[ChunkStats] = []
         self.workers: Workers | None = None
@@ -49,7 +51,10 @@ class BestTrials:
 
         Of equal scores the lower trial is better, whichever ends first.
         """
+        if result.trial in self.results:
+            self.statuses[self.results[result.trial].status] -= 1
         self.results[result.trial] = result
+        self.statuses[result.status] += 1
         if not result.has_params:
             return
         if len(self.kept) == self.keep and (result.rank, -result.trial) < min(map(self._order_of, self.kept)):
@@ -82,9 +87,8 @@ class BestTrials:
 
     def summary(self) -> dict[str, str]:
         """Returns the text for the progress bar: running, stopped and diverged trials, and the best score."""
-        count = Counter(result.status for result in self.results.values())
         shown = {"running": str(self.chunks[-1].running)} if self.chunks else {}
-        shown |= {name: str(count[name]) for name in ("stopped", "diverged", "failed") if count[name]}
+        shown |= {name: str(self.statuses[name]) for name in ("stopped", "diverged", "failed") if self.statuses[name]}
         if self.kept:
             shown["best"] = f"{max(map(self._rank_of, self.kept)):.4f}"
         return shown
