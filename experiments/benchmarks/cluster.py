@@ -1,9 +1,9 @@
 """Sweeps in blocks: one process beside one and two workers, and what a trial costs in sweeps of very many trials.
 
 Every sweep runs in a process of its own, with an empty compilation cache ("cold") or that of the run before. The driver
-is timed beside its workers: its own processor time for a block, as a share of the time that workers spent on it, that
-after the last block (tables and page), and its peak memory. Workers share the cores of this computer, so that two of
-them are no faster than one process with two devices; the table shows what the division costs.
+is timed beside its workers: its own processor time for a block, also as a share of the time that workers spent on it.
+So are its processor time after the last block (tables and page), and its peak memory. Workers share the cores of this
+computer, so that two of them are no faster than one process with two devices; the table shows what the division costs.
 """
 
 import json

@@ -52,9 +52,9 @@ def optuna(
     """Lets a study of Optuna choose the settings of a sweep: `sweep(..., sampler=nn.integrations.optuna(study))`.
 
     The study's sampler is asked as lanes become free, and told results as trials end. It works in memory on a copy of
-    the trials of the study that have ended. A thread adds the trials of the sweep when they have ended, with
-    `directory=` after the next checkpoint (`save_every`), with `block=` when their block and those before it are done:
-    a process that is killed leaves none that seems to run.
+    the trials of the study that have ended. A thread adds the trials of the sweep when they have ended. With
+    `directory=` it waits for the next checkpoint (`save_every`), with `block=` for their block and those before it. A
+    process that is killed leaves none that seems to run.
 
     A trial that finished is COMPLETE, also by a stopping rule. One that the scheduler stopped is PRUNED. One that
     failed or diverged, or whose score is not finite, is FAIL. Its attributes have the number, status and reason of the

@@ -97,6 +97,8 @@ class SweepResult(NamedTuple):
     def replay(self, trial: int, *, executor: Executor | Callable[[], Executor] | None = None) -> Replay:
         """Computes a trial again, up to the epoch of its score, to the same bits.
 
+        A trial that ran in another environment, as its `reason` then says, agrees up to rounding.
+
         Args:
             trial: its number.
             executor: runs a trial of a sweep in blocks, as for `sweep`. By default this process does, or where it has
