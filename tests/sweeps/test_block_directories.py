@@ -193,6 +193,16 @@ def test_another_sweep_is_refused(tmp_path, options, message):
     assert sorted(file.name for file in tmp_path.iterdir()) == files
 
 
+@pytest.mark.parametrize("keep", [1, 12])
+def test_a_sweep_goes_on_with_another_number_of_kept_trials(tmp_path, keep):
+    """Of a block of eight trials the first call keeps three."""
+    stop(tmp_path, 0)
+    assert_same_table(sweep(tmp_path, keep=keep), sweep(keep=keep))
+    loaded = nn.sweeps.load(tmp_path)
+    assert loaded.kept
+    assert None not in loaded.kept.values()
+
+
 def test_another_recipe_of_the_same_name_is_refused(tmp_path):
     def make(width):
         def make_recipe(hypers):

@@ -8,10 +8,7 @@ from jaxnn.io.runs.interrupts import CaughtSignal
 from jaxnn.sweeps.blocks.content import pack_block
 from jaxnn.sweeps.blocks.options import LONGER
 from jaxnn.sweeps.blocks.store import BlockStore
-from jaxnn.sweeps.engine.plan import Plan
-from jaxnn.sweeps.results.best_trials import BestTrials
 from jaxnn.sweeps.results.continuation import Continuation
-from jaxnn.sweeps.results.replay import Programs, replay_trial
 from jaxnn.sweeps.results.result import SweepResult
 
 
@@ -31,12 +28,6 @@ def make_extendable(
         return run(_check_trials(result, trials, epochs), _fill_store(result, store.events))
 
     return result._replace(continuation=Continuation(extend))
-
-
-def replay_missing(plan: Plan, programs: Programs, best: BestTrials) -> None:
-    """Computes the parameters that the result before did not keep: its last block ran again, and may end otherwise."""
-    for trial in best.missing_params():
-        best.kept[trial] = replay_trial(plan, programs, best.sorted_results(), trial, best.workers, None).params
 
 
 def _check_trials(result: SweepResult, trials: int | None, epochs: int | None) -> int:

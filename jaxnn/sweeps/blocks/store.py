@@ -178,6 +178,8 @@ def open_store(path: Any, describe: Callable[[], dict[str, Any]]) -> Iterator[Bl
         described = describe()
         if has_results(journal):
             _check_blocks(path, saved, described)
+            # It decides no bit of a trial: parameters that blocks lack are computed again.
+            described |= {"keep": (saved or {}).get("keep", described["keep"])}
             check_configuration("sweep", path, saved, described)
         else:
             write_configuration("sweep", path, described)

@@ -13,7 +13,7 @@ from jaxnn.sweeps.blocks.calls import BlockCalls
 from jaxnn.sweeps.blocks.collector import BlockCollector
 from jaxnn.sweeps.blocks.dispatch import Dispatcher
 from jaxnn.sweeps.blocks.driver import run_here
-from jaxnn.sweeps.blocks.extend import make_extendable, replay_missing
+from jaxnn.sweeps.blocks.extend import make_extendable
 from jaxnn.sweeps.blocks.job import pack_job, write_body
 from jaxnn.sweeps.blocks.pool import Pool
 from jaxnn.sweeps.blocks.queue import BlockQueue
@@ -23,7 +23,7 @@ from jaxnn.sweeps.blocks.watch import Watch
 from jaxnn.sweeps.ends import Limits, attach_result, collect_result, warn_no_settings
 from jaxnn.sweeps.engine.plan import Plan
 from jaxnn.sweeps.results.best_trials import BestTrials
-from jaxnn.sweeps.results.replay import Programs
+from jaxnn.sweeps.results.replay import Programs, replay_trial
 from jaxnn.sweeps.results.result import SweepResult
 from jaxnn.sweeps.results.workers import Workers
 from jaxnn.sweeps.samplers.base import TrialSampler
@@ -100,6 +100,7 @@ def _keep_last_page(
 def _make_result(sweep: BlockSweep, programs: Programs, store: BlockStore) -> SweepResult:
     """Returns the result; without a directory, one that can be extended."""
     _report_failed(sweep.plan, sweep.best)
+    _replay_missing(sweep.plan, programs, sweep.best)
     result = collect_result(sweep.plan, programs, sweep.best)
     if store.path is not None:
         return result
@@ -111,12 +112,22 @@ def _make_result(sweep: BlockSweep, programs: Programs, store: BlockStore) -> Sw
         )  # fmt: skip
         with attach_result(more.plan, programs, more.best):
             _run_blocks(more, programs, store)
-            replay_missing(more.plan, programs, more.best)
         if len(more.best.drawn) == len(result.trials):
             warn_no_settings()
         return _make_result(more, programs, store)
 
     return make_extendable(result, store, go_on)
+
+
+def _replay_missing(plan: Plan, programs: Programs, best: BestTrials) -> None:
+    """Computes parameters that no block has.
+
+    A larger `keep` than that of an earlier call wants them. So does `extend`, where the last block runs again and ends
+    otherwise: the result before holds those of its own best trials alone.
+    """
+    trials = best.all_results(plan.layout)
+    for trial in best.missing_params():
+        best.kept[trial] = replay_trial(plan, programs, trials, trial, best.workers, None).params
 
 
 def _describe(sweep: BlockSweep, describe: Callable[[], dict[str, Any]]) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def load(directory: str | Path) -> SweepResult:
         from jaxnn.sweeps.blocks.load import read_blocks  # imported where it is needed, as by `sweep`
 
         best = read_blocks(path, configuration["keep"])
-        kept = {number: _name_layers(params) for number, params in best.kept.items()}
+        kept = {number: _name_layers(params) for number, params in best.params_at_hand().items()}
         return SweepResult(best.sorted_results(), kept, tuple(best.chunks), plan, Programs())
     stored = read_trials(runs, get_environment(runs[-1]))
     # Until a run has ended, its best trials may be those that an earlier one has kept.
