@@ -81,8 +81,9 @@ class Dispatcher:
             for future in self._running:  # an executor of the user's goes on after the sweep
                 future.cancel()
         if self._is_hopeless():
+            names = ", ".join(f"block {number}" for number in sorted(self._losses))
             raise RuntimeError(
-                f"sweep: blocks lost their workers {self._lost} times before the first result; what workers print may "
+                f"sweep: {names} lost workers {self._losses.total()} times before any result; what these print may "
                 'tell why. A script whose workers are processes needs `if __name__ == "__main__":`; they import it'
             )
         if self._given_up:
