@@ -103,6 +103,21 @@ def test_what_cannot_travel_is_named(pool, name, options):
         sweep(executor=pool, **options(threading.Lock()))
 
 
+def test_a_sweep_is_packed_once(pool):
+    class Counted:
+        """A part of `make_recipe` that notes how often it is packed."""
+
+        packed = 0
+
+        def __reduce__(self):
+            Counted.packed += 1
+            return int, ()
+
+    part = Counted()
+    sweep(executor=pool, trials=8, epochs=3, make=lambda hypers: (part, make_recipe(hypers))[1])
+    assert Counted.packed == 1
+
+
 def test_a_file_that_is_open_cannot_travel(pool, tmp_path):
     rule = "sweep: make_recipe cannot be sent to workers: it holds a file that is open. Make it inside the function"
     with (tmp_path / "log").open("w") as file, pytest.raises(TypeError, match=rule):

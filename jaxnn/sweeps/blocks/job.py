@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -85,20 +86,28 @@ def pack_job(plan: Plan, scheduler: Scheduler | None, keep: int, folder: str) ->
         import cloudpickle
     except ImportError as error:
         raise ImportError("sweep: executor= needs cloudpickle: pip install 'jaxnn[cluster]'") from error
-    sent = _detach(plan)
-    parts = sent._asdict() | ({} if sent.source is None else sent.source._asdict())
-    for name, part in [(name, parts.get(name)) for name in _PARTS] + [("scheduler", scheduler)]:
-        try:
-            cloudpickle.dumps(part)
-        except Exception as error:
-            raise TypeError(_explain(name, error)) from error
     # Data that a file holds may change between two sweeps, which are then two jobs.
     digests = {} if plan.source is None else describe_data(plan)
-    body = cloudpickle.dumps(_Job(sent, np.asarray(jax.random.key_data(plan.key)), scheduler, keep, digests))
+    job = _Job(_detach(plan), np.asarray(jax.random.key_data(plan.key)), scheduler, keep, digests)
+    try:
+        body = cloudpickle.dumps(job)
+    except Exception as error:
+        _raise_named(job, cloudpickle.dumps)
+        raise TypeError(_explain("a part of the sweep", error)) from error
     # Some options have no attribute; attributes have what a `with` block sets.
     known = jax.config.values
     options = {name: getattr(jax.config, name, known[name]) for name in _OPTIONS if name in known}
     return Envelope(hashlib.sha256(body).hexdigest(), options, (socket.gethostname(), os.getpid()), folder, None, body)
+
+
+def _raise_named(job: _Job, dumps: Callable[[Any], bytes]) -> None:
+    """Raises TypeError for the first part of the user's that cannot be sent."""
+    parts = job.plan._asdict() | ({} if job.plan.source is None else job.plan.source._asdict())
+    for name, part in [(name, parts.get(name)) for name in _PARTS] + [("scheduler", job.scheduler)]:
+        try:
+            dumps(part)
+        except Exception as error:
+            raise TypeError(_explain(name, error)) from error
 
 
 def _detach(plan: Plan) -> Plan:
