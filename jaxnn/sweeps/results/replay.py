@@ -38,14 +38,17 @@ class Programs(dict[Choices, Program]):
 
 
 def replay_trial(
-    plan: Plan,
+    plan: Any,
     programs: Programs,
     trials: tuple[TrialResult, ...],
     trial: int,
     workers: Workers | None,
     executor: Any,
 ) -> Replay:
-    """Runs a trial of a sweep again, in this process or on an executor, see `SweepResult.replay`."""
+    """Runs a trial of a sweep again, in this process or on an executor, see `SweepResult.replay`.
+
+    `plan` is that of the sweep, or what a directory tells of it.
+    """
     own = trials[trial]
     if not own.score_epoch:
         raise ValueError(f"sweep: trial {trial} is {own.status}, so nothing can be replayed: {own.reason}")
