@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxnn.io.runs.named import name_described
 from jaxnn.io.runs.stored import StoredRun, list_runs, read_run
 from jaxnn.report.about import About
 from jaxnn.report.outputs import OUTPUTS_FILE, read_outputs
@@ -42,7 +43,16 @@ def describe_directory(directory: Path, title: str | None = None) -> dict[str, A
         seconds=_sum_seconds(runs),
         outputs=outputs,
     )
-    return describe_sweep(result, about)
+    document = describe_sweep(result, about)
+    for hyper in document["hypers"]:
+        hyper["options"] = _name_options(hyper["options"])
+    return document
+
+
+def _name_options(options: list[str]) -> list[str]:
+    """Returns options without the modules that a directory gives functions, unless they are texts that end alike."""
+    names = [name_described(option) for option in options]
+    return names if len(set(names)) == len(names) else options
 
 
 def _sum_seconds(runs: list[StoredRun]) -> float | None:
