@@ -161,7 +161,7 @@ def test_equal_networks_are_equal_and_can_be_pickled() -> None:
         ({"channels": (4, 0)}, ValueError, "channels[1] must be at least 1, not 0"),
         ({"blocks": (1, 2, 3)}, ValueError, "blocks must be one number or one for each of the 2 stages, not (1, 2, 3)"),
         ({"window": 2}, ValueError, "window must be odd, not 2"),
-        ({"dropout": 1.0}, ValueError, "rate, the probability of dropping, must lie in [0, 1), not 1.0"),
+        ({"dropout": 1.0}, ValueError, "dropout, the probability of dropping, must lie in [0, 1), not 1.0"),
         (
             {"norm": "instance"}, ValueError,
             "norm must be one of 'batch', 'group', 'layer', 'rms' or None, not 'instance'",

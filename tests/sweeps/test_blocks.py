@@ -205,6 +205,7 @@ def test_a_block_that_is_replaced_counts_no_more(whole):
     assert (collector.trials, collector.best) == (16, 0.5)
 
 
+@pytest.mark.skipif(jax.default_backend() != "cpu", reason="only programs for CPUs differ on one device and several")
 def test_a_process_with_one_device_learns_how_to_have_the_bits_of_its_workers(monkeypatch):
     conditions = describe_conditions() | {"devices": "several"}
     monkeypatch.setattr(jax, "local_devices", lambda: jax.devices()[:1])

@@ -14,8 +14,12 @@ from helpers.block_sweeps import make_recipe, sweep
 from helpers.resumable_runs import TRAIN, VALIDATION, WIDTHS, InjectedError, assert_same_bits, leaf_bytes
 from jaxnn.sweeps.blocks import job
 
-# Workers compile as users do.
-pytestmark = pytest.mark.optimized
+pytestmark = [
+    pytest.mark.optimized,  # workers compile as users do
+    pytest.mark.skipif(
+        jax.default_backend() != "cpu", reason="only programs for CPUs differ on one device and several"
+    ),
+]
 
 OTHER_BITS = "replay: this process computes other bits than the workers of the sweep: devices was one and is several"
 

@@ -162,6 +162,10 @@ def test_what_was_not_recorded_is_refused(full, as_installed):
     assert message(nn.asha(), gaps).startswith(
         "simulate: the curves have gaps; the sweep must evaluate after every epoch"
     )
+
+
+@pytest.mark.skipif(jax.device_count() == 1, reason="one device takes any number of lanes")
+def test_each_device_simulates_as_many_lanes(full):
     assert error_message(ValueError, lambda: nn.sweeps.simulate(nn.asha(), full, lanes=3)) == (
         "simulate: lanes must be a multiple of the number of devices, 2, not 3"
     )

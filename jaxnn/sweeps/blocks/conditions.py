@@ -50,9 +50,10 @@ def compare_conditions(conditions: dict[str, Any]) -> dict[str, str]:
 
 def warn_of_replay(conditions: dict[str, Any], changes: dict[str, str]) -> None:
     """Warns of a replay in a process that computes other bits than the workers did."""
-    help_ = "; nn.use_all_cores() after the imports makes several" if conditions["devices"] == "several" else ""
+    lacks_devices = conditions["devices"] == "several" and "devices" in changes and "kind" not in changes
+    help_ = "; nn.use_all_cores() after the imports makes several" if lacks_devices else ""
     warn_user(
         f"replay: this process computes other bits than the workers of the sweep: {'; '.join(changes.values())}"
-        f"{help_ * ('devices' in changes)}. The trial agrees with theirs up to rounding; executor=, such as "
+        f"{help_}. The trial agrees with theirs up to rounding; executor=, such as "
         "nn.executors.processes(1), replays it on a worker like theirs"
     )

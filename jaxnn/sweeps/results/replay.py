@@ -11,7 +11,7 @@ from jaxnn.sweeps.engine.plan import Plan
 from jaxnn.sweeps.engine.program import Program
 from jaxnn.sweeps.engine.run import run_trials
 from jaxnn.sweeps.engine.trial import TrialResult
-from jaxnn.sweeps.engine.trim import Trimmer
+from jaxnn.sweeps.engine.trim import Trimmer, final_setting
 from jaxnn.sweeps.results.workers import Workers
 from jaxnn.sweeps.schedulers.base import Continue, Copy, Decision, Stop, TrialScheduler
 from jaxnn.sweeps.space.space import Choices
@@ -49,6 +49,7 @@ def replay_trial(
     own = trials[trial]
     if not own.score_epoch:
         raise ValueError(f"sweep: trial {trial} is {own.status}, so nothing can be replayed: {own.reason}")
+    plan.recipe(*final_setting(plan.inherited, own))  # a result that was loaded has none, and says so
     if workers is not None:
         # Many modules, which sweeps without blocks do not need.
         from jaxnn.sweeps.blocks.remote import choose_executor, replay_there

@@ -106,7 +106,6 @@ class SweepResult(NamedTuple):
             ValueError: a trial that failed or did not run; an executor without blocks; workers of other bits.
             RuntimeError: an executor that takes no more work; give a function that makes one.
         """
-        self.recipe_of(trial)  # a result that was loaded has none, and says so
         return replay_trial(self.plan, self.programs, self.trials, trial, self.workers, executor)
 
     def extend(self, *, trials: int | None = None, epochs: int | None = None) -> "SweepResult":
