@@ -7,6 +7,7 @@ import optax
 import pytest
 
 import jaxnn as nn
+from helpers.quick_compiler import set_compiler
 from jaxnn._kernels import program_cache
 from jaxnn._kernels.digest import digest_program
 
@@ -192,6 +193,16 @@ def test_clearing_the_caches_of_jax_frees_the_programs() -> None:
     jax.clear_caches()
     assert program_cache._programs() is None
     assert program_cache.request_program(jax.jit(lambda x: x + 201).trace(np.float32(0))) is not first
+
+
+def test_tests_that_compile_otherwise_share_no_programs() -> None:
+    def request(*, older_code):
+        set_compiler(optimize=True, older_code=older_code)
+        return program_cache.request_program(jax.jit(lambda x: x + 251).trace(np.float32(0)))
+
+    older, newer = request(older_code=True), request(older_code=False)
+    assert older is not newer
+    assert request(older_code=True) is older
 
 
 def test_an_error_of_the_compiler_reaches_the_caller_and_is_not_kept() -> None:

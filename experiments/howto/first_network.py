@@ -44,8 +44,8 @@ result = nn.train(
 print(result)
 
 # %% Use it
-# The parameters are a dict of arrays. `nn.predict` takes them, and `nn.predict` gives the outputs of the network: logits, the largest of which
-# is the class. `nn.softmax` makes probabilities of them, here in percent.
+# The parameters are a dict of arrays. With them `nn.predict` gives the outputs of the network: logits, the largest of
+# which is the class. `nn.softmax` makes probabilities of them, here in percent.
 
 logits = nn.predict(recipe.model, result.params, test[0][:3])
 print((100 * nn.softmax(logits)).round())

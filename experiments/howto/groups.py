@@ -1,8 +1,8 @@
 """Cross-validation with groups.
 
 Several rows of one patient, one day or one recording are alike. If some of them train
-and others validate, the score is too good. Groups stay in one
-fold, and the score is then that of patients whom the network has not seen.
+and others validate, the score is too good. Groups stay in one fold, and the score is
+then that of patients whom the network has not seen.
 """
 
 # %% Data
@@ -25,9 +25,8 @@ x = (100 + 20 * x).astype(np.float32)
 
 # %% Groups and scaling
 # `folds=5` divides the rows, `groups=` keeps those of a patient together; its labels may be
-# strings, such as a column of a DataFrame. `prepare=` is
-# fitted on the training rows of each fold alone. `refit=True` trains the best setting once
-# more on all rows.
+# strings, such as a column of a DataFrame. `prepare=` is fitted on the training rows of each
+# fold alone. `refit=True` trains the best setting once more on all rows.
 
 
 def make_recipe(hypers):

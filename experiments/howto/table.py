@@ -36,8 +36,7 @@ patients.to_csv("clinic.csv", index=False)
 
 # %% Numbers
 # `get_dummies` makes columns of 0 and 1 of a column of text, and `factorize` numbers the
-# classes from 0. Missing values
-# stay NaN for now.
+# classes from 0. Missing values stay NaN for now.
 
 table = pandas.read_csv("clinic.csv")
 features = pandas.get_dummies(table.drop(columns=["effect", "outcome"]))

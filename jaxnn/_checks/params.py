@@ -73,7 +73,7 @@ def _check_leaf(caller: str, name: str, leaf: Any, expected: Any) -> None:
         raise TypeError(f"{caller}: params: {name} must be an array, not {leaf!r}")
     if (shape := jnp.shape(leaf)) != expected.shape:
         has_lanes = shape[1:] == expected.shape and len(shape) > len(expected.shape)
-        hint = "; its first axis are lanes of a sweep, of which result.params(trial, lane=0) takes one" * has_lanes
+        hint = "; its first axis holds lanes of a sweep, of which result.params(trial, lane=0) takes one" * has_lanes
         raise ValueError(
             f"{caller}: params: {name} must have shape {expected.shape}, as model.init makes it, not {shape}{hint}"
         )

@@ -4,6 +4,7 @@ import time
 from typing import Any, NamedTuple
 
 from jaxnn.io.runs.fingerprint import PACKAGES, describe_environment
+from jaxnn.io.runs.named import name_described
 from jaxnn.report.outputs import Outputs
 
 # What the page calls the options of a sweep or a training, and where its configuration has them.
@@ -78,26 +79,3 @@ def _list_environment(configuration: dict[str, Any]) -> list[tuple[str, str]]:
         "versions": versions,
     }
     return [(name, str(value)) for name, value in facts.items() if value]
-
-
-def name_described(value: Any) -> str:
-    """Returns a part of a configuration as text: functions without their modules, NamedTuples as calls.
-
-    Example:
-        >>> name_described("jaxnn.scores.classes.accuracy"), name_described({"ASHA": {"grace_period": 1, "stop": None}})
-        ('accuracy', 'ASHA(grace_period=1)')
-    """
-    if isinstance(value, dict):
-        calls = [f"{name}({_name_arguments(fields)})" for name, fields in value.items()]
-        return ", ".join(calls)
-    if isinstance(value, list):
-        return ", ".join(map(name_described, value))
-    text = str(value)
-    parts = text.split(".")
-    return parts[-1] if len(parts) > 1 and all(part.replace("<locals>", "l").isidentifier() for part in parts) else text
-
-
-def _name_arguments(fields: Any) -> str:
-    if not isinstance(fields, dict):
-        return name_described(fields)
-    return ", ".join(f"{name}={name_described(value)}" for name, value in fields.items() if value is not None)

@@ -59,9 +59,11 @@ function seconds(value) {
   if (value === null || value === undefined) return "–";
   if (value < 0.1) return `${(1000 * value).toFixed(0)} ms`;
   if (value < 10) return `${value.toFixed(1)} s`;
-  if (value < 120) return `${value.toFixed(0)} s`;
-  if (value < 7200) return `${Math.floor(value / 60)} min ${Math.round(value % 60)} s`;
-  return `${Math.floor(value / 3600)} h ${Math.round((value % 3600) / 60)} min`;
+  // Rounded before they are divided: 179.6 s are 3 min 0 s.
+  const [whole, minutes] = [Math.round(value), Math.round(value / 60)];
+  if (whole < 120) return `${whole} s`;
+  if (whole < 7200) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
 function percent(share) {

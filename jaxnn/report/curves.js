@@ -29,9 +29,9 @@ function makeCurves() {
   function findRange() {
     const known = shown.values.filter(Number.isFinite).sort();
     if (!known.length) return { low: 0, high: 1, log: false, isEmpty: true };
-    // A few curves hide nothing: they are shown whole.
-    const whole = size < 4;
-    let [low, high] = whole ? [known[0], known[known.length - 1]] : shown.loss ? [known[0], quantile(known, 0.75)] : [quantile(known, 0.25), known[known.length - 1]];
+    // A few curves hide nothing: they are shown whole. Of a metric nothing tells which end is good.
+    const shares = size < 4 ? [0, 1] : shown.loss ? [0, 0.75] : shown.score ? [0.25, 1] : [0.05, 0.95];
+    let [low, high] = shares.map((share) => quantile(known, share));
     const log = low > 0 && shown.loss && high / low > 20;
     [low, high] = widen(low, high);
     const margin = log ? 0 : 0.03 * (high - low);
@@ -49,20 +49,19 @@ function makeCurves() {
   }
 
   const trace = (context) => (trial) => {
-    let pen = false;
-    let points = 0;
+    let [points, only] = [0, null];
     const [from, to] = [shown.starts[trial], shown.starts[trial + 1]];
     for (let k = from; k < to; k++) {
       const value = shown.values[k];
       // Not evaluated after this epoch: the line goes on to the next that was.
       if (Number.isNaN(value)) continue;
       const [atX, atY] = [x(epochAt(trial, k - from)), clamp(y(value), -1e4, 1e4)];
-      if (pen) context.lineTo(atX, atY);
+      if (points) context.lineTo(atX, atY);
       else context.moveTo(atX, atY);
-      pen = true;
       points++;
+      only = points === 1 ? [atX + 6, atY] : null;
     }
-    if (points === 1) context.lineTo(x(trials.epochs[trial]) + 6, clamp(y(shown.values[to - 1]), -1e4, 1e4));
+    if (only) context.lineTo(...only);
   };
 
   function clip(context, box) {
@@ -187,7 +186,7 @@ function makeCurves() {
   const thinned = grid.length && grid.length < last ? ` Curves are drawn through ${grid.length} of ${last} epochs, and their ends.` : "";
   return section(
     "Learning curves",
-    `A curve for each trial${data.repeats * data.folds > 1 ? ", the mean over its repeats and folds" : ""}; it ends where the trial did.${size < 4 ? "" : " The worst values lie outside."}${thinned}`,
+    `A curve for each trial${data.repeats * data.folds > 1 ? ", the mean over its repeats and folds" : ""}; it ends where the trial did.${size < 4 ? "" : ` The worst values${data.metrics.length ? ", and the outermost of a metric," : ""} lie outside.`}${thinned}`,
     el("div", { class: "controls" }, quantities.length > 1 ? select : null, scoreLegend((trial) => trials.epochs[trial] > 0)),
     chart.node,
   );

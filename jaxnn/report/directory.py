@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxnn.io.runs.named import name_described
 from jaxnn.io.runs.stored import StoredRun, list_runs, read_run
 from jaxnn.report.about import About
 from jaxnn.report.outputs import OUTPUTS_FILE, read_outputs
@@ -42,7 +43,16 @@ def describe_directory(directory: Path, title: str | None = None) -> dict[str, A
         seconds=_sum_seconds(runs),
         outputs=outputs,
     )
-    return describe_sweep(result, about)
+    document = describe_sweep(result, about)
+    for hyper in document["hypers"]:
+        hyper["options"] = _name_options(hyper["options"])
+    return document
+
+
+def _name_options(options: list[str]) -> list[str]:
+    """Returns options without the modules that a directory gives functions, unless they are texts that end alike."""
+    names = [name_described(option) for option in options]
+    return names if len(set(names)) == len(names) else options
 
 
 def _sum_seconds(runs: list[StoredRun]) -> float | None:
@@ -64,12 +74,21 @@ def _describe(run: StoredRun, directory: Path, title: str) -> About:
 def _describe_training(run: StoredRun, about: About) -> dict[str, Any]:
     epochs = [event for event in run.events if event["event"] == "epoch"]
     curves = {
-        name: np.array([float(event[column]) for event in epochs])
+        name: _read_curve(epochs, column)
         for name, column in _CURVES.items()
         if column == "loss" or (epochs and column in epochs[0])
     }
-    scores = curves.get("scores", np.zeros(0))
-    finite = np.where(np.isfinite(scores), scores, -np.inf)
-    best = int(finite.argmax()) + 1 if len(finite) else None
+    # Without a finite score, the parameters are those of the last epoch.
+    scores, best = curves.get("scores", np.zeros(0)), len(curves["losses"])
+    if np.isfinite(scores).any():
+        best = int(np.where(np.isfinite(scores), scores, -np.inf).argmax()) + 1
     about = about._replace(seconds=_sum_seconds([run]), outputs=read_outputs(run.path / OUTPUTS_FILE, best))
-    return describe_curves(dict(curves), about) | {"best_epoch": best, "diverged": None, "params": None}
+    return describe_curves(dict(curves), about) | {"best_epoch": best or None, "diverged": None, "params": None}
+
+
+def _read_curve(epochs: list[dict[str, Any]], column: str) -> np.ndarray:
+    """Returns a curve from the events of epochs; NaN before a given state, of which the journal has none."""
+    curve = np.full(epochs[-1]["epoch"] if epochs else 0, np.nan)
+    for event in epochs:
+        curve[event["epoch"] - 1] = float(event[column])
+    return curve

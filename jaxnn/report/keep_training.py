@@ -19,12 +19,14 @@ class KeptTraining(NamedTuple):
     Attributes:
         directory: as the user gave it.
         save_every: seconds between two checkpoints.
+        first: the epochs before the given state.
         epochs: the epoch limit.
         model, validation: compute the outputs that the page shows at the end; the validation part may be None.
     """
 
     directory: str | Path
     save_every: float
+    first: int
     epochs: int
     model: Model
     validation: Any
@@ -59,7 +61,7 @@ class TrainingPage:
                 about = about._replace(outputs=_compute_outputs(self._kept, self._loop))
             if about.outputs is not None:
                 files[OUTPUTS_FILE] = pack_outputs(about.outputs)
-            return describe_loop(self._loop, about._replace(seconds=self._run.seconds))
+            return describe_loop(self._loop, self._kept.first, about._replace(seconds=self._run.seconds))
 
         return {**self._page.make(describe, self._run.configuration, state, stage.error), **files}
 

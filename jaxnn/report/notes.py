@@ -168,4 +168,4 @@ def _note_spread(result: "SweepResult") -> list[str]:
 
 def _note_not_finite(result: "SweepResult") -> list[str]:
     count = sum(trial.has_params and not np.isfinite(trial.score) for trial in result.trials)
-    return [f"The score of {count} trials that ended was not finite."] if count else []
+    return [f"The score of {count} trial{'s' * (count != 1)} that ended was not finite."] if count else []

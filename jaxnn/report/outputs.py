@@ -103,7 +103,8 @@ def _join(number: int, parts: list[tuple[Any, ...]]) -> Outputs | None:
     if not np.isin(labels, range(logits.shape[1])).all():
         return None  # counts, such as those whose quantiles a network gives
     shown = slice(_MAX_NUMBERS // logits.shape[1])
-    inputs = np.concatenate(x)[shown] if all(part is not None for part in x) else None
+    # Cut before they are joined, which copies them.
+    inputs = np.concatenate([part[shown] for part in x])[shown] if all(part is not None for part in x) else None
     return Outputs(number, rows[shown], labels[shown], logits[shown], inputs, total=len(rows))
 
 

@@ -63,6 +63,6 @@ function makeFacts() {
   }
   if (data.seconds !== null) facts.unshift(["time", seconds(data.seconds)]);
   if (data.directory) facts.push(["directory", data.directory]);
-  const more = data.thorough === false ? `python -m jaxnn.report ${quoteForShell(data.directory)} adds what takes longer to compute, such as the importance of the hypers.` : null;
+  const more = data.thorough === false && data.directory ? `python -m jaxnn.report ${quoteForShell(data.directory)} adds what takes longer to compute, such as the importance of the hypers.` : null;
   return section("The run", more, el("dl", { class: "facts" }, facts.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value)))));
 }

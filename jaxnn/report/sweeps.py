@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jaxnn.report.about import About, describe_about, name_described
+from jaxnn.io.runs.named import name_described
+from jaxnn.report.about import About, describe_about
 from jaxnn.report.classes import describe_classes
 from jaxnn.report.lanes import describe_lanes, describe_time
 from jaxnn.report.notes import list_notes
@@ -81,7 +82,7 @@ def _describe_hyper(column: Column, space: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": column.path,
         "values": shorten_all(column.values),
-        "options": [name_described(option) for option in column.options],
+        "options": list(column.options),
         "log": column.logarithmic,
         "low": shorten(low),
         "high": shorten(high),

@@ -23,6 +23,7 @@ function makeLines(title, about, names) {
   const { grid } = data;
   const styles = { losses: "finished", validation_losses: "best", scores: "best" };
   const known = names.flatMap((name) => data.series[name].filter((value) => value !== null));
+  const isEmpty = !known.length;
   let [low, high] = ends(known);
   const log = low > 0 && high / low > 20 && names[0] === "losses";
   [low, high] = widen(low, high);
@@ -41,14 +42,18 @@ function makeLines(title, about, names) {
   function draw(context, width, height) {
     setScales(width, height);
     const xs = [...new Set([1, ...ticks(1, last, width / 110, false).filter((mark) => Number.isInteger(mark) && mark > last / 20)])];
-    drawAxes(context, { ...box, xs, ys: ticks(low, high, 5, log), x, y, xLabel: "epoch", yLabel: SERIES[names[0]].split(" ").pop() + (log ? " (logarithmic)" : "") });
+    drawAxes(context, {
+      ...box, xs, ys: isEmpty ? [] : ticks(low, high, 5, log), x, y, xLabel: "epoch",
+      yLabel: SERIES[names[0]].split(" ").pop() + (isEmpty ? ": no finite value" : log ? " (logarithmic)" : ""),
+    });
     for (const name of names) {
       context.beginPath();
-      data.series[name].forEach((value, k) => value !== null && context.lineTo(x(grid[k]), y(value)));
+      const shown = [...grid.keys()].filter((k) => data.series[name][k] !== null);
+      shown.forEach((k) => context.lineTo(x(grid[k]), y(data.series[name][k])));
       context.strokeStyle = colours[styles[name]];
       context.lineWidth = 2;
       context.stroke();
-      if (grid.length === 1) drawDot(context, name, 0);
+      if (shown.length === 1) drawDot(context, name, shown[0]);
     }
     if (data.best_epoch) drawMark(context, x(data.best_epoch));
   }

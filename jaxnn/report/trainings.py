@@ -4,10 +4,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jaxnn.report.about import About, describe_about, name_described
+from jaxnn.io.runs.named import name_described
+from jaxnn.report.about import About, describe_about
 from jaxnn.report.classes import describe_classes
 from jaxnn.report.numbers import shorten, shorten_all
 from jaxnn.training.epoch import judged_params
+from jaxnn.training.run_files import cut_curves
 from jaxnn.training.summary import count_numbers
 
 if TYPE_CHECKING:
@@ -28,11 +30,10 @@ def describe_training(result: "TrainResult", about: About) -> dict[str, Any]:
     }
 
 
-def describe_loop(loop: "LoopState", about: About) -> dict[str, Any]:
-    """Returns everything that the page of a training shows while it goes on."""
-    epochs, (params, best) = int(loop.state.epoch), best_of_loop(loop)
-    named = zip(("losses", "validation_losses", "scores"), loop.curves[:3], strict=True)
-    curves = {name: None if curve is None else np.asarray(curve)[:epochs] for name, curve in named}
+def describe_loop(loop: "LoopState", first: int, about: About) -> dict[str, Any]:
+    """Returns everything that the page of a training shows while it goes on, after `first` epochs of another one."""
+    (params, best), (losses, validation_losses, scores, _) = best_of_loop(loop), cut_curves(loop, first)
+    curves = {"losses": losses, "validation_losses": validation_losses, "scores": scores}
     return describe_curves(curves, about) | {
         "best_epoch": best or None,
         "diverged": int(loop.diverged) or None,

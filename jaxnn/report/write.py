@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jaxnn._checks.data import check_data
 from jaxnn._checks.names import name_value
 from jaxnn._checks.paths import check_path
 from jaxnn.io.files import write
@@ -43,8 +44,8 @@ def write_report(
         The path of the file.
 
     Raises:
-        TypeError: a path of another type.
-        ValueError: model or validation alone, or those of a sweep; as `jaxnn.predict`.
+        TypeError: a path of another type; validation that is not a pair.
+        ValueError: model or validation alone, or those of a sweep; pictures without inputs; as `jaxnn.predict`.
         OSError: the folder is missing or not writable.
 
     Example:
@@ -103,7 +104,10 @@ def _describe_training(
     about = describe_here(title or f"Training of {result.epochs} epoch{'s' * (result.epochs != 1)}")
     if (model is None) != (validation is None):
         raise ValueError("report: model= and validation= go together: the page shows what the model says of the data")
+    if pictures and model is None:
+        raise ValueError("report: pictures=True shows validation rows of a training; give model= and validation=")
     if model is not None:
+        check_data("report: validation", validation)
         outputs = compute_training_outputs(model, result.params, validation, result.best_epoch)
         about = about._replace(outputs=outputs, pictures=pictures)
     return describe_training(result, about)
@@ -113,6 +117,8 @@ def _describe_sweep(result: Any, title: str | None, pictures: bool) -> dict[str,
     """Returns the document of a sweep of this process."""
     stored = getattr(result.plan, "stored", None)
     if stored is not None:  # a result of `load`, which ran in another process
+        if pictures:
+            raise ValueError("report: pictures=True needs the inputs of rows, which a result that was loaded lacks")
         return describe_directory(stored, title)
     count = len(result.trials)
     about = describe_here(title or f"Sweep of {count} trial{'s' * (count != 1)}", score=name_value(result.plan.score))

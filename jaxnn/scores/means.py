@@ -15,16 +15,21 @@ Weights = Float[ArrayLike, "batch"] | None
 
 def read_weights(caller: str, weights: Any, outputs: Any, where: Any) -> Array | None:
     """Returns weights as floats that sums keep digits in, after a check of weights and mask; None stays None."""
-    batch = jnp.shape(outputs)[:1]
-    shape, dtype = (batch, np.dtype(bool)) if where is None else (jnp.shape(where), jnp.result_type(where))
-    if shape != batch or dtype != np.dtype(bool):
-        raise ValueError(
-            f"{caller}: where must be bools of shape {batch}, one for each example, not {dtype} of shape {shape}"
-        )
+    if where is not None:
+        _check_mask(caller, where, jnp.shape(outputs)[:1])
     if weights is None:
         return None
     check_weights(caller, weights, jnp.shape(outputs)[0])
     return as_type(weights, choose_float(weights, least=jnp.float32))
+
+
+def _check_mask(caller: str, where: Any, batch: tuple[int, ...]) -> None:
+    """Checks that a mask is an array with a bool for each example."""
+    rule = f"{caller}: where must be bools of shape {batch}, one for each example"
+    if not hasattr(where, "dtype"):
+        raise TypeError(f"{rule}, not a {type(where).__name__}")
+    if jnp.shape(where) != batch or where.dtype != np.dtype(bool):
+        raise ValueError(f"{rule}, not {where.dtype} of shape {jnp.shape(where)}")
 
 
 def take_mean(values: Any, where: ArrayLike | None, weights: Array | None) -> Array:

@@ -16,6 +16,7 @@ from jaxtyping import Array
 from jaxnn._kernels.digest import digest_program
 from jaxnn.io.runs import Run
 from jaxnn.io.runs.fingerprint import describe, describe_arrays, describe_environment, describe_state
+from jaxnn.training.evaluation import Curves
 from jaxnn.training.loop import LoopConfig, LoopState
 from jaxnn.training.recipe import Recipe
 from jaxnn.training.state_check import check_fixed_optimizer
@@ -101,6 +102,14 @@ def curves_by_name(loop: LoopState) -> dict[str, np.ndarray]:
     """Returns the curves; without a validation part only that of the loss."""
     named = zip(("loss", "validation_loss", "score"), loop.curves[:3], strict=True)
     return {name: np.asarray(curve) for name, curve in named if curve is not None}
+
+
+def cut_curves(loop: LoopState, first: int) -> Curves:
+    """Returns the curves of the epochs that ran; NaN for the `first` ones, which ran before this training."""
+    curves = jax.tree.map(lambda curve: np.array(curve)[: int(loop.state.epoch)], loop.curves)
+    for curve in jax.tree.leaves(curves):
+        curve[:first] = np.nan
+    return curves
 
 
 def make_tables(loop: LoopState, first: int) -> dict[str, str]:

@@ -4,7 +4,6 @@ import functools
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 from jaxtyping import Array, Float
 
@@ -21,7 +20,7 @@ from jaxnn.training.loop import LoopConfig, LoopState, run_timed_chunks
 from jaxnn.training.loop_program import LoopProgram
 from jaxnn.training.optimizer import get_optimizer
 from jaxnn.training.recipe import Recipe
-from jaxnn.training.run_files import adapt_epochs, make_tables, restore_loop
+from jaxnn.training.run_files import adapt_epochs, cut_curves, make_tables, restore_loop
 from jaxnn.training.stopping import StoppingRule, check_rule
 from jaxnn.training.stream import is_stream
 from jaxnn.training.summary import count_numbers, summarize_curve
@@ -196,7 +195,7 @@ def train(
         if directory is not None:
             from jaxnn.report.keep_training import KeptTraining, TrainingPage  # pages are made of results
 
-            kept = KeptTraining(directory, float(save_every), start.epochs, recipe.model, validation)
+            kept = KeptTraining(directory, float(save_every), first, start.epochs, recipe.model, start.validation)
             host = host._replace(follow=TrainingPage(run, kept, restored).follow)
         loop = run_chunks(run_until, chunks, restored, host)
     if loop.diverged:
@@ -228,10 +227,7 @@ def _warn_of_divergence(loop: LoopState) -> None:
 def _make_result(loop: LoopState, score: Score | None, first: int) -> TrainResult:
     """Returns the result of a training that went on after `first` epochs."""
     epochs, diverged = int(loop.state.epoch), int(loop.diverged) or None
-    curves = jax.tree.map(lambda curve: np.array(curve)[:epochs], loop.curves)
-    for curve in jax.tree.leaves(curves):
-        curve[:first] = np.nan
-    params, best_epoch = judged_params(loop.state), epochs
+    curves, params, best_epoch = cut_curves(loop, first), judged_params(loop.state), epochs
     if curves.scores is not None and np.isfinite(curves.scores).any():
         params, best_epoch = loop.best.params, int(loop.best.epoch)
     elif curves.scores is not None and epochs > first:

@@ -48,7 +48,7 @@ OTHER_CALLS = {
         "recipe.traced has changed",
     ),
     "score": ({"score": nn.accuracy}, "score was None and is jaxnn.scores.classes.accuracy"),
-    "stop": ({"stop": nn.no_improvement(5)}, "stop was None and is {'NoImprovement': {'patience': 5"),
+    "stop": ({"stop": nn.no_improvement(5)}, "stop was None and is NoImprovement(patience=5, "),
 }
 
 
@@ -73,12 +73,12 @@ OTHER_SWEEPS = {
     "fewer trials": ({"trials": 17}, "sweep: the directory holds 18 trials, more than trials=17"),
     "a grid of more trials": (
         {"sampler": "grid", "trials": 19},
-        "sampler was {'RandomSampler': {}} and is {'GridSampler': {'trials': 19}}",
+        "sampler was RandomSampler() and is GridSampler(trials=19)",
     ),
-    "space": ({"space": WIDTHS}, "space.width was None and is {'Choice': {'values': [5, 6]}}"),
+    "space": ({"space": WIDTHS}, "space.width was None and is Choice(values=[5, 6])"),
     "scheduler": (
         {"scheduler": nn.asha(grace_period=2)},
-        "scheduler was {'Asha': {'grace_period': 1, 'reduction_factor': 3}} and is",
+        "scheduler was Asha(grace_period=1, reduction_factor=3) and is Asha(grace_period=2, reduction_factor=3)",
     ),
     "lanes": ({"lanes": 8}, "lanes was 4 and is 8"),
     "evaluate_at": ({"evaluate_at": "rungs"}, "evaluate_at was epochs and is rungs"),

@@ -12,8 +12,9 @@ import sklearn.metrics
 import jaxnn as nn
 from helpers.browser import read_document
 from helpers.resumable_runs import FLOWERS, VALIDATION, make_recipe
+from jaxnn.io.runs.named import name_described
 from jaxnn.report import outputs as outputs_module
-from jaxnn.report.about import describe_here, name_described
+from jaxnn.report.about import describe_here
 from jaxnn.report.classes import describe_classes
 from jaxnn.report.notes import list_notes
 from jaxnn.report.outputs import Outputs, compute_outputs, pack_outputs, read_outputs
@@ -221,6 +222,15 @@ def test_a_hyper_of_several_options_has_the_range_of_them_all():
     assert (rate["low"], rate["high"]) == (1e-4, 1.0)
     assert optimizer["options"] == ["sgd", "adam"]
     assert "SweepResult: 1 trial of up to 20 epochs" in repr(result)
+
+
+def test_options_that_are_texts_keep_their_dots():
+    space = {"file": nn.choice("iris.csv", "digits.csv")}
+    result = make_result([(0.1, 1.0)], [1.0], ["finished"])
+    trial = result.trials[0]._replace(setting=nn.sweeps.Setting((("file", 1),), {}))
+    result = nn.SweepResult((trial,), {}, result.chunks, result.plan._replace(space=space), Programs())
+    [file] = describe_sweep(result, describe_here("one"))["hypers"]
+    assert file["options"] == ["iris.csv", "digits.csv"]
 
 
 def test_parts_of_a_configuration_are_named_without_their_modules():

@@ -38,6 +38,8 @@ def test_a_sweep_keeps_a_page_that_its_directory_alone_gives_again(tmp_path):
     assert again["importance"] is not None  # which takes longer than this sweep
     assert without_times(again | {"importance": None, "thorough": False}) == without_times(at_end)
     assert again["seconds"] <= at_end["seconds"]
+    with pytest.raises(ValueError, match="pictures=True needs the inputs of rows"):
+        nn.sweeps.load(tmp_path / "widths").report(tmp_path / "again.html", pictures=True)
 
 
 def test_the_page_of_a_sweep_that_goes_on_to_more_epochs_stays_at_the_top(tmp_path):
@@ -62,6 +64,11 @@ def test_a_sweep_in_blocks_has_a_page_at_its_end(tmp_path):
         sweep(tmp_path / "part", block=9, lanes="auto", save_every=60.0, end_at=12)
     document = read_document(tmp_path / "part" / "report.html")
     assert (document["state"], document["error"]) == ("unfinished", "InjectedError")
+    assert document["seconds"] > 0
+    # Nothing tells how long the calls before this one took.
+    sweep(tmp_path / "part", block=9, lanes="auto", save_every=60.0)
+    document = read_document(tmp_path / "part" / "report.html")
+    assert (document["state"], document["seconds"], document["time"]["host"]) == ("ended", None, None)
     # A call with a mistake does not touch the page of the sweep whose directory it names.
     with pytest.raises(ValueError, match="holds"):
         sweep(tmp_path / "run", block=9, lanes="auto", save_every=60.0, trials=4)
@@ -85,6 +92,30 @@ def test_a_training_keeps_a_page_that_its_directory_alone_gives_again(tmp_path, 
     assert again["series"] == at_end["series"]
     assert again["best_epoch"] == at_end["best_epoch"]
     assert again["classes"] == at_end["classes"]
+
+
+def test_the_page_of_a_training_that_goes_on_from_a_state_begins_after_it(tmp_path, trained):
+    result = train(tmp_path / "run", state=trained.state, epochs=43)
+    path = tmp_path / "run" / "report.html"
+    at_end = read_document(path)
+    assert at_end["series"]["losses"][:40] == [None] * 40
+    np.testing.assert_allclose(at_end["series"]["losses"][40:], result.losses[40:], rtol=1e-5)
+    assert at_end["best_score"] == pytest.approx(result.scores[40:].max(), rel=1e-5)
+    assert command.main([str(tmp_path / "run")]) == 0
+    again = read_document(path)
+    assert {name: again[name] for name in ("epochs", "series", "best_score", "best_epoch", "classes")} == {
+        name: at_end[name] for name in ("epochs", "series", "best_score", "best_epoch", "classes")
+    }
+    assert again["best_epoch"] == result.best_epoch
+
+
+def test_the_page_of_a_training_does_not_warn_again_of_its_validation_part(tmp_path):
+    x = np.array(VALIDATION[0], np.float64)
+    x[:, 0] += 1e6  # of which float32 loses digits
+    with pytest.warns(UserWarning, match="validation") as record:
+        train(tmp_path / "run", validation=(x, VALIDATION[1]), epochs=2)
+    assert len(record) == 1
+    assert read_document(tmp_path / "run" / "report.html")["classes"]["total"] == len(x)
 
 
 def test_a_training_that_a_signal_ends_has_a_page_that_says_so(tmp_path, default_signals):

@@ -197,13 +197,22 @@ def test_a_training_is_shown(browser, trained, tmp_path):
     wrong = int((1 - nn.accuracy(nn.predict(RECIPE.model, trained.params, VALIDATION[0]), VALIDATION[1])) * 45 + 0.5)
     assert f"{wrong} wrong rows of 45" in opened.text()
     assert len(opened.page.locator(".matrix tbody tr").all()) == 3
-    with pytest.raises(ValueError, match="go together"):
-        trained.report(tmp_path / "report.html", **options)
     document = read_document(path)
     np.testing.assert_allclose(document["series"]["losses"], trained.losses, rtol=1e-5)
     opened.page.locator(".losses canvas + canvas").focus()
     opened.page.keyboard.press("ArrowLeft")
     assert "Epoch 40" in opened.text(".losses .note")
+
+
+def test_the_report_of_a_training_refuses_what_it_cannot_show(trained, tmp_path, as_installed):
+    for options, error, words in (
+        ({"validation": VALIDATION}, ValueError, "go together"),
+        ({"model": RECIPE.model, "validation": VALIDATION[0]}, TypeError, "report: validation: data must be a pair"),
+        ({"pictures": True}, ValueError, "pictures=True shows validation rows of a training; give model="),
+    ):
+        with pytest.raises(error, match=words):
+            trained.report(tmp_path / "report.html", **options)
+    assert not (tmp_path / "report.html").exists()
 
 
 def test_charts_wait_for_their_first_drawing(browser, searched, tmp_path):

@@ -114,13 +114,16 @@ def test_one_hot_rows_warn_that_they_count_as_many_labels(score: Any) -> None:
 _OF_NUMBERS = "r_squared", "mean_absolute_error"
 
 
-@pytest.mark.parametrize("where", [np.array([1, 0, 2]), np.array([False]), np.ones((3, 1), bool)], ids=str)
-def test_a_mask_is_bools_for_each_example(where: np.ndarray, as_installed: None) -> None:
+@pytest.mark.parametrize(
+    "where", [np.array([1, 0, 2]), np.array([False]), np.ones((3, 1), bool), [True, False, True]], ids=str
+)
+def test_a_mask_is_bools_for_each_example(where: Any, as_installed: None) -> None:
+    error = TypeError if isinstance(where, list) else ValueError
     table, labels, column = np.eye(3, dtype="f"), np.arange(3), np.arange(3.0)[:, None]
     of_classes = "accuracy", "balanced_accuracy", "confusion_matrix", "log_loss", "auc"
     calls = {name: functools.partial(getattr(nn, name), table, labels) for name in of_classes}
     calls |= {name: functools.partial(getattr(nn, name), column, column) for name in _OF_NUMBERS}
     calls["f1"] = functools.partial(nn.f1, table, labels, average="macro")
     for name, call in calls.items():
-        with pytest.raises(ValueError, match=rf"{name}: where must be bools of shape \(3,\), one for each example"):
+        with pytest.raises(error, match=rf"{name}: where must be bools of shape \(3,\), one for each example, not"):
             call(where=where)

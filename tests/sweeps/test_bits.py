@@ -12,7 +12,7 @@ import jaxnn as nn
 from jaxnn.sweeps.engine.lane_count import LaneCount
 
 # Equal bits of different loops are a promise of the optimized programs, which users run.
-pytestmark = pytest.mark.optimized(older_code=True)
+pytestmark = pytest.mark.optimized
 
 FLOWERS = nn.datasets.iris()
 SPLIT = nn.train_test_split(jax.random.key(1), FLOWERS.data, test=0.3, stratify=FLOWERS.targets)

@@ -8,6 +8,7 @@ from typing import Any
 
 from jaxnn.io.archive import CheckpointError
 from jaxnn.io.files import write
+from jaxnn.io.runs.named import name_described
 
 # The format of run directories, incremented when directories of an earlier one can no longer be resumed.
 _FORMAT = 4
@@ -101,5 +102,5 @@ def _describe_change(name: str, was: Any, now: Any) -> str:
 
 def _abbreviate(value: Any) -> str:
     """Returns the beginning of a value as text, without digests."""
-    text = _DIGEST.sub("", str(value)).strip()
+    text = _DIGEST.sub("", name_described(value) if isinstance(value, dict) else str(value)).strip()
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"

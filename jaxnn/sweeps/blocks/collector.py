@@ -57,6 +57,7 @@ class BlockCollector:
         conditions: what decides bits on all workers of this call; empty before the first block.
         best: the highest rank of a trial.
         statuses: how many trials have each status.
+        goes_on: whether this call goes on from an earlier one.
     """
 
     def __init__(self, plan: Plan, store: BlockStore, log: Log | None, on_mismatch: str = "raise") -> None:
@@ -72,7 +73,7 @@ class BlockCollector:
         self._programs: dict[str, dict[Choices, ProgramRecord]] = {}
         self._may_change, self._has_reports = on_mismatch == "continue", False
         self._warned: set[str] = set()
-        self._goes_on = bool(store.events)
+        self.goes_on = bool(store.events)
         for event in store.events:
             self._repeat(event)
 
@@ -183,7 +184,7 @@ class BlockCollector:
             self._set_program(record)
             self._store.record("program", **record._asdict())
         elif known.traced != record.traced:
-            if self._goes_on:
+            if self.goes_on:
                 raise recipe_error(record.choices)
             raise ValueError(f"sweep: the worker {worker} has traced another program than {self._first_worker}")
         elif known.lane_count != record.lane_count:

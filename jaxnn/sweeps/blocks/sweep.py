@@ -93,8 +93,17 @@ def _keep_last_page(
 
     before = len(collector.blocks)
     return keep_last_page(
-        store.path, lambda: collect_result(sweep.plan, programs, sweep.best), lambda: len(collector.blocks) > before
+        store.path, lambda: _collect_for_page(sweep, programs, collector, sweep.best),
+        lambda: len(collector.blocks) > before,
     )  # fmt: skip
+
+
+def _collect_for_page(
+    sweep: BlockSweep, programs: Programs, collector: BlockCollector, best: BestTrials
+) -> SweepResult:
+    """Returns the results so far; without seconds where earlier calls took some, which nothing tells."""
+    result = collect_result(sweep.plan, programs, best)
+    return result._replace(seconds=None) if collector.goes_on else result
 
 
 def _make_result(sweep: BlockSweep, programs: Programs, store: BlockStore) -> SweepResult:
@@ -174,7 +183,7 @@ def _make_page(
         best = BestTrials(sweep.best.keep)
         best.started = sweep.best.started
         _collect(queue, collector, best)
-        return collect_result(sweep.plan, programs, best)
+        return _collect_for_page(sweep, programs, collector, best)
 
     return BlockPage(store.path, sweep.save_every, collect).write
 

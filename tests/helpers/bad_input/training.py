@@ -145,7 +145,7 @@ TRAINING_CALLS = {
         predict(params=jax.tree.map(lambda leaf: leaf[None], PARAMS)),
         ValueError,
         "predict: params: hidden_1.weight must have shape (4, 17), as model.init makes it, not (1, 4, 17); its first "
-        "axis are lanes of a sweep, of which result.params(trial, lane=0) takes one",
+        "axis holds lanes of a sweep, of which result.params(trial, lane=0) takes one",
     ),
     "params and x exchanged": (
         lambda: nn.predict(RECIPE.model, DATA[0], PARAMS),
