@@ -36,7 +36,7 @@ class LoopProgram:
         self.trace = functools.cache(self._trace)
 
     def describe(self, epochs: int) -> dict[str, Any]:
-        """Describes everything that decides the bits of a training of so many epochs."""
+        """Describes everything that decides the bits of a training of `epochs` epochs."""
         rows, options = self._feed.describe()
         validation = self._start.validation
         arrays = self._arrays | {"data": rows, "validation": None if validation is None else by_name(validation)}
