@@ -16,7 +16,7 @@ class StoredRun(NamedTuple):
 
     Attributes:
         path: its folder.
-        configuration: of its first call; empty if there is none.
+        configuration: of its first call; empty before it is written.
         events: those of its journal, up to the last whole chunk.
     """
 

@@ -106,7 +106,7 @@ class Node(dict[str, Any]):
 
 
 def read_checkpoint(caller: str, run: StoredRun) -> dict[str, Any]:
-    """Returns the arrays of the last checkpoint of a run as nested `Node`s; an empty dict if there is none.
+    """Returns the arrays of the last checkpoint of a run as nested `Node`s; an empty dict without one.
 
     Raises:
         CheckpointError: a file that is missing or damaged.
