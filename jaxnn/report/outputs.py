@@ -120,7 +120,7 @@ def read_outputs(path: "Path", number: int | None) -> Outputs | None:
 
     Args:
         path: of the file.
-        number: of the best trial, or the epochs of a training; None without a best trial. Those of another are outdated,
+        number: of the best trial, or the epochs of a training; None without one. Those of another are outdated,
             because the run has gone on since.
     """
     try:
